@@ -1,0 +1,50 @@
+# One folder = one static library = one namespace. A library links only what its folder may depend
+# on, so a wrong #include fails here or in tests/layers.
+#
+#   headroom_library(NAME SOURCES a.cc… LINKS headroom::base… [TESTS a_test.cc…] [TEST_LINKS …])
+#   headroom_program(NAME SOURCES main.cc… LINKS …)
+
+set(HEADROOM_WARNINGS -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
+
+function(_headroom_compile target)
+  target_compile_features(${target} PUBLIC cxx_std_23)
+  target_compile_options(${target} PRIVATE ${HEADROOM_WARNINGS})
+  target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+endfunction()
+
+function(headroom_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;TESTS;TEST_LINKS" ${ARGN})
+  add_library(headroom_${name} STATIC ${ARG_SOURCES})
+  add_library(headroom::${name} ALIAS headroom_${name})
+  _headroom_compile(headroom_${name})
+  target_link_libraries(headroom_${name} PUBLIC ${ARG_LINKS})
+  if(HEADROOM_TESTS AND ARG_TESTS)
+    add_executable(${name}_test ${ARG_TESTS})
+    _headroom_compile(${name}_test)
+    target_link_libraries(${name}_test PRIVATE
+      headroom_${name} ${ARG_TEST_LINKS} GTest::gmock GTest::gtest_main)
+    set_target_properties(${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60
+      PROPERTIES TIMEOUT 120 ENVIRONMENT "HEADROOM_LIBEXEC=${CMAKE_BINARY_DIR}/bin")
+  endif()
+endfunction()
+
+function(headroom_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  _headroom_compile(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_LINKS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+endfunction()
+
+# headroom_fuzz(NAME SOURCES x_fuzz.cc LINKS …): a libFuzzer program fuzz/NAME with -DHEADROOM_FUZZ=ON.
+function(headroom_fuzz name)
+  if(NOT HEADROOM_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  _headroom_compile(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_LINKS} -fsanitize=fuzzer)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+endfunction()
