@@ -1,0 +1,15 @@
+// How a subcommand plugs in: its file adds itself to the parser and, when it is the one the user
+// called, leaves its action. main() runs that action and returns its exit code.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace headroom::cli {
+
+using Action = std::function<int()>;
+
+void AddModels(CLI::App& app, Action& chosen);
+void AddTranscribe(CLI::App& app, Action& chosen);
+
+}  // namespace headroom::cli

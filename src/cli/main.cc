@@ -1,0 +1,39 @@
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+
+#include "cli/command.h"
+#include "cli/exit_code.h"
+#include "cli/terminal.h"
+
+int main(int argc, char** argv) {
+  using namespace headroom;
+  ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write(2), not our death
+
+  CLI::App app("Local speech to text that keeps memory in hand.", "headroom");
+  app.set_version_flag("--version", "headroom " HEADROOM_VERSION);
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes and every option: docs/cli.md. Run 'headroom COMMAND --help' for one command.");
+
+  cli::Action chosen;
+  cli::AddTranscribe(app, chosen);
+  cli::AddModels(app, chosen);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? cli::kOk : cli::kUsage;
+  } catch (const std::exception& error) {
+    return cli::Complain({Errc::kInvalid, error.what()});
+  }
+  try {
+    return chosen ? chosen() : cli::kUsage;
+  } catch (const std::bad_alloc&) {
+    return cli::Complain({Errc::kNoMemory, "out of memory"});
+  } catch (const std::exception& error) {
+    return cli::Complain({Errc::kInternal, error.what()});
+  }
+}

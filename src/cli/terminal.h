@@ -1,0 +1,47 @@
+// What a person sees on stderr: one-line errors and a progress line. stdout is for results only.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "cli/exit_code.h"
+
+namespace headroom::cli {
+
+/// Prints "headroom: <what>" on stderr and returns the exit code for it.
+int Complain(const Error& error);
+
+/// Prints "headroom: <line>" on stderr, without harming a progress line.
+void Note(std::string_view line);
+
+/// One line that rewrites itself, at most ten times a second. Silent unless stderr is a terminal,
+/// so logs and pipes stay clean. One at a time per process; one thread.
+class Progress {
+ public:
+  explicit Progress(std::string label, const Clock& clock = SystemClock());
+  ~Progress();  // clears the line
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  /// `fraction` in 0…1, or nullopt when the whole is unknown; `detail` is e.g. "12.3 of 77.7 MB,
+  /// 4.1 MB/s". Time left is estimated from the fraction and the time since the first call.
+  void Show(std::optional<double> fraction, std::string_view detail);
+  void Clear();
+
+ private:
+  friend void Note(std::string_view);
+  std::string label_;
+  const Clock& clock_;
+  bool on_terminal_;
+  bool shown_ = false;
+  std::optional<MonoTime> started_;
+  MonoTime last_{};
+};
+
+/// A cancel token that SIGINT and SIGTERM raise; a second signal ends the process at once.
+class CancelToken& InterruptToken();
+
+}  // namespace headroom::cli
