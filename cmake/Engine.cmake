@@ -1,4 +1,4 @@
-# The recognition engine (transcribe.cpp with ggml inside) as the imported target headroom::engine.
+# The recognition engine (transcribe.cpp with ggml inside) as the target transcribe_cpp::transcribe_cpp.
 # Only src/worker and the voice activity detector in src/speech may link it.
 set(HEADROOM_ENGINE_DIR "" CACHE PATH "A transcribe.cpp source tree to build instead of the published one")
 
@@ -20,10 +20,10 @@ string(REGEX REPLACE ".*\n" "" HEADROOM_ENGINE_PREFIX "${_engine_output}")
 message(STATUS "Engine: ${HEADROOM_ENGINE_PREFIX}")
 
 find_package(Threads REQUIRED)
-add_library(headroom_engine INTERFACE)
-add_library(headroom::engine ALIAS headroom_engine)
-target_include_directories(headroom_engine SYSTEM INTERFACE ${HEADROOM_ENGINE_PREFIX}/include)
-target_link_libraries(headroom_engine INTERFACE
+add_library(transcribe_cpp INTERFACE)
+add_library(transcribe_cpp::transcribe_cpp ALIAS transcribe_cpp)
+target_include_directories(transcribe_cpp SYSTEM INTERFACE ${HEADROOM_ENGINE_PREFIX}/include)
+target_link_libraries(transcribe_cpp INTERFACE
   ${HEADROOM_ENGINE_PREFIX}/lib/libtranscribe.a
   ${HEADROOM_ENGINE_PREFIX}/lib/libggml.a
   ${HEADROOM_ENGINE_PREFIX}/lib/libggml-cpu.a

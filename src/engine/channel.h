@@ -1,0 +1,55 @@
+// One end of the socket between a supervisor and a worker: whole CBOR messages with descriptors.
+//
+// SOCK_SEQPACKET keeps message borders, so there is no framing. A message is at most 64 KiB on the
+// socket (the kernel would take about 200 kB); a larger one travels in sealed memory, and neither
+// side notices. What arrives is checked before it is believed: anything malformed is kProtocol.
+// One thread receives; any thread may send. See docs/worker-protocol.md.
+#pragma once
+
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fd.h"
+
+namespace headroom::engine {
+
+inline constexpr std::size_t kMaxMessage = 64 * 1024;       // bytes on the socket
+inline constexpr std::size_t kMaxLargeMessage = 64u << 20;  // bytes in sealed memory
+inline constexpr std::size_t kMaxDescriptors = 4;           // with one message
+
+struct Message {
+  nlohmann::json body;  // always an object
+  std::vector<Fd> fds;
+};
+
+/// CBOR bytes to an object; kProtocol for anything else, including trailing bytes and nesting
+/// deeper than 16. Never throws.
+Result<nlohmann::json> ParseMessage(std::span<const std::byte> bytes);
+
+class Channel {
+ public:
+  explicit Channel(Fd socket) : socket_(std::move(socket)) {}
+  Channel(Channel&& other) noexcept : socket_(std::move(other.socket_)) {}
+
+  /// Two connected ends, both close-on-exec.
+  static Result<std::pair<Fd, Fd>> MakePair();
+
+  int fd() const { return socket_.get(); }
+
+  /// kWorkerLost when the other side is gone, kTimeout when it does not read until `deadline`.
+  Result<> Send(const nlohmann::json& body, std::span<const int> fds, MonoTime deadline);
+
+  /// The next message if one is waiting, nullopt if none; kWorkerLost when the other side is gone.
+  Result<std::optional<Message>> TryReceive();
+
+ private:
+  Fd socket_;
+  std::mutex sending_;
+};
+
+}  // namespace headroom::engine

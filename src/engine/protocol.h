@@ -1,0 +1,95 @@
+// What a supervisor and a worker say to each other, as types. docs/worker-protocol.md is the page.
+//
+// The worker speaks first (Hello). Then one request at a time, each with a number that its reply
+// repeats; `cancel` may be sent while a run is going on and has no reply of its own.
+// Every Parse function believes nothing: wrong types, absurd sizes and unknown values are
+// kProtocol.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "speech/transcript.h"
+
+namespace headroom::engine {
+
+inline constexpr int kProtocolVersion = 1;
+/// Longest audio one run may carry, in samples at 16 kHz: 10 minutes.
+inline constexpr std::size_t kMaxRunSamples = 600u * 16000u;
+
+/// The worker's first words. A supervisor of another version refuses it in words.
+struct Hello {
+  int version = kProtocolVersion;
+  std::string backend;  // "cpu", "cuda", "vulkan", "sim", "fake"
+  std::string engine;   // "transcribe.cpp 0.4.1"
+};
+
+struct LoadRequest {
+  std::string path;  // absolute
+  int threads = 0;   // 0: as many as the machine has cores for this process
+};
+
+/// What a loaded model is and can do.
+struct ModelTraits {
+  std::string architecture;  // "whisper", "canary"…
+  std::string variant;       // "whisper-base"; may be ""
+  std::vector<std::string>
+      languages;  // ISO 639-1 where they have one; empty: the model does not say
+  bool detects_language = false;
+  bool translates = false;
+  bool segment_times = false;
+  bool word_times = false;
+  bool vocabulary = false;  // takes a word list
+  bool prompt = false;      // takes context text
+  bool streams = false;
+  Milliseconds max_audio{0};  // longest audio of one run; 0: no limit
+};
+
+struct RunRequest {
+  std::string language;  // "": the model's own choice
+  bool translate = false;
+  bool segment_times = false;
+  bool word_times = false;
+  std::vector<std::string> vocabulary;
+  std::string prompt;
+};
+
+struct RunTimings {
+  double mel_ms = 0, encode_ms = 0, decode_ms = 0;
+};
+
+struct RunResult {
+  speech::Transcript transcript;  // times from the start of this run's audio
+  bool truncated = false;         // the model stopped early or repeated itself: text is missing
+  RunTimings timings;
+};
+
+/// The worker's own view of its memory.
+struct WorkerStats {
+  Bytes rss, peak_rss;
+  std::int64_t runs = 0;
+};
+
+nlohmann::json ToJson(const Hello&);
+nlohmann::json ToJson(const LoadRequest&);
+nlohmann::json ToJson(const ModelTraits&);
+nlohmann::json ToJson(const RunRequest&);
+nlohmann::json ToJson(const RunResult&);
+nlohmann::json ToJson(const WorkerStats&);
+nlohmann::json ToJson(const Error&);
+
+Result<Hello> ParseHello(const nlohmann::json&);
+Result<LoadRequest> ParseLoadRequest(const nlohmann::json&);
+Result<ModelTraits> ParseModelTraits(const nlohmann::json&);
+Result<RunRequest> ParseRunRequest(const nlohmann::json&);
+Result<RunResult> ParseRunResult(const nlohmann::json&);
+Result<WorkerStats> ParseWorkerStats(const nlohmann::json&);
+/// The Error inside a reply's "error" member; itself a kProtocol Error when that is malformed.
+Error ParseError(const nlohmann::json&);
+
+}  // namespace headroom::engine

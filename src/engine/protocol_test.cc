@@ -1,0 +1,93 @@
+#include "engine/protocol.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+namespace headroom::engine {
+namespace {
+
+using nlohmann::json;
+
+RunResult SomeResult() {
+  RunResult result;
+  result.transcript.language = "en";
+  result.transcript.segments = {{Milliseconds(10),
+                                 Milliseconds(900),
+                                 "Hello, wörld.",
+                                 {{Milliseconds(10), Milliseconds(400), "Hello,"}}}};
+  result.truncated = true;
+  result.timings = {1.5, 2.5, 3.5};
+  return result;
+}
+
+// Each message type with a way to parse it, so that one test covers them all.
+struct Type {
+  const char* name;
+  json example;
+  std::function<bool(const json&)> parses;
+};
+std::vector<Type> Types() {
+  ModelTraits traits{
+      .architecture = "whisper", .variant = "whisper-base", .languages = {"en", "de"}};
+  traits.max_audio = Milliseconds(40'000);
+  return {
+      {"hello", ToJson(Hello{.version = 1, .backend = "cpu", .engine = "x"}),
+       [](const json& j) { return ParseHello(j).has_value(); }},
+      {"load", ToJson(LoadRequest{.path = "/m", .threads = 2}),
+       [](const json& j) { return ParseLoadRequest(j).has_value(); }},
+      {"traits", ToJson(traits), [](const json& j) { return ParseModelTraits(j).has_value(); }},
+      {"run", ToJson(RunRequest{.language = "de", .vocabulary = {"Ada"}, .prompt = "p"}),
+       [](const json& j) { return ParseRunRequest(j).has_value(); }},
+      {"result", ToJson(SomeResult()), [](const json& j) { return ParseRunResult(j).has_value(); }},
+      {"stats", ToJson(WorkerStats{.rss = MiB(3), .peak_rss = MiB(4), .runs = 9}),
+       [](const json& j) { return ParseWorkerStats(j).has_value(); }}};
+}
+
+TEST(Protocol, ResultsRoundTrip) {
+  const RunResult result = SomeResult();
+  const auto back = ParseRunResult(ToJson(result));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(ToJson(*back), ToJson(result));
+  EXPECT_EQ(back->transcript.segments[0].words[0].text, "Hello,");
+}
+
+TEST(Protocol, EveryMemberIsNeededAndTyped) {
+  for (const Type& type : Types()) {
+    ASSERT_TRUE(type.parses(type.example)) << type.name;
+    for (const auto& [key, value] : type.example.items()) {
+      json without = type.example;
+      without.erase(key);
+      EXPECT_FALSE(type.parses(without)) << type.name << " without " << key;
+      json wrong = type.example;
+      wrong[key] = value.is_object() ? json(1) : json::object();
+      EXPECT_FALSE(type.parses(wrong)) << type.name << " with a wrong " << key;
+    }
+    EXPECT_FALSE(type.parses(json::array())) << type.name;
+    EXPECT_FALSE(type.parses(json())) << type.name;
+  }
+}
+
+TEST(Protocol, AbsurdNumbersAreRefused) {
+  json stats = ToJson(WorkerStats{});
+  stats["rss"] = -1;
+  EXPECT_EQ(ParseWorkerStats(stats).error().code, Errc::kProtocol);
+  stats["rss"] = UINT64_MAX;
+  EXPECT_FALSE(ParseWorkerStats(stats));
+  json result = ToJson(SomeResult());
+  result["segments"][0]["start"] = -5;
+  EXPECT_FALSE(ParseRunResult(result));
+  result = ToJson(SomeResult());
+  result["segments"] = json::array_t(70'000, result["segments"][0]);
+  EXPECT_FALSE(ParseRunResult(result));
+}
+
+TEST(Protocol, ErrorsKeepTheirCodeAndAreMadePrintable) {
+  const Error error = ParseError(ToJson(Error{Errc::kNoMemory, "card\x1b[2J full"}));
+  EXPECT_EQ(error.code, Errc::kNoMemory);
+  EXPECT_EQ(error.what, "card [2J full");
+  EXPECT_EQ(ParseError(json("x")).code, Errc::kProtocol);
+}
+
+}  // namespace
+}  // namespace headroom::engine

@@ -1,0 +1,71 @@
+// A worker process as seen by its supervisor: spawned, asked, cancelled, replaced.
+//
+// Whatever the worker does (dies, hangs, answers nonsense, never answers) becomes a typed Error
+// within the request's deadline. After kWorkerLost, kTimeout or kProtocol the process has been
+// killed and reaped: alive() is false and every further request fails at once; make a new Worker.
+// One thread at a time; raising a CancelToken is allowed from any thread.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/cancel.h"
+#include "base/child.h"
+#include "base/clock.h"
+#include "engine/channel.h"
+#include "engine/protocol.h"
+
+namespace headroom::engine {
+
+/// A cancelled run has ended after this long, with the worker or by killing it.
+inline constexpr Milliseconds kCancelWithin{150};
+
+struct WorkerOptions {
+  std::string program = "headroom-worker-cpu";  // found with FindProgram, or a path
+  Milliseconds start_within{10'000};            // for the Hello
+};
+
+class Worker {
+ public:
+  static Result<std::unique_ptr<Worker>> Spawn(const WorkerOptions& options);
+  ~Worker();  // asks it to exit, then kills it
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  Result<ModelTraits> Load(const LoadRequest& request, Milliseconds within);
+  /// `samples`: 16 kHz mono in -1…1, at most kMaxRunSamples. kCancelled when `cancel` is raised.
+  Result<RunResult> Run(const RunRequest& request, std::span<const float> samples,
+                        Milliseconds within, CancelToken* cancel = nullptr);
+  Result<WorkerStats> Stats(Milliseconds within);
+  /// Ends the process in an orderly way; its memory is given back when this returns.
+  Result<Exit> Stop(Milliseconds within);
+
+  bool alive() const { return alive_; }
+  pid_t pid() const { return child_.pid(); }
+  const Hello& hello() const { return hello_; }
+
+ private:
+  Worker(Child child, Channel&& channel, Fd words);
+  Result<nlohmann::json> Ask(const char* operation, nlohmann::json arguments,
+                             std::span<const int> fds, Milliseconds within, CancelToken* cancel);
+  Result<nlohmann::json> AwaitReply(std::int64_t id, MonoTime deadline, CancelToken* cancel);
+  Result<Message> AwaitMessage(MonoTime deadline, CancelToken* cancel);
+  Error Lost(Error error);
+  void ReadLastWords();
+
+  Child child_;
+  Channel channel_;
+  Fd words_;                // read end of the worker's stderr
+  std::string last_words_;  // its tail, at most kLastWords
+  Hello hello_;
+  std::int64_t next_id_ = 1;
+  bool alive_ = true;
+};
+
+/// How long a run may take before the worker is taken for hung: five times what it needed so far
+/// (`seconds_per_second` of audio, 0 when nothing was measured yet), never under ten seconds.
+Milliseconds RunDeadline(Milliseconds audio, double seconds_per_second);
+
+}  // namespace headroom::engine

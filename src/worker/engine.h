@@ -1,0 +1,36 @@
+// The seam between the worker program and whatever recognises speech. transcribe.cpp stands behind
+// it in engine_transcribe.cc, a scripted fake in engine_fake.cc; another engine would be one more
+// file. Load and Run are called from one thread; Cancel from another, at any time.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "engine/protocol.h"
+
+namespace headroom::worker {
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  /// "cpu", "fake"…
+  virtual std::string Backend() const = 0;
+  /// Name and version, e.g. "transcribe.cpp 0.4.1".
+  virtual std::string Version() const = 0;
+
+  /// Replaces a model loaded before. On failure none is loaded.
+  virtual Result<engine::ModelTraits> Load(const engine::LoadRequest& request) = 0;
+  /// `samples`: 16 kHz mono, finite. kCancelled when Cancel was called since this run began.
+  virtual Result<engine::RunResult> Run(const engine::RunRequest& request,
+                                        std::span<const float> samples) = 0;
+  /// Ends the run that is going on, as soon as the engine can.
+  virtual void Cancel() = 0;
+};
+
+std::unique_ptr<Engine> MakeTranscribeEngine();
+std::unique_ptr<Engine> MakeFakeEngine();
+
+}  // namespace headroom::worker
