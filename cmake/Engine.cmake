@@ -16,7 +16,8 @@ execute_process(COMMAND ${_engine_command}
 if(_engine_failed)
   message(FATAL_ERROR "The engine could not be built; the lines above say why.")
 endif()
-string(REGEX REPLACE ".*\n" "" HEADROOM_ENGINE_PREFIX "${_engine_output}")
+string(REGEX REPLACE ".*\n" "" _engine_output "${_engine_output}")
+set(HEADROOM_ENGINE_PREFIX "${_engine_output}" CACHE INTERNAL "Where the built engine is")
 message(STATUS "Engine: ${HEADROOM_ENGINE_PREFIX}")
 
 find_package(Threads REQUIRED)
