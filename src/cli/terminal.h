@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "cli/exit_code.h"
@@ -42,6 +43,6 @@ class Progress {
 };
 
 /// A cancel token that SIGINT and SIGTERM raise; a second signal ends the process at once.
-class CancelToken& InterruptToken();
+CancelToken& InterruptToken();
 
 }  // namespace headroom::cli

@@ -1,0 +1,24 @@
+// Anything a worker or a supervisor could be sent: bytes to CBOR to every message type.
+#include <cstdint>
+#include <span>
+
+#include "engine/channel.h"
+#include "engine/protocol.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace headroom::engine;
+  const auto body = ParseMessage(std::as_bytes(std::span(data, size)));
+  if (!body) return 0;
+  (void)ParseHello(*body);
+  (void)ParseLoadRequest(*body);
+  (void)ParseModelTraits(*body);
+  (void)ParseRunRequest(*body);
+  (void)ParseWorkerStats(*body);
+  (void)ParseError(*body);
+  if (const auto result = ParseRunResult(*body)) {
+    // What was understood must survive the way back.
+    const auto again = ParseRunResult(ToJson(*result));
+    if (!again || ToJson(*again) != ToJson(*result)) __builtin_trap();
+  }
+  return 0;
+}

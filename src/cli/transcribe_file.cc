@@ -1,0 +1,161 @@
+#include "cli/transcribe_file.h"
+
+#include <algorithm>
+#include <array>
+
+#include "audio/format.h"
+
+namespace headroom::cli {
+namespace {
+
+using speech::Chunk;
+using speech::Segment;
+
+// What a model hears at once. Whisper's window is 30 s; what is longer is cut in pauses before.
+constexpr Milliseconds kLongestChunk{28'000};
+constexpr Milliseconds kMargin{500};
+// The language found in the first chunk with this much speech is kept for the whole file.
+constexpr Milliseconds kEnoughToTellLanguage{3000};
+
+speech::ChunkerOptions ChunkingFor(const engine::ModelTraits& traits) {
+  speech::ChunkerOptions options;
+  options.max_chunk = kLongestChunk;
+  if (traits.max_audio.count() > 0)
+    options.max_chunk = std::min(kLongestChunk, traits.max_audio - kMargin);
+  return options;
+}
+
+class Run {
+ public:
+  Run(const FileJob& job, audio::MediaReader& media, speech::SpeechProbability& detector,
+      engine::Recognizer& recognizer, speech::TranscriptWriter& writer, CancelToken* cancel)
+      : job_(job),
+        media_(media),
+        recognizer_(recognizer),
+        writer_(writer),
+        cancel_(cancel),
+        request_(job.request),
+        chunks_(detector, ChunkingFor(recognizer.traits())) {}
+
+  Result<FileOutcome> Do() {
+    TRY(writer_.Begin({.file = job_.name, .model = job_.model}));
+    auto read = ReadAll();
+    if (read) read = WritePending();
+    Report(read);
+    TRY(writer_.End({.language = language_,
+                     .duration = outcome_.duration,
+                     .complete = read && outcome_.complete,
+                     .warnings = outcome_.warnings}));
+    if (!read) return Fail(std::move(read.error()));
+    return std::move(outcome_);
+  }
+
+ private:
+  Result<> ReadAll() {
+    std::array<float, 16384> block;
+    while (true) {
+      TRY_ASSIGN(const std::size_t n, media_.Read(block));
+      if (n == 0) break;
+      TRY(chunks_.Feed(std::span(block).first(n)));
+      TRY(RecognizeReady());
+      Progress();
+    }
+    TRY(chunks_.Finish());
+    return RecognizeReady();
+  }
+
+  Result<> RecognizeReady() {
+    while (auto chunk = chunks_.Next()) {
+      if (cancel_ && cancel_->raised()) return Fail(Errc::kCancelled, "cancelled");
+      TRY(Recognize(*chunk));
+    }
+    return {};
+  }
+
+  Result<> Recognize(const Chunk& chunk) {
+    auto result = recognizer_.Recognize(request_, chunk.samples, cancel_);
+    if (!result) {
+      if (result.error().code == Errc::kCancelled || !recognizer_.Start(cancel_))
+        return Fail(std::move(result.error()));
+      // This stretch could not be recognised, the next may: say so and go on.
+      outcome_.complete = false;
+      Warn(chunk, result.error().what);
+      return {};
+    }
+    if (result->truncated) Warn(chunk, "the model stopped early here; words may be missing");
+    NoteLanguage(*result, chunk);
+    const Milliseconds offset = audio::DurationOf(chunk.start_sample);
+    std::vector<Segment> segments = std::move(result->transcript.segments);
+    for (Segment& segment : segments) {
+      segment.start += offset;
+      segment.end += offset;
+      for (speech::Word& word : segment.words) word.start += offset, word.end += offset;
+    }
+    return Take(chunk, std::move(segments));
+  }
+
+  // The last segment of a chunk that was cut by force waits for the next one, to be stitched.
+  Result<> Take(const Chunk& chunk, std::vector<Segment> segments) {
+    (void)chunk;
+    TRY(WritePending());
+    for (const Segment& segment : segments) TRY(writer_.Add(segment));
+    return {};
+  }
+
+  Result<> WritePending() { return {}; }
+
+  void NoteLanguage(const engine::RunResult& result, const Chunk& chunk) {
+    if (!request_.language.empty()) {
+      language_ = request_.language;
+    } else if (!result.transcript.language.empty()) {
+      language_ = result.transcript.language;
+      if (chunk.evidence.speech >= kEnoughToTellLanguage) request_.language = language_;
+    }
+  }
+
+  void Warn(const Chunk& chunk, const std::string& what) {
+    const auto seconds = audio::DurationOf(chunk.start_sample).count() / 1000;
+    outcome_.warnings.push_back(fmt::format("at {}:{:02}:{:02}: {}", seconds / 3600,
+                                            seconds / 60 % 60, seconds % 60, what));
+  }
+
+  void Progress() {
+    if (job_.on_progress)
+      job_.on_progress({audio::DurationOf(chunks_.samples_fed()), media_.duration()});
+  }
+
+  void Report(const Result<>& read) {
+    outcome_.duration = audio::DurationOf(chunks_.samples_fed());
+    if (!read) return;
+    const audio::MediaReport& report = media_.report();
+    for (const std::string& warning : report.warnings) outcome_.warnings.push_back(warning);
+    if (report.non_finite > 0)
+      outcome_.warnings.push_back(
+          fmt::format("{} samples were not numbers; they became silence", report.non_finite));
+    if (report.truncated) {
+      outcome_.complete = false;
+      outcome_.warnings.push_back("the file is cut off: " + report.detail);
+    }
+  }
+
+  const FileJob& job_;
+  audio::MediaReader& media_;
+  engine::Recognizer& recognizer_;
+  speech::TranscriptWriter& writer_;
+  CancelToken* cancel_;
+  engine::RunRequest request_;
+  speech::ChunkedAudio chunks_;
+  std::string language_;
+  FileOutcome outcome_;
+};
+
+}  // namespace
+
+Result<FileOutcome> TranscribeFile(const FileJob& job, audio::MediaReader& media,
+                                   speech::SpeechProbability& detector,
+                                   engine::Recognizer& recognizer, speech::TranscriptWriter& writer,
+                                   CancelToken* cancel) {
+  return Run(job, media, detector, recognizer, writer, cancel).Do();
+}
+
+}  // namespace headroom::cli

@@ -1,0 +1,44 @@
+// One media file from its bytes to its transcript: decoder -> voice activity -> chunks ->
+// recogniser
+// -> writer. Everything streams: an hour-long file holds one chunk in memory. One thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "audio/media_reader.h"
+#include "base/cancel.h"
+#include "engine/recognizer.h"
+#include "speech/captions.h"
+#include "speech/chunked_audio.h"
+
+namespace headroom::cli {
+
+struct FileProgress {
+  Milliseconds done{0};
+  std::optional<Milliseconds> total;  // what the file's header says
+};
+
+struct FileJob {
+  std::string name;   // as the user gave it
+  std::string model;  // as shown in the transcript's head
+  engine::RunRequest request;
+  std::function<void(const FileProgress&)> on_progress;
+};
+
+struct FileOutcome {
+  bool complete = true;  // false: some of the input could not be read or recognised
+  std::vector<std::string> warnings;
+  Milliseconds duration{0};
+};
+
+/// Reads `media` to its end and writes one document. Whatever happens after the document was begun,
+/// it is ended properly. kCancelled after Ctrl-C, with all text up to there written.
+Result<FileOutcome> TranscribeFile(const FileJob& job, audio::MediaReader& media,
+                                   speech::SpeechProbability& detector,
+                                   engine::Recognizer& recognizer, speech::TranscriptWriter& writer,
+                                   CancelToken* cancel);
+
+}  // namespace headroom::cli
