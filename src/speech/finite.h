@@ -1,0 +1,16 @@
+// Samples from the outside may hold anything; what goes on inside is finite.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+namespace headroom::speech {
+
+/// Louder than this is not audio but damage. Float files legitimately exceed full scale a little.
+inline constexpr float kLoudestSample = 16.0F;
+
+/// NaN and infinities become 0, magnitudes above kLoudestSample are clipped to it (their squares
+/// would overflow further on). Returns how many samples were changed.
+std::size_t MakeFinite(std::span<float> samples);
+
+}  // namespace headroom::speech
