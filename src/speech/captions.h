@@ -27,15 +27,15 @@ std::string_view Extension(TranscriptFormat format);
 using TextSink = std::function<Result<>(std::string_view)>;
 
 struct TranscriptHead {
-  std::string file;   // as the user named it
-  std::string model;  // its name in the catalogue, or a path
+  std::string file{};   // as the user named it
+  std::string model{};  // its name in the catalogue, or a path
 };
 
 struct TranscriptEnd {
-  std::string language;               // ISO 639-1; "" when not known
-  Milliseconds duration{0};           // of the audio that was looked at
-  bool complete = true;               // false: interrupted or failed on the way
-  std::vector<std::string> warnings;  // one line each, for a person
+  std::string language{};               // ISO 639-1; "" when not known
+  Milliseconds duration{0};             // of the audio that was looked at
+  bool complete = true;                 // false: interrupted or failed on the way
+  std::vector<std::string> warnings{};  // one line each, for a person
 };
 
 /// One document: Begin, Add for each segment in order of time, End. After an error nothing more may
