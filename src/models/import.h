@@ -28,7 +28,7 @@ using OnImportProgress = std::function<void(const ImportProgress&)>;
 /// destination is replaced. Weights that are not finite are refused (kCorrupt). `cancel` may be
 /// null. Blocks; any thread.
 Result<ModelHeader> Import(const std::filesystem::path& source,
-                           const std::filesystem::path& destination, const OnImportProgress& progress,
-                           CancelToken* cancel);
+                           const std::filesystem::path& destination,
+                           const OnImportProgress& progress, CancelToken* cancel);
 
 }  // namespace headroom::models

@@ -1,4 +1,5 @@
-// What a model file says about itself, read from its header only: a 3 GB file costs a few megabytes.
+// What a model file says about itself, read from its header only: a 3 GB file costs a few
+// megabytes.
 #pragma once
 
 #include <cstdint>
