@@ -76,12 +76,20 @@ std::int64_t DecodeInput::OnSeek(void* opaque, std::int64_t offset, int whence) 
 }
 
 void DecodeInput::Remember(std::span<const std::uint8_t> bytes) {
+  const std::size_t more = std::min(kHead - head_.size(), bytes.size());
+  head_.insert(head_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(more));
   tail_.insert(tail_.end(), bytes.begin(), bytes.end());
   if (tail_.size() > 2 * kTail) tail_.erase(tail_.begin(), tail_.end() - kTail);
 }
 
 std::size_t DecodeInput::ReadAt(std::int64_t offset, std::span<std::uint8_t> into) {
-  if (!size_ || offset < 0) return 0;
+  if (offset < 0) return 0;
+  if (!size_) {
+    const std::size_t from = std::min(static_cast<std::size_t>(offset), head_.size());
+    const std::size_t n = std::min(head_.size() - from, into.size());
+    std::copy_n(head_.begin() + static_cast<std::ptrdiff_t>(from), n, into.begin());
+    return n;
+  }
   return ReadFullAt(fd_, std::as_writable_bytes(into), base_ + offset).value_or(0);
 }
 

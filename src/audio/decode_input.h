@@ -25,7 +25,6 @@ class DecodeInput {
 
   AVIOContext* avio() { return avio_; }
   bool seekable() const { return size_.has_value(); }
-  std::optional<std::int64_t> size() const { return size_; }
 
   /// FFmpeg wanted to go back in something that cannot.
   bool refused_to_seek() const { return refused_to_seek_; }
@@ -33,11 +32,14 @@ class DecodeInput {
   int read_error() const { return read_error_; }
   bool empty() const { return !any_bytes_; }
 
-  /// Some bytes at `offset` of a seekable input; fewer at the end, none after an error.
+  /// Where the input ends: its size, or for a stream what has come so far.
+  std::int64_t end() const { return size_.value_or(at_); }
+  /// Some bytes at `offset`; fewer at the end, none after an error. Of a stream only the first
+  /// kHead can be had again.
   std::size_t ReadAt(std::int64_t offset, std::span<std::uint8_t> into);
   /// The last bytes, at most kTail: of the file, or of what came so far.
   std::vector<std::uint8_t> Tail();
-  static constexpr std::size_t kTail = 128 << 10;
+  static constexpr std::size_t kHead = 64 << 10, kTail = 128 << 10;
 
  private:
   DecodeInput(int fd, std::int64_t base, std::optional<std::int64_t> size);
@@ -53,7 +55,7 @@ class DecodeInput {
   bool any_bytes_ = false;
   bool refused_to_seek_ = false;
   int read_error_ = 0;
-  std::vector<std::uint8_t> tail_;  // of a stream; up to twice kTail
+  std::vector<std::uint8_t> head_, tail_;  // of a stream; the tail is up to twice kTail
   AVIOContext* avio_ = nullptr;
 };
 

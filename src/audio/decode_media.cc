@@ -9,6 +9,7 @@ extern "C" {
 #include <cmath>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "audio/decode_formats.h"
@@ -59,6 +60,8 @@ class MediaDecoder {
   /// The packet, or null to get what the decoder still holds.
   Result<> Decode(const AVPacket* packet);
   Result<> Send();
+  /// Before the first sound, so that what has none fails at once.
+  Result<> Begin();
   Result<DecodeEnd> Report();
 
   Error CannotOpen(int code) const;
@@ -77,6 +80,7 @@ class MediaDecoder {
   std::vector<float> pcm_;
   std::optional<double> declared_seconds_;  // only where it is exact enough to miss something
 
+  bool begun_ = false;
   double seconds_ = 0;  // decoded, in the input's own time
   std::int64_t samples_ = 0;
   std::int64_t damaged_ = 0;       // packets that could not be decoded
@@ -89,10 +93,6 @@ Result<DecodeEnd> MediaDecoder::Run() {
   TRY(OpenContainer());
   TRY(ChooseStream());
   TRY(OpenDecoder());
-  DecodeBegin begin;
-  if (const auto seconds = DeclaredSeconds())
-    begin.duration = Milliseconds(std::llround(*seconds * 1000));
-  TRY(sinks_.status(begin));
   TRY(DecodeAll());
   return Report();
 }
@@ -188,9 +188,6 @@ Result<> MediaDecoder::OpenDecoder() {
   if (code < 0)
     return Fail(FromFFmpeg(code, fmt::format("its {} sound cannot be decoded", decoder->name)));
 
-  const bool estimated = format_->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE;
-  if (HasExactDuration(container_) && !(container_ == "mp3" && estimated))
-    declared_seconds_ = DeclaredSeconds();
   return {};
 }
 
@@ -200,6 +197,17 @@ std::optional<double> MediaDecoder::DeclaredSeconds() const {
     seconds = static_cast<double>(stream_->duration) * ::av_q2d(stream_->time_base);
   else if (format_->duration != AV_NOPTS_VALUE && format_->duration > 0)
     seconds = static_cast<double>(format_->duration) / AV_TIME_BASE;
+  else if (container_ == "wav" && stream_->codecpar->bit_rate > 0) {
+    // FFmpeg does not believe a length that goes beyond the end of the file; we want to say it.
+    if (const auto data = FindWavData(input_))
+      seconds =
+          static_cast<double>(data->size) * 8 / static_cast<double>(stream_->codecpar->bit_rate);
+  }
+  // FFmpeg does not look into the Xing frame of what cannot seek.
+  if (container_ == "mp3" && seconds == 0 && codec_->sample_rate > 0) {
+    if (const auto extent = FindMp3Extent(input_))
+      seconds = static_cast<double>(extent->frames * extent->frame_samples) / codec_->sample_rate;
+  }
   constexpr double kYear = 365.0 * 24 * 3600;
   if (!(seconds > 0 && seconds < kYear)) return std::nullopt;
   return seconds;
@@ -255,8 +263,20 @@ Result<> MediaDecoder::Decode(const AVPacket* packet) {
   }
 }
 
+Result<> MediaDecoder::Begin() {
+  if (std::exchange(begun_, true)) return {};
+  DecodeBegin begin;
+  if (const auto seconds = DeclaredSeconds()) {
+    begin.duration = Milliseconds(std::llround(*seconds * 1000));
+    const bool estimated = container_ == "mp3" && !FindMp3Extent(input_);
+    if (HasExactDuration(container_) && !estimated) declared_seconds_ = seconds;
+  }
+  return sinks_.status(begin);
+}
+
 Result<> MediaDecoder::Send() {
   if (pcm_.empty()) return {};
+  TRY(Begin());
   TRY(sinks_.pcm(pcm_));
   samples_ += static_cast<std::int64_t>(pcm_.size());
   pcm_.clear();
@@ -269,6 +289,7 @@ Result<DecodeEnd> MediaDecoder::Report() {
   if (samples_ == 0 && damaged_ > 0)
     return Fail(Errc::kCorrupt, "nothing in it can be decoded, it is damaged or no audio");
 
+  TRY(Begin());
   DecodeEnd end{.samples = samples_, .non_finite = resampler_.non_finite(), .detail = {}};
   // One frame of PCM is 1/rate; half of it is safe from rounding.
   const AVCodecID id = codec_->codec_id;
