@@ -1,0 +1,12 @@
+// The subcommands of 'headroom models', one function for each file of them.
+#pragma once
+
+#include "cli/command.h"
+
+namespace headroom::cli {
+
+void AddModelsList(CLI::App& models, Action& chosen);   // list, info
+void AddModelsGet(CLI::App& models, Action& chosen);    // pull, import, quantize, bundle
+void AddModelsFiles(CLI::App& models, Action& chosen);  // verify, rm, path
+
+}  // namespace headroom::cli
