@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
 
   cli::Action chosen;
   cli::AddTranscribe(app, chosen);
+  cli::AddModels(app, chosen);
 
   try {
     app.parse(argc, argv);
