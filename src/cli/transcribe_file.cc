@@ -4,6 +4,8 @@
 #include <array>
 
 #include "audio/format.h"
+#include "speech/phantom.h"
+#include "speech/stitch.h"
 
 namespace headroom::cli {
 namespace {
@@ -40,7 +42,9 @@ class Run {
   Result<FileOutcome> Do() {
     TRY(writer_.Begin({.file = job_.name, .model = job_.model}));
     auto read = ReadAll();
-    if (read) read = WritePending();
+    // Also after a Ctrl-C or an error: what was recognised is written.
+    auto rest = Write(stitcher_.Finish());
+    if (read && !rest) read = std::move(rest);
     Report(read);
     TRY(writer_.End({.language = language_,
                      .duration = outcome_.duration,
@@ -80,7 +84,7 @@ class Run {
       // This stretch could not be recognised, the next may: say so and go on.
       outcome_.complete = false;
       Warn(chunk, result.error().what);
-      return {};
+      return Write(stitcher_.Add({}, chunk.overlap > 0, chunk.forced));
     }
     if (result->truncated) Warn(chunk, "the model stopped early here; words may be missing");
     NoteLanguage(*result, chunk);
@@ -91,18 +95,22 @@ class Run {
       segment.end += offset;
       for (speech::Word& word : segment.words) word.start += offset, word.end += offset;
     }
-    return Take(chunk, std::move(segments));
+    DropPhantoms(segments, chunk);
+    return Write(stitcher_.Add(std::move(segments), chunk.overlap > 0, chunk.forced));
   }
 
-  // The last segment of a chunk that was cut by force waits for the next one, to be stitched.
-  Result<> Take(const Chunk& chunk, std::vector<Segment> segments) {
-    (void)chunk;
-    TRY(WritePending());
+  Result<> Write(const std::vector<Segment>& segments) {
     for (const Segment& segment : segments) TRY(writer_.Add(segment));
     return {};
   }
 
-  Result<> WritePending() { return {}; }
+  void DropPhantoms(std::vector<Segment>& segments, const Chunk& chunk) {
+    std::string text;
+    for (const Segment& segment : segments) text += (text.empty() ? "" : " ") + segment.text;
+    if (!speech::IsPhantom(text, language_, chunk.evidence)) return;
+    segments.clear();
+    ++outcome_.phantoms;
+  }
 
   void NoteLanguage(const engine::RunResult& result, const Chunk& chunk) {
     if (!request_.language.empty()) {
@@ -145,6 +153,7 @@ class Run {
   CancelToken* cancel_;
   engine::RunRequest request_;
   speech::ChunkedAudio chunks_;
+  speech::Stitcher stitcher_;
   std::string language_;
   FileOutcome outcome_;
 };
