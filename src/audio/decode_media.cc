@@ -66,6 +66,7 @@ class MediaDecoder {
 
   Error CannotOpen(int code) const;
   std::optional<double> DeclaredSeconds() const;
+  bool HasDuration(int index) const;
   bool DecoderIsKnown(const AVStream& stream) const;
   void Damaged();
 
@@ -123,6 +124,7 @@ Result<> MediaDecoder::OpenContainer() {
   ::av_dict_set(&options, "format_whitelist", kContainers, 0);
   ::av_dict_set(&options, "codec_whitelist", kCodecs, 0);
   ::av_dict_set(&options, "protocol_whitelist", "", 0);
+  ::av_dict_set_int(&options, "indexmem", 64 << 10, 0);  // nobody will seek
   code = ::avformat_open_input(&context, "", found, &options);
   const Owned<AVDictionary> unused(options);
   if (code < 0) {  // which has freed the context
@@ -141,12 +143,17 @@ bool MediaDecoder::DecoderIsKnown(const AVStream& stream) const {
   return decoder && IsCodecRead(decoder->name);
 }
 
+bool MediaDecoder::HasDuration(int index) const {
+  return format_->duration > 0 || format_->streams[index]->duration > 0;
+}
+
 Result<> MediaDecoder::ChooseStream() {
   const auto best = [&] {
     return ::av_find_best_stream(format_.get(), AVMEDIA_TYPE_AUDIO, -1, -1, nullptr, 0);
   };
   int index = best();
-  if (index < 0) {  // some containers say it only in their packets
+  // Some containers say only in their packets what they hold, or let the length be worked out.
+  if (index < 0 || (input_.seekable() && container_ != "wav" && !HasDuration(index))) {
     ::avformat_find_stream_info(format_.get(), nullptr);
     index = best();
   }
@@ -268,7 +275,9 @@ Result<> MediaDecoder::Begin() {
   DecodeBegin begin;
   if (const auto seconds = DeclaredSeconds()) {
     begin.duration = Milliseconds(std::llround(*seconds * 1000));
-    const bool estimated = container_ == "mp3" && !FindMp3Extent(input_);
+    const bool estimated = container_ == "mp3"
+                               ? !FindMp3Extent(input_)
+                               : format_->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE;
     if (HasExactDuration(container_) && !estimated) declared_seconds_ = seconds;
   }
   return sinks_.status(begin);
@@ -286,7 +295,8 @@ Result<> MediaDecoder::Send() {
 Result<DecodeEnd> MediaDecoder::Report() {
   if (input_.read_error() != 0)
     return FailErrno(input_.read_error(), "read after {:.2f} s of sound", seconds_);
-  if (samples_ == 0 && damaged_ > 0)
+  const auto cut = FindCut(container_, input_);
+  if (samples_ == 0 && damaged_ > 0 && !cut)
     return Fail(Errc::kCorrupt, "nothing in it can be decoded, it is damaged or no audio");
 
   TRY(Begin());
@@ -298,7 +308,7 @@ Result<DecodeEnd> MediaDecoder::Report() {
   const double slack =
       lossless && codec_->sample_rate > 0 ? 0.5 / codec_->sample_rate : kSlackSeconds;
   std::string why;
-  if (const auto cut = FindCut(container_, input_))
+  if (cut)
     why = *cut;
   else if (declared_seconds_ && seconds_ < *declared_seconds_ - slack)
     why = "it is shorter than its header says";
