@@ -21,6 +21,15 @@ std::int64_t FramesFor(Milliseconds time) {
 
 }  // namespace
 
+ChunkerOptions ChunkerOptions::For(Milliseconds limit) {
+  ChunkerOptions options;
+  options.max_chunk = std::max(limit, Milliseconds(1000));
+  options.max_pause = std::min(options.max_pause, options.max_chunk / 2);
+  options.overlap = std::min(options.overlap, options.max_chunk / 4);
+  options.pad = std::min(options.pad, options.max_chunk / 10);
+  return options;
+}
+
 Chunker::Chunker(const ChunkerOptions& options)
     : options_(options),
       min_speech_(FramesFor(options.min_speech)),

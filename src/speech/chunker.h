@@ -27,12 +27,16 @@ namespace headroom::speech {
 struct ChunkerOptions {
   float enter = 0.5F;
   float leave = 0.35F;
-  Milliseconds min_speech{250};
-  Milliseconds min_pause{96};  // three frames; shorter dips lie inside words
+  Milliseconds min_speech{128};  // a spoken "Bye." has 290, noise that gets through 30
+  Milliseconds min_pause{96};    // three frames; shorter dips lie inside words
   Milliseconds max_pause{2000};
   Milliseconds pad{200};  // kept before and after speech; neighbours share a shorter gap
   Milliseconds max_chunk{28000};
   Milliseconds overlap{2000};  // of a forced cut
+
+  /// For a model that takes at most `limit` at once (from a second up): what does not suit so short
+  /// a chunk is shortened with it.
+  static ChunkerOptions For(Milliseconds limit);
 };
 
 /// What speaks for speech in a chunk.

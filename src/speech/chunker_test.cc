@@ -86,7 +86,7 @@ TEST(Chunker, ShortPausesAreGroupedAndLongOnesEndAChunk) {
 }
 
 TEST(Chunker, ABlipAloneIsDroppedAndBesideSpeechIsKept) {
-  const auto blip = Repeat(5, 1);
+  const auto blip = Repeat(3, 1);
   EXPECT_TRUE(ChunksOf(Repeat(70, 0) + blip + Repeat(70, 0)).empty());
   const auto chunks = ChunksOf(blip + Repeat(30, 0) + Repeat(50, 1));
   ASSERT_EQ(chunks.size(), 1U);
@@ -154,6 +154,15 @@ TEST(Chunker, TenMinutesWithoutAPauseAreCoveredWithOverlaps) {
     EXPECT_EQ(chunks[i].start + chunks[i].overlap, chunks[i - 1].end);
   }
   EXPECT_FALSE(chunks.back().forced);
+}
+
+TEST(Chunker, OptionsForAnyLimitMakeSense) {
+  for (int limit = 0; limit < 40'000; limit += 77) {
+    const auto options = ChunkerOptions::For(Milliseconds(limit));
+    for (const ChunkSpan& chunk : ChunksOf(Repeat(3000, 1), options))
+      ASSERT_LE(chunk.end - chunk.start, std::max(limit, 1000) * 16);
+  }
+  EXPECT_EQ(ChunkerOptions::For(Milliseconds(30'000)).overlap, Milliseconds(2000));
 }
 
 TEST(Chunker, FinishBeginsAnewAndNaNIsSilence) {

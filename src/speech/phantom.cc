@@ -123,7 +123,8 @@ bool IsPhantomPhrase(std::string_view text, std::string_view language) {
 }
 
 bool IsWeak(const Evidence& evidence) {
-  return evidence.speech < kShortSpeech || evidence.probability < kUnsureSpeech;
+  return evidence.probability <
+         (evidence.speech < kShortSpeech ? kUnsureShortSpeech : kUnsureSpeech);
 }
 
 }  // namespace headroom::speech

@@ -6,13 +6,16 @@ namespace headroom::speech {
 namespace {
 
 constexpr Evidence kStrong{.speech = Milliseconds(700), .probability = 0.95F};
-constexpr Evidence kBrief{.speech = Milliseconds(300), .probability = 0.95F};
+constexpr Evidence kBrief{.speech = Milliseconds(300), .probability = 0.75F};
+constexpr Evidence kBriefButSure{.speech = Milliseconds(290), .probability = 0.95F};
 constexpr Evidence kUnsure{.speech = Milliseconds(2000), .probability = 0.6F};
 
 TEST(Phantom, IsDroppedOnlyOnWeakEvidence) {
   EXPECT_TRUE(IsPhantom(" Thank you.", "en", kBrief));
   EXPECT_TRUE(IsPhantom("Thanks for watching!", "en", kUnsure));
   EXPECT_FALSE(IsPhantom("Thank you.", "en", kStrong));
+  EXPECT_FALSE(IsPhantom("Bye.", "en", kBriefButSure));
+  EXPECT_FALSE(IsPhantom("Thank you.", "en", {Milliseconds(700), 0.75F}));
   EXPECT_TRUE(IsPhantom("Thank you.", "en", {}));
 }
 

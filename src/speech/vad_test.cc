@@ -14,6 +14,7 @@
 
 #include "base/dirs.h"
 #include "speech/chunked_audio.h"
+#include "speech/phantom.h"
 
 namespace headroom::speech {
 namespace {
@@ -183,6 +184,32 @@ TEST_F(Vad, CutsLieWhereItIsQuiet) {
       const auto around = std::span(reading.samples).subspan(from, 800);
       EXPECT_LT(Level(around), speech - 15) << "chunk " << i << " at " << cut / 16 << " ms";
     }
+  }
+}
+
+// What espeak-ng says, at 16 kHz, with silence before and after.
+std::vector<float> Spoken(const std::string& text) {
+  const std::string path = testing::TempDir() + "spoken.wav";  // 22,050 Hz, 16 bit
+  EXPECT_EQ(std::system(fmt::format("espeak-ng -w '{}' '{}'", path, text).c_str()), 0);
+  const auto spoken = ReadWav(path);
+  std::filesystem::remove(path);
+  std::vector<float> samples(16'000);
+  for (double at = 0; at + 1 < static_cast<double>(spoken.size()); at += 22'050.0 / 16'000) {
+    const auto i = static_cast<std::size_t>(at);
+    const auto part = static_cast<float>(at - std::floor(at));
+    samples.push_back(spoken[i] * (1 - part) + spoken[i + 1] * part);
+  }
+  samples.resize(samples.size() + 16'000);
+  return samples;
+}
+
+TEST_F(Vad, ShortWordsAreFoundAndNotTakenForPhantoms) {
+  for (const char* text : {"Thank you.", "Bye.", "You", "Yes.", "No."}) {
+    const auto chunks = ChunksOf(Spoken(text));
+    ASSERT_EQ(chunks.size(), 1U) << text;
+    EXPECT_FALSE(IsPhantom(text, "en", chunks[0].evidence))
+        << text << ": " << chunks[0].evidence.speech.count() << " ms at "
+        << chunks[0].evidence.probability;
   }
 }
 
