@@ -79,7 +79,7 @@ def main():
                     sys.executable, "-c", PEER, f"{WEIGHTS}/{model}", c, str(clip.path)]
             for quant, path in gguf.items():
                 programs[f"transcribe.cpp CLI {quant}"] = lambda clip, p=path: [
-                    f"{ENGINE}/bin/transcribe-cli", "-m", p, "-t", "2", str(clip.path)]
+                    f"{ENGINE}/bin/transcribe-cli", "-m", p, "--threads", "2", str(clip.path)]
                 programs[f"headroom {quant}"] = lambda clip, p=path: [
                     HEADROOM, "transcribe", "-m", p, "-l", "en", "-t", "2", str(clip.path)]
             for clip in (short, long):
