@@ -11,6 +11,7 @@ namespace {
 // Far above what any model has, far below what hurts.
 constexpr std::uint64_t kMostKeys = 65536;
 constexpr std::uint64_t kMostTensors = 65536;
+constexpr std::uint64_t kMostValues = std::uint64_t{1} << 40;
 constexpr std::uint64_t kLongestKey = 1024;
 constexpr std::uint64_t kLongestTensorName = 63;  // ggml keeps 64 bytes with the NUL
 constexpr std::uint64_t kLongestKeptText = 4096;
@@ -167,19 +168,20 @@ class HeaderReader {
   Result<std::optional<GgufValue>> Array(const std::string& key) {
     TRY_ASSIGN(const std::uint32_t type, reader_.Number<std::uint32_t>());
     TRY_ASSIGN(const std::uint64_t count, reader_.Number<std::uint64_t>());
-    const auto left = static_cast<std::uint64_t>(reader_.left());
-    if (const std::uint64_t each = ScalarBytes(type); each != 0) {
-      if (count > left / each)
-        return Fail(Errc::kCorrupt, "{} claims {} values; the file ends before them",
-                    Printable(key), count);
-      TRY(reader_.Skip(count * each));
+    const std::uint64_t scalar = ScalarBytes(type);
+    if (scalar == 0 && type != kText)
+      return Fail(Errc::kCorrupt, "{} is an array of the unknown type {}", Printable(key), type);
+    // A text takes at least its length.
+    const std::uint64_t least = scalar != 0 ? scalar : 8;
+    if (count > kMostValues)
+      return Fail(Errc::kCorrupt, "{} claims {} values", Printable(key), count);
+    if (count * least > static_cast<std::uint64_t>(reader_.left()))
+      return Cut(source_.size(), static_cast<std::uint64_t>(reader_.offset()) + count * least,
+                 true);
+    if (scalar != 0) {
+      TRY(reader_.Skip(count * scalar));
       return std::optional<GgufValue>();
     }
-    if (type != kText)
-      return Fail(Errc::kCorrupt, "{} is an array of the unknown type {}", Printable(key), type);
-    if (count > left / 8)
-      return Fail(Errc::kCorrupt, "{} claims {} texts; the file ends before them", Printable(key),
-                  count);
     std::vector<std::string> texts;
     bool keep = count <= kLongestKeptArray;
     for (std::uint64_t i = 0; i < count; ++i) {
@@ -239,7 +241,7 @@ class HeaderReader {
   // ggml writes tensors one after the other, each at the next aligned offset, and reads no others.
   Result<> Place() {
     header_.data_offset = Padded(reader_.offset());
-    header_.end = header_.data_offset;
+    header_.end = reader_.offset();
     std::int64_t next = 0;
     for (GgufTensor& tensor : header_.tensors) {
       if (tensor.offset != next)

@@ -31,7 +31,12 @@ Result<fs::path> MainFile(const fs::path& folder) {
 Result<> ImportFile(const fs::path& path, const fs::path& destination,
                     const OnImportProgress& progress, CancelToken* cancel) {
   TRY_ASSIGN(const FileSource source, FileSource::Open(path));
-  const auto in_file = [&](auto& failed) { return Within(failed, "{}", path.native()); };
+  // Errors that are the source's fault begin with its path, others with the destination's already.
+  const auto in_file = [&](auto& failed) {
+    const Errc code = failed.error().code;
+    const bool ours = code == Errc::kCorrupt || code == Errc::kUnsupported;
+    return ours ? Within(failed, "{}", path.native()) : Fail(std::move(failed.error()));
+  };
   auto head = ReadHead(source);
   if (!head) return in_file(head);
   switch (KindOf(*head, source.size())) {

@@ -44,6 +44,9 @@ Result<std::size_t> MemorySource::Read(std::int64_t offset, std::span<std::byte>
 }
 
 Result<> Reader::Need(std::uint64_t bytes) const {
+  if (bytes > std::uint64_t{1} << 48)
+    return Fail(Errc::kCorrupt, "it claims a piece of {} bytes; {} are there in all", bytes,
+                source_.size());
   if (bytes > static_cast<std::uint64_t>(left()))
     return Cut(source_.size(), static_cast<std::uint64_t>(offset_) + bytes, true);
   return {};

@@ -46,7 +46,7 @@ Result<ModelHeader> CheckInput(const fs::path& in) {
 
 // Weights of every preset take at most 8.5 bits; what stays F32 is a few per cent.
 Bytes LargestOutput(const ModelHeader& in) {
-  return std::min(Bytes(in.size.n * 2), Bytes(in.parameters / 8 * 10) + MiB(16));
+  return std::min(Bytes(in.size.n * 2), Bytes(in.parameters / 16 * 17) + MiB(16));
 }
 
 // What the child last said, for when it fails.
