@@ -3,9 +3,9 @@
 
 hub_server.py ROOT prints "HUB_PORT CDN_PORT" and serves until its standard input ends.
 
-/any/name/resolve/main/FILE gives ROOT/FILE. ROOT/FILE.hub.json is a list of answers, one for each
-request in turn, the last one for all that follow; CDN answers (/cdn/FILE on the other port) are in
-ROOT/FILE.cdn.json. Every request is appended to ROOT/log.jsonl. An answer may have:
+/any/name/resolve/main/FILE gives ROOT/FILE. ROOT/FILE.hub.json is one answer, or a list of them, one
+for each request in turn, the last one for all that follow; CDN answers (/cdn/FILE on the other port)
+are in ROOT/FILE.cdn.json. Every request is appended to ROOT/log.jsonl. An answer may have:
 
   status       this status and no file; with retry_after, that header too
   redirect     to the CDN ("cdn"), or to this address
@@ -42,6 +42,7 @@ def next_answer(name, role):
     try:
         with open(os.path.join(root, f"{name}.{role}.json"), encoding="utf-8") as file:
             answers = json.load(file)
+            answers = answers if isinstance(answers, list) else [answers]
     except FileNotFoundError:
         return {}
     with lock:
@@ -58,7 +59,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        name = os.path.basename(self.path)
+        name = os.path.basename(self.path.split("?")[0])
         answer = next_answer(name, self.role)
         note({"role": self.role, "path": self.path, "range": self.headers.get("Range", ""),
               "if_range": self.headers.get("If-Range", ""),
@@ -146,8 +147,12 @@ class CdnHandler(Handler):
     role = "cdn"
 
 
-servers = {"hub": http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler),
-           "cdn": http.server.ThreadingHTTPServer(("127.0.0.1", 0), CdnHandler)}
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        pass  # clients that go away are what is tested
+
+
+servers = {"hub": Server(("127.0.0.1", 0), Handler), "cdn": Server(("127.0.0.1", 0), CdnHandler)}
 for role, server in servers.items():
     server.daemon_threads = True
     ports[role] = server.server_address[1]

@@ -51,8 +51,12 @@ Result<StoredModel> Settle(const Store& store, const fs::path& fresh, const Mode
   const auto settle = [&]() -> Result<StoredModel> {
     TRY_ASSIGN(std::string sum, Sha256OfFile(fresh));
     const fs::path path = store.PathOf(spec);
-    if (::chmod(fresh.c_str(), 0644) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0)
-      return FailErrno(errno, "rename to {}", path.string());
+    // An imported GGUF may be the user's own file under a second name: its mode is theirs.
+    struct stat info{};
+    if (::stat(fresh.c_str(), &info) != 0 ||
+        (info.st_nlink == 1 && ::chmod(fresh.c_str(), 0644) != 0) ||
+        ::rename(fresh.c_str(), path.c_str()) != 0)
+      return FailErrno(errno, "finish {}", path.string());
     TRY(SyncDirectory(store.folder()));
     TRY(store.Record(spec, std::move(sum), source));
     std::error_code error;

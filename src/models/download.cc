@@ -95,9 +95,11 @@ class Fetch {
         if (downloaded) return std::move(*downloaded);
         continue;  // begun anew
       }
-      if (part_.size() - before >= options_.limits.stall_bytes) in_vain = 0;
       if (next == Next::kAgainNow) continue;
-      if (++in_vain >= options_.tries) break;
+      if (part_.size() - before >= options_.limits.stall_bytes)
+        in_vain = 0;
+      else if (++in_vain >= options_.tries)
+        break;
       TRY(Pause(in_vain));
     }
     return Fail(std::move(last_));
@@ -258,7 +260,7 @@ class Fetch {
 
   Result<> Pause(int in_vain) {
     static thread_local std::minstd_rand random(std::random_device{}());
-    const double growth = static_cast<double>(1 << std::min(in_vain - 1, 20));
+    const double growth = static_cast<double>(1 << std::clamp(in_vain - 1, 0, 20));
     const double jitter = std::uniform_real_distribution<>(0.5, 1.0)(random);
     const Milliseconds wanted(static_cast<std::int64_t>(
         static_cast<double>(options_.first_pause.count()) * growth * jitter));
