@@ -34,6 +34,8 @@ constexpr int kMostErrorsInARow = 1000;
 // Encoders pad and skip: a lossy file may be this much shorter than declared and yet be whole.
 constexpr double kSlackSeconds = 0.25;
 
+constexpr std::size_t kPiece = 8192;  // samples: half a second
+
 int RefuseToOpen(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) {
   return AVERROR(EPERM);
 }
@@ -266,7 +268,8 @@ Result<> MediaDecoder::Decode(const AVPacket* packet) {
     last_was_damaged_ = false;
     TRY(resampler_.Add(*frame_, pcm_));
     seconds_ += static_cast<double>(frame_->nb_samples) / frame_->sample_rate;
-    TRY(Send());
+    // Of a stream somebody may wait for every word; a file is quicker in larger pieces.
+    if (!input_.seekable() || pcm_.size() >= kPiece) TRY(Send());
   }
 }
 
