@@ -11,10 +11,11 @@
 namespace headroom::speech {
 namespace {
 
-// Scores of the alignment. One match pays for one word left over, two matches for three.
+// Scores of the alignment. One match pays for one word left over, two matches for three, or for two
+// and one that was heard differently.
 enum class Likeness : int { kSame = 4, kAlike = 3, kDifferent = -3 };
 constexpr int kGap = -2;
-constexpr int kLeastScore = 2;
+constexpr int kLeastScore = 1, kLeastScoreOfOne = 2;
 constexpr Milliseconds kSameTime(1000);  // word times of two runs differ by less
 
 bool HasDigit(std::string_view word) {
@@ -85,6 +86,7 @@ std::vector<Pair> Align(std::span<const SeamWord> previous, std::span<const Seam
       --j;
     }
   }
+  if (pairs.size() == 1 && top < kLeastScoreOfOne) pairs.clear();
   return pairs;
 }
 

@@ -37,6 +37,11 @@ TEST(StitchText, WordsHeardDifferentlyAreNotThereTwice) {
       "she said there are two many of them now and");
 }
 
+TEST(StitchText, TwoMatchesCarryAWordHeardAsThree) {
+  EXPECT_EQ(StitchText("he might even have been made amiable himself", "made Amy a bull himself."),
+            "he might even have been made amiable himself.");
+}
+
 TEST(StitchText, RepeatedWordsAreKept) {
   EXPECT_EQ(StitchText("it is the", "the the man"), "it is the the man");
   EXPECT_EQ(StitchText("he said the the", "said the the man"), "he said the the man");
