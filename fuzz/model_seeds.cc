@@ -1,4 +1,5 @@
-// Writes the unit tests' tiny models as seeds: model_seeds FOLDER makes FOLDER/gguf/… and so on.
+// Writes the unit tests' tiny models as seeds: model_seeds FOLDER makes FOLDER/gguf_fuzz/… and so
+// on.
 #include <filesystem>
 #include <fstream>
 
@@ -12,13 +13,14 @@ int main(int count, char** arguments) {
     std::filesystem::create_directories(folder / kind);
     std::ofstream(folder / kind / name, std::ios::binary) << bytes;
   };
-  write("gguf", "tiny", TinyGguf());
+  write("gguf_fuzz", "tiny", TinyGguf());
   for (const std::uint8_t type :
        {std::uint8_t{0}, std::uint8_t{1}, std::uint8_t{2}, std::uint8_t{4}})
-    write("ct2", std::to_string(type).c_str(), EncodeCt2(TinyWhisper(type, 10)));
-  write("ct2", "two", EncodeCt2({{"a", {2, 3}, 4, std::string(12, 'x')}, {"b", {}, 1, "\x03"}}));
-  write("safetensors", "tiny", TinySafetensors());
-  write("safetensors", "silero", TinySilero());
-  write("whisper_bin", "tiny", TinyWhisperBin());
+    write("ct2_fuzz", std::to_string(type).c_str(), EncodeCt2(TinyWhisper(type, 10)));
+  write("ct2_fuzz", "two",
+        EncodeCt2({{"a", {2, 3}, 4, std::string(12, 'x')}, {"b", {}, 1, "\x03"}}));
+  write("safetensors_fuzz", "tiny", TinySafetensors());
+  write("safetensors_fuzz", "silero", TinySilero());
+  write("whisper_bin_fuzz", "tiny", TinyWhisperBin());
   return 0;
 }

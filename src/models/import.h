@@ -2,7 +2,7 @@
 //
 //   a CTranslate2 Whisper folder, or its model.bin   converted
 //   Silero VAD as .safetensors                       converted
-//   GGUF, whisper.cpp .bin                           checked, then hard-linked, cloned or copied
+//   GGUF, whisper.cpp .bin                           checked, then cloned or copied
 //
 // Streaming: memory stays under 200 MB however large the model is. The destination appears whole or
 // not at all. docs/models-formats.md lists every field that is read and written.
