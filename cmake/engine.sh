@@ -34,7 +34,7 @@ fi
 
 # The engine is compiled for this very CPU (GGML_NATIVE), so another CPU must not find this build.
 cpu=$(grep -m1 -E '^(flags|Features)' /proc/cpuinfo | cut -d: -f2 | tr ' ' '\n' | sort | tr '\n' ' ')
-compiler=$("${CXX:-c++}" --version | head -1)
+compiler=$("${CXX:-c++}" -E -dM -x c++ /dev/null | grep -w __VERSION__)
 key=$(printf '%s\n' "$sha256" "$source_tree" "${options[@]}" "$compiler" "$cpu" "v1" | sha256sum | cut -c1-16)
 place=$cache/engine/$version-$key
 mkdir -p "$cache/engine"

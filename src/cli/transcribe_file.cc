@@ -20,11 +20,8 @@ constexpr Milliseconds kMargin{500};
 constexpr Milliseconds kEnoughToTellLanguage{3000};
 
 speech::ChunkerOptions ChunkingFor(const engine::ModelTraits& traits) {
-  speech::ChunkerOptions options;
-  options.max_chunk = kLongestChunk;
-  if (traits.max_audio.count() > 0)
-    options.max_chunk = std::min(kLongestChunk, traits.max_audio - kMargin);
-  return options;
+  if (traits.max_audio.count() == 0) return speech::ChunkerOptions::For(kLongestChunk);
+  return speech::ChunkerOptions::For(std::min(kLongestChunk, traits.max_audio - kMargin));
 }
 
 class Run {
