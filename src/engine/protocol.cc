@@ -11,6 +11,7 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxText = 1 << 20;
 constexpr std::size_t kMaxItems = 1 << 16;
+constexpr int kMaxBatch = 256;
 
 // Reads typed members of one object; the first thing wrong is remembered and the rest reads as
 // zero.
@@ -62,6 +63,28 @@ class Reader {
     }
     return texts;
   }
+  Bytes Size(const char* key) { return Bytes(Integer(key, 0, INT64_MAX)); }
+  std::vector<Milliseconds> Times(const char* key) {
+    std::vector<Milliseconds> times;
+    for (const json& item : Items(key)) {
+      const json box = {{"", item}};
+      Reader one(box, what_);
+      times.push_back(one.Time(""));
+      if (!one.error_.empty()) Wrong(key);
+    }
+    return times;
+  }
+  json Member(const char* key) {
+    const json* value = Find(key);
+    return value ? *value : json();
+  }
+  /// What another Parse function made of a member.
+  template <class T>
+  T Take(const char* key, Result<T> parsed) {
+    if (parsed) return std::move(*parsed);
+    Wrong(key);
+    return T{};
+  }
   const json& Items(const char* key) {
     static const json kNone = json::array();
     const json* value = Find(key);
@@ -91,6 +114,12 @@ class Reader {
   std::string_view what_;
   std::string error_;
 };
+
+json TimesToJson(const std::vector<Milliseconds>& times) {
+  json list = json::array();
+  for (const Milliseconds time : times) list.push_back(time.count());
+  return list;
+}
 
 json WordsToJson(const std::vector<speech::Word>& words) {
   json list = json::array();
@@ -127,13 +156,84 @@ Result<Hello> ParseHello(const json& body) {
 }
 
 json ToJson(const LoadRequest& request) {
-  return {{"path", request.path}, {"threads", request.threads}};
+  return {{"path", request.path},
+          {"threads", request.threads},
+          {"chunks", TimesToJson(request.chunks)},
+          {"batch", request.batch},
+          {"card", ToJson(request.card)}};
 }
 
 Result<LoadRequest> ParseLoadRequest(const json& body) {
   Reader read(body, "load request");
   return read.Finish(LoadRequest{.path = read.Text("path"),
-                                 .threads = static_cast<int>(read.Integer("threads", 0, 1024))});
+                                 .threads = static_cast<int>(read.Integer("threads", 0, 1024)),
+                                 .chunks = read.Times("chunks"),
+                                 .batch = static_cast<int>(read.Integer("batch", 1, kMaxBatch)),
+                                 .card = read.Take("card", ParseCardOptions(read.Member("card")))});
+}
+
+json ToJson(const CardOptions& card) {
+  return {{"capacity", card.capacity.n},
+          {"counting", card.counting},
+          {"profile", card.profile},
+          {"script", card.script}};
+}
+
+Result<CardOptions> ParseCardOptions(const json& body) {
+  Reader read(body, "card");
+  return read.Finish(CardOptions{.capacity = read.Size("capacity"),
+                                 .counting = read.Flag("counting"),
+                                 .profile = read.Text("profile"),
+                                 .script = read.Text("script")});
+}
+
+json ToJson(const PlanRequest& request) {
+  return {{"path", request.path},
+          {"threads", request.threads},
+          {"chunks", TimesToJson(request.chunks)},
+          {"batch", request.batch},
+          {"card", ToJson(request.card)}};
+}
+
+Result<PlanRequest> ParsePlanRequest(const json& body) {
+  Reader read(body, "plan request");
+  return read.Finish(PlanRequest{.path = read.Text("path"),
+                                 .threads = static_cast<int>(read.Integer("threads", 0, 1024)),
+                                 .chunks = read.Times("chunks"),
+                                 .batch = static_cast<int>(read.Integer("batch", 1, kMaxBatch)),
+                                 .card = read.Take("card", ParseCardOptions(read.Member("card")))});
+}
+
+json ToJson(const PlanResult& plan) {
+  json chunks = json::array();
+  for (const PlanChunk& chunk : plan.chunks) {
+    chunks.push_back({{"length", chunk.length.count()},
+                      {"kv", chunk.kv.n},
+                      {"workspace", chunk.workspace.n},
+                      {"peak", chunk.peak.n}});
+  }
+  return {
+      {"weights", plan.weights.n}, {"session", plan.session.n},   {"kv", plan.kv.n},
+      {"host", plan.host.n},       {"chunks", std::move(chunks)}, {"traits", ToJson(plan.traits)}};
+}
+
+Result<PlanResult> ParsePlanResult(const json& body) {
+  Reader read(body, "plan");
+  PlanResult plan{.weights = read.Size("weights"),
+                  .session = read.Size("session"),
+                  .kv = read.Size("kv"),
+                  .host = read.Size("host"),
+                  .traits = read.Take("traits", ParseModelTraits(read.Member("traits")))};
+  for (const json& item : read.Items("chunks")) {
+    Reader one(item, "chunk");
+    auto chunk = one.Finish(PlanChunk{.length = one.Time("length"),
+                                      .kv = one.Size("kv"),
+                                      .workspace = one.Size("workspace"),
+                                      .peak = one.Size("peak")});
+    if (!chunk) return Fail(std::move(chunk.error()));
+    plan.chunks.push_back(*chunk);
+  }
+  return read.Finish(std::move(plan));
 }
 
 json ToJson(const ModelTraits& traits) {
@@ -210,14 +310,25 @@ Result<RunResult> ParseRunResult(const json& body) {
 }
 
 json ToJson(const WorkerStats& stats) {
-  return {{"rss", stats.rss.n}, {"peak_rss", stats.peak_rss.n}, {"runs", stats.runs}};
+  return {{"rss", stats.rss.n},
+          {"peak_rss", stats.peak_rss.n},
+          {"runs", stats.runs},
+          {"device", stats.device.n},
+          {"device_peak", stats.device_peak.n},
+          {"device_allocations", stats.device_allocations},
+          {"pool_hits", stats.pool_hits}};
 }
 
 Result<WorkerStats> ParseWorkerStats(const json& body) {
   Reader read(body, "statistics");
-  return read.Finish(WorkerStats{.rss = Bytes(read.Integer("rss", 0, INT64_MAX)),
-                                 .peak_rss = Bytes(read.Integer("peak_rss", 0, INT64_MAX)),
-                                 .runs = read.Integer("runs", 0, INT64_MAX)});
+  return read.Finish(
+      WorkerStats{.rss = read.Size("rss"),
+                  .peak_rss = read.Size("peak_rss"),
+                  .runs = read.Integer("runs", 0, INT64_MAX),
+                  .device = read.Size("device"),
+                  .device_peak = read.Size("device_peak"),
+                  .device_allocations = read.Integer("device_allocations", 0, INT64_MAX),
+                  .pool_hits = read.Integer("pool_hits", 0, INT64_MAX)});
 }
 
 json ToJson(const Error& error) {

@@ -29,9 +29,32 @@ struct Hello {
   std::string engine;   // "transcribe.cpp 0.4.1"
 };
 
+/// How the simulated card of `headroom-worker-sim` behaves; other workers ignore it.
+/// docs/simulated-card.md has the two formats.
+struct CardOptions {
+  Bytes capacity = MiB(4096);  // when counting it is only reported, nothing is refused
+  bool counting = false;       // reserves and computes nothing; the texts mean nothing
+  std::string profile = {};    // a device profile as JSON text; "": a plain device
+  std::string script = {};     // neighbours and faults; "": none
+};
+
 struct LoadRequest {
-  std::string path;  // absolute
-  int threads = 0;   // 0: as many as the machine has cores for this process
+  std::string path = {};  // absolute
+  int threads = 0;        // 0: as many as the machine has cores for this process
+  /// The lengths of audio run before Load answers, so that no later run up to the longest of them
+  /// allocates on the device. Empty: nothing is run, and the first runs allocate.
+  std::vector<Milliseconds> chunks = {};
+  int batch = 1;  // that many of each length at once
+  CardOptions card = {};
+};
+
+/// What would a model need? Answered by a worker that is then good for nothing else: stop it.
+struct PlanRequest {
+  std::string path = {};  // absolute; the header of the file followed by a hole is enough
+  int threads = 0;
+  std::vector<Milliseconds> chunks = {};
+  int batch = 1;
+  CardOptions card = {.counting = true};
 };
 
 /// What a loaded model is and can do.
@@ -48,6 +71,25 @@ struct ModelTraits {
   bool prompt = false;      // takes context text
   bool streams = false;
   Milliseconds max_audio{0};  // longest audio of one run; 0: no limit
+};
+
+/// Device memory for audio of one length, by a model that has seen no other length.
+struct PlanChunk {
+  Milliseconds length{0};
+  Bytes kv;         // kept after the run, besides weights and session
+  Bytes workspace;  // needed besides weights, session and kv while it runs
+  Bytes peak;       // the sum of the four: the device memory of a worker that admits this length
+};
+
+/// Bytes that the engine's own buffers take; a driver's context and libraries are not in them.
+struct PlanResult {
+  Bytes weights;
+  Bytes session;
+  Bytes kv;                            // of the longest chunk
+  std::vector<PlanChunk> chunks = {};  // as they were asked for
+  Bytes host;                          // the most that was in host buffers at once
+  ModelTraits traits = {};
+  Bytes resident() const { return weights + session + kv; }
 };
 
 struct RunRequest {
@@ -73,10 +115,17 @@ struct RunResult {
 struct WorkerStats {
   Bytes rss, peak_rss;
   std::int64_t runs = 0;
+  Bytes device = {};                    // held on the device now; 0 on the CPU
+  Bytes device_peak = {};               // the most since the process began
+  std::int64_t device_allocations = 0;  // by the driver, since Load answered
+  std::int64_t pool_hits = 0;           // buffers that came from the pool instead, since then
 };
 
 nlohmann::json ToJson(const Hello&);
 nlohmann::json ToJson(const LoadRequest&);
+nlohmann::json ToJson(const CardOptions&);
+nlohmann::json ToJson(const PlanRequest&);
+nlohmann::json ToJson(const PlanResult&);
 nlohmann::json ToJson(const ModelTraits&);
 nlohmann::json ToJson(const RunRequest&);
 nlohmann::json ToJson(const RunResult&);
@@ -85,6 +134,9 @@ nlohmann::json ToJson(const Error&);
 
 Result<Hello> ParseHello(const nlohmann::json&);
 Result<LoadRequest> ParseLoadRequest(const nlohmann::json&);
+Result<CardOptions> ParseCardOptions(const nlohmann::json&);
+Result<PlanRequest> ParsePlanRequest(const nlohmann::json&);
+Result<PlanResult> ParsePlanResult(const nlohmann::json&);
 Result<ModelTraits> ParseModelTraits(const nlohmann::json&);
 Result<RunRequest> ParseRunRequest(const nlohmann::json&);
 Result<RunResult> ParseRunResult(const nlohmann::json&);

@@ -9,6 +9,21 @@ namespace {
 
 using nlohmann::json;
 
+PlanRequest SomePlanRequest() {
+  return {.path = "/m",
+          .threads = 2,
+          .chunks = {Milliseconds(5000), Milliseconds(30'000)},
+          .batch = 3,
+          .card = {.capacity = MiB(9), .counting = true, .profile = "{}", .script = "x"}};
+}
+
+PlanResult SomePlan() {
+  PlanResult plan{.weights = MiB(40), .session = MiB(1), .kv = MiB(2), .host = MiB(3)};
+  plan.chunks = {{Milliseconds(5000), MiB(2), MiB(7), MiB(50)}};
+  plan.traits.architecture = "canary";
+  return plan;
+}
+
 RunResult SomeResult() {
   RunResult result;
   result.transcript.language = "en";
@@ -36,6 +51,11 @@ std::vector<Type> Types() {
        [](const json& j) { return ParseHello(j).has_value(); }},
       {"load", ToJson(LoadRequest{.path = "/m", .threads = 2}),
        [](const json& j) { return ParseLoadRequest(j).has_value(); }},
+      {"card", ToJson(CardOptions{}),
+       [](const json& j) { return ParseCardOptions(j).has_value(); }},
+      {"plan request", ToJson(SomePlanRequest()),
+       [](const json& j) { return ParsePlanRequest(j).has_value(); }},
+      {"plan", ToJson(SomePlan()), [](const json& j) { return ParsePlanResult(j).has_value(); }},
       {"traits", ToJson(traits), [](const json& j) { return ParseModelTraits(j).has_value(); }},
       {"run", ToJson(RunRequest{.language = "de", .vocabulary = {"Ada"}, .prompt = "p"}),
        [](const json& j) { return ParseRunRequest(j).has_value(); }},
@@ -50,6 +70,20 @@ TEST(Protocol, ResultsRoundTrip) {
   ASSERT_TRUE(back);
   EXPECT_EQ(ToJson(*back), ToJson(result));
   EXPECT_EQ(back->transcript.segments[0].words[0].text, "Hello,");
+}
+
+TEST(Protocol, PlansRoundTrip) {
+  const auto request = ParsePlanRequest(ToJson(SomePlanRequest()));
+  ASSERT_TRUE(request) << request.error().what;
+  EXPECT_EQ(ToJson(*request), ToJson(SomePlanRequest()));
+  EXPECT_EQ(request->chunks.back(), Milliseconds(30'000));
+  const auto plan = ParsePlanResult(ToJson(SomePlan()));
+  ASSERT_TRUE(plan) << plan.error().what;
+  EXPECT_EQ(ToJson(*plan), ToJson(SomePlan()));
+  EXPECT_EQ(plan->resident(), MiB(43));
+  json wrong = ToJson(SomePlanRequest());
+  wrong["chunks"] = {-1};
+  EXPECT_EQ(ParsePlanRequest(wrong).error().code, Errc::kProtocol);
 }
 
 TEST(Protocol, EveryMemberIsNeededAndTyped) {

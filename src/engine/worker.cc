@@ -93,6 +93,13 @@ Result<RunResult> Worker::Run(const RunRequest& request, std::span<const float> 
   return result;
 }
 
+Result<PlanResult> Worker::Plan(const PlanRequest& request, Milliseconds within) {
+  TRY_ASSIGN(const json reply, Ask("plan", ToJson(request), {}, within, nullptr));
+  auto plan = ParsePlanResult(reply);
+  if (!plan) return Fail(Lost(std::move(plan.error())));
+  return plan;
+}
+
 Result<WorkerStats> Worker::Stats(Milliseconds within) {
   TRY_ASSIGN(const json reply, Ask("stats", json::object(), {}, within, nullptr));
   auto stats = ParseWorkerStats(reply);

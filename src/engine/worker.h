@@ -38,6 +38,9 @@ class Worker {
   /// `samples`: 16 kHz mono in -1…1, at most kMaxRunSamples. kCancelled when `cancel` is raised.
   Result<RunResult> Run(const RunRequest& request, std::span<const float> samples,
                         Milliseconds within, CancelToken* cancel = nullptr);
+  /// What the model would need, measured by the real engine. Load no model before it, and Stop the
+  /// worker after it.
+  Result<PlanResult> Plan(const PlanRequest& request, Milliseconds within);
   Result<WorkerStats> Stats(Milliseconds within);
   /// Ends the process in an orderly way; its memory is given back when this returns.
   Result<Exit> Stop(Milliseconds within);
