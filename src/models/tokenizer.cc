@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "base/check.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "models/tokenizer_merges.h"
@@ -101,6 +102,23 @@ Result<std::string> Merge(const json& merge) {
 }
 
 }  // namespace
+
+WhisperVocabulary MakePlaceholderVocabulary(std::int64_t size) {
+  constexpr std::size_t kBytes = 256;  // tokens of one byte, which no merge makes
+  std::vector<std::string> tokens(static_cast<std::size_t>(size));
+  std::vector<bool> present(tokens.size());
+  const std::size_t texts = tokens.size() - SpecialTokens(size).size();
+  std::vector<std::string> merges;
+  for (std::size_t id = 0; id < texts; ++id) {
+    tokens[id] = fmt::format("w{}", id);
+    present[id] = true;
+    if (id >= kBytes) merges.push_back(fmt::format("w {}", id));
+  }
+  auto vocabulary = Complete(std::move(tokens), std::move(present), size);
+  CHECK(vocabulary.has_value());
+  vocabulary->merges = std::move(merges);
+  return std::move(*vocabulary);
+}
 
 Result<WhisperVocabulary> ParseTokenizerJson(std::string_view text, std::int64_t size) {
   TRY(CheckSize(size));

@@ -33,6 +33,10 @@ Result<WhisperVocabulary> MakeVocabulary(std::vector<std::string> tokens, std::i
 /// tokenizer.json in `folder`, else vocabulary.json, else vocabulary.txt (one token a line).
 Result<WhisperVocabulary> ReadVocabulary(const std::filesystem::path& folder, std::int64_t size);
 
+/// As many tokens, merges and special tokens as a model with `size` of them has; the text tokens
+/// mean nothing. `size` is 51864, 51865 or 51866.
+WhisperVocabulary MakePlaceholderVocabulary(std::int64_t size);
+
 /// The languages of Whisper by language id: 99 of them, and "yue" since large-v3.
 const std::vector<std::string>& WhisperLanguages();
 
