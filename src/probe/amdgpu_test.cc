@@ -1,5 +1,6 @@
 #include "probe/amdgpu.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "probe/fixture.h"
@@ -77,8 +78,9 @@ TEST(Amdgpu, MetricsFormatTellsTheKind) {
 TEST(Amdgpu, ASleepingCardIsNotRead) {
   for (const char* status : {"suspended", "suspending", "resuming", "error", "", "something new"}) {
     const FakeRoot root(Files1({.runtime_status = status}));
-    // What would wake it is a pipe that nobody writes: reading it would be seen as a hang or zero.
+    const Opened opened(root / "sys/class/drm/card0/device");
     const Device device = Only(root);
+    EXPECT_THAT(opened.Names(), testing::UnorderedElementsAre("vendor", "device", "uevent"));
     EXPECT_EQ(device.state, DeviceState::kSuspended) << status;
     EXPECT_FALSE(device.total || device.used || device.gtt_total) << status;
   }
@@ -86,8 +88,11 @@ TEST(Amdgpu, ASleepingCardIsNotRead) {
 
 TEST(Amdgpu, RestLeavesAloneWhatCanSleep) {
   const FakeRoot root(Files1({}));
-  EXPECT_EQ(Only(root, true).state, DeviceState::kResting);
-  EXPECT_FALSE(Only(root, true).total);
+  const Opened opened(root / "sys/class/drm/card0/device");
+  const Device device = Only(root, true);
+  EXPECT_EQ(device.state, DeviceState::kResting);
+  EXPECT_FALSE(device.total);
+  EXPECT_THAT(opened.Names(), testing::UnorderedElementsAre("vendor", "device", "uevent"));
   const FakeRoot desktop(Files1({.control = "on"}));
   EXPECT_EQ(Only(desktop, true).state, DeviceState::kActive);
 }
@@ -146,6 +151,15 @@ TEST(Fdinfo, OthersAndGarbageAreAbsent) {
   EXPECT_FALSE(ParseFdinfo("drm-client-id: 1\ndrm-pdev: ../../x\ndrm-memory-vram: 1\n"));
   EXPECT_FALSE(ParseFdinfo("drm-client-id: x\ndrm-pdev: 0000:03:00.0\ndrm-memory-vram: 1\n"));
   EXPECT_FALSE(ParseFdinfo("drm-client-id: 1\ndrm-pdev: 0000:03:00.0\ndrm-memory-vram: 1 TiB\n"));
+}
+
+TEST(Pci, OnlyWhatTheKernelKeepsInMemoryIsOpened) {
+  FakeRoot root(PciCard("0000:01:00.0", "0x1002"));
+  root.Write({{"sys/bus/pci/devices/0000:01:00.0/config", "reading this wakes a card"}});
+  const Opened opened(root / "sys/bus/pci/devices/0000:01:00.0");
+  EXPECT_EQ(FindDisplayCards(root.path(), kVendorAmd).size(), 1u);
+  EXPECT_TRUE(FindDisplayCards(root.path(), kVendorNvidia).empty());
+  EXPECT_THAT(opened.Names(), testing::UnorderedElementsAre("class", "vendor", "device"));
 }
 
 TEST(Pci, Addresses) {

@@ -13,9 +13,14 @@
 
 namespace headroom::probe {
 namespace {
+
+// A process that has closed its socket, or was killed, is gone within this, if it ever is.
+constexpr Milliseconds kDeathIsNoticed{100};
+
 Milliseconds Between(MonoTime from, MonoTime to) {
   return std::chrono::duration_cast<Milliseconds>(to - from);
 }
+
 }  // namespace
 
 std::string_view Name(ProbeState state) {
@@ -34,11 +39,12 @@ DeviceProbe::DeviceProbe(DeviceProbeOptions options, const Clock& clock)
     : options_(std::move(options)), clock_(clock), back_off_(options_.restart_after) {}
 
 DeviceProbe::~DeviceProbe() {
-  socket_.Reset();
-  if (child_) End("");
-  // A process stuck in the kernel cannot be reaped now, and ~Child would wait for it: it is left
+  if (child_) End({});
+  if (!dying_) return;
+  const auto exit = dying_->WaitUntil(SystemClock().Now() + kDeathIsNoticed);
+  // One that is stuck in the kernel cannot be reaped now, and ~Child would wait for it: it is left
   // to init, with the few bytes that describe it.
-  if (!Reaped()) (void)dying_.release();
+  if (!exit || !*exit) (void)dying_.release();
 }
 
 DeviceReport DeviceProbe::Ask(std::span<const pid_t> ours, bool rest) {
@@ -49,26 +55,27 @@ DeviceReport DeviceProbe::Ask(std::span<const pid_t> ours, bool rest) {
     if (!Reaped()) return down(trouble_ + "; the kernel has not yet ended it");
     if (clock_.Now() < next_start_) return down(trouble_);
     if (auto started = Start(); !started) {
-      End(std::move(started.error().what));
+      End(std::move(started.error()));
       return down(trouble_);
     }
   }
   if (!sent_) {
     if (auto sent = Send(ours, rest); !sent) {
-      End(std::move(sent.error().what));
+      End(std::move(sent.error()));
       return down(trouble_);
     }
   }
   auto answer = Await(*sent_ + options_.deadline);
   if (!answer) {
-    End(std::move(answer.error().what));
+    End(std::move(answer.error()));
     return down(trouble_);
   }
   const Milliseconds waited = Between(*sent_, clock_.Now());
   if (!*answer) {
     const auto patience = answers_ == 0 ? options_.first_hung_after : options_.hung_after;
     if (waited < patience) return Report(ProbeState::kLate, waited, "the probe is late");
-    End(fmt::format("the probe did not answer for {} ms and was ended", waited.count()));
+    End({Errc::kTimeout,
+         fmt::format("the probe did not answer for {} ms and was ended", waited.count())});
     return down(trouble_);
   }
   sent_.reset();
@@ -153,12 +160,14 @@ Result<bool> DeviceProbe::Receive() {
   return true;
 }
 
-void DeviceProbe::End(std::string why) {
-  constexpr Milliseconds kDeathIsNoticed{20};  // its socket closes a moment before it is gone
+void DeviceProbe::End(Error why) {
   if (child_) {
-    auto exit = child_->WaitUntil(SystemClock().Now() + kDeathIsNoticed);
+    // Only a process that has closed its end by itself is on its way out already.
+    const bool leaving = why.code == Errc::kWorkerLost;
+    const MonoTime until = SystemClock().Now() + (leaving ? kDeathIsNoticed : Milliseconds(0));
+    const auto exit = child_->WaitUntil(until);
     if (exit && *exit) {
-      why += ": it " + Describe(**exit);
+      why.what += ": it " + Describe(**exit);
     } else {
       child_->Signal(SIGKILL);
       dying_ = std::move(child_);
@@ -169,7 +178,7 @@ void DeviceProbe::End(std::string why) {
   input_.clear();
   sent_.reset();
   answers_ = 0;
-  trouble_ = std::move(why);
+  trouble_ = std::move(why.what);
   next_start_ = clock_.Now() + back_off_;
   back_off_ = std::min(back_off_ * 2, options_.restart_at_most);
 }

@@ -49,7 +49,7 @@ struct DeviceProbeOptions {
   std::vector<std::string> arguments;      // e.g. --nvml=PATH, --root=PATH
   std::vector<std::pair<std::string, std::string>> environment;
   Milliseconds deadline{200};
-  Milliseconds hung_after{3'000};
+  Milliseconds hung_after{5'000};
   /// For the first answer of a new probe: loading a driver takes a second or two on some machines.
   Milliseconds first_hung_after{15'000};
   Milliseconds restart_after{1'000};     // doubles with each failure…
@@ -60,7 +60,7 @@ class DeviceProbe : public DeviceSource {
  public:
   /// Starts nothing yet. `clock` drives the policy; waiting itself is real.
   explicit DeviceProbe(DeviceProbeOptions options, const Clock& clock = SystemClock());
-  ~DeviceProbe() override;  // never blocks
+  ~DeviceProbe() override;  // takes a tenth of a second at most
   DeviceProbe(const DeviceProbe&) = delete;
   DeviceProbe& operator=(const DeviceProbe&) = delete;
 
@@ -79,7 +79,7 @@ class DeviceProbe : public DeviceSource {
   /// The answer to the outstanding request, nullopt when it has not come by `deadline`.
   Result<std::optional<Answer>> Await(MonoTime deadline);
   Result<bool> Receive();  // false: nothing is there
-  void End(std::string why);
+  void End(Error why);
   bool Reaped();
 
   DeviceProbeOptions options_;

@@ -39,6 +39,7 @@ std::vector<std::vector<std::string>> Lines(const std::string& key) {
 
 // What the script wants of this call: its return code.
 int Scripted(const std::string& call) {
+  if (ScriptPath().empty()) return 0;
   std::ofstream(ScriptPath() + ".calls", std::ios::app) << call << '\n';
   for (const auto& line : Lines("hang")) {
     while (line.at(0) == call) ::pause();

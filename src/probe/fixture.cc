@@ -1,8 +1,10 @@
 #include "probe/fixture.h"
 
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 
 #include "base/check.h"
@@ -38,6 +40,24 @@ void FakeRoot::Write(const Files& files) const {
 
 void FakeRoot::Remove(std::string_view name) const {
   fs::remove_all(path_ / name);
+}
+
+Opened::Opened(const std::string& folder) : watch_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+  CHECK(::inotify_add_watch(watch_.get(), folder.c_str(), IN_OPEN) >= 0);
+}
+
+std::set<std::string> Opened::Names() const {
+  std::set<std::string> names;
+  alignas(inotify_event) std::array<char, 4096> block;
+  ssize_t n;
+  while ((n = ::read(watch_.get(), block.data(), block.size())) > 0) {
+    for (const char* at = block.data(); at < block.data() + n;) {
+      const auto* event = reinterpret_cast<const inotify_event*>(at);
+      if (event->len > 0 && !(event->mask & IN_ISDIR)) names.insert(event->name);
+      at += sizeof(inotify_event) + event->len;
+    }
+  }
+  return names;
 }
 
 Files PciCard(const std::string& pci, const std::string& vendor, const std::string& runtime_status,

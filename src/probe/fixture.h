@@ -3,9 +3,13 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "base/fd.h"
 
 namespace headroom::probe {
 
@@ -28,6 +32,16 @@ class FakeRoot {
 
  private:
   std::filesystem::path path_;
+};
+
+/// Notes which files of a folder are opened while it exists.
+class Opened {
+ public:
+  explicit Opened(const std::string& folder);
+  std::set<std::string> Names() const;
+
+ private:
+  Fd watch_;
 };
 
 /// A PCI display card under sys/bus/pci/devices.
