@@ -15,7 +15,7 @@ namespace headroom::models {
 namespace {
 
 bool AddFamily(std::string_view model, SkeletonParts& parts) {
-  return AddWhisper(model, parts) || AddCanary(model, parts);
+  return AddWhisper(model, parts) || AddCanary(model, parts) || AddParakeet(model, parts);
 }
 
 }  // namespace

@@ -28,5 +28,6 @@ struct SkeletonParts {
 /// False for a model that is not of this family.
 bool AddWhisper(std::string_view model, SkeletonParts& parts);
 bool AddCanary(std::string_view model, SkeletonParts& parts);
+bool AddParakeet(std::string_view model, SkeletonParts& parts);
 
 }  // namespace headroom::models

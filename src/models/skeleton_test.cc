@@ -77,7 +77,7 @@ TEST_F(Skeletons, AreAsLargeAsThePublishedFiles) {
 }
 
 TEST_F(Skeletons, HaveTheTypesThatTheQuantiserChooses) {
-  for (const char* model : {"whisper-tiny.en", "canary-180m-flash"}) {
+  for (const char* model : {"whisper-tiny.en", "canary-180m-flash", "parakeet-tdt_ctc-110m"}) {
     const Skeleton from = Make(model, "F16");
     ASSERT_TRUE(WriteSkeleton(from, folder_ / "in.gguf"));
     for (const char* preset : {"Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M"}) {

@@ -36,9 +36,10 @@ bool Has(std::string_view name, std::string_view part) {
 
 // Small and sensitive: F32 in every quantisation, like the convolutions that have a kernel.
 bool StaysF32(std::string_view name) {
-  if (name.starts_with("frontend.") || !name.ends_with(".weight")) return true;
-  if (Has(name, ".pos_emb.") || Has(name, ".bn.")) return true;
-  const std::string_view layer = name.substr(0, name.size() - std::string_view(".weight").size());
+  if (name.starts_with("frontend.") || Has(name, ".pos_emb.") || Has(name, ".bn.")) return true;
+  for (const char* end : {".bias", ".pos_bias_u", ".pos_bias_v", ".pos_enc"})
+    if (name.ends_with(end)) return true;
+  const std::string_view layer = name.substr(0, name.rfind('.'));
   const std::string_view last = layer.substr(layer.rfind('.') + 1);
   if (last.starts_with("norm") || last.ends_with("_norm")) return true;
   return Has(name, ".conv.") && !Has(name, ".conv.pointwise");
