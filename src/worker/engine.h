@@ -1,6 +1,6 @@
 // The seam between the worker program and whatever recognises speech. transcribe.cpp stands behind
 // it in engine_transcribe.cc, a scripted fake in engine_fake.cc; another engine would be one more
-// file. Load and Run are called from one thread; Cancel from another, at any time.
+// file. Everything but Cancel is called from one thread; Cancel from another, at any time.
 #pragma once
 
 #include <atomic>
@@ -26,11 +26,19 @@ class Engine {
   /// `samples`: 16 kHz mono, finite. kCancelled when Cancel was called since this run began.
   virtual Result<engine::RunResult> Run(const engine::RunRequest& request,
                                         std::span<const float> samples) = 0;
+  /// Measures what a model needs. kUnsupported where nothing can be measured.
+  virtual Result<engine::PlanResult> Plan(const engine::PlanRequest&) {
+    return Fail(Errc::kUnsupported, "this worker cannot plan");
+  }
+  /// Adds what the engine holds on its device.
+  virtual void AddDevice(engine::WorkerStats&) const {}
   /// Ends the run that is going on, as soon as the engine can.
   virtual void Cancel() = 0;
 };
 
-std::unique_ptr<Engine> MakeTranscribeEngine();
+class Placement;
+
+std::unique_ptr<Engine> MakeTranscribeEngine(std::unique_ptr<Placement> placement);
 std::unique_ptr<Engine> MakeFakeEngine();
 
 }  // namespace headroom::worker

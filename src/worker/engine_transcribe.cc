@@ -1,22 +1,30 @@
-// transcribe.cpp behind the Engine seam, on the CPU.
+// transcribe.cpp behind the Engine seam, on the device its Placement opens.
+#include <ggml-backend.h>
 #include <transcribe.h>
 #include <transcribe/whisper.h>
 
 #include <algorithm>
 #include <memory>
-#include <mutex>
 
 #include "audio/format.h"
-#include "base/text.h"
 #include "worker/cores.h"
 #include "worker/cpu_abort.h"
 #include "worker/engine.h"
+#include "worker/engine_log.h"
+#include "worker/header_copy.h"
+#include "worker/placement.h"
+#include "worker/pool.h"
+#include "worker/sim_device.h"
+#include "worker/transcribe_results.h"
+#include "worker/warm_audio.h"
 
 namespace headroom::worker {
 namespace {
 
 // Sampling happens only in Whisper's temperature fallback; a fixed seed makes its text repeatable.
 constexpr std::uint32_t kSamplerSeed = 1;
+// A pool that still had to ask the driver after so many rounds of warming up will always have to.
+constexpr int kWarmRounds = 4;
 
 struct FreeModel {
   void operator()(transcribe_model* model) const { transcribe_model_free(model); }
@@ -25,103 +33,41 @@ struct FreeSession {
   void operator()(transcribe_session* session) const { transcribe_session_free(session); }
 };
 
-Errc CodeOf(transcribe_status status) {
-  switch (status) {
-    case TRANSCRIBE_ERR_FILE_NOT_FOUND:
-      return Errc::kNotFound;
-    case TRANSCRIBE_ERR_GGUF:
-      return Errc::kCorrupt;
-    case TRANSCRIBE_ERR_UNSUPPORTED_ARCH:
-    case TRANSCRIBE_ERR_UNSUPPORTED_VARIANT:
-    case TRANSCRIBE_ERR_UNSUPPORTED_LANGUAGE:
-    case TRANSCRIBE_ERR_UNSUPPORTED_TASK:
-    case TRANSCRIBE_ERR_UNSUPPORTED_TIMESTAMPS:
-    case TRANSCRIBE_ERR_NOT_IMPLEMENTED:
-      return Errc::kUnsupported;
-    case TRANSCRIBE_ERR_OOM:
-      return Errc::kNoMemory;
-    case TRANSCRIBE_ERR_ABORTED:
-      return Errc::kCancelled;
-    case TRANSCRIBE_ERR_INVALID_ARG:
-    case TRANSCRIBE_ERR_INPUT_TOO_LONG:
-      return Errc::kInvalid;
-    default:
-      return Errc::kInternal;
-  }
+bool IsPartial(transcribe_status status) {
+  return status == TRANSCRIBE_ERR_OUTPUT_TRUNCATED || status == TRANSCRIBE_ERR_OUTPUT_REPETITION;
 }
-
-std::string TextOf(const char* text) {
-  return text ? Printable(Trim(text)) : std::string();
-}
-
-// The reason for a failure is in the engine's log, not in its status: the last error line is kept.
-class LastError {
- public:
-  static void Receive(transcribe_log_level level, const char* message, void* self) {
-    if (level != TRANSCRIBE_LOG_LEVEL_ERROR || !message) return;
-    auto* last = static_cast<LastError*>(self);
-    const std::lock_guard lock(last->mutex_);
-    last->line_ = TextOf(message);
-  }
-  void Clear() {
-    const std::lock_guard lock(mutex_);
-    line_.clear();
-  }
-  std::string line() {
-    const std::lock_guard lock(mutex_);
-    return line_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::string line_;  // guarded by mutex_: the engine may log from any of its threads
-};
 
 class TranscribeEngine : public Engine {
  public:
-  TranscribeEngine() {
-    transcribe_log_set(LastError::Receive, &last_error_);
+  explicit TranscribeEngine(std::unique_ptr<Placement> placement)
+      : placement_(std::move(placement)) {
     transcribe_init_backends_default();
     InstallCpuAbort(&stop_);
   }
 
-  std::string Backend() const override { return "cpu"; }
+  std::string Backend() const override { return placement_->Backend(); }
   std::string Version() const override {
     return "transcribe.cpp " + std::string(transcribe_version());
   }
 
   Result<engine::ModelTraits> Load(const engine::LoadRequest& request) override {
-    session_.reset();
-    model_.reset();
-    stop_ = false;
-    last_error_.Clear();
-
-    transcribe_model_load_params load;
-    transcribe_model_load_params_init(&load);
-    load.backend = TRANSCRIBE_BACKEND_CPU;
-    transcribe_model* model = nullptr;
-    const transcribe_status loaded =
-        transcribe_model_load_file(request.path.c_str(), &load, &model);
-    model_.reset(model);
-    if (loaded != TRANSCRIBE_OK) return Explain(loaded, "load " + request.path);
-
-    transcribe_session_params parameters;
-    transcribe_session_params_init(&parameters);
-    parameters.n_threads = request.threads > 0 ? request.threads : UsableCores();
-    transcribe_session* session = nullptr;
-    const transcribe_status made = transcribe_session_init(model, &parameters, &session);
-    session_.reset(session);
-    if (made != TRANSCRIBE_OK) return Explain(made, "prepare " + request.path);
-    transcribe_set_abort_callback(
-        session, [](void* stop) { return static_cast<std::atomic<bool>*>(stop)->load(); }, &stop_);
-    return Describe(*model);
+    TRY(Begin(request.card));
+    auto traits = LoadAndWarm(request);
+    if (!traits) {
+      Unload();
+      return traits;
+    }
+    if (place_.pool) place_.pool->Set(BufferPool::Mode::kSealed);
+    if (place_.card) place_.card->Ready();
+    return traits;
   }
 
   Result<engine::RunResult> Run(const engine::RunRequest& request,
                                 std::span<const float> samples) override {
     if (!session_) return Fail(Errc::kInvalid, "no model is loaded");
     stop_ = false;
-    last_error_.Clear();
+    log_.Clear();
+    if (place_.card) place_.card->BeginRun();
 
     transcribe_run_params run;
     transcribe_run_params_init(&run);
@@ -136,104 +82,176 @@ class TranscribeEngine : public Engine {
     run.n_vocabulary = static_cast<std::int32_t>(vocabulary.size());
     if (!request.prompt.empty()) run.prompt = request.prompt.c_str();
     transcribe_whisper_run_ext whisper;
-    if (transcribe_model_accepts_ext_kind(model_.get(), TRANSCRIBE_EXT_SLOT_RUN,
-                                          TRANSCRIBE_EXT_KIND_WHISPER_RUN)) {
-      transcribe_whisper_run_ext_init(&whisper);
-      whisper.seed = kSamplerSeed;
-      run.family = &whisper.ext;
-    }
+    UseWhisperOptions(run, whisper, !Counting());
 
     const transcribe_status status =
         transcribe_run(session_.get(), samples.data(), static_cast<int>(samples.size()), &run);
     // A graph that was stopped half-way comes back as an error of the backend.
     if (stop_) return Fail(Errc::kCancelled, "cancelled");
-    const bool partial =
-        status == TRANSCRIBE_ERR_OUTPUT_TRUNCATED || status == TRANSCRIBE_ERR_OUTPUT_REPETITION;
-    if (status != TRANSCRIBE_OK && !partial) return Explain(status, "recognise");
-    return Collect(partial, audio::DurationOf(static_cast<std::int64_t>(samples.size())));
+    if (status != TRANSCRIBE_OK && !IsPartial(status)) return Explain(status, "recognise");
+    return Collect(*session_, IsPartial(status),
+                   audio::DurationOf(static_cast<std::int64_t>(samples.size())));
+  }
+
+  Result<engine::PlanResult> Plan(const engine::PlanRequest& request) override {
+    TRY(Begin(request.card));
+    if (!place_.card) return Fail(Errc::kUnsupported, "this worker has no device that can plan");
+    auto plan = Measure(request);
+    Unload();
+    return plan;
   }
 
   void Cancel() override { stop_ = true; }
 
+  void AddDevice(engine::WorkerStats& stats) const override {
+    if (!place_.pool) return;
+    const BufferPool::Usage usage = place_.pool->usage();
+    stats.device = place_.card ? place_.card->used() : usage.held;
+    stats.device_peak = place_.card ? place_.card->peak() : usage.peak;
+    stats.device_allocations = usage.allocations;
+    stats.pool_hits = usage.hits;
+  }
+
  private:
+  bool Counting() const { return place_.card && place_.card->options().counting; }
+
+  void Unload() {
+    session_.reset();
+    model_.reset();
+    if (place_.pool) place_.pool->Set(BufferPool::Mode::kPassThrough);
+  }
+
+  Result<> Begin(const engine::CardOptions& card) {
+    Unload();
+    stop_ = false;
+    log_.Clear();
+    TRY_ASSIGN(place_, placement_->Open(card));
+    return {};
+  }
+
+  Result<> LoadModel(const std::string& path, const std::string& name) {
+    transcribe_model_load_params load;
+    transcribe_model_load_params_init(&load);
+    load.backend = place_.device ? TRANSCRIBE_BACKEND_AUTO : TRANSCRIBE_BACKEND_CPU;
+    load.device = reinterpret_cast<transcribe_device_t>(place_.device);
+    transcribe_model* model = nullptr;
+    const transcribe_status loaded = transcribe_model_load_file(path.c_str(), &load, &model);
+    model_.reset(model);
+    if (loaded != TRANSCRIBE_OK) return Explain(loaded, "load " + name);
+    return {};
+  }
+
+  Result<> MakeSession(int threads, const std::string& name) {
+    session_.reset();
+    transcribe_session_params parameters;
+    transcribe_session_params_init(&parameters);
+    parameters.n_threads = threads > 0 ? threads : UsableCores();
+    transcribe_session* session = nullptr;
+    const transcribe_status made = transcribe_session_init(model_.get(), &parameters, &session);
+    session_.reset(session);
+    if (made != TRANSCRIBE_OK) return Explain(made, "prepare " + name);
+    transcribe_set_abort_callback(
+        session, [](void* stop) { return static_cast<std::atomic<bool>*>(stop)->load(); }, &stop_);
+    return {};
+  }
+
+  Result<engine::ModelTraits> LoadAndWarm(const engine::LoadRequest& request) {
+    TRY(LoadModel(request.path, request.path));
+    TRY(MakeSession(request.threads, request.path));
+    TRY_ASSIGN(auto traits, Describe(*model_));
+    if (!place_.pool || request.chunks.empty()) return traits;
+
+    std::vector<Milliseconds> lengths = request.chunks;
+    std::ranges::sort(lengths, std::greater());
+    for (int round = 0; round < kWarmRounds; ++round) {
+      place_.pool->Set(BufferPool::Mode::kWarming);
+      for (const Milliseconds length : lengths) TRY(RunNoise(length, request.batch));
+      if (place_.pool->usage().allocations == 0) break;
+    }
+    return traits;
+  }
+
+  // Memory by itself is what this is for: `batch` clips of `length`, and what comes out is dropped.
+  Result<> RunNoise(Milliseconds length, int batch) {
+    const std::vector<float> noise = WarmAudio(length);
+    const std::vector<const float*> clips(static_cast<std::size_t>(batch), noise.data());
+    const std::vector<int> sizes(clips.size(), static_cast<int>(noise.size()));
+    transcribe_run_params run;
+    transcribe_run_params_init(&run);
+    transcribe_whisper_run_ext whisper;
+    UseWhisperOptions(run, whisper, false);
+    const transcribe_status status =
+        batch == 1 ? transcribe_run(session_.get(), clips[0], sizes[0], &run)
+                   : transcribe_run_batch(session_.get(), clips.data(), sizes.data(), batch, &run);
+    if (stop_) return Fail(Errc::kCancelled, "cancelled");
+    if (status == TRANSCRIBE_OK || IsPartial(status)) return {};
+    return Explain(status, fmt::format("try {} ms of audio", length.count()));
+  }
+
+  Result<engine::PlanResult> Measure(const engine::PlanRequest& request) {
+    BufferPool& host = BufferPool::Of(
+        ggml_backend_dev_buffer_type(ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU)));
+    host.ResetPeak();
+    SimCard& card = *place_.card;
+    Fd header;
+    std::string path = request.path;
+    if (Counting()) {
+      TRY_ASSIGN(header, CopyHeader(request.path));
+      path = fmt::format("/proc/self/fd/{}", header.get());
+    }
+    TRY(LoadModel(path, request.path));
+    engine::PlanResult plan;
+    TRY_ASSIGN(plan.traits, Describe(*model_));
+    plan.weights = card.used();
+    TRY(MakeSession(request.threads, request.path));
+    plan.session = card.used() - plan.weights;
+    const Bytes before = card.used();
+    Milliseconds longest{-1};
+    for (const Milliseconds length : request.chunks) {
+      TRY(MakeSession(request.threads, request.path));
+      card.ResetPeak();
+      TRY(RunNoise(length, request.batch));
+      const Bytes kv = card.used() - before;
+      plan.chunks.push_back({.length = length,
+                             .kv = kv,
+                             .workspace = card.peak() - card.used(),
+                             .peak = card.peak()});
+      if (length > longest) plan.kv = kv;
+      longest = std::max(longest, length);
+    }
+    plan.host = host.usage().peak;
+    return plan;
+  }
+
+  void UseWhisperOptions(transcribe_run_params& run, transcribe_whisper_run_ext& whisper,
+                         bool fallback) const {
+    if (!transcribe_model_accepts_ext_kind(model_.get(), TRANSCRIBE_EXT_SLOT_RUN,
+                                           TRANSCRIBE_EXT_KIND_WHISPER_RUN))
+      return;
+    transcribe_whisper_run_ext_init(&whisper);
+    whisper.seed = kSamplerSeed;
+    if (!fallback) whisper.temperature_inc = 0;
+    run.family = &whisper.ext;
+  }
+
   std::unexpected<Error> Explain(transcribe_status status, std::string_view context) {
-    const std::string line = last_error_.line();
+    const std::string line = log_.last();
     return Fail(CodeOf(status), "{}: {}", context,
                 line.empty() ? transcribe_status_string(status) : line.c_str());
   }
 
-  static Result<engine::ModelTraits> Describe(const transcribe_model& model) {
-    if (!(transcribe_model_roles(&model) & TRANSCRIBE_ROLE_ASR))
-      return Fail(Errc::kUnsupported, "this model does not recognise speech");
-    transcribe_capabilities able;
-    transcribe_capabilities_init(&able);
-    if (transcribe_model_get_capabilities(&model, &able) != TRANSCRIBE_OK)
-      return Fail(Errc::kInternal, "the engine does not say what the model can do");
-    engine::ModelTraits traits;
-    traits.architecture = TextOf(transcribe_model_arch_string(&model));
-    traits.variant = TextOf(transcribe_model_variant_string(&model));
-    for (int i = 0; i < able.n_languages; ++i)
-      traits.languages.push_back(TextOf(able.languages[i]));
-    traits.detects_language = able.supports_language_detect;
-    traits.translates = able.supports_translate;
-    traits.segment_times = able.max_timestamp_kind >= TRANSCRIBE_TIMESTAMPS_SEGMENT;
-    traits.word_times = able.max_timestamp_kind >= TRANSCRIBE_TIMESTAMPS_WORD;
-    traits.vocabulary = transcribe_model_supports(&model, TRANSCRIBE_FEATURE_VOCABULARY);
-    traits.prompt = transcribe_model_supports(&model, TRANSCRIBE_FEATURE_CONTEXT_PROMPT);
-    traits.streams = able.supports_streaming;
-    traits.max_audio = Milliseconds(able.max_audio_ms);
-    return traits;
-  }
-
-  Result<engine::RunResult> Collect(bool partial, Milliseconds duration) {
-    engine::RunResult result;
-    result.truncated = partial || transcribe_was_truncated(session_.get());
-    result.transcript.language = TextOf(transcribe_detected_language(session_.get()));
-    const auto clamp = [duration](std::int64_t ms) {
-      return std::clamp(Milliseconds(ms), Milliseconds(0), duration);
-    };
-    const int segments = transcribe_n_segments(session_.get());
-    for (int i = 0; i < segments; ++i) {
-      transcribe_segment from;
-      transcribe_segment_init(&from);
-      transcribe_get_segment(session_.get(), i, &from);
-      speech::Segment segment{.start = clamp(from.t0_ms),
-                              .end = clamp(from.t1_ms),
-                              .text = TextOf(from.text),
-                              .words = {}};
-      for (int w = from.first_word; w < from.first_word + from.n_words; ++w) {
-        transcribe_word word;
-        transcribe_word_init(&word);
-        transcribe_get_word(session_.get(), w, &word);
-        if (!TextOf(word.text).empty())
-          segment.words.push_back({clamp(word.t0_ms), clamp(word.t1_ms), TextOf(word.text)});
-      }
-      if (!segment.text.empty()) result.transcript.segments.push_back(std::move(segment));
-    }
-    // Families without times give no rows, or rows without times: the text then spans the audio.
-    const std::string whole = TextOf(transcribe_full_text(session_.get()));
-    if (result.transcript.segments.empty() && !whole.empty())
-      result.transcript.segments.push_back({Milliseconds(0), duration, whole, {}});
-    for (speech::Segment& segment : result.transcript.segments) {
-      if (segment.end <= segment.start) segment.end = duration;
-    }
-    transcribe_timings timings;
-    transcribe_timings_init(&timings);
-    transcribe_get_timings(session_.get(), &timings);
-    result.timings = {timings.mel_ms, timings.encode_ms, timings.decode_ms};
-    return result;
-  }
-
   std::atomic<bool> stop_{false};
-  LastError last_error_;
+  EngineLog& log_ = EngineLog::Install();
+  std::unique_ptr<Placement> placement_;
+  Place place_;
   std::unique_ptr<transcribe_model, FreeModel> model_;  // outlives the session
   std::unique_ptr<transcribe_session, FreeSession> session_;
 };
 
 }  // namespace
 
-std::unique_ptr<Engine> MakeTranscribeEngine() {
-  return std::make_unique<TranscribeEngine>();
+std::unique_ptr<Engine> MakeTranscribeEngine(std::unique_ptr<Placement> placement) {
+  return std::make_unique<TranscribeEngine>(std::move(placement));
 }
 
 }  // namespace headroom::worker

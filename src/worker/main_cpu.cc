@@ -1,6 +1,6 @@
-#include "worker/serve.h"
+#include "worker/placement.h"
+#include "worker/transcribe_main.h"
 
-int main() {
-  const auto engine = headroom::worker::MakeTranscribeEngine();
-  return headroom::worker::Serve(*engine, headroom::Fd(headroom::worker::kChannelFd));
+int main(int argc, char** argv) {
+  return headroom::worker::TranscribeMain(argc, argv, headroom::worker::MakeCpuPlacement());
 }

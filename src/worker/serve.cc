@@ -145,7 +145,16 @@ class Server {
       ++runs_;
       return ToJson(result);
     }
-    if (op == "stats") return ToJson(MeasureSelf(runs_));
+    if (op == "plan") {
+      TRY_ASSIGN(const auto request, engine::ParsePlanRequest(message.body));
+      TRY_ASSIGN(const auto plan, engine_.Plan(request));
+      return ToJson(plan);
+    }
+    if (op == "stats") {
+      engine::WorkerStats stats = MeasureSelf(runs_);
+      engine_.AddDevice(stats);
+      return ToJson(stats);
+    }
     return Fail(Errc::kProtocol, "no such operation");
   }
 

@@ -1,0 +1,18 @@
+#include "worker/placement.h"
+
+namespace headroom::worker {
+namespace {
+
+class CpuPlacement : public Placement {
+ public:
+  std::string Backend() const override { return "cpu"; }
+  Result<Place> Open(const engine::CardOptions&) override { return Place{}; }
+};
+
+}  // namespace
+
+std::unique_ptr<Placement> MakeCpuPlacement() {
+  return std::make_unique<CpuPlacement>();
+}
+
+}  // namespace headroom::worker

@@ -1,0 +1,99 @@
+#include "worker/transcribe_results.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace headroom::worker {
+
+Errc CodeOf(transcribe_status status) {
+  switch (status) {
+    case TRANSCRIBE_ERR_FILE_NOT_FOUND:
+      return Errc::kNotFound;
+    case TRANSCRIBE_ERR_GGUF:
+      return Errc::kCorrupt;
+    case TRANSCRIBE_ERR_UNSUPPORTED_ARCH:
+    case TRANSCRIBE_ERR_UNSUPPORTED_VARIANT:
+    case TRANSCRIBE_ERR_UNSUPPORTED_LANGUAGE:
+    case TRANSCRIBE_ERR_UNSUPPORTED_TASK:
+    case TRANSCRIBE_ERR_UNSUPPORTED_TIMESTAMPS:
+    case TRANSCRIBE_ERR_NOT_IMPLEMENTED:
+      return Errc::kUnsupported;
+    case TRANSCRIBE_ERR_OOM:
+      return Errc::kNoMemory;
+    case TRANSCRIBE_ERR_ABORTED:
+      return Errc::kCancelled;
+    case TRANSCRIBE_ERR_INVALID_ARG:
+    case TRANSCRIBE_ERR_INPUT_TOO_LONG:
+      return Errc::kInvalid;
+    default:
+      return Errc::kInternal;
+  }
+}
+
+std::string TextOf(const char* text) {
+  return text ? Printable(Trim(text)) : std::string();
+}
+
+Result<engine::ModelTraits> Describe(const transcribe_model& model) {
+  if (!(transcribe_model_roles(&model) & TRANSCRIBE_ROLE_ASR))
+    return Fail(Errc::kUnsupported, "this model does not recognise speech");
+  transcribe_capabilities able;
+  transcribe_capabilities_init(&able);
+  if (transcribe_model_get_capabilities(&model, &able) != TRANSCRIBE_OK)
+    return Fail(Errc::kInternal, "the engine does not say what the model can do");
+  engine::ModelTraits traits;
+  traits.architecture = TextOf(transcribe_model_arch_string(&model));
+  traits.variant = TextOf(transcribe_model_variant_string(&model));
+  for (int i = 0; i < able.n_languages; ++i) traits.languages.push_back(TextOf(able.languages[i]));
+  traits.detects_language = able.supports_language_detect;
+  traits.translates = able.supports_translate;
+  traits.segment_times = able.max_timestamp_kind >= TRANSCRIBE_TIMESTAMPS_SEGMENT;
+  traits.word_times = able.max_timestamp_kind >= TRANSCRIBE_TIMESTAMPS_WORD;
+  traits.vocabulary = transcribe_model_supports(&model, TRANSCRIBE_FEATURE_VOCABULARY);
+  traits.prompt = transcribe_model_supports(&model, TRANSCRIBE_FEATURE_CONTEXT_PROMPT);
+  traits.streams = able.supports_streaming;
+  traits.max_audio = Milliseconds(able.max_audio_ms);
+  return traits;
+}
+
+engine::RunResult Collect(const transcribe_session& session, bool partial, Milliseconds duration) {
+  engine::RunResult result;
+  result.truncated = partial || transcribe_was_truncated(&session);
+  result.transcript.language = TextOf(transcribe_detected_language(&session));
+  const auto clamp = [duration](std::int64_t ms) {
+    return std::clamp(Milliseconds(ms), Milliseconds(0), duration);
+  };
+  const int segments = transcribe_n_segments(&session);
+  for (int i = 0; i < segments; ++i) {
+    transcribe_segment from;
+    transcribe_segment_init(&from);
+    transcribe_get_segment(&session, i, &from);
+    speech::Segment segment{.start = clamp(from.t0_ms),
+                            .end = clamp(from.t1_ms),
+                            .text = TextOf(from.text),
+                            .words = {}};
+    for (int w = from.first_word; w < from.first_word + from.n_words; ++w) {
+      transcribe_word word;
+      transcribe_word_init(&word);
+      transcribe_get_word(&session, w, &word);
+      if (!TextOf(word.text).empty())
+        segment.words.push_back({clamp(word.t0_ms), clamp(word.t1_ms), TextOf(word.text)});
+    }
+    if (!segment.text.empty()) result.transcript.segments.push_back(std::move(segment));
+  }
+  // Families without times give no rows, or rows without times: the text then spans the audio.
+  const std::string whole = TextOf(transcribe_full_text(&session));
+  if (result.transcript.segments.empty() && !whole.empty())
+    result.transcript.segments.push_back({Milliseconds(0), duration, whole, {}});
+  for (speech::Segment& segment : result.transcript.segments) {
+    if (segment.end <= segment.start) segment.end = duration;
+  }
+  transcribe_timings timings;
+  transcribe_timings_init(&timings);
+  transcribe_get_timings(&session, &timings);
+  result.timings = {timings.mel_ms, timings.encode_ms, timings.decode_ms};
+  return result;
+}
+
+}  // namespace headroom::worker
