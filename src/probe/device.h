@@ -53,7 +53,7 @@ struct Device {
 inline constexpr std::size_t kMostName = 128;         // bytes of any text
 inline constexpr std::size_t kMostDevices = 64;       // in one answer
 inline constexpr std::size_t kMostProcesses = 1024;   // of one device
-inline constexpr std::size_t kMostLine = 256 * 1024;  // bytes, both ways
+inline constexpr std::size_t kMostLine = 256u << 10;  // bytes, both ways
 
 struct Request {
   std::int64_t seq = 0;

@@ -44,7 +44,8 @@ DeviceProbe::~DeviceProbe() {
   const auto exit = dying_->WaitUntil(SystemClock().Now() + kDeathIsNoticed);
   // One that is stuck in the kernel cannot be reaped now, and ~Child would wait for it: it is left
   // to init, with the few bytes that describe it.
-  if (!exit || !*exit) (void)dying_.release();
+  if (!exit || !*exit) [[maybe_unused]]
+    Child* left = dying_.release();
 }
 
 DeviceReport DeviceProbe::Ask(std::span<const pid_t> ours, bool rest) {
@@ -149,7 +150,7 @@ Result<std::optional<Answer>> DeviceProbe::Await(MonoTime deadline) {
 }
 
 Result<bool> DeviceProbe::Receive() {
-  std::array<char, 16 * 1024> block;
+  std::array<char, 16384> block;
   ssize_t n = -1;
   do n = ::recv(socket_.get(), block.data(), block.size(), MSG_DONTWAIT);
   while (n < 0 && errno == EINTR);

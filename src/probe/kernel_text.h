@@ -20,7 +20,7 @@ namespace headroom::probe {
 /// of them can be added without overflow.
 inline constexpr Bytes kMostBytes{std::int64_t{1} << 52};
 /// No file read here is longer; what is beyond is not looked at.
-inline constexpr std::size_t kMostText = 16 * 1024;
+inline constexpr std::size_t kMostText = 16u << 10;
 
 /// Decimal digits and nothing else, at most 2^62.
 std::optional<std::int64_t> ParseNumber(std::string_view text);

@@ -12,7 +12,6 @@
 namespace headroom::probe {
 namespace {
 
-using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
 

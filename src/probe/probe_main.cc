@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,14 @@ struct Options {
   bool once = false, json = false;
   std::int64_t bench = 0;
 };
+
+// The 1 to `most` of "--name=N".
+std::optional<std::int64_t> Number(std::string_view word, std::string_view name,
+                                   std::int64_t most) {
+  if (!word.starts_with(name)) return std::nullopt;
+  const auto number = probe::ParseNumber(word.substr(name.size()));
+  return number && *number >= 1 && *number <= most ? number : std::nullopt;
+}
 
 // A person waits longer than the service does: a driver may take a second or two to load.
 probe::DeviceProbeOptions Patient(const Options& options) {
@@ -103,7 +112,6 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
     const auto value = [&](std::string_view name) { return word.substr(name.size()); };
-    std::optional<std::int64_t> number;
     if (word == "--once") {
       options.once = true;
     } else if (word == "--json") {
@@ -112,12 +120,10 @@ int main(int argc, char** argv) {
       options.serve.root = value("--root=");
     } else if (word.starts_with("--nvml=")) {
       options.serve.nvml = value("--nvml=");
-    } else if (word.starts_with("--pid=") &&
-               (number = probe::ParseNumber(value("--pid="))).value_or(1 << 30) < 1 << 30) {
-      options.pids.push_back(static_cast<pid_t>(*number));
-    } else if (word.starts_with("--bench=") &&
-               (number = probe::ParseNumber(value("--bench="))).value_or(0) > 0) {
-      options.bench = *number;
+    } else if (const auto pid = Number(word, "--pid=", std::numeric_limits<pid_t>::max())) {
+      options.pids.push_back(static_cast<pid_t>(*pid));
+    } else if (const auto samples = Number(word, "--bench=", 1'000'000)) {
+      options.bench = *samples;
     } else {
       (void)WriteAll(word == "--help" ? STDOUT_FILENO : STDERR_FILENO, kUsage);
       return word == "--help" ? EXIT_SUCCESS : 2;

@@ -71,7 +71,7 @@ TEST(Sampler, OneSampleHasEverything) {
   EXPECT_EQ(sample.host->swap->used(), KiB(60));
   EXPECT_DOUBLE_EQ(sample.host_pressure->some.avg10, 1);
   EXPECT_EQ(sample.cgroup->room, Bytes(300));
-  EXPECT_EQ(sample.service_ram, KiB(2 * 115));
+  EXPECT_EQ(sample.service_ram, KiB(230));
   EXPECT_EQ(sample.service_swap, KiB(10));
 }
 
