@@ -193,11 +193,12 @@ class TranscribeEngine : public Engine {
         ggml_backend_dev_buffer_type(ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU)));
     host.ResetPeak();
     SimCard& card = *place_.card;
-    Fd header;
+    HeaderCopy header;
     std::string path = request.path;
     if (Counting()) {
       TRY_ASSIGN(header, CopyHeader(request.path));
-      path = fmt::format("/proc/self/fd/{}", header.get());
+      path = fmt::format("/proc/self/fd/{}", header.file.get());
+      card.Prefer(header.end_token, header.vocabulary);
     }
     TRY(LoadModel(path, request.path));
     engine::PlanResult plan;

@@ -14,9 +14,18 @@ namespace {
 
 constexpr std::size_t kMaxHeader = 256u << 20;
 
+void ReadVocabulary(const gguf_context* gguf, HeaderCopy& copy) {
+  const std::int64_t tokens = gguf_find_key(gguf, "tokenizer.ggml.tokens");
+  if (tokens >= 0 && gguf_get_kv_type(gguf, tokens) == GGUF_TYPE_ARRAY)
+    copy.vocabulary = static_cast<std::int64_t>(gguf_get_arr_n(gguf, tokens));
+  const std::int64_t end = gguf_find_key(gguf, "tokenizer.ggml.eos_token_id");
+  if (end >= 0 && gguf_get_kv_type(gguf, end) == GGUF_TYPE_UINT32)
+    copy.end_token = gguf_get_val_u32(gguf, end);
+}
+
 }  // namespace
 
-Result<Fd> CopyHeader(const std::string& path) {
+Result<HeaderCopy> CopyHeader(const std::string& path) {
   TRY_ASSIGN(const Fd file, Open(path, O_RDONLY));
   const std::unique_ptr<gguf_context, decltype(&gguf_free)> gguf(
       gguf_init_from_file(path.c_str(), {.no_alloc = true, .ctx = nullptr}), gguf_free);
@@ -26,13 +35,15 @@ Result<Fd> CopyHeader(const std::string& path) {
   if (!gguf || header > static_cast<std::size_t>(about.st_size) || header > kMaxHeader)
     return Fail(Errc::kCorrupt, "{}: not a whole GGUF header", path);
 
-  Fd copy(::memfd_create("headroom-header", MFD_CLOEXEC));
-  if (!copy) return FailErrno(errno, "memory for the header of {}", path);
+  HeaderCopy copy{.file = Fd(::memfd_create("headroom-header", MFD_CLOEXEC))};
+  if (!copy.file) return FailErrno(errno, "memory for the header of {}", path);
   std::vector<std::byte> bytes(header);
   TRY_ASSIGN(const std::size_t got, ReadFullAt(file.get(), bytes, 0));
   if (got != header) return Fail(Errc::kCorrupt, "{}: cut off", path);
-  TRY(WriteAll(copy.get(), bytes));
-  if (::ftruncate(copy.get(), about.st_size) != 0) return FailErrno(errno, "header of {}", path);
+  TRY(WriteAll(copy.file.get(), bytes));
+  if (::ftruncate(copy.file.get(), about.st_size) != 0)
+    return FailErrno(errno, "header of {}", path);
+  ReadVocabulary(gguf.get(), copy);
   return copy;
 }
 

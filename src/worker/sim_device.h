@@ -12,7 +12,9 @@
 
 #include <ggml-backend.h>
 
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/clock.h"
@@ -49,6 +51,10 @@ class SimCard {
   void Ready();
   void BeginRun();
 
+  /// Counting: rows of `vocabulary` scores that are read back name `token` the best, so that a
+  /// decoder stops as soon as it may. Otherwise everything reads as zero.
+  void Prefer(std::int64_t token, std::int64_t vocabulary);
+
  private:
   struct Interface;  // what ggml calls
   struct Registration;
@@ -57,6 +63,7 @@ class SimCard {
 
   /// False: this allocation fails.
   bool OnAllocation(Bytes size);
+  void ReadNothing(std::span<std::byte> into) const;
   void OnCompute();
   bool Due(const CardEvent& event, bool computing) const;
   void SetNeighbour(Bytes wanted);
@@ -69,6 +76,7 @@ class SimCard {
   std::int64_t allocations_ = 0, computes_ = 0, runs_ = 0;
   MonoTime ready_ = MonoTime::max();
   Milliseconds slow_{0};
+  std::int64_t token_ = -1, vocabulary_ = 0;  // see Prefer
 };
 
 }  // namespace headroom::worker
