@@ -1,0 +1,45 @@
+// Which (tier, chunk) may be loaded now. Pure; the governor's admission.
+#pragma once
+
+#include <optional>
+
+#include "memory/governor.h"
+
+namespace headroom::memory {
+
+/// What admission looks at. Numbers are already clean.
+struct Moment {
+  const Policy& policy;
+  const State& state;
+  MonoTime now;
+  bool card_usable = false;            // its numbers are fresh and nobody asked for it
+  Bytes total, others;                 // of the card
+  std::optional<Bytes> ram;            // ours without the present worker
+  std::optional<Bytes> ram_available;  // with the present worker gone
+  Borders<Bytes> ram_borders;
+
+  Bytes Peak(Target target) const;      // device bytes, with what the plan was short of
+  Zone ZoneAfter(Target target) const;  // of the card once `target` is loaded
+  bool Quarantined(std::size_t tier) const;
+  /// Fits, is not in quarantine, and leaves the service's RAM below danger.
+  bool Admits(Target target) const;
+  /// Admitted, and the pressure that made us leave that tier is gone: the zone after the move is
+  /// lower than the one it left in, or others are back at what they were when it was loaded.
+  bool MayReturn(Target target) const;
+  bool OnCard(Target target) const;
+  Bytes Noise() const;  // movements of others up to this are none
+
+  /// The best one in [from, end) for which `accept` holds.
+  template <class Accept>
+  std::optional<Target> Best(Target from, const Accept& accept) const {
+    for (std::size_t tier = from.tier; tier < policy.tiers.size(); ++tier) {
+      for (std::size_t chunk = tier == from.tier ? from.chunk : 0; chunk < policy.chunks.size();
+           ++chunk) {
+        if (accept(Target{tier, chunk})) return Target{tier, chunk};
+      }
+    }
+    return std::nullopt;
+  }
+};
+
+}  // namespace headroom::memory

@@ -1,0 +1,95 @@
+#include "memory/governor.h"
+
+namespace headroom::memory {
+
+Result<> Validate(const Policy& policy) {
+  if (policy.tiers.empty() || policy.tiers.size() > kMaxTiers)
+    return Fail(Errc::kInvalid, "there must be 1 to {} tiers, not {}", kMaxTiers,
+                policy.tiers.size());
+  for (const Plan& plan : policy.tiers) TRY(Validate(plan));
+  if (policy.chunks.empty()) return Fail(Errc::kInvalid, "there must be a longest chunk");
+  for (std::size_t i = 0; i < policy.chunks.size(); ++i) {
+    if (policy.chunks[i].count() <= 0 || (i > 0 && policy.chunks[i] >= policy.chunks[i - 1]))
+      return Fail(Errc::kInvalid, "chunk lengths must be above zero and descend");
+  }
+  TRY(Validate(policy.thresholds));
+  const FitRules& rules = policy.rules;
+  if (!(rules.safe > 0 && rules.safe <= rules.marginal && rules.marginal <= rules.peak &&
+        rules.peak <= 100))
+    return Fail(Errc::kInvalid, "fit rules must ascend and be percentages");
+  return {};
+}
+
+std::string_view Name(Failure failure) {
+  switch (failure) {
+    case Failure::kOutOfMemory:
+      return "oom";
+    case Failure::kSticky:
+      return "sticky";
+    case Failure::kLost:
+      return "lost";
+    case Failure::kHang:
+      return "hang";
+    case Failure::kCrash:
+      return "crash";
+  }
+  return "crash";
+}
+
+std::optional<Failure> FailureFromName(std::string_view name) {
+  for (const Failure failure :
+       {Failure::kOutOfMemory, Failure::kSticky, Failure::kLost, Failure::kHang, Failure::kCrash}) {
+    if (Name(failure) == name) return failure;
+  }
+  return std::nullopt;
+}
+
+std::string_view Name(Gauge gauge) {
+  switch (gauge) {
+    case Gauge::kVram:
+      return "VRAM";
+    case Gauge::kRam:
+      return "RAM";
+    case Gauge::kSwap:
+      return "swap";
+    case Gauge::kPressure:
+      return "pressure";
+    case Gauge::kCard:
+      return "card";
+  }
+  return "card";
+}
+
+std::string_view Name(Verb verb) {
+  switch (verb) {
+    case Verb::kZone:
+      return "zone";
+    case Verb::kTell:
+      return "tell";
+    case Verb::kStopSpeculation:
+      return "stop_speculation";
+    case Verb::kAllowSpeculation:
+      return "allow_speculation";
+    case Verb::kFinishUtterance:
+      return "finish_utterance";
+    case Verb::kEndWorker:
+      return "end_worker";
+    case Verb::kLoad:
+      return "load";
+    case Verb::kQuarantine:
+      return "quarantine";
+    case Verb::kCorrectPlan:
+      return "correct_plan";
+    case Verb::kDropCaches:
+      return "drop_caches";
+    case Verb::kPauseDecoding:
+      return "pause_decoding";
+    case Verb::kResumeDecoding:
+      return "resume_decoding";
+    case Verb::kSaveAndRestart:
+      return "save_and_restart";
+  }
+  return "zone";
+}
+
+}  // namespace headroom::memory
