@@ -129,7 +129,9 @@ class Command {
     if (options_.words && !traits.word_times)
       Note(model_name_ + " has no word times; --words is not used (parakeet models have them)");
     request_.word_times = options_.words && traits.word_times;
-    request_.segment_times = traits.segment_times;
+    // Plain text needs no times: the model writes fewer tokens, and its published accuracy is the
+    // one without.
+    request_.segment_times = traits.segment_times && format_ != TranscriptFormat::kText;
     fatal_ = false;
     prepared_ = true;
     return {};

@@ -30,7 +30,7 @@ struct ChunkerOptions {
   Milliseconds min_speech{128};  // a spoken "Bye." has 290, noise that gets through 30
   Milliseconds min_pause{96};    // three frames; shorter dips lie inside words
   Milliseconds max_pause{2000};
-  Milliseconds pad{200};  // kept before and after speech; neighbours share a shorter gap
+  Milliseconds pad{400};  // kept before and after speech; neighbours share a shorter gap
   Milliseconds max_chunk{28000};
   Milliseconds overlap{2000};  // of a forced cut
 
