@@ -58,6 +58,8 @@ void SetVocabulary(SkeletonParts& parts, const Dimensions& model) {
                      static_cast<std::uint32_t>(tokens.size()));
     tokens.push_back(fmt::format("<|{}|>", language));
   }
+  // The prompts ask for these two by their text.
+  tokens.insert(tokens.end(), {"<|emo:undefined|>", "\u2581"});
   while (std::ssize(tokens) < model.vocabulary) tokens.push_back(fmt::format("w{}", tokens.size()));
   keys.SetText("stt.canary.tokenizer.prompt_format", model.prompt);
   keys.SetBool("stt.canary.tokenizer.single_sp", model.one_vocabulary);
