@@ -1,0 +1,199 @@
+// headroom plan: what a model would take of a card, before it is loaded or even downloaded.
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/plan_show.h"
+#include "cli/terminal.h"
+
+namespace headroom::cli {
+namespace {
+
+using models::Store;
+using nlohmann::json;
+
+struct Options {
+  std::string model, chunk = "30s", card = "4096MiB", others = "0";
+  int batch = 1;
+  bool all = false, json = false, fresh = false;
+};
+
+constexpr double kLongestSeconds = 600;  // what one run may carry
+constexpr int kMostAtOnce = 64;
+constexpr std::size_t kMostAlternatives = 3;  // of each sort
+
+// "30s", "7.5", "250ms"
+Result<Milliseconds> ParseChunk(const std::string& text) {
+  std::size_t used = 0;
+  double value = 0;
+  try {
+    value = std::stod(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  const std::string unit = text.substr(used);
+  if (unit == "ms") value /= 1000;
+  if (used == 0 || (unit != "" && unit != "s" && unit != "ms") || !(value >= 0.1) ||
+      value > kLongestSeconds)
+    return Fail(Errc::kInvalid, "--chunk {}: a length of audio from 0.1s to {:g}s is wanted", text,
+                kLongestSeconds);
+  return Milliseconds(std::llround(value * 1000));
+}
+
+Result<memory::Room> ParseRoom(const Options& options) {
+  auto card = ParseBytes(options.card);
+  if (!card) return Within(card, "--card {}", options.card);
+  auto others = ParseBytes(options.others);
+  if (!others) return Within(others, "--others {}", options.others);
+  if (*card < MiB(1))
+    return Fail(Errc::kInvalid, "--card {}: a card has at least 1 MiB", options.card);
+  if (*others > *card)
+    return Fail(Errc::kInvalid, "--others {}: more than the card has", options.others);
+  return memory::Room{.total = *card, .others = *others, .host = {}};
+}
+
+Result<PlanSettings> ParseSettings(const Options& options, const memory::Room& room) {
+  PlanSettings settings;
+  TRY_ASSIGN(settings.chunk, ParseChunk(options.chunk));
+  if (options.batch < 1 || options.batch > kMostAtOnce)
+    return Fail(Errc::kInvalid, "--batch {}: 1 to {}", options.batch, kMostAtOnce);
+  settings.batch = options.batch;
+  settings.card = room.total;
+  settings.cached = !options.fresh;
+  settings.chunks = {settings.chunk};
+  if (!options.all)
+    for (const int seconds : {5, 15, 30}) settings.chunks.emplace_back(seconds * 1000);
+  std::ranges::sort(settings.chunks);
+  const auto again = std::ranges::unique(settings.chunks);
+  settings.chunks.erase(again.begin(), again.end());
+  return settings;
+}
+
+JudgedPlan Judge(MadePlan made, const PlanSettings& settings, const memory::Room& room) {
+  memory::FitResult fit = memory::Judge(made.plan, settings.chunk, room);
+  return {std::move(made), std::move(fit)};
+}
+
+std::string Dump(const json& value) {
+  return value.dump(2, ' ', false, json::error_handler_t::replace);
+}
+
+json CardJson(const PlanSettings& settings, const memory::Room& room) {
+  return {{"bytes", room.total.n}, {"others", room.others.n}, {"batch", settings.batch}};
+}
+
+// Plans what could be used instead: only what may fit by its size, the best few of each sort.
+std::vector<memory::Advice> AdviceFor(const Store& store, const PlanMaker& maker,
+                                      const JudgedPlan& asked, const memory::Room& room) {
+  std::vector<memory::Option> options;
+  std::size_t same = 0, others = 0;
+  for (const PlanTarget& target : PlanAlternatives(store, asked.made.target)) {
+    std::size_t& sort = target.spec.name == asked.made.target.spec.name ? same : others;
+    if (sort == kMostAlternatives || target.size + room.others > room.total) continue;
+    auto made = maker.Plan(target);
+    if (!made) continue;  // advice that cannot be given is none
+    const auto numbers = memory::Measure(made->plan, maker.settings().chunk, room);
+    if (numbers.fit == memory::Fit::kUnsafe) continue;
+    ++sort;
+    options.push_back({std::move(made->plan), room});
+  }
+  std::vector<Milliseconds> chunks{maker.settings().chunk};
+  for (const Milliseconds chunk : memory::kChunks)
+    if (chunk < maker.settings().chunk) chunks.push_back(chunk);
+  return memory::Advise({asked.made.plan, room}, options, {}, chunks);
+}
+
+Result<int> PlanOne(const Store& store, const PlanMaker& maker, const Options& options,
+                    const memory::Room& room) {
+  TRY_ASSIGN(const PlanTarget target, FindPlanTarget(store, options.model));
+  TRY_ASSIGN(MadePlan made, maker.Plan(target));
+  const JudgedPlan judged = Judge(std::move(made), maker.settings(), room);
+  std::vector<memory::Advice> advice;
+  if (judged.fit.fit != memory::Fit::kSafe) advice = AdviceFor(store, maker, judged, room);
+  std::erase_if(advice, [](const auto& one) { return one.way == memory::Way::kAsAsked; });
+  if (!options.json) {
+    fmt::print("{}", ShowPlan(judged, maker.settings(), room, advice));
+    return kOk;
+  }
+  json value = PlanJson(judged, maker.settings());
+  value["card"] = CardJson(maker.settings(), room);
+  value["advice"] = json::array();
+  for (const memory::Advice& one : advice)
+    value["advice"].push_back({{"text", one.text},
+                               {"chunk_seconds", static_cast<double>(one.chunk.count()) / 1000},
+                               {"fit", Name(one.fit.fit)}});
+  fmt::print("{}\n", Dump(value));
+  return kOk;
+}
+
+Result<int> PlanCatalogue(const Store& store, const PlanMaker& maker, const Options& options,
+                          const memory::Room& room) {
+  const std::vector<PlanTarget> targets = AllPlanTargets(store);
+  std::vector<Result<JudgedPlan>> plans;
+  std::size_t failed = 0;
+  for (Result<MadePlan>& made : maker.PlanAll(targets)) {
+    if (made) {
+      plans.emplace_back(Judge(std::move(*made), maker.settings(), room));
+    } else {
+      plans.emplace_back(Fail(std::move(made.error())));
+      ++failed;
+    }
+  }
+  // One reason for all of them is an error, not a table of it.
+  if (!plans.empty() && failed == plans.size()) return Fail(std::move(plans.front().error()));
+  if (!options.json) {
+    fmt::print("{}", ShowAll(targets, plans, maker.settings(), room));
+  } else {
+    json value = {{"card", CardJson(maker.settings(), room)}, {"plans", json::array()}};
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+      if (plans[i]) {
+        value["plans"].push_back(PlanJson(*plans[i], maker.settings()));
+      } else {
+        value["plans"].push_back({{"model", targets[i].spec.name},
+                                  {"quantisation", targets[i].spec.quantisation},
+                                  {"error", plans[i].error().what}});
+      }
+    }
+    fmt::print("{}\n", Dump(value));
+  }
+  return failed == 0 ? kOk : kIncomplete;
+}
+
+Result<int> Run(const Options& options) {
+  if (options.all == !options.model.empty())
+    return Fail(Errc::kInvalid, "plan: either a MODEL or --all");
+  TRY_ASSIGN(const memory::Room room, ParseRoom(options));
+  TRY_ASSIGN(PlanSettings settings, ParseSettings(options, room));
+  TRY_ASSIGN(const Store store, Store::Open());
+  TRY_ASSIGN(const PlanMaker maker, PlanMaker::Make(std::move(settings)));
+  return options.all ? PlanCatalogue(store, maker, options, room)
+                     : PlanOne(store, maker, options, room);
+}
+
+}  // namespace
+
+void AddPlan(CLI::App& app, Action& chosen) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* plan = app.add_subcommand(
+      "plan", "Say what a model would take of a card, and whether it fits, without loading it.");
+  plan->add_option("MODEL", options->model, "A name, name:quantisation, or the path of a file");
+  plan->add_flag("--all", options->all, "Every model and quantisation of the catalogue");
+  plan->add_option("--chunk", options->chunk, "Longest audio at once (30s)");
+  plan->add_option("--card", options->card, "The card's memory (4096MiB)");
+  plan->add_option("--others", options->others, "What other programs use of it (0)");
+  plan->add_option("--batch", options->batch, "Utterances at once (1)");
+  plan->add_flag("--json", options->json, "For programs");
+  plan->add_flag("--no-cache", options->fresh, "Count again, and keep nothing");
+  plan->footer("What each number is and how exact: docs/plan.md.");
+  plan->callback([=, &chosen] {
+    chosen = [=] {
+      const Result<int> code = Run(*options);
+      return code ? *code : Complain(code.error());
+    };
+  });
+}
+
+}  // namespace headroom::cli

@@ -1,0 +1,54 @@
+// Makes plans: by the engine on a counting card, in a worker of its own, so that an abort of the
+// engine is one line; by the published size where a model's shapes are not known. docs/plan.md.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/plan_target.h"
+#include "engine/plan_cache.h"
+#include "memory/plan.h"
+
+namespace headroom::cli {
+
+struct PlanSettings {
+  std::vector<Milliseconds> chunks;  // ascending; plans have all of them
+  Milliseconds chunk{};              // one of them: the longest to be admitted
+  int batch = 1;
+  Bytes card;
+  bool cached = true;
+};
+
+struct MadePlan {
+  PlanTarget target;
+  engine::PlanResult counted;  // for kSize: estimates
+  memory::Plan plan;           // KV and resident are those of the admitted chunk
+  bool from_cache = false;
+};
+
+class PlanMaker {
+ public:
+  /// kNotFound when the worker program is not there.
+  static Result<PlanMaker> Make(PlanSettings settings);
+
+  /// Any number of threads at once.
+  Result<MadePlan> Plan(const PlanTarget& target) const;
+  /// One after the other on every core; in the targets' order.
+  std::vector<Result<MadePlan>> PlanAll(const std::vector<PlanTarget>& targets) const;
+
+  const PlanSettings& settings() const { return settings_; }
+
+ private:
+  PlanMaker(PlanSettings settings, std::filesystem::path worker, std::string engine);
+  Result<engine::PlanResult> Count(const PlanTarget& target, bool& from_cache) const;
+  Result<engine::PlanResult> Ask(const std::filesystem::path& file) const;
+
+  PlanSettings settings_;
+  std::filesystem::path worker_;
+  std::string engine_;  // what identifies the engine and the worker program
+  engine::PlanCache cache_;
+};
+
+}  // namespace headroom::cli
