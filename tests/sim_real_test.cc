@@ -1,0 +1,282 @@
+// The real engine on the simulated card: the same text as the CPU's, the same bytes counted as
+// computed, nothing allocated once a model is ready, and every fault as a typed error.
+// ./test sets HEADROOM_TEST_MODEL (whisper-tiny.en) and HEADROOM_TEST_ENGINE; a Canary of the
+// right structure and random weights is made here.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <filesystem>
+#include <random>
+#include <thread>
+
+#include "base/child.h"
+#include "base/dirs.h"
+#include "base/file.h"
+#include "engine/worker.h"
+
+namespace headroom::engine {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr Milliseconds kLong{120'000};
+constexpr int kThreads =
+    1;  // ggml's threads wait for each other by spinning: two are slow on a busy machine
+const std::vector<Milliseconds> kLengths{Milliseconds(30'000), Milliseconds(11'000),
+                                         Milliseconds(3000)};
+
+const char* const kCudaLike = R"({"registry": "CUDA", "name": "CUDA0", "alignment": 128,
+                                  "size_rule": "cuda_rows"})";
+const char* const kVulkanLike = R"({"registry": "Vulkan", "name": "Vulkan0", "alignment": 64,
+                                    "largest_buffer": 33554432, "granularity": 4096,
+                                    "unsupported": ["IM2COL", "GET_ROWS:q8_0"]})";
+
+std::vector<float> Jfk() {
+  const std::string bytes =
+      ReadFile(Environment("HEADROOM_TEST_ENGINE") + "/samples/jfk.wav").value();
+  std::vector<float> samples((bytes.size() - 44) / 2);
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    std::int16_t value = 0;
+    std::memcpy(&value, bytes.data() + 44 + 2 * i, 2);
+    samples[i] = static_cast<float>(value) / 32768.0F;
+  }
+  return samples;
+}
+
+// `length` of the sample, again and again.
+std::vector<float> Speech(Milliseconds length) {
+  static const std::vector<float> jfk = Jfk();
+  std::vector<float> samples(static_cast<std::size_t>(length.count()) * 16);
+  for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = jfk[i % jfk.size()];
+  return samples;
+}
+
+std::unique_ptr<Worker> Spawn(const char* program = "headroom-worker-sim") {
+  auto worker = Worker::Spawn({.program = program});
+  EXPECT_TRUE(worker) << worker.error().what;
+  return worker ? std::move(*worker) : nullptr;
+}
+
+std::string TextOf(const RunResult& result) {
+  std::string text;
+  for (const auto& segment : result.transcript.segments) text += segment.text + " ";
+  return text;
+}
+
+class SimWorker : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = testing::TempDir() + "headroom-sim-" + std::to_string(::getpid());
+    std::filesystem::create_directories(folder_);
+    for (const char* weights : {"q8_0", "f16"}) {
+      const std::string command = fmt::format(
+          "cd '{0}' && exec \"$(./venv.sh numpy gguf)\" make_canary.py tiny {1} '{2}/{1}.gguf'",
+          HEADROOM_TESTS_DIR, weights, folder_);
+      auto child = Child::Spawn({.argv = {"sh", "-c", command}, .fds = {}, .environment = {}});
+      ASSERT_TRUE(child) << child.error().what;
+      ASSERT_TRUE(child->Wait()->ok()) << command;
+    }
+  }
+  static void TearDownTestSuite() { std::filesystem::remove_all(folder_); }
+
+  static std::string Canary(const char* weights = "q8_0") {
+    return folder_ + "/" + weights + ".gguf";
+  }
+  static std::string Whisper() { return Environment("HEADROOM_TEST_MODEL"); }
+
+  static Result<PlanResult> Plan(const std::string& path, CardOptions card, int batch = 1) {
+    PlanRequest request{.path = path, .threads = kThreads, .chunks = kLengths, .batch = batch};
+    request.card = std::move(card);
+    return Spawn()->Plan(request, kLong);
+  }
+  // The error of a run on a card with that script.
+  static Error RunWith(const char* script, Milliseconds within = kLong) {
+    auto worker = Spawn();
+    EXPECT_TRUE(worker->Load({.path = Canary(), .threads = 1, .card = {.script = script}}, kLong));
+    auto result = worker->Run({.language = "en", .vocabulary = {}, .prompt = {}},
+                              Speech(Milliseconds(2000)), within);
+    EXPECT_FALSE(result) << script;
+    EXPECT_FALSE(worker->alive());
+    return result ? Error{} : result.error();
+  }
+
+  static inline std::string folder_;
+  RunRequest request_{.language = "en", .vocabulary = {}, .prompt = {}};
+};
+
+TEST_F(SimWorker, TheTextIsTheCpuWorkers) {
+  std::string texts[2];
+  for (int i = 0; i < 2; ++i) {
+    auto worker = Spawn(i == 0 ? "headroom-worker-cpu" : "headroom-worker-sim");
+    ASSERT_TRUE(worker->Load({.path = Whisper(), .threads = kThreads}, kLong));
+    texts[i] = TextOf(*worker->Run(request_, Jfk(), kLong));
+  }
+  EXPECT_THAT(texts[0], HasSubstr("what your country can do for you"));
+  EXPECT_EQ(texts[0], texts[1]);
+}
+
+TEST_F(SimWorker, CountingGivesWhatComputingGives) {
+  for (const std::string& path : {Canary("q8_0"), Canary("f16"), Whisper()}) {
+    for (const char* profile : {"", kCudaLike, kVulkanLike}) {
+      const auto counted = Plan(path, {.counting = true, .profile = profile});
+      const auto computed = Plan(path, {.counting = false, .profile = profile});
+      ASSERT_TRUE(counted) << counted.error().what;
+      ASSERT_TRUE(computed) << computed.error().what;
+      EXPECT_EQ(ToJson(*counted), ToJson(*computed)) << path << " " << profile;
+      EXPECT_GT(counted->weights, KiB(500));
+      EXPECT_GT(counted->chunks[0].workspace, MiB(1));
+      EXPECT_GE(counted->chunks[0].peak, counted->chunks[2].peak);
+    }
+  }
+}
+
+TEST_F(SimWorker, ProfilesMakeADifference) {
+  const auto plain = Plan(Canary(), {.counting = true});
+  const auto cuda = Plan(Canary(), {.counting = true, .profile = kCudaLike});
+  const auto vulkan = Plan(Canary(), {.counting = true, .profile = kVulkanLike});
+  EXPECT_GT(cuda->weights, plain->weights);  // rows of 64 are padded to 512
+  EXPECT_NE(vulkan->chunks[0].peak, plain->chunks[0].peak);
+  EXPECT_EQ(Plan(Canary(), {.profile = "nonsense"}).error().code, Errc::kInvalid);
+}
+
+TEST_F(SimWorker, BatchesAreCountedAsTheyAreComputed) {
+  const auto counted = Plan(Canary(), {.counting = true}, 3);
+  const auto computed = Plan(Canary(), {.counting = false}, 3);
+  ASSERT_TRUE(counted) << counted.error().what;
+  EXPECT_EQ(ToJson(*counted), ToJson(*computed));
+  EXPECT_GE(counted->chunks[0].peak, Plan(Canary(), {.counting = true})->chunks[0].peak);
+}
+
+TEST_F(SimWorker, AHeaderWithAHoleBehindItIsEnough) {
+  const std::string skeleton = folder_ + "/skeleton.gguf";
+  std::string bytes = ReadFile(Canary()).value();
+  const std::size_t size = bytes.size();
+  bytes.resize(size - 1'200'000);  // most of the tensor data
+  ASSERT_TRUE(WriteFileAtomic(skeleton, bytes));
+  std::filesystem::resize_file(skeleton, size);
+  EXPECT_EQ(ToJson(*Plan(skeleton, {.counting = true})),
+            ToJson(*Plan(Canary(), {.counting = true})));
+  EXPECT_EQ(Plan(folder_ + "/none", {.counting = true}).error().code, Errc::kNotFound);
+}
+
+TEST_F(SimWorker, AReadyModelAllocatesNothingAtAnyLength) {
+  std::mt19937 random(7);
+  for (const auto& [path, runs] : {std::pair{Canary("q8_0"), 30}, std::pair{Whisper(), 8}}) {
+    const auto plan = Plan(path, {.counting = true});
+    auto worker = Spawn();
+    ASSERT_TRUE(worker->Load({.path = path, .threads = kThreads, .chunks = kLengths}, kLong));
+    const WorkerStats ready = *worker->Stats(kLong);
+    EXPECT_EQ(ready.device, plan->chunks[0].peak) << path;
+    for (int i = 0; i < runs; ++i) {
+      const Milliseconds length(500 + random() % 29'501);
+      const auto result = worker->Run(request_, Speech(length), kLong);
+      ASSERT_TRUE(result) << result.error().what;
+      const WorkerStats now = *worker->Stats(kLong);
+      EXPECT_EQ(now.device_allocations, 0) << length.count() << " ms";
+      EXPECT_EQ(now.device, ready.device);
+      EXPECT_EQ(now.device_peak, ready.device_peak);
+    }
+    EXPECT_GE(worker->Stats(kLong)->pool_hits, runs);
+    EXPECT_EQ(worker->Stats(kLong)->runs, runs);
+  }
+}
+
+TEST_F(SimWorker, WithoutWarmingUpRunsAllocate) {
+  auto worker = Spawn();
+  ASSERT_TRUE(worker->Load({.path = Canary(), .threads = kThreads}, kLong));
+  ASSERT_TRUE(worker->Run(request_, Speech(Milliseconds(3000)), kLong));
+  EXPECT_GT(worker->Stats(kLong)->device_allocations, 0);
+}
+
+TEST_F(SimWorker, ACardOneMebibyteTooSmallIsATypedError) {
+  const Bytes needed = Plan(Canary(), {.counting = true})->chunks[0].peak;
+  auto worker = Spawn();
+  const auto load = [&](Bytes capacity, std::vector<Milliseconds> chunks) {
+    return worker->Load({.path = Canary(),
+                         .threads = kThreads,
+                         .chunks = std::move(chunks),
+                         .card = {.capacity = capacity}},
+                        kLong);
+  };
+  EXPECT_EQ(load(needed - MiB(1), kLengths).error().code, Errc::kNoMemory);
+  ASSERT_TRUE(load(needed - MiB(1), {}));
+  EXPECT_EQ(worker->Run(request_, Speech(kLengths[0]), kLong).error().code, Errc::kNoMemory);
+  EXPECT_TRUE(worker->Run(request_, Speech(kLengths[2]), kLong));  // and goes on
+  ASSERT_TRUE(load(needed, kLengths));
+  EXPECT_TRUE(worker->Run(request_, Speech(kLengths[0]), kLong));
+}
+
+TEST_F(SimWorker, ANeighbourCannotTakeWhatAReadyModelHolds) {
+  const char* script = "run 1: neighbour 4GiB";
+  auto worker = Spawn();
+  ASSERT_TRUE(worker->Load(
+      {.path = Canary(), .threads = kThreads, .chunks = kLengths, .card = {.script = script}},
+      kLong));
+  for (const Milliseconds length : kLengths)
+    EXPECT_TRUE(worker->Run(request_, Speech(length), kLong));
+  // Not warmed up, the first run wants more after its first graph, and there is none.
+  ASSERT_TRUE(
+      worker->Load({.path = Canary(), .threads = kThreads, .card = {.script = script}}, kLong));
+  EXPECT_EQ(worker->Run(request_, Speech(kLengths[2]), kLong).error().code, Errc::kNoMemory);
+  EXPECT_TRUE(worker->alive());
+}
+
+TEST_F(SimWorker, AFailedAllocationLeavesTheWorkerAlive) {
+  auto worker = Spawn();
+  const LoadRequest load{
+      .path = Canary(), .threads = kThreads, .card = {.script = "allocation 1: fail"}};
+  EXPECT_EQ(worker->Load(load, kLong).error().code, Errc::kNoMemory);
+  EXPECT_EQ(worker->Run(request_, Speech(kLengths[2]), kLong).error().code, Errc::kInvalid);
+  EXPECT_TRUE(worker->Load({.path = Canary(), .threads = kThreads}, kLong));
+}
+
+TEST_F(SimWorker, DeviceErrorsEndTheWorkerWithTheDriversWords) {
+  for (const auto& [script, words] :
+       {std::pair{"run 1: error 2", "CUDA error: out of memory"},
+        std::pair{"run 1: error 700", "CUDA error: an illegal memory access was encountered"},
+        std::pair{"run 1: error 719", "CUDA error: unspecified launch failure"},
+        std::pair{"run 1: error 999", "CUDA error: unknown error"}}) {
+    const Error error = RunWith(script);
+    EXPECT_EQ(error.code, Errc::kWorkerLost);
+    EXPECT_THAT(error.what, HasSubstr("killed by signal 6"));
+    EXPECT_THAT(error.what, HasSubstr(words));
+  }
+}
+
+TEST_F(SimWorker, DyingAndHangingAreNoticed) {
+  const Error died = RunWith("run 1: die");
+  EXPECT_EQ(died.code, Errc::kWorkerLost);
+  EXPECT_THAT(died.what, HasSubstr("killed by signal 9"));
+  EXPECT_EQ(RunWith("run 1: hang", Milliseconds(500)).code, Errc::kTimeout);
+}
+
+TEST_F(SimWorker, ASlowCardIsSlowAndCanBeCancelled) {
+  auto worker = Spawn();
+  ASSERT_TRUE(worker->Load({.path = Canary(), .threads = 1, .card = {.script = "run 1: slow 60ms"}},
+                           kLong));
+  CancelToken cancel;
+  std::thread canceller([&] {
+    std::this_thread::sleep_for(Milliseconds(200));
+    cancel.Raise();
+  });
+  const auto result = worker->Run(request_, Speech(Milliseconds(2000)), kLong, &cancel);
+  canceller.join();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Errc::kCancelled);
+  EXPECT_TRUE(worker->alive()) << "it stops between two computations";
+}
+
+TEST_F(SimWorker, ScriptsThatMakeNoSenseAreRefused) {
+  EXPECT_EQ(
+      Spawn()->Load({.path = Canary(), .card = {.script = "run 1: dance"}}, kLong).error().code,
+      Errc::kInvalid);
+}
+
+TEST_F(SimWorker, OnlyTheSimulatedCardPlans) {
+  EXPECT_EQ(Spawn("headroom-worker-cpu")->Plan({.path = Canary()}, kLong).error().code,
+            Errc::kUnsupported);
+}
+
+}  // namespace
+}  // namespace headroom::engine
