@@ -142,8 +142,11 @@ Result<int> PlanCatalogue(const Store& store, const PlanMaker& maker, const Opti
       ++failed;
     }
   }
-  // One reason for all of them is an error, not a table of it.
-  if (!plans.empty() && failed == plans.size()) return Fail(std::move(plans.front().error()));
+  // When nothing could be counted that is the error, not a table of it.
+  const auto counted = static_cast<std::size_t>(std::ranges::count_if(
+      targets, [](const PlanTarget& target) { return target.source != PlanSource::kSize; }));
+  const auto first = std::ranges::find_if(plans, [](const auto& one) { return !one; });
+  if (failed > 0 && failed == counted) return Fail(std::move(first->error()));
   if (!options.json) {
     fmt::print("{}", ShowAll(targets, plans, maker.settings(), room));
   } else {

@@ -130,8 +130,8 @@ std::string ShowAll(const std::vector<PlanTarget>& targets,
                   Seconds(settings.chunk),
                   settings.batch > 1 ? fmt::format(", {} at once", settings.batch) : ""),
       "",
-      fmt::format("{}  70 %  resident up to here is SAFE", Repeat("█", 28) + Repeat("░", 12)),
-      fmt::format("{}  80 %  resident up to here is MARGINAL", Repeat("█", 32) + Repeat("░", 8)),
+      fmt::format("{}  70 %  resident up to here: SAFE", Repeat("█", 28) + Repeat("░", 12)),
+      fmt::format("{}  80 %  MARGINAL up to here", Repeat("█", 32) + Repeat("░", 8)),
       fmt::format("{}  85 %  with workspace, at most",
                   Repeat("█", 32) + Repeat("▓", 2) + Repeat("░", 6)),
   });
@@ -149,11 +149,12 @@ std::string ShowAll(const std::vector<PlanTarget>& targets,
                         spec.quantisation, Size(fit.resident), Size(fit.resident + fit.workspace),
                         Bar(fit, room), fit.peak_percent, Name(fit.fit), Exactness(made));
   }
+  const auto some = std::ranges::find_if(plans, [](const auto& one) { return one.has_value(); });
+  const Bytes driver =
+      some == plans.end() ? Bytes(0) : (*some)->made.plan.driver + (*some)->made.plan.margin;
   return text +
          fmt::format("\n█ resident: weights, KV, and {} for the driver (estimated)   ▓ workspace\n",
-                     plans.empty() || !plans.front()
-                         ? Size(Bytes(0))
-                         : Size(plans.front()->made.plan.driver + plans.front()->made.plan.margin));
+                     Size(driver));
 }
 
 nlohmann::json PlanJson(const JudgedPlan& judged, const PlanSettings& settings) {

@@ -1,0 +1,121 @@
+"""headroom plan, as a person uses it."""
+
+import json
+import shutil
+import stat
+
+import pytest
+
+MIB = 1 << 20
+
+
+def plan(headroom, *args, **kwargs):
+    done = headroom("plan", *args, "--json", **kwargs)
+    assert done.code == 0, done.err
+    return json.loads(done.out)
+
+
+def one_line(done, code):
+    assert done.code == code, (done.code, done.err)
+    assert done.out == ""
+    assert done.err.startswith("headroom: ") and done.err.count("\n") == 1
+    return done.err
+
+
+def test_the_incident_is_refused_with_the_arithmetic(headroom):
+    done = headroom("plan", "canary-1b-flash:F32", "--card", "4096MiB")
+    assert done.code == 0, done.err
+    assert "UNSAFE: 3395.2 MiB weights" in done.out
+    assert "of 4096 MiB > 80 %" in done.out
+    assert "a smaller quantisation: canary-1b-flash Q8_0" in done.out
+    assert "another model: canary-180m-flash" in done.out
+
+
+def test_q8_0_of_the_same_model_is_safe(headroom):
+    value = plan(headroom, "canary-1b-flash:Q8_0", "--card", "4096MiB")
+    assert value["fit"]["name"] == "SAFE" and value["source"] == "skeleton" and value["exact"]
+    assert [c["seconds"] for c in value["chunks"]] == [5, 15, 30]
+    peaks = [c["peak"] for c in value["chunks"]]
+    assert peaks == sorted(peaks) and peaks[0] < peaks[2]
+    assert 998 * MIB < value["weights"] < 1001 * MIB
+    resident = value["weights"] + value["kv"] + sum(value["driver"][k] for k in ("bytes", "margin"))
+    assert value["resident"] == resident
+    others = plan(headroom, "canary-1b-flash:Q8_0", "--others", "3GiB")
+    assert others["fit"]["name"] == "UNSAFE"
+
+
+def test_a_file_that_is_here(headroom):
+    by_name = plan(headroom, "whisper-base:F16", "--chunk", "8s")
+    assert by_name["source"] == "file" and not by_name["cached"]
+    assert [c["seconds"] for c in by_name["chunks"]] == [5, 8, 15, 30]
+    by_path = plan(headroom, headroom.models / "whisper-base-F16.gguf", "--chunk", "8s")
+    assert by_path["cached"] and by_path["weights"] == by_name["weights"]
+
+
+def test_the_cache(headroom):
+    args = ("whisper-tiny:Q8_0",)
+    first = plan(headroom, *args, "--no-cache")
+    folder = headroom.home / ".cache/headroom/plans"
+    assert not folder.exists() and not first["cached"]
+    assert not plan(headroom, *args)["cached"]
+    (entry,) = folder.iterdir()
+    again = plan(headroom, *args)
+    assert again.pop("cached") and not first.pop("cached") and again == first
+    entry.write_bytes(entry.read_bytes()[:100])
+    assert not plan(headroom, *args)["cached"]
+    assert plan(headroom, *args)["cached"]
+
+
+def test_what_makes_no_sense_is_one_line(headroom, tmp_path):
+    assert "whisper-base" in one_line(headroom("plan", "whisper-bse"), 3)
+    assert "canary-180m-flash" in one_line(headroom("plan", "canary-500m"), 4)
+    one_line(headroom("plan", "whisper-base", "--card", "0"), 2)
+    one_line(headroom("plan", "whisper-base", "--chunk", "0s"), 2)
+    one_line(headroom("plan", "whisper-base", "--batch", "0"), 2)
+    one_line(headroom("plan"), 2)
+    cut = tmp_path / "cut.gguf"
+    cut.write_bytes((headroom.models / "whisper-tiny.en-F16.gguf").read_bytes()[:1000000])
+    one_line(headroom("plan", cut), 4)
+
+
+@pytest.fixture
+def worker(headroom, tmp_path):
+    """Puts a script in the worker's place."""
+
+    def put(script):
+        path = tmp_path / "libexec/headroom-worker-sim"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        return {"env": {"HEADROOM_LIBEXEC": str(path.parent)}}
+
+    return put
+
+
+def test_a_worker_that_is_missing_or_dies(headroom, worker, tmp_path):
+    one_line(headroom("plan", "whisper-tiny:Q8_0", **worker("echo aborted >&2; kill -6 $$")), 7)
+    one_line(headroom("plan", "--all", **worker("exit 3")), 7)
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copy(headroom.bin / "headroom", alone)
+    headroom.bin = alone
+    headroom.env.pop("HEADROOM_LIBEXEC", None)
+    assert "headroom-worker-sim" in one_line(headroom("plan", "whisper-tiny:Q8_0"), 3)
+
+
+def test_all_has_a_row_for_everything_published(headroom):
+    known = json.loads(headroom("models", "list", "--json").out)["models"]
+    rows = {
+        (m["name"], f["quantisation"])
+        for m in known
+        if m["role"] == "speech" and m["published"]
+        for f in m["files"]
+    }
+    done = headroom("plan", "--all", "--card", "4096MiB", "--json", timeout=600)
+    assert done.code == 0, done.err
+    plans = json.loads(done.out)["plans"]
+    assert sorted((p["model"], p["quantisation"]) for p in plans) == sorted(rows)
+    assert all(p["exact"] == (p["source"] != "size") for p in plans)
+    table = headroom("plan", "--all", "--card", "4096MiB").out
+    for name, quantisation in rows:
+        assert any(line.split()[:2] == [name, quantisation] for line in table.splitlines())
