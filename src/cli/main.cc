@@ -20,7 +20,6 @@ int main(int argc, char** argv) {
   cli::Action chosen;
   cli::AddTranscribe(app, chosen);
   cli::AddModels(app, chosen);
-  cli::AddGovernor(app, chosen);
   cli::AddPlan(app, chosen);
 
   try {
