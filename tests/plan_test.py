@@ -98,6 +98,7 @@ def test_a_worker_that_is_missing_or_dies(headroom, worker, tmp_path):
     alone = tmp_path / "alone"
     alone.mkdir()
     shutil.copy(headroom.bin / "headroom", alone)
+    headroom.env["HEADROOM_SHARE"] = str(headroom.bin / "../share/headroom")
     headroom.bin = alone
     headroom.env.pop("HEADROOM_LIBEXEC", None)
     assert "headroom-worker-sim" in one_line(headroom("plan", "whisper-tiny:Q8_0"), 3)
