@@ -57,8 +57,8 @@ TEST(Chunker, SilenceGivesNothing) {
 TEST(Chunker, OneSentenceWithItsPadding) {
   const auto chunks = ChunksOf(Repeat(100, 0) + Repeat(50, 0.9F) + Repeat(100, 0));
   ASSERT_EQ(chunks.size(), 1U);
-  EXPECT_EQ(chunks[0].start, (100 - 7) * kFrame);
-  EXPECT_EQ(chunks[0].end, (150 + 7) * kFrame);
+  EXPECT_EQ(chunks[0].start, (100 - 13) * kFrame);
+  EXPECT_EQ(chunks[0].end, (150 + 13) * kFrame);
   EXPECT_EQ(chunks[0].overlap, 0);
   EXPECT_FALSE(chunks[0].forced);
   EXPECT_EQ(chunks[0].evidence.speech, Milliseconds(1600));
@@ -94,13 +94,13 @@ TEST(Chunker, ABlipAloneIsDroppedAndBesideSpeechIsKept) {
 }
 
 TEST(Chunker, LongSpeechIsCutInTheLongestPauseOfTheLaterHalf) {
-  // 875 frames fit. Pauses: 40 frames early, 10 and 20 and 5 late.
+  // 875 frames fit. Pauses: 50 frames early, 10 and 30 and 5 late.
   const auto chunks =
-      ChunksOf(Repeat(100, 1) + Repeat(40, 0) + Repeat(400, 1) + Repeat(10, 0) + Repeat(100, 1) +
-               Repeat(20, 0) + Repeat(100, 1) + Repeat(5, 0) + Repeat(200, 1));
+      ChunksOf(Repeat(100, 1) + Repeat(50, 0) + Repeat(400, 1) + Repeat(10, 0) + Repeat(100, 1) +
+               Repeat(30, 0) + Repeat(100, 1) + Repeat(5, 0) + Repeat(200, 1));
   ASSERT_EQ(chunks.size(), 2U);
-  EXPECT_EQ(chunks[0].end, (650 + 7) * kFrame);
-  EXPECT_EQ(chunks[1].start, (670 - 7) * kFrame);
+  EXPECT_EQ(chunks[0].end, (660 + 13) * kFrame);
+  EXPECT_EQ(chunks[1].start, (690 - 13) * kFrame);
   EXPECT_EQ(chunks[1].overlap, 0);
   EXPECT_FALSE(chunks[0].forced);
 }
@@ -233,6 +233,7 @@ TEST_P(ChunkerProperties, Hold) {
     ChunkerOptions options;
     options.max_chunk = Milliseconds(std::uniform_int_distribution<int>(5000, 30'000)(random));
     options.max_pause = Milliseconds(std::uniform_int_distribution<int>(500, 3000)(random));
+    options.pad = std::min(options.pad, options.max_pause / 2 - Milliseconds(32));
     const auto frames = RandomRecording(random);
     const auto speech = SpeechOf(frames, options);
     const auto in_frames = [](Milliseconds time) { return (time.count() * 16 + 511) / 512; };
