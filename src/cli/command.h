@@ -9,6 +9,7 @@ namespace headroom::cli {
 
 using Action = std::function<int()>;
 
+void AddGovernor(CLI::App& app, Action& chosen);
 void AddModels(CLI::App& app, Action& chosen);
 void AddPlan(CLI::App& app, Action& chosen);
 void AddTranscribe(CLI::App& app, Action& chosen);

@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   cli::Action chosen;
   cli::AddTranscribe(app, chosen);
   cli::AddModels(app, chosen);
+  cli::AddGovernor(app, chosen);
   cli::AddPlan(app, chosen);
 
   try {

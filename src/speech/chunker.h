@@ -30,8 +30,8 @@ struct ChunkerOptions {
   Milliseconds min_speech{128};  // a spoken "Bye." has 290, noise that gets through 30
   Milliseconds min_pause{96};    // three frames; shorter dips lie inside words
   Milliseconds max_pause{2000};
-  // Kept before and after speech; neighbours share a shorter gap. With 200 ms whisper-tiny.en misheard
-  // words at the ends of sentences (bench/accuracy).
+  // Kept before and after speech; neighbours share a shorter gap. With 200 ms whisper-tiny.en
+  // misheard words at the ends of sentences (bench/accuracy).
   Milliseconds pad{400};
   Milliseconds max_chunk{28000};
   Milliseconds overlap{2000};  // of a forced cut

@@ -1,0 +1,73 @@
+"""headroom governor replay, as a person uses it, on a trace of the incident made here."""
+
+import json
+
+import pytest
+
+
+def incident():
+    """Ten hours at 91 % of the card, then four minutes of neighbours, spilling and swapping."""
+    rows = ["time_s,vram_used_mib,vram_total_mib,vram_others_mib,rss_mb,swap_mb,psi_full"]
+    for minute in range(0, 10 * 60 + 55):
+        rows.append(f"{minute * 60},3740,4096,140,789.7,0,0")
+    for second in range(240):
+        share = min(1, second / 60)
+        rows.append(
+            f"{39300 + second},{3740 + 356 * share:.0f},4096,{140 + 356 * share:.0f},"
+            f"{789.7 + 5210.3 * share:.1f},{1300 * share:.0f},{30 * share:.1f}"
+        )
+    return "\n".join(rows) + "\n"
+
+
+@pytest.fixture
+def trace(tmp_path):
+    path = tmp_path / "night.csv"
+    path.write_text(incident())
+    return path
+
+
+def test_the_incident(headroom, trace):
+    outcome = headroom("governor", "replay", trace, "--json")
+    assert outcome.code == 0, outcome.err
+    replay = json.loads(outcome.out)
+    assert "would not be admitted: UNSAFE: 3600 MiB weights + 140 others" in replay["start"]
+    assert all(event["reason"] for event in replay["events"])
+    zones = [(e["gauge"], e["to"]) for e in replay["events"] if e["action"] == "zone"]
+    for zone in [("VRAM", "danger"), ("VRAM", "critical"), ("RAM", "warning"), ("RAM", "danger"),
+                 ("RAM", "critical"), ("swap", "danger"), ("pressure", "danger")]:
+        assert zone in zones
+    done = [e["action"] for e in replay["events"]]
+    for action in ("end_worker", "load", "drop_caches", "pause_decoding", "save_and_restart"):
+        assert action in done
+    assert replay["seconds"]["RAM"]["safe"] > 39000
+    assert replay["seconds"]["VRAM"]["safe"] == 0
+    assert sum(replay["seconds"]["VRAM"].values()) == 39539
+
+
+def test_for_people_and_with_other_borders(headroom, trace, tmp_path):
+    text = headroom("governor", "replay", trace).out
+    assert "VRAM safe -> danger: 91.3 % of 4096 MiB as recorded" in text
+    assert "TIME IN" in text
+    toml = tmp_path / "t.toml"
+    toml.write_text('vram_warning = 92\nvram_danger = 97\nvram_critical = "99 %"\n')
+    outcome = headroom("governor", "replay", trace, "--json", "--thresholds", toml)
+    assert json.loads(outcome.out)["seconds"]["VRAM"]["safe"] > 39000
+
+
+def test_what_is_wrong_is_said(headroom, trace, tmp_path):
+    toml = tmp_path / "t.toml"
+    toml.write_text("vram_wraning = 60\n")
+    outcome = headroom("governor", "replay", trace, "--thresholds", toml)
+    assert outcome.code == 2
+    assert "did you mean vram_warning" in outcome.err
+    assert headroom("governor", "replay", tmp_path / "no.csv").code == 3
+    assert headroom("governor", "replay", trace, "--card", "big").code == 2
+    bad = tmp_path / "bad.csv"
+    bad.write_text("hello\n")
+    assert headroom("governor", "replay", bad).code == 4
+    bad.write_text("time_s,rss_mb,mood\n0,1,good\n1,x,bad\n2,3,good\n")
+    outcome = headroom("governor", "replay", bad)
+    assert outcome.code == 8
+    assert 'line 3: rss_mb: "x" is not a number' in outcome.err
+    assert "1 of 3 rows were skipped" in outcome.err
+    assert "column mood is not known" in outcome.err
