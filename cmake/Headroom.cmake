@@ -8,6 +8,9 @@ set(HEADROOM_WARNINGS -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 sees uninitialised members in every std::optional of a class that is moved.
   list(APPEND HEADROOM_WARNINGS -Wno-maybe-uninitialized)
+else()
+  # libstdc++ 12's stable_sort uses a function that it itself deprecates, and clang says so.
+  list(APPEND HEADROOM_WARNINGS -Wno-deprecated-declarations)
 endif()
 
 function(_headroom_compile target)

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdint>
-#include <utility>
 
 namespace headroom {
 namespace {
@@ -61,7 +60,6 @@ std::vector<std::string> NearestNames(std::string_view word,
                                       std::size_t most) {
   struct Near {
     std::size_t distance;
-    std::size_t order;  // among the candidates
     std::string name;
   };
   std::vector<Near> near;
@@ -72,12 +70,10 @@ std::vector<std::string> NearestNames(std::string_view word,
     if (wanted.size() >= 3 && lower.find(wanted) != std::string::npos)
       distance = std::min<std::size_t>(distance, lower.starts_with(wanted) ? 1 : 2);
     if (distance <= std::max<std::size_t>(2, word.size() / 3))
-      near.push_back({distance, near.size(), candidate});
+      near.push_back({distance, candidate});
   }
-  // Not stable_sort: libstdc++ 12's uses a function that clang calls deprecated.
-  std::sort(near.begin(), near.end(), [](const Near& a, const Near& b) {
-    return std::pair(a.distance, a.order) < std::pair(b.distance, b.order);
-  });
+  std::stable_sort(near.begin(), near.end(),
+                   [](const Near& a, const Near& b) { return a.distance < b.distance; });
   std::vector<std::string> names;
   for (std::size_t i = 0; i < std::min(most, near.size()); ++i) names.push_back(near[i].name);
   return names;
