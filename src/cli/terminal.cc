@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
+#include <cmath>
 #include <cstdio>
 
 #include "base/cancel.h"
@@ -23,7 +23,7 @@ int TerminalWidth() {
 }
 
 std::string TimeLeft(double seconds) {
-  const auto s = static_cast<long>(seconds + 0.5);
+  const auto s = std::lround(seconds);
   if (s >= 3600) return fmt::format("{}:{:02}:{:02} left", s / 3600, s / 60 % 60, s % 60);
   return fmt::format("{}:{:02} left", s / 60, s % 60);
 }

@@ -18,9 +18,9 @@
 
 namespace headroom::engine {
 
-inline constexpr std::size_t kMaxMessage = 64 * 1024;       // bytes on the socket
-inline constexpr std::size_t kMaxLargeMessage = 64u << 20;  // bytes in sealed memory
-inline constexpr std::size_t kMaxDescriptors = 4;           // with one message
+inline constexpr std::size_t kMaxMessage = std::size_t{64} << 10;       // bytes on the socket
+inline constexpr std::size_t kMaxLargeMessage = std::size_t{64} << 20;  // bytes in sealed memory
+inline constexpr std::size_t kMaxDescriptors = 4;                       // with one message
 
 struct Message {
   nlohmann::json body;  // always an object

@@ -20,7 +20,7 @@ namespace headroom::engine {
 
 inline constexpr int kProtocolVersion = 1;
 /// Longest audio one run may carry, in samples at 16 kHz: 10 minutes.
-inline constexpr std::size_t kMaxRunSamples = 600u * 16000u;
+inline constexpr std::size_t kMaxRunSamples = std::size_t{600} * 16000;
 
 /// The worker's first words. A supervisor of another version refuses it in words.
 struct Hello {

@@ -12,7 +12,7 @@ namespace {
 constexpr double kSlowestDisk = 20e6;
 constexpr Milliseconds kLoadAtLeast{60'000};
 // Below this a truncated result is taken as it is: there is nothing left to cut.
-constexpr std::size_t kShortestPiece = 4 * audio::kSampleRate;
+constexpr std::size_t kShortestPiece = std::size_t{4} * audio::kSampleRate;
 
 Milliseconds LoadDeadline(const std::string& path) {
   std::error_code none;
