@@ -60,7 +60,7 @@ std::string_view Describe(Failure failure) {
 class Turn {
  public:
   Turn(const Policy& policy, State state, const Sample& sample, MonoTime now)
-      : policy_(policy), timing_(policy.timing), sample_(sample), s_(std::move(state)), now_(now) {}
+      : policy_(policy), timing_(policy.timing), sample_(sample), s_(state), now_(now) {}
 
   Outcome Run() {
     OnTime();
@@ -76,7 +76,7 @@ class Turn {
       OnDemand();
       OnUp();
     }
-    return {std::move(s_), std::move(actions_)};
+    return {s_, std::move(actions_)};
   }
 
  private:
@@ -592,7 +592,7 @@ class Turn {
 }  // namespace
 
 Outcome Step(const Policy& policy, State state, const Sample& sample, MonoTime now) {
-  return Turn(policy, std::move(state), sample, now).Run();
+  return Turn(policy, state, sample, now).Run();
 }
 
 std::optional<Bytes> PlannedUse(const Policy& policy, const State& state) {
