@@ -161,8 +161,8 @@ Result<Replay> ReplayTrace(const Trace& trace, const Policy& base, std::optional
       sample.vram_ours = held;
       sample.vram_used = *seen.others + held;
     }
-    Outcome outcome = Step(policy, std::move(state), sample, zero + row.at);
-    state = std::move(outcome.state);
+    Outcome outcome = Step(policy, state, sample, zero + row.at);
+    state = outcome.state;
     ++replay.steps;
     const Zones now = changed(recorded);
     for (std::size_t g = 0; g < kGauges; ++g) {
