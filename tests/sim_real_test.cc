@@ -14,6 +14,7 @@
 #include "base/dirs.h"
 #include "base/file.h"
 #include "engine/worker.h"
+#include "jfk.h"
 
 namespace headroom::engine {
 namespace {
@@ -31,18 +32,6 @@ const char* const kCudaLike = R"({"registry": "CUDA", "name": "CUDA0", "alignmen
 const char* const kVulkanLike = R"({"registry": "Vulkan", "name": "Vulkan0", "alignment": 64,
                                     "largest_buffer": 33554432, "granularity": 4096,
                                     "unsupported": ["IM2COL", "GET_ROWS:q8_0"]})";
-
-std::vector<float> Jfk() {
-  const std::string bytes =
-      ReadFile(Environment("HEADROOM_TEST_ENGINE") + "/samples/jfk.wav").value();
-  std::vector<float> samples((bytes.size() - 44) / 2);
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    std::int16_t value = 0;
-    std::memcpy(&value, bytes.data() + 44 + 2 * i, 2);
-    samples[i] = static_cast<float>(value) / 32768.0F;
-  }
-  return samples;
-}
 
 // `length` of the sample, again and again.
 std::vector<float> Speech(Milliseconds length) {

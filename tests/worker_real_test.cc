@@ -11,6 +11,7 @@
 #include "base/dirs.h"
 #include "base/file.h"
 #include "engine/recognizer.h"
+#include "jfk.h"
 
 namespace headroom::engine {
 namespace {
@@ -18,18 +19,6 @@ namespace {
 using testing::HasSubstr;
 
 constexpr Milliseconds kLong{120'000};
-
-std::vector<float> Jfk() {
-  const std::string bytes =
-      ReadFile(Environment("HEADROOM_TEST_ENGINE") + "/samples/jfk.wav").value();
-  std::vector<float> samples((bytes.size() - 44) / 2);
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    std::int16_t value = 0;
-    std::memcpy(&value, bytes.data() + 44 + 2 * i, 2);
-    samples[i] = static_cast<float>(value) / 32768.0F;
-  }
-  return samples;
-}
 
 class RealWorker : public testing::Test {
  protected:

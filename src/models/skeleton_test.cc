@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 
 #include "base/file.h"
@@ -22,10 +23,10 @@ namespace fs = std::filesystem;
 class Skeletons : public testing::Test {
  protected:
   void SetUp() override {
-    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = fs::path(testing::TempDir()) / "skeleton" / info->name();
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
+    // Its own folder for each run: two builds may be tested at once.
+    std::string name = testing::TempDir() + "skeleton-XXXXXX";
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    folder_ = name;
   }
   void TearDown() override { fs::remove_all(folder_); }
 
