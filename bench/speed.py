@@ -50,7 +50,7 @@ def measure(command):
     while process.poll() is None:
         for pid in [process.pid, *children(process.pid)]:
             seen = peak(pid)
-            if seen and seen[1]:
+            if seen and seen[0] and seen[1]:  # one that ends has no name any more
                 peaks[seen[0]] = max(seen[1], peaks.get(seen[0], 0))
         time.sleep(0.01)
     seconds = time.monotonic() - begin
