@@ -4,6 +4,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 namespace headroom {
 namespace {
@@ -51,6 +52,16 @@ std::string FormatDecimal(Bytes bytes) {
   if (unit == 0) return fmt::format("{} B", bytes.n);
   const int decimals = std::abs(value) < 9.995 ? 2 : std::abs(value) < 99.95 ? 1 : 0;
   return fmt::format("{:.{}f} {}", value, decimals, kNames[unit]);
+}
+
+std::string FormatExact(Bytes bytes) {
+  constexpr std::pair<std::string_view, std::int64_t> kWhole[] = {
+      {"GiB", 1 << 30},  {"GB", 1'000'000'000}, {"MiB", 1 << 20},
+      {"MB", 1'000'000}, {"KiB", 1 << 10},      {"kB", 1'000}};
+  for (const auto& [unit, size] : kWhole) {
+    if (bytes.n != 0 && bytes.n % size == 0) return fmt::format("{}{}", bytes.n / size, unit);
+  }
+  return fmt::format("{}", bytes.n);
 }
 
 Result<Bytes> ParseBytes(std::string_view text) {

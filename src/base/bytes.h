@@ -37,6 +37,8 @@ constexpr Bytes GiB(std::int64_t n) {
 std::string FormatBinary(Bytes bytes);
 /// "1.05 GB": decimal units, three significant digits; files and downloads are said this way.
 std::string FormatDecimal(Bytes bytes);
+/// "64MiB", "2GB", "1234567": whole, so that ParseBytes gives exactly the same back.
+std::string FormatExact(Bytes bytes);
 /// "4096MiB", "4 GiB", "1.5G" (decimal), "300" (bytes). Not negative, not beyond 2^62.
 Result<Bytes> ParseBytes(std::string_view text);
 

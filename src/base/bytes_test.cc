@@ -21,6 +21,13 @@ TEST(Bytes, FormatsFilesInDecimalUnits) {
   EXPECT_EQ(FormatDecimal(Bytes(999'600)), "1.00 MB");
 }
 
+TEST(Bytes, ExactTextGivesTheSameBack) {
+  EXPECT_EQ(FormatExact(MiB(64)), "64MiB");
+  EXPECT_EQ(FormatExact(Bytes(2'000'000'000)), "2GB");
+  for (const std::int64_t n : {0LL, 1LL, 999LL, 1024LL, 1'500'000LL, 123'456'789LL, 3LL << 30})
+    EXPECT_EQ(ParseBytes(FormatExact(Bytes(n))).value(), Bytes(n)) << n;
+}
+
 TEST(Bytes, ParsesWhatPeopleWrite) {
   EXPECT_EQ(ParseBytes("4096MiB").value(), MiB(4096));
   EXPECT_EQ(ParseBytes("4 GiB").value(), GiB(4));

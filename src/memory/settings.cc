@@ -70,25 +70,42 @@ std::vector<std::string> ThresholdKeys() {
   return keys;
 }
 
+Result<> SetThreshold(Thresholds& thresholds, const Setting& setting) {
+  const std::vector<Target> targets = Targets(thresholds);
+  const auto target = std::find_if(targets.begin(), targets.end(),
+                                   [&](const Target& one) { return one.key == setting.key; });
+  if (target == targets.end()) {
+    const auto near = NearestNames(setting.key, ThresholdKeys());
+    return Fail(Errc::kInvalid, "unknown threshold \"{}\"; {}", Printable(setting.key),
+                near.empty() ? fmt::format("known: {}", fmt::join(ThresholdKeys(), ", "))
+                             : fmt::format("did you mean {}?", fmt::join(near, " or ")));
+  }
+  if (double* const* percent = std::get_if<double*>(&target->to)) {
+    TRY_ASSIGN(**percent, ReadPercent(setting));
+  } else {
+    TRY_ASSIGN(*std::get<Bytes*>(target->to), ReadSize(setting));
+  }
+  return {};
+}
+
+std::vector<Setting> SettingsOf(const Thresholds& thresholds) {
+  Thresholds copy = thresholds;
+  std::vector<Setting> settings;
+  for (const Target& target : Targets(copy)) {
+    if (double* const* percent = std::get_if<double*>(&target.to))
+      settings.push_back({target.key, **percent});
+    else
+      settings.push_back({target.key, FormatExact(*std::get<Bytes*>(target.to))});
+  }
+  return settings;
+}
+
 Result<Thresholds> ThresholdsFrom(std::span<const Setting> settings, Thresholds base) {
-  const std::vector<Target> targets = Targets(base);
   std::set<std::string_view> seen;
   for (const Setting& setting : settings) {
     if (!seen.insert(setting.key).second)
       return Fail(Errc::kInvalid, "{}: given twice", Printable(setting.key));
-    const auto target = std::find_if(targets.begin(), targets.end(),
-                                     [&](const Target& one) { return one.key == setting.key; });
-    if (target == targets.end()) {
-      const auto near = NearestNames(setting.key, ThresholdKeys());
-      return Fail(Errc::kInvalid, "unknown threshold \"{}\"; {}", Printable(setting.key),
-                  near.empty() ? fmt::format("known: {}", fmt::join(ThresholdKeys(), ", "))
-                               : fmt::format("did you mean {}?", fmt::join(near, " or ")));
-    }
-    if (double* const* percent = std::get_if<double*>(&target->to)) {
-      TRY_ASSIGN(**percent, ReadPercent(setting));
-    } else {
-      TRY_ASSIGN(*std::get<Bytes*>(target->to), ReadSize(setting));
-    }
+    TRY(SetThreshold(base, setting));
   }
   TRY(Validate(base));
   return base;

@@ -22,6 +22,12 @@ struct Setting {
 /// that does not exist the nearest ones.
 Result<Thresholds> ThresholdsFrom(std::span<const Setting> settings, Thresholds base = {});
 
+/// One setting put in, the whole not validated: for readers that report every mistake at once.
+Result<> SetThreshold(Thresholds& thresholds, const Setting& setting);
+
+/// The inverse: every key with its value, percentages as numbers, sizes as text.
+std::vector<Setting> SettingsOf(const Thresholds& thresholds);
+
 /// Every key, in the order of the struct.
 std::vector<std::string> ThresholdKeys();
 
