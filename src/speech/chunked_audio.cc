@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "audio/finite.h"
 #include "audio/format.h"
 #include "base/check.h"
-#include "speech/finite.h"
 
 namespace headroom::speech {
 namespace {
@@ -33,7 +33,7 @@ Result<> ChunkedAudio::FeedBlock(std::span<const float> samples) {
   const std::size_t before = held_.size();
   held_.insert(held_.end(), samples.begin(), samples.end());
   const auto block = std::span(held_).subspan(before);
-  repaired_ += static_cast<std::int64_t>(MakeFinite(block));
+  repaired_ += static_cast<std::int64_t>(audio::MakeFinite(block));
   fed_ += static_cast<std::int64_t>(block.size());
   TRY_ASSIGN(const std::span<const float> probabilities, detector_.Feed(block));
   Push(probabilities);

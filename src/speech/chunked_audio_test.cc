@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "speech/fake_vad.h"
-#include "speech/finite.h"
 
 namespace headroom::speech {
 namespace {
@@ -39,12 +38,6 @@ std::vector<Chunk> Drain(ChunkedAudio& audio, std::span<const float> samples, st
   EXPECT_TRUE(audio.Finish());
   while (auto chunk = audio.Next()) chunks.push_back(*std::move(chunk));
   return chunks;
-}
-
-TEST(MakeFinite, RepairsWhatIsNotAudio) {
-  std::vector<float> samples{0.5F, kNaN, -kInfinity, 1e30F, -20.0F, -1.5F};
-  EXPECT_EQ(MakeFinite(samples), 4U);
-  EXPECT_EQ(samples, (std::vector<float>{0.5F, 0, 0, kLoudestSample, -kLoudestSample, -1.5F}));
 }
 
 TEST(ChunkedAudio, ChunksAreTheSamplesOfTheirPlaceHoweverTheyWereFed) {

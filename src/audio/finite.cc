@@ -1,9 +1,9 @@
-#include "speech/finite.h"
+#include "audio/finite.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace headroom::speech {
+namespace headroom::audio {
 
 std::size_t MakeFinite(std::span<float> samples) {
   std::size_t changed = 0;
@@ -16,4 +16,4 @@ std::size_t MakeFinite(std::span<float> samples) {
   return changed;
 }
 
-}  // namespace headroom::speech
+}  // namespace headroom::audio

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <span>
 
-namespace headroom::speech {
+namespace headroom::audio {
 
 /// Louder than this is not audio but damage. Float files legitimately exceed full scale a little.
 inline constexpr float kLoudestSample = 16.0F;
@@ -13,4 +13,4 @@ inline constexpr float kLoudestSample = 16.0F;
 /// would overflow further on). Returns how many samples were changed.
 std::size_t MakeFinite(std::span<float> samples);
 
-}  // namespace headroom::speech
+}  // namespace headroom::audio

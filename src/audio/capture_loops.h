@@ -1,0 +1,13 @@
+// The capture loops behind MakeSource (audio/capture.h); one file for each.
+#pragma once
+
+#include "audio/capture.h"
+#include "audio/source.h"
+
+namespace headroom::audio {
+
+/// Files one after the other, paced or not.
+Result<> CaptureFiles(const SourceOptions& options, Capture& capture);
+Result<> CaptureStdin(const SourceOptions& options, Capture& capture);
+
+}  // namespace headroom::audio
