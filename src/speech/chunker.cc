@@ -26,7 +26,8 @@ ChunkerOptions ChunkerOptions::For(Milliseconds limit) {
   options.max_chunk = std::max(limit, Milliseconds(1000));
   options.max_pause = std::min(options.max_pause, options.max_chunk / 2);
   options.overlap = std::min(options.overlap, options.max_chunk / 4);
-  options.pad = std::min(options.pad, options.max_chunk / 10);
+  options.pad_before = std::min(options.pad_before, options.max_chunk / 10);
+  options.pad_after = std::min(options.pad_after, options.max_chunk / 10);
   return options;
 }
 
@@ -35,12 +36,14 @@ Chunker::Chunker(const ChunkerOptions& options)
       min_speech_(FramesFor(options.min_speech)),
       min_pause_(std::max<std::int64_t>(1, FramesFor(options.min_pause))),
       max_pause_(FramesFor(options.max_pause)),
-      pad_(FramesFor(options.pad)),
+      pad_before_(FramesFor(options.pad_before)),
+      pad_after_(FramesFor(options.pad_after)),
       max_chunk_(FramesIn(options.max_chunk)),
       overlap_(FramesFor(options.overlap)) {
   CHECK(options.leave <= options.enter);
-  CHECK(max_pause_ >= min_pause_ && max_pause_ >= 2 * pad_);
-  CHECK(overlap_ < max_chunk_ / 2 && max_pause_ + 2 * pad_ + min_pause_ < max_chunk_);
+  CHECK(max_pause_ >= min_pause_ && max_pause_ >= pad_after_);
+  CHECK(overlap_ < max_chunk_ / 2);
+  CHECK(max_pause_ + pad_before_ + pad_after_ + min_pause_ < max_chunk_);
 }
 
 std::optional<ChunkSpan> Chunker::Push(float probability, float energy) {
@@ -48,19 +51,19 @@ std::optional<ChunkSpan> Chunker::Push(float probability, float energy) {
   speech_ = probability >= (speech_ ? options_.leave : options_.enter);
   frames_.push_back({probability, energy, speech_});
   if (!open_ && !speech_) {
-    ForgetBefore(next_ - pad_);
+    ForgetBefore(next_ - pad_before_);
     return std::nullopt;
   }
   if (!open_) {
     open_ = true;
     sent_ = false;
-    start_ = std::max(frame - pad_, floor_);
+    start_ = std::max(frame - pad_before_, floor_);
     shared_ = 0;
     speech_frames_ = 0;
   }
   if (!speech_) {
     if (frame - last_speech_ <= max_pause_) return std::nullopt;
-    return Close();
+    return Flush();
   }
   last_speech_ = frame;
   ++speech_frames_;
@@ -70,16 +73,34 @@ std::optional<ChunkSpan> Chunker::Push(float probability, float energy) {
 }
 
 std::optional<ChunkSpan> Chunker::Finish() {
-  std::optional<ChunkSpan> last;
-  if (open_) last = Close();
+  const std::optional<ChunkSpan> last = Flush();
   frames_.clear();
   first_ = next_ = floor_ = 0;
-  speech_ = false;
   return last;
 }
 
+std::optional<ChunkSpan> Chunker::Flush() {
+  std::optional<ChunkSpan> last;
+  if (kept()) {
+    last = span();
+    floor_ = last->end / kFrameSamples;
+  }
+  open_ = speech_ = false;
+  ForgetBefore(std::max(next_ - pad_before_, floor_));
+  return last;
+}
+
+std::int64_t Chunker::begin() const {
+  return start_ * kFrameSamples;
+}
+
+ChunkSpan Chunker::span() const {
+  const std::int64_t end = std::min({last_speech_ + 1 + pad_after_, start_ + max_chunk_, next_});
+  return Span(start_, end, false);
+}
+
 std::int64_t Chunker::first_needed() const {
-  return (open_ ? start_ : std::max(next_ - pad_, floor_)) * kFrameSamples;
+  return (open_ ? start_ : std::max(next_ - pad_before_, floor_)) * kFrameSamples;
 }
 
 std::int64_t Chunker::most_samples() const {
@@ -108,26 +129,14 @@ ChunkSpan Chunker::Span(std::int64_t begin, std::int64_t end, bool forced) const
           .evidence = evidence};
 }
 
-std::optional<ChunkSpan> Chunker::Close() {
-  std::optional<ChunkSpan> chunk;
-  if (sent_ || speech_frames_ >= min_speech_) {
-    const std::int64_t end = std::min({last_speech_ + 1 + pad_, start_ + max_chunk_, next_});
-    chunk = Span(start_, end, false);
-    floor_ = end;
-  }
-  open_ = false;
-  ForgetBefore(std::max(next_ - pad_, floor_));
-  return chunk;
-}
-
 // The last frame is speech; with it the chunk is full.
 ChunkSpan Chunker::Cut() {
   ChunkSpan chunk;
   if (const auto pause = LongestPause()) {
     const std::int64_t length = pause->end - pause->begin;
     const std::int64_t room = start_ + max_chunk_ - pause->begin;
-    const std::int64_t before = std::min({pad_, length / 2, room});
-    const std::int64_t after = std::min(pad_, length - before);
+    const std::int64_t before = std::min({pad_after_, length / 2, room});
+    const std::int64_t after = std::min(pad_before_, length - before);
     chunk = Span(start_, pause->begin + before, false);
     start_ = pause->end - after;
     shared_ = 0;

@@ -32,7 +32,8 @@ struct ChunkerOptions {
   Milliseconds max_pause{2000};
   // Kept before and after speech; neighbours share a shorter gap. With 200 ms whisper-tiny.en
   // misheard words at the ends of sentences (bench/accuracy).
-  Milliseconds pad{400};
+  Milliseconds pad_before{400};
+  Milliseconds pad_after{400};
   Milliseconds max_chunk{28000};
   Milliseconds overlap{2000};  // of a forced cut
 
@@ -53,19 +54,29 @@ struct ChunkSpan {
   std::int64_t end = 0;
   std::int64_t overlap = 0;  // this many samples at the start are in the chunk before, too
   bool forced = false;       // ends inside speech; the next chunk overlaps
-  Evidence evidence;
+  Evidence evidence{};
 };
 
 class Chunker {
  public:
-  /// CHECKs that the options make sense: two pads fit into max_pause, the overlap into half a
-  /// chunk, a pause into a chunk.
+  /// CHECKs that the options make sense: the padding after speech fits into max_pause, the overlap
+  /// into half a chunk, a pause with both paddings into a chunk.
   explicit Chunker(const ChunkerOptions& options);
 
   /// The next frame: its speech probability and its mean square. At most one chunk ends by it.
   std::optional<ChunkSpan> Push(float probability, float energy);
   /// The recording ended: what was still open. The chunker can be used again from frame 0.
   std::optional<ChunkSpan> Finish();
+  /// Ends what is open as Finish() does, but the recording goes on.
+  std::optional<ChunkSpan> Flush();
+
+  /// A stretch is open that will not be dropped. Where its next chunk begins, in samples, and what
+  /// Flush() would return.
+  bool kept() const { return open_ && (sent_ || speech_frames_ >= min_speech_); }
+  std::int64_t begin() const;
+  ChunkSpan span() const;
+  /// Frames since the last one of speech; meaningful while a stretch is open.
+  std::int64_t silent_frames() const { return next_ - 1 - last_speech_; }
 
   /// Samples before this one will be in no chunk to come.
   std::int64_t first_needed() const;
@@ -84,7 +95,6 @@ class Chunker {
 
   const Frame& At(std::int64_t frame) const;
   ChunkSpan Span(std::int64_t begin, std::int64_t end, bool forced) const;
-  std::optional<ChunkSpan> Close();
   ChunkSpan Cut();
   std::optional<Pause> LongestPause() const;
   std::int64_t Quietest() const;
@@ -92,7 +102,8 @@ class Chunker {
 
   const ChunkerOptions options_;
   // The same in frames.
-  const std::int64_t min_speech_, min_pause_, max_pause_, pad_, max_chunk_, overlap_;
+  const std::int64_t min_speech_, min_pause_, max_pause_, pad_before_, pad_after_, max_chunk_,
+      overlap_;
 
   std::deque<Frame> frames_;        // [first_, next_)
   std::int64_t first_ = 0;          // the oldest frame kept

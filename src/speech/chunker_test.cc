@@ -233,11 +233,13 @@ TEST_P(ChunkerProperties, Hold) {
     ChunkerOptions options;
     options.max_chunk = Milliseconds(std::uniform_int_distribution<int>(5000, 30'000)(random));
     options.max_pause = Milliseconds(std::uniform_int_distribution<int>(500, 3000)(random));
-    options.pad = std::min(options.pad, options.max_pause / 2 - Milliseconds(32));
+    options.pad_before = Milliseconds(std::uniform_int_distribution<int>(0, 480)(random));
+    options.pad_after = Milliseconds(std::uniform_int_distribution<int>(0, 490)(random));
     const auto frames = RandomRecording(random);
     const auto speech = SpeechOf(frames, options);
     const auto in_frames = [](Milliseconds time) { return (time.count() * 16 + 511) / 512; };
-    const std::int64_t min_pause = in_frames(options.min_pause), pad = in_frames(options.pad);
+    const std::int64_t min_pause = in_frames(options.min_pause);
+    const std::int64_t before = in_frames(options.pad_before), after = in_frames(options.pad_after);
     const auto wanted =
         WantedOf(speech, in_frames(options.max_pause), in_frames(options.min_speech));
     const std::int64_t max_chunk = options.max_chunk.count() * 16 / 512;
@@ -266,11 +268,11 @@ TEST_P(ChunkerProperties, Hold) {
       for (std::int64_t frame = begin; frame < end; ++frame) {
         silent = speech[static_cast<std::size_t>(frame)] ? 0 : silent + 1;
         ASSERT_LE(silent, in_frames(options.max_pause));
-        if (frame == begin + pad) {
-          ASSERT_LE(silent, pad);
+        if (frame == begin + before) {
+          ASSERT_LE(silent, before);
         }
       }
-      ASSERT_LE(silent, pad);
+      ASSERT_LE(silent, after);
 
       if (!chunk.forced) continue;
       // Only where the window has no pause between two frames of speech.
