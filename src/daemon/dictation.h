@@ -1,0 +1,128 @@
+// The thread between the microphone and the desk: samples in, utterances out. It alone reads the
+// source and runs the voice activity detector; the desk puts everything into the spool and has it
+// decoded. The microphone is open only while somebody listens.
+//
+// Listen, Finish and Cancel may be called from any thread and return at once.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "audio/source.h"
+#include "base/clock.h"
+#include "daemon/events.h"
+#include "speech/listener.h"
+
+namespace headroom::daemon {
+
+/// Where utterances go. Called on the dictation's thread. One utterance is open at a time.
+class Intake {
+ public:
+  virtual ~Intake() = default;
+  /// Listening begins or has ended: a model may be loaded, or be given up.
+  virtual void SetListening(bool listening) = 0;
+  /// An error means that speech cannot be kept any more; listening stops.
+  virtual Result<> Begin() = 0;
+  /// More of the open utterance. The same.
+  virtual Result<> Append(std::span<const float> samples) = 0;
+  /// The utterance so far, while somebody speaks.
+  virtual void Partial(std::vector<float> samples) = 0;
+  /// A pause: if nobody goes on, this is the whole utterance.
+  virtual void Pause(std::vector<float> samples) = 0;
+  /// Somebody went on.
+  virtual void Resume() = 0;
+  /// The whole utterance. `silence`: how long ago its last speech was heard.
+  virtual Result<> End(std::vector<float> samples, const speech::Evidence& evidence,
+                       Milliseconds silence) = 0;
+  /// It is not wanted.
+  virtual void Drop() = 0;
+};
+
+struct DictationOptions {
+  speech::EndpointOptions endpoint;
+  /// Listening ends after so long without speech; zero: never.
+  Milliseconds give_up{60'000};
+  Milliseconds append_every{250};
+  /// The shortest time from one partial to the next; zero: no partials.
+  Milliseconds partial_every{600};
+};
+
+enum class DictationState {
+  kIdle,      // the microphone is closed
+  kOpening,   // it is being opened: do not speak yet
+  kListening,
+  kSpeaking,  // an utterance is open
+  kFinishing,
+};
+std::string_view Name(DictationState state);  // "idle", "opening", …
+
+class Dictation {
+ public:
+  /// `detector` and `source` are used by this object's thread only.
+  Dictation(DictationOptions options, std::unique_ptr<audio::Source> source,
+            std::unique_ptr<speech::SpeechProbability> detector, Intake& intake, EventSink events,
+            const Clock& clock = SystemClock());
+  ~Dictation();  // as Finish, and waits for it
+  Dictation(const Dictation&) = delete;
+  Dictation& operator=(const Dictation&) = delete;
+
+  void Listen();
+  /// What was said until now is an utterance; then the microphone is closed.
+  void Finish();
+  /// The open utterance is dropped, and the microphone closed.
+  void Cancel();
+
+  bool wanted() const;  // Listen was called, and neither Finish nor Cancel since
+  DictationState state() const { return state_.load(); }
+  audio::SourceReport source() const { return source_->report(); }
+  /// The source ended (a file was played to its end) and everything in it has been handed over.
+  bool source_ended() const { return source_ended_.load(); }
+
+ private:
+  enum class Wish { kIdle, kListen, kFinish, kCancel, kEnd };
+
+  void Loop();
+  void ListenOnce();
+  /// False: listening must end.
+  bool Take(std::span<const float> samples);
+  bool Handle(std::span<const speech::Change> changes);
+  bool HandleOne(const speech::Change& change);
+  bool AppendUpTo(std::int64_t end);
+  void MaybePartial();
+  void Drain();
+  void WatchSource();
+  void SetState(DictationState state);
+  void Trouble(const Error& error);
+  Wish wish() const;
+
+  const DictationOptions options_;
+  const std::unique_ptr<audio::Source> source_;
+  const std::unique_ptr<speech::SpeechProbability> detector_;
+  Intake& intake_;
+  const EventSink events_;
+  const Clock& clock_;
+  speech::Listener listener_;
+
+  // The thread's own.
+  std::vector<float> block_;
+  std::int64_t begin_ = 0;     // of the open utterance
+  std::int64_t appended_ = 0;  // up to here it is in the spool
+  std::int64_t partial_at_ = 0;
+  bool paused_ = false;
+  MonoTime heard_at_{};    // when samples came last
+  MonoTime speech_at_{};   // when speech was heard last, or listening began
+  audio::SourceReport last_report_;
+
+  std::atomic<DictationState> state_{DictationState::kIdle};
+  std::atomic<bool> source_ended_{false};
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  Wish wish_ = Wish::kIdle;  // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace headroom::daemon
