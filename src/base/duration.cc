@@ -22,8 +22,9 @@ constexpr double kLongest = 10 * 365.25 * 86'400'000;
 Result<Milliseconds> ParseDuration(std::string_view text) {
   const std::string_view trimmed = Trim(text);
   double number = 0;
-  const char* const last = trimmed.data() + trimmed.size();
-  const auto [end, err] = std::from_chars(trimmed.data(), last, number, std::chars_format::fixed);
+  const char* const first = trimmed.data();
+  const char* const last = first + trimmed.size();
+  const auto [end, err] = std::from_chars(first, last, number, std::chars_format::fixed);
   const std::string_view unit = Trim({end, static_cast<std::size_t>(last - end)});
   if (err == std::errc() && number == 0 && unit.empty()) return Milliseconds(0);
   for (const Unit& known : kUnits) {

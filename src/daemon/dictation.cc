@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::size_t kBlock = 1600;  // 100 ms at once
 constexpr Milliseconds kPatience{50};
-constexpr Milliseconds kTail{120};         // on its way through the sound server when it is over
-constexpr Milliseconds kLostFor{1'500};    // then what was said before is an utterance
+constexpr Milliseconds kTail{120};       // on its way through the sound server when it is over
+constexpr Milliseconds kLostFor{1'500};  // then what was said before is an utterance
 constexpr std::int64_t kPerMillisecond = 16;
 
 Milliseconds Since(MonoTime then, MonoTime now) {
@@ -22,11 +22,16 @@ Milliseconds Since(MonoTime then, MonoTime now) {
 
 std::string_view Name(DictationState state) {
   switch (state) {
-    case DictationState::kIdle: return "idle";
-    case DictationState::kOpening: return "opening";
-    case DictationState::kListening: return "listening";
-    case DictationState::kSpeaking: return "speaking";
-    case DictationState::kFinishing: return "finishing";
+    case DictationState::kIdle:
+      return "idle";
+    case DictationState::kOpening:
+      return "opening";
+    case DictationState::kListening:
+      return "listening";
+    case DictationState::kSpeaking:
+      return "speaking";
+    case DictationState::kFinishing:
+      return "finishing";
   }
   return "?";
 }
@@ -94,8 +99,12 @@ void Dictation::Loop() {
   while (true) {
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return wish_ == Wish::kListen || wish_ == Wish::kEnd; });
+      changed_.wait(lock, [this] { return wish_ != Wish::kIdle; });
       if (wish_ == Wish::kEnd) return;
+      if (wish_ != Wish::kListen) {  // a key that was only touched
+        wish_ = Wish::kIdle;
+        continue;
+      }
     }
     ListenOnce();
     {

@@ -43,7 +43,7 @@ class Intake {
 };
 
 struct DictationOptions {
-  speech::EndpointOptions endpoint;
+  speech::EndpointOptions endpoint = {};
   /// Listening ends after so long without speech; zero: never.
   Milliseconds give_up{60'000};
   Milliseconds append_every{250};
@@ -52,8 +52,8 @@ struct DictationOptions {
 };
 
 enum class DictationState {
-  kIdle,      // the microphone is closed
-  kOpening,   // it is being opened: do not speak yet
+  kIdle,     // the microphone is closed
+  kOpening,  // it is being opened: do not speak yet
   kListening,
   kSpeaking,  // an utterance is open
   kFinishing,
@@ -113,8 +113,8 @@ class Dictation {
   std::int64_t appended_ = 0;  // up to here it is in the spool
   std::int64_t partial_at_ = 0;
   bool paused_ = false;
-  MonoTime heard_at_{};    // when samples came last
-  MonoTime speech_at_{};   // when speech was heard last, or listening began
+  MonoTime heard_at_{};   // when samples came last
+  MonoTime speech_at_{};  // when speech was heard last, or listening began
   audio::SourceReport last_report_;
 
   std::atomic<DictationState> state_{DictationState::kIdle};

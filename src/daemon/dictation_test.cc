@@ -162,12 +162,12 @@ struct Set {
     pending = std::move(owned);
   }
   void Begin() {
-    dictation = std::make_unique<Dictation>(
-        options, std::move(pending), std::make_unique<speech::FakeVad>(), intake,
-        [this](const Event& event) {
-          const std::lock_guard lock(intake.mutex);
-          events.push_back(event);
-        });
+    dictation = std::make_unique<Dictation>(options, std::move(pending),
+                                            std::make_unique<speech::FakeVad>(), intake,
+                                            [this](const Event& event) {
+                                              const std::lock_guard lock(intake.mutex);
+                                              events.push_back(event);
+                                            });
     dictation->Listen();
   }
   int Count(const std::string& name) {
@@ -241,6 +241,7 @@ TEST(Dictation, CancelDropsWhatIsOpen) {
 TEST(Dictation, ListensAgain) {
   Set set(false);
   set.Begin();
+  ASSERT_TRUE(set.intake.Wait("listen"));
   set.dictation->Finish();
   ASSERT_TRUE(set.intake.Wait("stop"));
   set.dictation->Listen();
