@@ -1,26 +1,14 @@
 #include "engine/recognizer.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "audio/format.h"
 
 namespace headroom::engine {
 namespace {
 
-// Reading weights from a cold disk: 20 MB/s is slower than any disk we want to give up on.
-constexpr double kSlowestDisk = 20e6;
-constexpr Milliseconds kLoadAtLeast{60'000};
 // Below this a truncated result is taken as it is: there is nothing left to cut.
 constexpr std::size_t kShortestPiece = std::size_t{4} * audio::kSampleRate;
-
-Milliseconds LoadDeadline(const std::string& path) {
-  std::error_code none;
-  const auto bytes = std::filesystem::file_size(path, none);
-  if (none) return kLoadAtLeast;
-  return kLoadAtLeast +
-         Milliseconds(static_cast<std::int64_t>(static_cast<double>(bytes) / kSlowestDisk * 1000));
-}
 
 void Append(RunResult& to, RunResult piece, Milliseconds offset) {
   for (speech::Segment& segment : piece.transcript.segments) {

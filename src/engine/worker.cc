@@ -74,8 +74,9 @@ Worker::~Worker() {
   if (alive_) (void)Stop(Milliseconds(200));
 }
 
-Result<ModelTraits> Worker::Load(const LoadRequest& request, Milliseconds within) {
-  TRY_ASSIGN(const json reply, Ask("load", ToJson(request), {}, within, nullptr));
+Result<ModelTraits> Worker::Load(const LoadRequest& request, Milliseconds within,
+                                 CancelToken* cancel) {
+  TRY_ASSIGN(const json reply, Ask("load", ToJson(request), {}, within, cancel));
   auto traits = ParseModelTraits(reply);
   if (!traits) return Fail(Lost(std::move(traits.error())));
   return traits;
@@ -214,6 +215,16 @@ Milliseconds RunDeadline(Milliseconds audio, double seconds_per_second) {
   const double rate = seconds_per_second > 0 ? seconds_per_second : kUncalibrated;
   const double needed = std::chrono::duration<double>(audio).count() * rate * kPatience;
   return std::max(Milliseconds(10'000), Milliseconds(static_cast<std::int64_t>(needed * 1000)));
+}
+
+Milliseconds LoadDeadline(const std::filesystem::path& model) {
+  constexpr Milliseconds kAtLeast{60'000};
+  constexpr double kSlowestDisk = 20e6;
+  std::error_code none;
+  const auto bytes = std::filesystem::file_size(model, none);
+  if (none) return kAtLeast;
+  return kAtLeast +
+         Milliseconds(static_cast<std::int64_t>(static_cast<double>(bytes) / kSlowestDisk * 1000));
 }
 
 }  // namespace headroom::engine

@@ -34,7 +34,9 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  Result<ModelTraits> Load(const LoadRequest& request, Milliseconds within);
+  /// Cancelling ends the worker, unless it was just ready.
+  Result<ModelTraits> Load(const LoadRequest& request, Milliseconds within,
+                           CancelToken* cancel = nullptr);
   /// `samples`: 16 kHz mono in -1…1, at most kMaxRunSamples. kCancelled when `cancel` is raised.
   Result<RunResult> Run(const RunRequest& request, std::span<const float> samples,
                         Milliseconds within, CancelToken* cancel = nullptr);
@@ -70,5 +72,9 @@ class Worker {
 /// How long a run may take before the worker is taken for hung: five times what it needed so far
 /// (`seconds_per_second` of audio, 0 when nothing was measured yet), never under ten seconds.
 Milliseconds RunDeadline(Milliseconds audio, double seconds_per_second);
+
+/// How long loading may take: a minute, and the file at 20 MB/s, which is slower than any disk that
+/// is worth waiting for.
+Milliseconds LoadDeadline(const std::filesystem::path& model);
 
 }  // namespace headroom::engine

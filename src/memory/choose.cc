@@ -30,7 +30,7 @@ bool Moment::Quarantined(std::size_t tier) const {
 bool Moment::Admits(Target target) const {
   const Plan& plan = policy.tiers[target.tier];
   const Milliseconds chunk = policy.chunks[target.chunk];
-  if (Quarantined(target.tier)) return false;
+  if (Quarantined(target.tier) || ((barred >> target.tier) & 1) != 0) return false;
   if (ram && *ram + plan.HostPeak(chunk) >= ram_borders.danger) return false;
   Room room;
   if (plan.kind == DeviceKind::kDiscrete) {

@@ -12,6 +12,7 @@ struct Moment {
   const Policy& policy;
   const State& state;
   MonoTime now;
+  std::uint32_t barred = 0;            // Sample::barred
   bool card_usable = false;            // its numbers are fresh and nobody asked for it
   Bytes total, others;                 // of the card
   std::optional<Bytes> ram;            // ours without the present worker

@@ -73,6 +73,7 @@ class Turn {
       OnHostPressure();
       OnCard();
       OnIdle();
+      OnBarred();
       OnDemand();
       OnUp();
     }
@@ -126,8 +127,15 @@ class Turn {
   }
 
   Moment Now() const {
-    Moment moment{policy_,     s_,        now_,         fresh_ && !sample_.yielded && !card_barred_,
-                  s_.total,    s_.others, std::nullopt, std::nullopt,
+    Moment moment{policy_,
+                  s_,
+                  now_,
+                  sample_.barred,
+                  fresh_ && !sample_.yielded && !card_barred_,
+                  s_.total,
+                  s_.others,
+                  std::nullopt,
+                  std::nullopt,
                   ram_borders_};
     if (ram_) moment.ram = std::max(*ram_ - held_, Bytes(0));
     if (const auto available = Clean(sample_.ram_available))
@@ -528,6 +536,20 @@ class Turn {
     if (!s_.target || now_ - *s_.idle_since < timing_.idle) return;
     EndWorker(fmt::format("nobody has spoken for {}", Seconds(timing_.idle)));
     for (TierState& tier : s_.tiers) tier.left = false;  // the next load is judged by its fit alone
+    s_.outside = true;
+  }
+
+  // The utterance that waits needs another tier than the one there is.
+  void OnBarred() {
+    if (!s_.target || s_.paused || sample_.decoding) return;
+    if (((sample_.barred >> s_.target->tier) & 1) == 0) return;
+    const Moment moment = Now();
+    const auto next = moment.Best({}, [&](Target target) { return moment.Admits(target); });
+    if (!next) return;
+    const std::string why =
+        fmt::format("{} cannot decode what waits", policy_.tiers[s_.target->tier].Title());
+    EndWorker(why);
+    Load(*next, fmt::format("{}: {} can", why, Title(*next)));
     s_.outside = true;
   }
 

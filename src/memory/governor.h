@@ -78,6 +78,9 @@ struct Sample {
   bool suspending = false, resumed = false;
   std::optional<Failure> failure;
   std::optional<std::size_t> failed_tier;  // which worker it was; unknown: the present target's
+  /// A bit for each tier that cannot decode the utterance that waits: it failed it once already, or
+  /// lacks its language.
+  std::uint32_t barred = 0;
 };
 
 /// A tier and an index into Policy::chunks. Smaller is better.

@@ -1,0 +1,27 @@
+#include "engine/device_lock.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/dirs.h"
+
+namespace headroom::engine {
+
+std::filesystem::path DeviceLockFolder() {
+  const std::string runtime = Environment("XDG_RUNTIME_DIR");
+  return runtime.empty() ? CacheDir() : std::filesystem::path(runtime) / "headroom";
+}
+
+Result<FileLock> TryDeviceLock(const std::string& device, const std::filesystem::path& folder) {
+  std::string name = device;
+  std::ranges::replace_if(
+      name, [](unsigned char c) { return !std::isalnum(c) && c != '.' && c != ':' && c != '-'; },
+      '_');
+  TRY(MakeDirectories(folder));
+  auto lock = FileLock::Try(folder / fmt::format("card-{}.lock", name));
+  if (!lock && lock.error().code == Errc::kBusy)
+    return Fail(Errc::kBusy, "card {} is used by another headroom program", device);
+  return lock;
+}
+
+}  // namespace headroom::engine

@@ -1,0 +1,611 @@
+#include "engine/dispatcher.h"
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "audio/format.h"
+#include "engine/failure.h"
+#include "engine/worker.h"
+
+namespace headroom::engine {
+namespace {
+
+using memory::Verb;
+using std::chrono::duration_cast;
+
+constexpr Milliseconds kOldest{1'000};  // numbers that an utterance may be admitted by
+constexpr Milliseconds kMargin{500};    // less than the longest a model takes at once
+
+std::uint32_t Bit(std::size_t tier) {
+  return std::uint32_t{1} << tier;
+}
+
+double Share(std::optional<Bytes> bytes, Bytes whole) {
+  return bytes && whole.n > 0 ? static_cast<double>(bytes->n) / static_cast<double>(whole.n) : 0;
+}
+
+double Distance(const memory::Sample& sample, const memory::Thresholds& thresholds) {
+  double nearest = 1;
+  const auto look = [&](double fill, double warning, double danger, double critical) {
+    const std::array borders{warning, danger, critical};
+    nearest = std::min(nearest, probe::BorderDistance(fill, borders));
+  };
+  const auto& vram = thresholds.vram;
+  if (sample.vram_used && sample.vram_total)
+    look(Share(sample.vram_used, *sample.vram_total), vram.warning / 100, vram.danger / 100,
+         vram.critical / 100);
+  const auto bytes = [&](std::optional<Bytes> used, const memory::Borders<Bytes>& borders) {
+    if (used)
+      look(Share(used, borders.critical), Share(borders.warning, borders.critical),
+           Share(borders.danger, borders.critical), 1);
+  };
+  bytes(sample.ram, memory::RamBorders(thresholds, sample.memory_high, sample.host_total));
+  bytes(sample.swap, thresholds.swap);
+  const auto& full = thresholds.psi_full;
+  if (sample.psi_full)
+    look(*sample.psi_full / 100, full.warning / 100, full.danger / 100, full.critical / 100);
+  return nearest;
+}
+
+}  // namespace
+
+Result<> Validate(const Utterance& utterance) {
+  if (!utterance.samples || utterance.samples->empty())
+    return Fail(Errc::kInvalid, "an utterance without samples");
+  if (utterance.samples->size() > kMaxRunSamples)
+    return Fail(Errc::kInvalid, "an utterance of {} s is too long: at most {} s",
+                utterance.samples->size() / audio::kSampleRate,
+                kMaxRunSamples / audio::kSampleRate);
+  if (!std::ranges::all_of(*utterance.samples, [](float s) { return std::isfinite(s); }))
+    return Fail(Errc::kInvalid, "an utterance with samples that are no numbers");
+  return {};
+}
+
+Dispatcher::Dispatcher(SchedulerOptions options, RunnerMaker& maker, Readings& readings,
+                       SchedulerEvents events, std::function<void()> wake, const Clock& clock)
+    : options_(std::move(options)),
+      policy_(PolicyFor(options_.tiers, options_.policy).value()),
+      readings_(readings),
+      events_(std::move(events)),
+      clock_(clock),
+      crew_(options_.tiers, policy_.chunks, maker, std::move(wake), clock, events_.on_tier),
+      has_card_(std::ranges::any_of(options_.tiers, &Tier::on_card)),
+      rates_(options_.tiers.size()) {
+  measured_at_ = sample_due_ = next_ = clock_.Now();
+}
+
+Dispatcher::~Dispatcher() {
+  running_.reset();
+  DropSpeculation();
+  while (!queue_.empty()) {
+    if (queue_.front().done)
+      FinishReady();
+    else
+      Finish(Fail(Errc::kCancelled, "the scheduler has ended; the audio was not decoded"), "");
+  }
+}
+
+// --- asked -------------------------------------------------------------------------------------
+
+Result<> Dispatcher::Submit(Utterance utterance) {
+  if (queue_.size() >= options_.most_waiting) {
+    ++counts_.refused;
+    return Fail(Errc::kBusy, "{} utterances wait already", queue_.size());
+  }
+  Job job;
+  job.submitted = job.began = clock_.Now();
+  job.source = utterance.samples;
+  const Ticket adopt = utterance.adopt;
+  if (adopt != 0 && done_ && done_->ticket == adopt) {
+    Decoded& decoded = job.done.emplace();
+    decoded.result = std::move(done_->result);
+    decoded.tier = std::move(done_->tier);
+    decoded.attempts = 1;
+    decoded.adopted = true;
+    done_.reset();
+  } else if (adopt != 0 && speculation_ && speculation_->ticket == adopt && running_ &&
+             running_->speculative && queue_.empty()) {
+    job.source = speculation_->utterance.samples;
+    job.decoding = std::move(speculation_->decoding);
+    job.post = running_->post;
+    job.began = speculation_->began;
+    job.attempts = 1;
+    job.adopted = true;
+    running_->speculative = false;
+    Answer(adopt, speculation_->utterance.id, std::nullopt);
+    speculation_.reset();
+  }
+  if (job.done || job.adopted) ++counts_.adopted;
+  if (!job.done) DropSpeculation();
+  job.utterance = std::move(utterance);
+  queue_.push_back(std::move(job));
+  ++counts_.submitted;
+  return {};
+}
+
+void Dispatcher::Speculate(Ticket ticket, Utterance utterance) {
+  DropSpeculation();
+  ++counts_.speculated;
+  speculation_.emplace();
+  speculation_->ticket = ticket;
+  speculation_->utterance = std::move(utterance);
+  if (!governor_.speculation || !queue_.empty()) DropSpeculation();
+}
+
+void Dispatcher::CancelSpeculation() {
+  DropSpeculation();
+  done_.reset();
+}
+
+bool Dispatcher::Cancel(std::uint64_t id) {
+  for (Job& job : queue_) {
+    if (job.utterance.id != id || job.done) continue;
+    if (&job == &queue_.front() && running_ && !running_->speculative) {
+      if (Runner* runner = crew_.Ready(running_->post)) runner->Cancel();
+      running_->speculative = running_->dropped = true;
+    }
+    job.decoding.reset();
+    job.done.emplace().result = Fail(Errc::kCancelled, "cancelled");
+    return true;
+  }
+  return false;
+}
+
+// --- a turn ------------------------------------------------------------------------------------
+
+void Dispatcher::Turn() {
+  if (Demand() && !demand_) {
+    hold_until_ = clock_.Now() + options_.card_patience;
+    sample_due_ = clock_.Now();
+  }
+  demand_ = Demand();
+  TakeEvents();
+  Measure();
+  Govern();
+  TakeEvents();  // loads that were decided just now begin
+  FinishReady();
+  LoadQuick();
+  Dispatch();
+
+  next_ = sample_due_;
+  if (finish_by_) next_ = std::min(next_, *finish_by_);
+  if (!failures_.empty()) next_ = clock_.Now();
+}
+
+void Dispatcher::TakeEvents() {
+  for (CrewEvent& event : crew_.Turn(numbers_, measured_at_)) {
+    if (event.event.what == RunnerEvent::What::kLoaded)
+      OnLoaded(event);
+    else
+      OnRan(event);
+  }
+}
+
+void Dispatcher::OnLoaded(const CrewEvent& event) {
+  allocations_[static_cast<std::size_t>(event.post)] = event.event.stats.device_allocations;
+  if (event.event.loaded) {
+    sample_due_ = clock_.Now();
+    return;
+  }
+  const Error& error = event.event.loaded.error();
+  FailTier(event.target, FailureOf(error, false).value_or(memory::Failure::kCrash), error);
+  if (!queue_.empty() && !queue_.front().done) FailJob(event.target.tier, error);
+  if (event.post == Post::kQuick) crew_.Dismiss(Post::kQuick, numbers_);
+}
+
+void Dispatcher::OnRan(CrewEvent& event) {
+  if (!running_ || running_->post != event.post) return;
+  const bool ok = event.event.ran.has_value();
+  if (event.event.alive) {
+    std::int64_t& seen = allocations_[static_cast<std::size_t>(event.post)];
+    counts_.device_allocations += event.event.stats.device_allocations - seen;
+    seen = event.event.stats.device_allocations;
+  }
+  if (ok) {
+    Rate& rate = rates_[event.target.tier];
+    rate.audio += std::chrono::duration<double>(running_->audio).count();
+    rate.run += std::chrono::duration<double>(event.event.took).count();
+  } else if (const Error& error = event.event.ran.error(); error.code != Errc::kCancelled) {
+    if (const auto failure = FailureOf(error, event.event.alive))
+      FailTier(event.target, *failure, error);
+    if (event.post == Post::kQuick && !event.event.alive) crew_.Dismiss(Post::kQuick, numbers_);
+  } else if (!event.event.alive) {
+    // Cancelling cost the worker: nobody's failure, and nothing has changed but that it is gone.
+    crew_.Dismiss(event.post, numbers_);
+    if (event.post == Post::kMain) crew_.Assign(event.post, event.target);
+  }
+  const Running run = *std::exchange(running_, std::nullopt);
+  if (run.dropped) return;
+  if (run.speculative)
+    OnSpeculationRan(event);
+  else
+    OnJobRan(event);
+}
+
+void Dispatcher::OnJobRan(CrewEvent& event) {
+  Job& job = queue_.front();
+  if (!event.event.ran) {
+    FailJob(event.target.tier, event.event.ran.error());
+    return;
+  }
+  job.decoding->Add(std::move(*event.event.ran));
+  if (job.decoding->Next()) return;
+  Finish(job.decoding->Finish(), options_.tiers[event.target.tier].Title());
+}
+
+void Dispatcher::OnSpeculationRan(CrewEvent& event) {
+  if (!event.event.ran) {
+    DropSpeculation();
+    return;
+  }
+  speculation_->decoding->Add(std::move(*event.event.ran));
+  if (speculation_->decoding->Next()) return;
+  const Speculation over = *std::exchange(speculation_, std::nullopt);
+  Decoding decoding = *over.decoding;
+  done_ = Done{.ticket = over.ticket,
+               .result = decoding.Finish(),
+               .tier = options_.tiers[event.target.tier].Title(),
+               .began = over.began};
+  Answer(over.ticket, over.utterance.id, done_->result);
+}
+
+void Dispatcher::FailJob(std::size_t tier, const Error& error) {
+  Job& job = queue_.front();
+  job.decoding.reset();
+  job.source = job.utterance.samples;
+  job.adopted = false;
+  job.failed |= Bit(tier);
+  job.failed_at = clock_.Now();
+  ++job.failures;
+  job.why += fmt::format("{}{}: {}", job.why.empty() ? "" : "; ", options_.tiers[tier].Title(),
+                         error.what);
+}
+
+void Dispatcher::FailTier(memory::Target target, memory::Failure failure, const Error& error) {
+  ++counts_.worker_failures;
+  failures_.push_back({failure, target.tier});
+  if (!events_.on_tier) return;
+  const std::string title = options_.tiers[target.tier].Title();
+  events_.on_tier({.change = TierChange::kFailed,
+                   .tier = target.tier,
+                   .title = title,
+                   .chunk = policy_.chunks[target.chunk],
+                   .took = {},
+                   .text = fmt::format("{}: {}", title, error.what)});
+}
+
+// --- the governor ------------------------------------------------------------------------------
+
+void Dispatcher::Measure() {
+  const MonoTime now = clock_.Now();
+  const bool idle = !Demand() && crew_.Empty();
+  if (now < sample_due_ && (idle || now - measured_at_ <= kOldest)) return;
+  numbers_ = readings_.Take(crew_.Pids(), idle, std::min(sample_due_, now));
+  measured_at_ = now;
+  const bool soon = crew_.Unsettled() || HoldBack();
+  sample_due_ = now + (soon ? probe::kFastest
+                            : probe::NextInterval(Distance(numbers_, policy_.thresholds), idle));
+  if (events_.on_sample) events_.on_sample(numbers_);
+}
+
+bool Dispatcher::HoldBack() const {
+  return has_card_ && !governor_.target && !yielded_ && !numbers_.vram_total &&
+         clock_.Now() < hold_until_;
+}
+
+bool Dispatcher::Decodes(Post post) const {
+  return !queue_.empty() && queue_.front().decoding && queue_.front().post == post;
+}
+
+std::optional<Milliseconds> Dispatcher::DecodeLeft() const {
+  if (!Decodes(Post::kMain) || !governor_.target) return std::nullopt;
+  const double rate = RateOf(governor_.target->tier);
+  if (rate <= 0) return std::nullopt;
+  const double all = std::chrono::duration<double>(queue_.front().decoding->left()).count() * rate;
+  const double done =
+      running_ ? std::chrono::duration<double>(clock_.Now() - running_->began).count() : 0;
+  if (done > all) return std::nullopt;
+  return Milliseconds(static_cast<std::int64_t>((all - done) * 1000));
+}
+
+memory::Sample Dispatcher::Seen() const {
+  memory::Sample sample = numbers_;
+  sample.wanted = Demand() && !HoldBack();
+  sample.decoding = Decodes(Post::kMain);
+  sample.decode_left = DecodeLeft();
+  sample.yielded = yielded_ || crew_.CardTaken();
+  sample.barred = Barred();
+  return sample;
+}
+
+void Dispatcher::Govern() {
+  const MonoTime now = clock_.Now();
+  if (finish_by_ && now >= *finish_by_) finish_by_.reset();
+  if (suspending_) {
+    CutOff(Post::kQuick);
+    crew_.Dismiss(Post::kQuick, numbers_);
+  }
+  do {
+    memory::Sample sample = Seen();
+    sample.suspending = std::exchange(suspending_, false);
+    sample.resumed = std::exchange(resumed_, false);
+    if (!failures_.empty()) {
+      sample.failure = failures_.front().failure;
+      sample.failed_tier = failures_.front().tier;
+      failures_.pop_front();
+    }
+    memory::Outcome outcome = memory::Step(policy_, std::move(governor_), sample, now);
+    governor_ = std::move(outcome.state);
+    for (const memory::Action& action : outcome.actions) CarryOut(action);
+  } while (!failures_.empty());
+}
+
+void Dispatcher::CarryOut(const memory::Action& action) {
+  reason_ = action.reason;
+  switch (action.verb) {
+    case Verb::kEndWorker:
+      CutOff(Post::kMain);
+      crew_.Dismiss(Post::kMain, numbers_);
+      finish_by_.reset();
+      break;
+    case Verb::kLoad:
+      ++counts_.loads;
+      crew_.Assign(Post::kMain, action.target);
+      break;
+    case Verb::kStopSpeculation:
+      DropSpeculation();
+      break;
+    case Verb::kFinishUtterance:
+      DropSpeculation();
+      finish_by_ = clock_.Now() + action.within;
+      break;
+    case Verb::kPauseDecoding:
+      DropSpeculation();
+      CutOff(Post::kQuick);
+      crew_.Dismiss(Post::kQuick, numbers_);
+      break;
+    case Verb::kDropCaches:
+      done_.reset();
+      ::malloc_trim(0);
+      break;
+    case Verb::kSaveAndRestart:
+      if (events_.on_restart) events_.on_restart(action.reason);
+      break;
+    case Verb::kZone:
+    case Verb::kTell:
+    case Verb::kAllowSpeculation:
+    case Verb::kQuarantine:
+    case Verb::kCorrectPlan:
+    case Verb::kResumeDecoding:
+      break;
+  }
+  if (events_.on_action) events_.on_action(action);
+}
+
+// --- utterances --------------------------------------------------------------------------------
+
+std::uint32_t Dispatcher::Unable(const RunRequest& request) const {
+  std::uint32_t tiers = 0;
+  for (std::size_t i = 0; i < options_.tiers.size(); ++i) {
+    if (!WhyNot(options_.tiers[i], request).empty()) tiers |= Bit(i);
+  }
+  return tiers;
+}
+
+std::uint32_t Dispatcher::Barred() const {
+  if (queue_.empty() || queue_.front().done) return 0;
+  return queue_.front().failed | Unable(queue_.front().utterance.request);
+}
+
+std::optional<Error> Dispatcher::Hopeless(const Job& job) const {
+  const std::uint32_t barred = Barred();
+  const std::size_t tiers = options_.tiers.size();
+  if (barred == 0) return std::nullopt;
+  if (static_cast<std::size_t>(std::popcount(barred)) == tiers) {
+    if (job.failed == 0)
+      return Error{Errc::kUnsupported, WhyNot(options_.tiers[0], job.utterance.request)};
+    return Error{Errc::kWorkerLost, "no tier could decode it: " + job.why};
+  }
+  for (const Post post : {Post::kMain, Post::kQuick}) {
+    const Crew::Seat* seat = crew_.At(post);
+    if (seat && (barred & Bit(seat->target.tier)) == 0) return std::nullopt;
+  }
+  if (clock_.Now() - std::max(job.submitted, job.failed_at) < options_.give_up) return std::nullopt;
+  return Error{Errc::kWorkerLost,
+               fmt::format("no tier could decode it, and no other has been free for {} s: {}",
+                           options_.give_up.count() / 1000, job.why)};
+}
+
+void Dispatcher::FinishReady() {
+  while (!queue_.empty()) {
+    Job& job = queue_.front();
+    if (job.done) {
+      job.attempts = job.done->attempts;
+      job.adopted = job.done->adopted;
+      Finish(std::move(job.done->result), std::move(job.done->tier));
+    } else if (auto error = Hopeless(job); error && !running_) {
+      Finish(std::unexpected(std::move(*error)), "");
+    } else {
+      return;
+    }
+  }
+}
+
+void Dispatcher::Finish(Result<RunResult> result, std::string tier) {
+  const Job job = std::move(queue_.front());
+  queue_.pop_front();
+  const MonoTime now = clock_.Now();
+  Decoded decoded;
+  decoded.id = job.utterance.id;
+  decoded.tier = std::move(tier);
+  decoded.attempts = job.attempts;
+  decoded.failures = job.failures;
+  decoded.adopted = job.adopted;
+  decoded.waited =
+      std::max(Milliseconds(0), duration_cast<Milliseconds>(job.began - job.submitted));
+  decoded.took = duration_cast<Milliseconds>(now - job.submitted);
+  decoded.result = std::move(result);
+  if (decoded.result)
+    ++counts_.decoded;
+  else
+    ++(decoded.result.error().code == Errc::kCancelled ? counts_.cancelled : counts_.failed);
+  if (events_.on_decoded) events_.on_decoded(std::move(decoded));
+}
+
+void Dispatcher::Answer(Ticket ticket, std::uint64_t id, std::optional<RunResult> result) {
+  if (events_.on_speculated) events_.on_speculated({ticket, id, std::move(result)});
+}
+
+// --- work --------------------------------------------------------------------------------------
+
+// While the first worker is being loaded the last tier, which is small, may be there already.
+void Dispatcher::LoadQuick() {
+  const Crew::Seat* main = crew_.At(Post::kMain);
+  const std::size_t last = options_.tiers.size() - 1;
+  const bool cold = main && !main->ready && main->target.tier != last && Demand();
+  if (crew_.At(Post::kQuick)) {
+    if (!cold && !Decodes(Post::kQuick)) {
+      CutOff(Post::kQuick);
+      crew_.Dismiss(Post::kQuick, numbers_);
+    }
+    return;
+  }
+  if (!cold || options_.when_cold != WhenCold::kFast || options_.tiers[last].on_card()) return;
+  if (clock_.Now() < governor_.tiers[last].quarantined_until) return;
+  const memory::Target target{last, policy_.chunks.size() - 1};
+  if (numbers_.ram_available) {
+    const Bytes held =
+        policy_.tiers[main->target.tier].HostPeak(policy_.chunks[main->target.chunk]);
+    const memory::Room room{
+        .total = std::max(Bytes(0), *numbers_.ram_available - held), .others = {}, .host = {}};
+    if (memory::Measure(policy_.tiers[last], policy_.chunks[target.chunk], room, policy_.rules)
+            .fit == memory::Fit::kUnsafe)
+      return;
+  }
+  crew_.Assign(Post::kQuick, target);
+  TakeEvents();
+}
+
+void Dispatcher::Dispatch() {
+  if (running_) return;
+  if (!queue_.empty()) {
+    if (queue_.front().done) return;
+    const std::uint32_t barred = Barred();
+    for (const Post post : {Post::kMain, Post::kQuick}) {
+      if (!crew_.Ready(post) || (barred & Bit(crew_.At(post)->target.tier)) != 0) continue;
+      Begin(post, false);
+      return;
+    }
+    return;
+  }
+  if (speculation_ && governor_.speculation && crew_.Ready(Post::kMain)) Begin(Post::kMain, true);
+}
+
+void Dispatcher::Begin(Post post, bool speculative) {
+  const Crew::Seat& seat = *crew_.At(post);
+  const MonoTime now = clock_.Now();
+  Milliseconds longest = policy_.chunks[seat.target.chunk];
+  if (seat.traits.max_audio > kMargin) longest = std::min(longest, seat.traits.max_audio - kMargin);
+  Job* const job = speculative ? nullptr : &queue_.front();
+  const Samples& samples = job ? job->source : speculation_->utterance.samples;
+  std::optional<Decoding>& decoding = job ? job->decoding : speculation_->decoding;
+  if (job && job->post != post) decoding.reset();
+  if (!decoding) {
+    decoding.emplace(*samples, longest);
+    (job ? job->began : speculation_->began) = now;
+    if (job) job->post = post, ++job->attempts;
+  }
+  const Piece piece = *decoding->Next();
+  const std::size_t count = piece.end - piece.begin;
+  const Milliseconds audio = audio::DurationOf(static_cast<std::int64_t>(count));
+  const RunRequest& request = (job ? job->utterance : speculation_->utterance).request;
+  running_ = Running{post, speculative, false, now, audio};
+  crew_.Ready(post)->Run(Fitted(request, seat.traits), samples, piece.begin, count,
+                         RunDeadline(audio, RateOf(seat.target.tier)));
+}
+
+RunRequest Dispatcher::Fitted(RunRequest request, const ModelTraits& traits) const {
+  request.segment_times = request.segment_times && traits.segment_times;
+  request.word_times = request.word_times && traits.word_times;
+  if (!traits.vocabulary) request.vocabulary.clear();
+  if (!traits.prompt) request.prompt.clear();
+  const auto& known = traits.languages;
+  if (request.language.empty() && !traits.detects_language && known.size() > 1) {
+    const auto knows = [&](const std::string& code) {
+      return std::ranges::find(known, code) != known.end();
+    };
+    request.language = knows(options_.language) ? options_.language
+                       : knows("en")            ? "en"
+                                                : known.front();
+  }
+  return request;
+}
+
+// Whoever is at that post is about to be ended: what it was doing begins anew elsewhere.
+void Dispatcher::CutOff(Post post) {
+  if (Decodes(post)) queue_.front().decoding.reset();
+  if (!running_ || running_->post != post) return;
+  const bool speculative = running_->speculative && !running_->dropped;
+  running_.reset();
+  if (speculative) DropSpeculation();
+}
+
+void Dispatcher::DropSpeculation() {
+  if (!speculation_) return;
+  if (running_ && running_->speculative && !running_->dropped) {
+    if (Runner* runner = crew_.Ready(running_->post)) runner->Cancel();
+    running_->dropped = true;
+  }
+  const Speculation over = *std::exchange(speculation_, std::nullopt);
+  ++counts_.dropped;
+  Answer(over.ticket, over.utterance.id, std::nullopt);
+}
+
+double Dispatcher::RateOf(std::size_t tier) const {
+  const Rate& rate = rates_[tier];
+  return rate.audio > 0 ? rate.run / rate.audio : 0;
+}
+
+SchedulerStatus Dispatcher::status() const {
+  SchedulerStatus status;
+  const MonoTime now = clock_.Now();
+  const Crew::Seat* main = crew_.At(Post::kMain);
+  for (std::size_t i = 0; i < options_.tiers.size(); ++i) {
+    const memory::TierState& known = governor_.tiers[i];
+    TierStatus tier{.title = options_.tiers[i].Title(),
+                    .on_card = options_.tiers[i].on_card(),
+                    .state = "resting",
+                    .quarantined = {},
+                    .failures = known.failures};
+    if (main && main->target.tier == i) tier.state = main->ready ? "ready" : "loading";
+    if (now < known.quarantined_until) {
+      tier.state = "quarantined";
+      tier.quarantined = duration_cast<Milliseconds>(known.quarantined_until - now);
+    }
+    status.tiers.push_back(std::move(tier));
+  }
+  if (main && main->ready) {
+    status.tier = main->target.tier;
+    status.chunk = policy_.chunks[main->target.chunk];
+    status.tier_title = options_.tiers[main->target.tier].Title();
+    status.worker = main->stats;
+  }
+  status.wanted = wanted_;
+  status.loading = main && !main->ready;
+  status.decoding = running_ && !running_->speculative;
+  status.speculation = governor_.speculation;
+  status.paused = governor_.paused || governor_.nothing_fits;
+  status.yielded = yielded_;
+  status.suspended = governor_.suspended_at.has_value();
+  status.waiting = queue_.size();
+  status.reason = reason_;
+  status.zones = governor_.zones;
+  status.sample = numbers_;
+  status.counts = counts_;
+  return status;
+}
+
+}  // namespace headroom::engine

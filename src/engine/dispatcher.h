@@ -1,0 +1,162 @@
+// The scheduler without its thread: utterances in, exactly one Decoded out for each, in order.
+//
+// Single-threaded and without waits: time comes from the clock, numbers from Readings, workers are
+// Runners. Whoever owns it calls Turn whenever something was asked of it, a runner woke it, or
+// next_turn() has come; everything happens in there: events of workers are taken, a sample if one
+// is due, the governor's step, its actions, the next run. So no utterance is begun that was not
+// admitted by a step with numbers of at most a second of age. See docs/tiers.md.
+#pragma once
+
+#include <deque>
+#include <optional>
+
+#include "engine/crew.h"
+#include "engine/decoding.h"
+#include "engine/readings.h"
+#include "engine/utterance.h"
+
+namespace headroom::engine {
+
+struct SchedulerOptions {
+  std::vector<Tier> tiers = {};  // best first
+  memory::Policy policy = {};    // thresholds, timing, rules; its tiers are made from `tiers`
+  WhenCold when_cold = WhenCold::kWait;
+  std::string language = "en";    // for models that must be told and requests that do not say
+  std::size_t most_waiting = 64;  // utterances; more are refused
+  /// How long the first load waits for the numbers of a card that was asleep.
+  Milliseconds card_patience{2'000};
+  /// An utterance that failed in some tiers, and for which no other can be loaded, waits so long.
+  Milliseconds give_up{120'000};
+};
+
+/// kInvalid: no samples, too many, or a sample that is no number.
+Result<> Validate(const Utterance& utterance);
+
+class Dispatcher {
+ public:
+  /// `options` must have a valid policy (PolicyFor). `wake` asks for a Turn, from any thread.
+  Dispatcher(SchedulerOptions options, RunnerMaker& maker, Readings& readings,
+             SchedulerEvents events, std::function<void()> wake,
+             const Clock& clock = SystemClock());
+  ~Dispatcher();  // ends the workers, and what was not decoded is answered with kCancelled
+
+  // What is asked takes effect in the next Turn.
+  void SetWanted(bool wanted) { wanted_ = wanted; }
+  Result<> Submit(Utterance utterance);
+  void Speculate(Ticket ticket, Utterance utterance);
+  void CancelSpeculation();
+  /// Answered with kCancelled. False: it is not here any more.
+  bool Cancel(std::uint64_t id);
+  void Yield(bool yielded) { yielded_ = yielded; }
+  void Suspend() { suspending_ = true; }
+  void Resume() { resumed_ = true; }
+
+  void Turn();
+  MonoTime next_turn() const { return next_; }
+
+  /// After a Turn: no worker of ours is on the card; there is no worker at all.
+  bool card_left() const { return crew_.CardLeft(); }
+  bool none_left() const { return crew_.Empty(); }
+  const memory::State& governor() const { return governor_; }
+  SchedulerStatus status() const;
+
+ private:
+  using Post = Crew::Post;
+  struct Job {
+    Utterance utterance;
+    Samples source;  // what is decoded: its own samples, or those of the speculation it adopted
+    Post post = Post::kMain;  // where it was begun
+    MonoTime submitted{}, began{}, failed_at{};
+    std::uint32_t failed = 0;  // bit for each tier
+    std::string why;           // what the tiers said
+    int attempts = 0, failures = 0;
+    bool adopted = false;
+    std::optional<Decoding> decoding;  // begun
+    std::optional<Decoded> done;       // by adoption, waits for its turn
+  };
+  struct Speculation {
+    Ticket ticket = 0;
+    Utterance utterance;
+    MonoTime asked{}, began{};
+    std::optional<Decoding> decoding;
+  };
+  struct Done {
+    Ticket ticket = 0;
+    RunResult result;
+    std::string tier;
+    MonoTime began{};
+  };
+  struct Running {
+    Post post = Post::kMain;
+    bool speculative = false, dropped = false;
+    MonoTime began{};
+    Milliseconds audio{};
+  };
+  struct Rate {
+    double audio = 0, run = 0;  // seconds
+  };
+
+  void TakeEvents();
+  void OnLoaded(const CrewEvent& event);
+  void OnRan(CrewEvent& event);
+  void OnJobRan(CrewEvent& event);
+  void OnSpeculationRan(CrewEvent& event);
+  void FailJob(std::size_t tier, const Error& error);
+  void FailTier(memory::Target target, memory::Failure failure, const Error& error);
+
+  void Measure();
+  void Govern();
+  void CarryOut(const memory::Action& action);
+  memory::Sample Seen() const;
+  bool HoldBack() const;
+  bool Demand() const { return wanted_ || !queue_.empty(); }
+  bool Decodes(Post post) const;
+  std::optional<Milliseconds> DecodeLeft() const;
+
+  std::uint32_t Unable(const RunRequest& request) const;
+  std::uint32_t Barred() const;
+  std::optional<Error> Hopeless(const Job& job) const;
+  void FinishReady();
+  void Finish(Result<RunResult> result, std::string tier);
+
+  void LoadQuick();
+  void Dispatch();
+  void Begin(Post post, bool speculative);
+  RunRequest Fitted(RunRequest request, const ModelTraits& traits) const;
+  void CutOff(Post post);
+  void DropSpeculation();
+  void Answer(Ticket ticket, std::uint64_t id, std::optional<RunResult> result);
+  double RateOf(std::size_t tier) const;
+
+  const SchedulerOptions options_;
+  const memory::Policy policy_;
+  Readings& readings_;
+  const SchedulerEvents events_;
+  const Clock& clock_;
+  Crew crew_;
+  const bool has_card_;
+
+  memory::State governor_;
+  memory::Sample numbers_;  // as measured
+  MonoTime measured_at_{}, sample_due_{}, next_{}, hold_until_{};
+  std::optional<MonoTime> finish_by_;
+  struct TierFailure {
+    memory::Failure failure;
+    std::size_t tier;
+  };
+  std::deque<TierFailure> failures_;  // for the governor's next steps
+
+  std::deque<Job> queue_;
+  std::optional<Speculation> speculation_;  // waits or runs
+  std::optional<Done> done_;                // the last one that ended
+  std::optional<Running> running_;
+  std::vector<Rate> rates_;
+  std::array<std::int64_t, 2> allocations_{};  // by the worker of each post, counted already
+
+  bool wanted_ = false, demand_ = false, yielded_ = false;
+  bool suspending_ = false, resumed_ = false;
+  std::string reason_;
+  SchedulerCounts counts_;
+};
+
+}  // namespace headroom::engine

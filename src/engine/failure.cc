@@ -1,0 +1,59 @@
+#include "engine/failure.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+namespace headroom::engine {
+namespace {
+
+using memory::Failure;
+
+struct Words {
+  std::string_view text;
+  Failure failure;
+};
+
+// CUDA's cudaGetErrorString, Vulkan's result names as ggml prints them, HIP's hipGetErrorString;
+// lower case. The first that is found counts.
+constexpr std::array kWords = {
+    Words{"out of memory", Failure::kOutOfMemory},
+    Words{"outofdevicememory", Failure::kOutOfMemory},
+    Words{"outofhostmemory", Failure::kOutOfMemory},
+    Words{"out_of_device_memory", Failure::kOutOfMemory},
+    Words{"failed to allocate", Failure::kOutOfMemory},
+    Words{"devicelost", Failure::kLost},
+    Words{"device_lost", Failure::kLost},
+    Words{"device lost", Failure::kLost},
+    Words{"fallen off the bus", Failure::kLost},
+    Words{"no cuda-capable device", Failure::kLost},
+    Words{"no rocm-capable device", Failure::kLost},
+    Words{"gpu is lost", Failure::kLost},
+    Words{"uncorrectable ecc", Failure::kLost},
+    Words{"illegal memory access", Failure::kSticky},
+    Words{"unspecified launch failure", Failure::kSticky},
+    Words{"unknown error", Failure::kSticky},
+    Words{"illegal instruction was encountered", Failure::kSticky},
+    Words{"misaligned address", Failure::kSticky},
+    Words{"hardware stack error", Failure::kSticky},
+    Words{"device-side assert", Failure::kSticky},
+    Words{"launch timed out", Failure::kHang},
+    Words{"cuda error", Failure::kSticky},
+};
+
+}  // namespace
+
+std::optional<Failure> FailureOf(const Error& error, bool alive) {
+  if (error.code == Errc::kNoMemory) return Failure::kOutOfMemory;
+  if (error.code == Errc::kTimeout) return Failure::kHang;
+  if (alive && (error.code == Errc::kInvalid || error.code == Errc::kUnsupported))
+    return std::nullopt;
+  std::string text = error.what;
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
+  for (const Words& words : kWords) {
+    if (text.find(words.text) != std::string::npos) return words.failure;
+  }
+  return Failure::kCrash;
+}
+
+}  // namespace headroom::engine
