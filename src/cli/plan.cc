@@ -14,6 +14,7 @@ namespace {
 
 using models::Store;
 using nlohmann::json;
+using planner::PlanMaker;
 
 struct Options {
   std::string model, chunk = "30s", card = "4096MiB", others = "0";
@@ -108,7 +109,7 @@ std::vector<memory::Advice> AdviceFor(const Store& store, const PlanMaker& maker
 
 Result<int> PlanOne(const Store& store, const PlanMaker& maker, const Options& options,
                     const memory::Room& room) {
-  TRY_ASSIGN(const PlanTarget target, FindPlanTarget(store, options.model));
+  TRY_ASSIGN(const PlanTarget target, planner::FindPlanTarget(store, options.model));
   TRY_ASSIGN(MadePlan made, maker.Plan(target));
   const JudgedPlan judged = Judge(std::move(made), maker.settings(), room);
   std::vector<memory::Advice> advice;
@@ -131,7 +132,7 @@ Result<int> PlanOne(const Store& store, const PlanMaker& maker, const Options& o
 
 Result<int> PlanCatalogue(const Store& store, const PlanMaker& maker, const Options& options,
                           const memory::Room& room) {
-  const std::vector<PlanTarget> targets = AllPlanTargets(store);
+  const std::vector<PlanTarget> targets = planner::AllPlanTargets(store);
   std::vector<Result<JudgedPlan>> plans;
   std::size_t failed = 0;
   for (Result<MadePlan>& made : maker.PlanAll(targets)) {
@@ -143,8 +144,10 @@ Result<int> PlanCatalogue(const Store& store, const PlanMaker& maker, const Opti
     }
   }
   // When nothing could be counted that is the error, not a table of it.
-  const auto counted = static_cast<std::size_t>(std::ranges::count_if(
-      targets, [](const PlanTarget& target) { return target.source != PlanSource::kSize; }));
+  const auto counted =
+      static_cast<std::size_t>(std::ranges::count_if(targets, [](const PlanTarget& target) {
+        return target.source != planner::PlanSource::kSize;
+      }));
   const auto first = std::ranges::find_if(plans, [](const auto& one) { return !one; });
   if (failed > 0 && failed == counted) return Fail(std::move(first->error()));
   if (!options.json) {

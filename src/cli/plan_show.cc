@@ -42,11 +42,11 @@ std::string Line(std::string_view name, Bytes bytes, std::string_view note = "")
 
 std::string_view Where(const MadePlan& made) {
   switch (made.target.source) {
-    case PlanSource::kFile:
+    case planner::PlanSource::kFile:
       return "counted from the file that is here";
-    case PlanSource::kSkeleton:
+    case planner::PlanSource::kSkeleton:
       return "counted from its header; the model is not here";
-    case PlanSource::kSize:
+    case planner::PlanSource::kSize:
       return "estimated from its published size; its shapes are not known";
   }
   return "";

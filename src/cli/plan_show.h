@@ -6,10 +6,14 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/plan_maker.h"
 #include "memory/fit.h"
+#include "planner/plan_maker.h"
 
 namespace headroom::cli {
+
+using planner::MadePlan;
+using planner::PlanSettings;
+using planner::PlanTarget;
 
 struct JudgedPlan {
   MadePlan made;

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "cli/plan_target.h"
 #include "engine/plan_cache.h"
 #include "memory/plan.h"
+#include "planner/plan_target.h"
 
-namespace headroom::cli {
+namespace headroom::planner {
 
 struct PlanSettings {
   std::vector<Milliseconds> chunks;  // ascending; plans have all of them
@@ -51,4 +51,4 @@ class PlanMaker {
   engine::PlanCache cache_;
 };
 
-}  // namespace headroom::cli
+}  // namespace headroom::planner

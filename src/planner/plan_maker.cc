@@ -1,4 +1,4 @@
-#include "cli/plan_maker.h"
+#include "planner/plan_maker.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -14,7 +14,7 @@
 #include "models/gguf.h"
 #include "models/skeleton.h"
 
-namespace headroom::cli {
+namespace headroom::planner {
 namespace {
 
 namespace fs = std::filesystem;
@@ -216,4 +216,4 @@ std::vector<Result<MadePlan>> PlanMaker::PlanAll(const std::vector<PlanTarget>& 
   return all;
 }
 
-}  // namespace headroom::cli
+}  // namespace headroom::planner

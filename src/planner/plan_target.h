@@ -8,7 +8,7 @@
 
 #include "models/store.h"
 
-namespace headroom::cli {
+namespace headroom::planner {
 
 enum class PlanSource {
   kFile,      // the model is here
@@ -35,4 +35,4 @@ std::vector<PlanTarget> AllPlanTargets(const models::Store& store);
 /// models that speak one of its languages.
 std::vector<PlanTarget> PlanAlternatives(const models::Store& store, const PlanTarget& target);
 
-}  // namespace headroom::cli
+}  // namespace headroom::planner

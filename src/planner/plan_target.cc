@@ -1,11 +1,11 @@
-#include "cli/plan_target.h"
+#include "planner/plan_target.h"
 
 #include <algorithm>
 
 #include "models/inspect.h"
 #include "models/skeleton.h"
 
-namespace headroom::cli {
+namespace headroom::planner {
 namespace {
 
 using models::Model;
@@ -115,4 +115,4 @@ std::vector<PlanTarget> PlanAlternatives(const Store& store, const PlanTarget& t
   return same;
 }
 
-}  // namespace headroom::cli
+}  // namespace headroom::planner
