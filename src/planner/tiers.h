@@ -1,0 +1,39 @@
+// The tiers of this machine: as somebody wished them, or chosen from the models that are here. Each
+// is planned before anything of it is loaded, and what can never fit is refused in words.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/tier.h"
+#include "models/store.h"
+
+namespace headroom::planner {
+
+enum class Place { kAny, kCard, kCpu };
+
+struct TierWish {
+  std::string model;  // a name, name:quantisation, or the path of a file
+  Place place = Place::kAny;
+};
+
+struct TierOptions {
+  std::vector<TierWish> wishes;  // best first; empty: chosen
+  Place place = Place::kAny;     // for wishes that say none, and for what is chosen
+  int threads = 0;               // 0: one for each core
+  std::vector<Milliseconds> chunks = memory::kChunks;
+  /// Host memory that can be had; a tier on the CPU that is UNSAFE in it even with the shortest
+  /// chunk is refused.
+  memory::Room host;
+};
+
+struct Tiers {
+  std::vector<engine::Tier> tiers;  // best first, at most memory::kMaxTiers
+  std::vector<std::string> notes;   // what was left out and why, for a person
+};
+
+/// kNotFound: no model is here, and what to do. kNoMemory: nothing fits, with the arithmetic.
+/// Takes a second or two for models that were never planned, else milliseconds.
+Result<Tiers> MakeTiers(const models::Store& store, const TierOptions& options);
+
+}  // namespace headroom::planner

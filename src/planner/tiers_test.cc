@@ -1,0 +1,107 @@
+#include "planner/tiers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "models/skeleton.h"
+
+namespace headroom::planner {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+/// A store whose models are holes: plans do not read weights.
+class TiersTest : public testing::Test {
+ protected:
+  TiersTest() : folder_(fs::path(testing::TempDir()) / "tiers-XXXXXX") {
+    std::string name = folder_.native();
+    folder_ = ::mkdtemp(name.data());
+    ::setenv("XDG_CACHE_HOME", (folder_ / "cache").c_str(), 1);
+  }
+  ~TiersTest() override { fs::remove_all(folder_); }
+
+  models::Store Store() {
+    auto catalogue = models::LoadCatalogue();
+    EXPECT_TRUE(catalogue.has_value()) << catalogue.error().what;
+    return {folder_, std::move(*catalogue)};
+  }
+  void Put(const models::Store& store, const std::string& name, const std::string& quantisation) {
+    const auto skeleton = models::MakeSkeleton(name, quantisation);
+    ASSERT_TRUE(skeleton.has_value());
+    ASSERT_TRUE(models::WriteSkeleton(*skeleton, store.PathOf({name, quantisation})).has_value());
+  }
+  static TierOptions Options(Bytes host) {
+    TierOptions options;
+    options.host.total = host;
+    return options;
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(TiersTest, WithoutAnyModelItSaysHowToGetOne) {
+  const auto tiers = MakeTiers(Store(), Options(GiB(8)));
+  ASSERT_FALSE(tiers.has_value());
+  EXPECT_EQ(tiers.error().code, Errc::kNotFound);
+  EXPECT_THAT(tiers.error().what, HasSubstr("headroom models pull"));
+}
+
+TEST_F(TiersTest, ChoosesTheDefaultsThatAreHereBestFirst) {
+  const models::Store store = Store();
+  Put(store, "whisper-tiny.en", "F16");
+  Put(store, "whisper-base", "Q8_0");
+  const auto tiers = MakeTiers(store, Options(GiB(8)));
+  ASSERT_TRUE(tiers.has_value()) << tiers.error().what;
+  ASSERT_EQ(tiers->tiers.size(), 2U);
+  EXPECT_EQ(tiers->tiers[0].Title(), "whisper-base Q8_0 on cpu");
+  EXPECT_EQ(tiers->tiers[1].Title(), "whisper-tiny.en F16 on cpu");
+  EXPECT_EQ(tiers->tiers[0].plan.kind, memory::DeviceKind::kCpu);
+  EXPECT_FALSE(tiers->tiers[0].on_card());
+  EXPECT_EQ(tiers->tiers[0].traits.architecture, "whisper");
+  // Weights and workspace are really counted.
+  EXPECT_GT(tiers->tiers[0].plan.Resident(), MiB(75));
+  EXPECT_GT(tiers->tiers[1].plan.WorkspaceFor(Milliseconds(30'000)).bytes, MiB(5));
+}
+
+TEST_F(TiersTest, WhatCannotFitIsRefusedWithTheArithmetic) {
+  const models::Store store = Store();
+  Put(store, "whisper-tiny.en", "F16");
+  Put(store, "whisper-base", "F16");
+  const auto tiers = MakeTiers(store, Options(MiB(220)));
+  ASSERT_TRUE(tiers.has_value()) << tiers.error().what;
+  ASSERT_EQ(tiers->tiers.size(), 1U);
+  EXPECT_EQ(tiers->tiers[0].Title(), "whisper-tiny.en F16 on cpu");
+  ASSERT_EQ(tiers->notes.size(), 1U);
+  EXPECT_THAT(tiers->notes[0], HasSubstr("whisper-base F16 on cpu: UNSAFE"));
+  const auto none = MakeTiers(store, Options(MiB(50)));
+  ASSERT_FALSE(none.has_value());
+  EXPECT_EQ(none.error().code, Errc::kNoMemory);
+}
+
+TEST_F(TiersTest, WishesAreObeyedAndWhatIsMissingIsSaid) {
+  const models::Store store = Store();
+  Put(store, "whisper-tiny.en", "F16");
+  TierOptions options = Options(GiB(8));
+  options.wishes = {{"whisper-base:Q8_0"}, {"whisper-tiny.en", Place::kCpu}, {"whisper-tine"}};
+  const auto tiers = MakeTiers(store, options);
+  ASSERT_TRUE(tiers.has_value()) << tiers.error().what;
+  ASSERT_EQ(tiers->tiers.size(), 1U);
+  ASSERT_EQ(tiers->notes.size(), 2U);
+  EXPECT_THAT(tiers->notes[0], HasSubstr("headroom models pull whisper-base:Q8_0"));
+  EXPECT_THAT(tiers->notes[1], HasSubstr("whisper-tine"));
+}
+
+TEST_F(TiersTest, ACardWithoutAWorkerIsSaid) {
+  const models::Store store = Store();
+  Put(store, "whisper-tiny.en", "F16");
+  TierOptions options = Options(GiB(8));
+  options.wishes = {{"whisper-tiny.en", Place::kCard}};
+  const auto tiers = MakeTiers(store, options);
+  ASSERT_FALSE(tiers.has_value());
+  EXPECT_EQ(tiers.error().code, Errc::kUnsupported);
+}
+
+}  // namespace
+}  // namespace headroom::planner
