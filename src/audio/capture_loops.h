@@ -10,4 +10,9 @@ namespace headroom::audio {
 Result<> CaptureFiles(const SourceOptions& options, Capture& capture);
 Result<> CaptureStdin(const SourceOptions& options, Capture& capture);
 
+/// PulseAudio's protocol. Recovers by itself and returns only when told to stop.
+Result<> CapturePulse(const SourceOptions& options, Capture& capture);
+/// The same through alsa-lib.
+Result<> CaptureAlsa(const SourceOptions& options, Capture& capture);
+
 }  // namespace headroom::audio

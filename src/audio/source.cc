@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#include "audio/alsa_devices.h"
 #include "audio/capture_loops.h"
+#include "audio/devices.h"
+#include "audio/pulse_devices.h"
 #include "base/text.h"
 
 namespace headroom::audio {
@@ -21,7 +24,35 @@ Result<> CaptureNothing(Capture& capture) {
   return {};
 }
 
+constexpr Milliseconds kServerAnswer{3000};
+
+bool HasSoundServer() {
+  const auto devices = ListPulseDevices(kServerAnswer);
+  return devices || devices.error().code != Errc::kNotFound;
+}
+
+// Decided at each opening: the daemon may have been started before the sound server.
+Result<> CaptureAuto(const SourceOptions& options, Capture& capture) {
+  if (!HasSoundServer() && HasAlsaMicrophone()) return CaptureAlsa(options, capture);
+  return CapturePulse(options, capture);
+}
+
 }  // namespace
+
+Result<std::vector<Device>> ListDevices(SourceKind kind, Milliseconds deadline) {
+  switch (kind) {
+    case SourceKind::kPulse:
+      return ListPulseDevices(deadline);
+    case SourceKind::kAlsa:
+      return ListAlsaDevices();
+    case SourceKind::kAuto: {
+      auto devices = ListPulseDevices(deadline);
+      return devices || !HasAlsaMicrophone() ? std::move(devices) : ListAlsaDevices();
+    }
+    default:
+      return Fail(Errc::kInvalid, "a {} source has no devices", Name(kind));
+  }
+}
 
 std::string_view Name(SourceKind kind) {
   return kKinds[static_cast<std::size_t>(kind)];
@@ -57,11 +88,13 @@ Result<std::unique_ptr<Source>> MakeSource(const SourceOptions& options) {
     case SourceKind::kNone:
       return MakeThreadSource(CaptureNothing, 1);
     case SourceKind::kAuto:
+      return make(CaptureAuto);
     case SourceKind::kPulse:
+      return make(CapturePulse);
     case SourceKind::kAlsa:
-      break;
+      return make(CaptureAlsa);
   }
-  return Fail(Errc::kUnsupported, "{} sources are not built in yet", Name(options.kind));
+  return Fail(Errc::kInternal, "unknown kind of sound source");
 }
 
 }  // namespace headroom::audio
