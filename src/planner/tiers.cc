@@ -2,41 +2,37 @@
 
 #include <algorithm>
 
-#include "base/dirs.h"
 #include "planner/plan_maker.h"
 
 namespace headroom::planner {
 namespace {
 
-constexpr const char* kCardWorkers[] = {"headroom-worker-cuda", "headroom-worker-vulkan"};
 constexpr const char* kCpuWorker = "headroom-worker-cpu";
+// More than these would only be tried one after the other while a person waits.
+constexpr std::size_t kMostOnCard = 4;
+// Also counted, since workers are warmed up with it.
+constexpr Milliseconds kShortRun{3'000};
 
-// Programs on a card, the best first; usually there is none.
-std::vector<std::string> CardWorkers() {
-  std::vector<std::string> found;
-  for (const char* worker : kCardWorkers)
-    if (FindProgram(worker)) found.emplace_back(worker);
-  return found;
-}
-
-// The models of the catalogue that are here: for a card those with the fewest errors first, for the
-// CPU the catalogue's defaults, which answer within a breath there.
+// The models of the catalogue that are here: for a card those with the fewest errors first, each in
+// its quantisations as they are preferred; for the CPU the catalogue's defaults, which answer
+// within a breath there.
 std::vector<TierWish> Choose(const models::Store& store, Place place, bool card) {
   std::vector<TierWish> wishes;
   if (card && place != Place::kCpu) {
     struct Known {
-      models::ModelSpec spec;
+      std::string name;
       double wer;
     };
     std::vector<Known> known;
-    for (const models::StoredModel& stored : store.Here()) {
-      const models::Model* model = store.catalogue().Find(stored.spec.name);
-      if (model == nullptr || model->role != "speech") continue;
-      const models::PublishedFile* file = model->FileFor(stored.spec.quantisation);
-      known.push_back({stored.spec, file != nullptr ? file->wer_percent.value_or(100) : 100});
+    for (const models::Model& model : store.catalogue().models) {
+      if (model.role != "speech" || store.Here(model.name).empty()) continue;
+      const models::PublishedFile* file = model.FileFor(model.default_quantisation);
+      known.push_back({model.name, file != nullptr ? file->wer_percent.value_or(100) : 100});
     }
     std::ranges::stable_sort(known, {}, &Known::wer);
-    for (const Known& one : known) wishes.push_back({ToString(one.spec), Place::kCard});
+    for (const Known& one : known)
+      for (const models::StoredModel& stored : store.Here(one.name))
+        wishes.push_back({ToString(stored.spec), Place::kCard});
   }
   if (place != Place::kCard) {
     for (const std::string& name : store.catalogue().defaults)
@@ -46,86 +42,134 @@ std::vector<TierWish> Choose(const models::Store& store, Place place, bool card)
   return wishes;
 }
 
-void OnCpu(memory::Plan& plan) {
-  plan.kind = memory::DeviceKind::kCpu;
-  plan.device = "cpu";
-  plan.driver = plan.margin = Bytes(0);
-}
+class Maker {
+ public:
+  Maker(const models::Store& store, const TierOptions& options, const PlanMaker& plans)
+      : store_(store), options_(options), plans_(plans) {}
+
+  Result<Tiers> Make(const std::vector<TierWish>& wishes) {
+    const bool chosen = options_.wishes.empty();
+    std::string on_card;  // the model that was chosen last for the card
+    std::size_t cards = 0;
+    for (const TierWish& wish : wishes) {
+      auto target = FindPlanTarget(store_, wish.model);
+      if (!target) {
+        Refuse(std::move(target).error());
+        continue;
+      }
+      if (target->source != PlanSource::kFile) {
+        Refuse({Errc::kNotFound, fmt::format("{} is not here; headroom models pull {}", wish.model,
+                                             models::ToString(target->spec))});
+        continue;
+      }
+      const Place place = wish.place == Place::kAny ? options_.place : wish.place;
+      if (place != Place::kCpu) {
+        // One quantisation of each model is enough where we choose.
+        if (chosen && (target->spec.name == on_card || cards == kMostOnCard)) continue;
+        if (OnCard(*target, place == Place::kCard)) on_card = target->spec.name, ++cards;
+      }
+      if (place != Place::kCard) OnCpu(*target);
+    }
+    if (result_.tiers.empty()) return Fail(std::move(last_));
+    if (result_.tiers.size() > memory::kMaxTiers) {
+      result_.notes.push_back(fmt::format("only the first {} tiers are used", memory::kMaxTiers));
+      result_.tiers.resize(memory::kMaxTiers);
+    }
+    return std::move(result_);
+  }
+
+ private:
+  void Refuse(Error error) {
+    result_.notes.push_back(error.what);
+    last_ = std::move(error);
+  }
+
+  bool OnCard(const PlanTarget& target, bool named) {
+    if (!options_.card) {
+      if (named)
+        Refuse({Errc::kUnsupported, fmt::format("{}: there is no graphics card that this "
+                                                "installation has a worker for",
+                                                models::ToString(target.spec))});
+      return false;
+    }
+    const Card& card = *options_.card;
+    return Add(target, [&](engine::Tier& tier) {
+      tier.worker = card.worker;
+      tier.device = card.device;
+      tier.card = card.options;
+      tier.plan.kind = card.kind;
+      tier.plan.device = card.name;
+      if (card.kind != memory::DeviceKind::kDiscrete) return options_.host;
+      return memory::Room{.total = card.total, .others = {}, .host = {}};
+    });
+  }
+
+  void OnCpu(const PlanTarget& target) {
+    Add(target, [&](engine::Tier& tier) {
+      tier.worker = kCpuWorker;
+      tier.plan.kind = memory::DeviceKind::kCpu;
+      tier.plan.device = "cpu";
+      tier.plan.driver = tier.plan.margin = Bytes(0);
+      return options_.host;
+    });
+  }
+
+  // `place`: puts the tier somewhere and says what room there is.
+  template <class Place>
+  bool Add(const PlanTarget& target, const Place& place) {
+    auto made = plans_.Plan(target);
+    if (!made) {
+      Refuse(std::move(made).error());
+      return false;
+    }
+    engine::Tier tier;
+    tier.plan = std::move(made->plan);
+    tier.model = std::filesystem::absolute(target.file);
+    tier.threads = options_.threads;
+    tier.traits = std::move(made->counted.traits);
+    const memory::Room room = place(tier);
+    engine::RunRequest request;
+    request.language = options_.language;
+    request.translate = options_.translate;
+    if (std::string why = engine::WhyNot(tier, request); !why.empty()) {
+      Refuse({Errc::kUnsupported, std::move(why)});
+      return false;
+    }
+    const auto shortest = *std::ranges::min_element(options_.chunks);
+    const memory::FitResult fit = memory::Judge(tier.plan, shortest, room, options_.rules);
+    if (room.total > Bytes(0) && fit.fit == memory::Fit::kUnsafe) {
+      Refuse({Errc::kNoMemory, fmt::format("{}: {}", tier.Title(), fit.text)});
+      return false;
+    }
+    result_.tiers.push_back(std::move(tier));
+    return true;
+  }
+
+  const models::Store& store_;
+  const TierOptions& options_;
+  const PlanMaker& plans_;
+  Tiers result_;
+  Error last_{Errc::kNotFound, "no tier is left"};
+};
 
 }  // namespace
 
 Result<Tiers> MakeTiers(const models::Store& store, const TierOptions& options) {
-  const std::vector<std::string> workers = CardWorkers();
   std::vector<TierWish> wishes = options.wishes;
-  if (wishes.empty()) wishes = Choose(store, options.place, !workers.empty());
+  if (wishes.empty()) wishes = Choose(store, options.place, options.card.has_value());
   if (wishes.empty())
     return Fail(Errc::kNotFound,
                 "no model is here; fetch one, for example: headroom models pull whisper-base");
-
   PlanSettings settings;
   settings.chunks = options.chunks;
+  settings.chunks.push_back(kShortRun);
   std::ranges::sort(settings.chunks);
+  const auto again = std::ranges::unique(settings.chunks);
+  settings.chunks.erase(again.begin(), again.end());
   settings.chunk = settings.chunks.back();
-  settings.card = GiB(64);  // only reported to the counting card
+  settings.card = options.card ? options.card->total : GiB(64);  // only reported
   TRY_ASSIGN(const PlanMaker maker, PlanMaker::Make(settings));
-
-  Tiers result;
-  Error last{Errc::kNotFound, "no tier is left"};
-  const auto refuse = [&](Error error) {
-    result.notes.push_back(error.what);
-    last = std::move(error);
-  };
-  for (const TierWish& wish : wishes) {
-    const Place place = wish.place == Place::kAny ? options.place : wish.place;
-    auto target = FindPlanTarget(store, wish.model);
-    if (!target) {
-      refuse(std::move(target).error());
-      continue;
-    }
-    if (target->source != PlanSource::kFile) {
-      refuse({Errc::kNotFound, fmt::format("{} is not here; headroom models pull {}", wish.model,
-                                           models::ToString(target->spec))});
-      continue;
-    }
-    auto made = maker.Plan(*target);
-    if (!made) {
-      refuse(std::move(made).error());
-      continue;
-    }
-    engine::Tier tier;
-    tier.plan = std::move(made->plan);
-    tier.model = std::filesystem::absolute(target->file);
-    tier.threads = options.threads;
-    tier.traits = std::move(made->counted.traits);
-    if (place != Place::kCpu) {
-      for (const std::string& worker : workers) {
-        engine::Tier on_card = tier;
-        on_card.worker = worker;
-        on_card.device = worker.substr(std::string_view("headroom-worker-").size());
-        on_card.plan.device = on_card.device;
-        result.tiers.push_back(std::move(on_card));
-      }
-      if (workers.empty() && place == Place::kCard)
-        refuse({Errc::kUnsupported,
-                fmt::format("{}: no worker for a graphics card is installed", wish.model)});
-    }
-    if (place != Place::kCard) {
-      OnCpu(tier.plan);
-      const auto shortest = *std::ranges::min_element(options.chunks);
-      const memory::FitResult fit = memory::Judge(tier.plan, shortest, options.host);
-      if (options.host.total > Bytes(0) && fit.fit == memory::Fit::kUnsafe) {
-        refuse({Errc::kNoMemory, fmt::format("{}: {}", tier.Title(), fit.text)});
-      } else {
-        result.tiers.push_back(std::move(tier));
-      }
-    }
-  }
-  if (result.tiers.empty()) return Fail(std::move(last));
-  if (result.tiers.size() > memory::kMaxTiers) {
-    result.notes.push_back(fmt::format("only the first {} tiers are used", memory::kMaxTiers));
-    result.tiers.resize(memory::kMaxTiers);
-  }
-  return result;
+  return Maker(store, options, maker).Make(wishes);
 }
 
 }  // namespace headroom::planner

@@ -7,6 +7,7 @@
 
 #include "engine/tier.h"
 #include "models/store.h"
+#include "planner/card.h"
 
 namespace headroom::planner {
 
@@ -18,12 +19,16 @@ struct TierWish {
 };
 
 struct TierOptions {
-  std::vector<TierWish> wishes;  // best first; empty: chosen
-  Place place = Place::kAny;     // for wishes that say none, and for what is chosen
-  int threads = 0;               // 0: one for each core
+  std::vector<TierWish> wishes;   // best first; empty: chosen
+  Place place = Place::kAny;      // for wishes that say none, and for what is chosen
+  std::optional<Card> card = {};  // nullopt: there is none that can be used; see FindCard
+  std::string language = {};      // that each tier must know; "": any
+  bool translate = false;         // each tier must be able to
+  int threads = 0;                // 0: one for each core
   std::vector<Milliseconds> chunks = memory::kChunks;
-  /// Host memory that can be had; a tier on the CPU that is UNSAFE in it even with the shortest
-  /// chunk is refused.
+  memory::FitRules rules = {};
+  /// Host memory that can be had. A tier that is UNSAFE even with the shortest chunk, on the CPU in
+  /// this and on a card in all of its memory, is refused.
   memory::Room host;
 };
 

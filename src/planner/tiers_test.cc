@@ -93,6 +93,44 @@ TEST_F(TiersTest, WishesAreObeyedAndWhatIsMissingIsSaid) {
   EXPECT_THAT(tiers->notes[1], HasSubstr("whisper-tine"));
 }
 
+TEST_F(TiersTest, OnACardTheBestThatFitsAndTheRestWithTheArithmetic) {
+  const models::Store store = Store();
+  Put(store, "canary-1b-flash", "F32");
+  Put(store, "canary-1b-flash", "Q8_0");
+  Put(store, "canary-180m-flash", "Q8_0");
+  Put(store, "whisper-tiny.en", "F16");
+  TierOptions options = Options(GiB(8));
+  options.card = Card{.device = "0000:01:00.0",
+                      .name = "the card",
+                      .total = MiB(4096),
+                      .worker = "headroom-worker-sim"};
+  options.wishes = {{"canary-1b-flash:F32"}, {"whisper-tiny.en", Place::kCpu}};
+  auto tiers = MakeTiers(store, options);
+  ASSERT_TRUE(tiers.has_value()) << tiers.error().what;
+  ASSERT_GE(tiers->notes.size(), 1U);
+  EXPECT_THAT(tiers->notes[0], HasSubstr("canary-1b-flash F32 on the card: UNSAFE"));
+  EXPECT_THAT(tiers->notes[0], HasSubstr("of 4096 MiB > 80 %"));
+  EXPECT_FALSE(tiers->tiers[0].on_card());
+
+  options.wishes.clear();
+  tiers = MakeTiers(store, options);
+  ASSERT_TRUE(tiers.has_value()) << tiers.error().what;
+  std::vector<std::string> titles;
+  for (const engine::Tier& tier : tiers->tiers) titles.push_back(tier.Title());
+  EXPECT_THAT(titles, testing::ElementsAre("canary-1b-flash Q8_0 on the card",
+                                           "canary-180m-flash Q8_0 on the card",
+                                           "whisper-tiny.en F16 on the card",
+                                           "whisper-tiny.en F16 on cpu"));
+  EXPECT_EQ(tiers->tiers[0].device, "0000:01:00.0");
+  EXPECT_EQ(tiers->tiers[0].worker, "headroom-worker-sim");
+
+  options.language = "de";
+  tiers = MakeTiers(store, options);
+  ASSERT_TRUE(tiers.has_value()) << tiers.error().what;
+  EXPECT_EQ(tiers->tiers.size(), 2U);
+  EXPECT_THAT(tiers->notes.back(), HasSubstr("does not know the language \"de\""));
+}
+
 TEST_F(TiersTest, ACardWithoutAWorkerIsSaid) {
   const models::Store store = Store();
   Put(store, "whisper-tiny.en", "F16");

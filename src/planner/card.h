@@ -1,0 +1,27 @@
+// The graphics card that models may use, and the worker program that can.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "engine/tier.h"
+#include "probe/device_probe.h"
+
+namespace headroom::planner {
+
+struct Card {
+  std::string device;  // for engine::Tier::device: its PCI address
+  std::string name;    // for people: "NVIDIA GeForce RTX 3050"
+  memory::DeviceKind kind = memory::DeviceKind::kDiscrete;
+  Bytes total;                       // zero: not known
+  std::string worker;                // "headroom-worker-cuda"
+  engine::CardOptions options = {};  // for headroom-worker-sim only
+};
+
+/// The best of the cards that a worker program of this installation can use: a discrete one before
+/// a unified one. nullopt: none. Waits for the drivers for at most `patience`, and asks nobody
+/// where no such program is installed.
+std::optional<Card> FindCard(probe::DeviceSource& devices, Milliseconds patience,
+                             const Clock& clock = SystemClock());
+
+}  // namespace headroom::planner
