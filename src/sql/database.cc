@@ -128,10 +128,17 @@ Result<Database> Database::Open(const std::filesystem::path& path, Access access
   const bool write = access == Access::kReadWrite;
   // SQLite gives -wal and -shm the mode of the database.
   if (write) TRY(headroom::Open(path, O_RDWR | O_CREAT, 0600));
+  std::string name = path;
+  if (access == Access::kImmutable) {
+    name = "file:";
+    for (const char c : path.string())  // what a URI would take for its own
+      name += c == '%' ? "%25" : c == '?' ? "%3f" : c == '#' ? "%23" : std::string(1, c);
+    name += "?immutable=1";
+  }
   sqlite3* raw = nullptr;
-  const int result = ::sqlite3_open_v2(
-      path.c_str(), &raw,
-      (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int flags = SQLITE_OPEN_NOMUTEX | (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
+                    (access == Access::kImmutable ? SQLITE_OPEN_URI : 0);
+  const int result = ::sqlite3_open_v2(name.c_str(), &raw, flags, nullptr);
   Database database(raw);
   if (!raw) return Fail(Errc::kNoMemory, "{}: out of memory", path.string());
   ::sqlite3_extended_result_codes(raw, 1);
