@@ -56,6 +56,15 @@ fs::path StateDir() {
   return Xdg("XDG_STATE_HOME", ".local/state");
 }
 
+fs::path RuntimeDir() {
+  const fs::path set = Environment("XDG_RUNTIME_DIR");
+  if (set.is_absolute()) return set / "headroom";
+  const fs::path of_user = fs::path("/run/user") / std::to_string(::geteuid());
+  std::error_code none;
+  if (fs::is_directory(of_user, none)) return of_user / "headroom";
+  return fmt::format("/tmp/headroom-{}", ::geteuid());
+}
+
 Result<fs::path> FindProgram(const std::string& name) {
   const fs::path own = OwnFolder();
   return FindIn({Environment("HEADROOM_LIBEXEC"), own, own / "../libexec/headroom"}, name, X_OK);

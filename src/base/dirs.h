@@ -16,6 +16,9 @@ std::filesystem::path CacheDir();   // $XDG_CACHE_HOME/headroom: may be deleted 
 std::filesystem::path DataDir();    // $XDG_DATA_HOME/headroom: models
 std::filesystem::path ConfigDir();  // $XDG_CONFIG_HOME/headroom
 std::filesystem::path StateDir();   // $XDG_STATE_HOME/headroom
+/// $XDG_RUNTIME_DIR/headroom: sockets. Without that variable /run/user/UID/headroom where it is,
+/// else /tmp/headroom-UID.
+std::filesystem::path RuntimeDir();
 
 /// A program of this installation, e.g. "headroom-worker-cpu": looked for in $HEADROOM_LIBEXEC,
 /// then beside the running program, then in ../libexec/headroom. kNotFound says where it looked.
