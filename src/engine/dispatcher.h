@@ -58,6 +58,7 @@ class Dispatcher {
   bool card_left() const { return crew_.CardLeft(); }
   bool none_left() const { return crew_.Empty(); }
   const memory::State& governor() const { return governor_; }
+  const memory::Policy& policy() const { return policy_; }
   SchedulerStatus status() const;
 
  private:

@@ -41,6 +41,7 @@ class FakeRunner : public Runner {
   const int number_;
   Bytes held_, wanted_;
   bool alive_ = true, ending_ = false;
+  const void* failing_ = nullptr;  // the samples of a run that fails
   std::optional<RunnerEvent> event_;
   MonoTime due_{};
 };
@@ -72,7 +73,10 @@ class FakeWorld : public RunnerMaker, public Readings {
     SchedulerEvents events;
     events.on_decoded = [this](Decoded one) { decoded.push_back(std::move(one)); };
     events.on_speculated = [this](Speculated one) { speculated.push_back(std::move(one)); };
-    events.on_action = [this](const memory::Action& one) { actions.push_back(one); };
+    events.on_action = [this](const memory::Action& one) {
+      actions.push_back(one);
+      if (on_action) on_action(one);
+    };
     events.on_tier = [this](const TierEvent& one) { changes.push_back(one); };
     events.on_restart = [this](const std::string&) { ++restarts; };
     dispatcher.emplace(settings, *this, *this, std::move(events), [] {}, clock);
@@ -122,6 +126,19 @@ class FakeWorld : public RunnerMaker, public Readings {
     for (const FakeRunner* runner : runners) held += runner->held();
     return held;
   }
+  /// Counts what stayed on a card in danger for longer than an utterance may end and a worker
+  /// takes to go.
+  void WatchDanger() {
+    const Bytes held = Held();
+    if (held.n == 0 || (others + kept + held).n * 100 < MiB(4096).n * 85) {
+      danger_since.reset();
+    } else if (!danger_since) {
+      danger_since = clock.Now();
+    } else if (clock.Now() - *danger_since > Milliseconds(600) + end_time) {
+      ++stayed_in_danger;
+    }
+  }
+
   // RunnerMaker
   Result<std::unique_ptr<Runner>> Make(const Tier& tier, std::function<void()>) override {
     if (tier.on_card() && card_taken) return Fail(Errc::kBusy, "taken");
@@ -140,6 +157,7 @@ class FakeWorld : public RunnerMaker, public Readings {
     ++samples;
     memory::Sample sample = numbers;
     if (!card_answers || (idle && sleeps)) return sample;
+    WatchDanger();
     const Bytes held = Held();
     sample.vram_total = MiB(4096);
     sample.vram_others = std::min(others + kept, MiB(4096));
@@ -166,7 +184,7 @@ class FakeWorld : public RunnerMaker, public Readings {
   double rate = 0.1;             // seconds of computing for a second of audio
   std::deque<Fault> faults;      // of the next runs
   std::set<std::string> broken;  // models that cannot be loaded
-  bool cancel_kills = false;
+  bool cancel_kills = false, faults_everywhere = false;
 
   std::optional<Dispatcher> dispatcher;
   std::vector<FakeRunner*> runners;
@@ -174,8 +192,11 @@ class FakeWorld : public RunnerMaker, public Readings {
   std::vector<Speculated> speculated;
   std::vector<memory::Action> actions;
   std::vector<TierEvent> changes;
-  std::map<std::string, int> runs;  // by model
-  int made = 0, samples = 0, submitted = 0, restarts = 0, two_at_once = 0;
+  std::map<std::string, int> runs;                            // by model
+  std::map<std::pair<const void*, std::string>, int> failed;  // by samples and model
+  std::function<void(const memory::Action&)> on_action;
+  std::optional<MonoTime> danger_since;
+  int made = 0, samples = 0, stayed_in_danger = 0, submitted = 0, restarts = 0, two_at_once = 0;
 };
 
 inline FakeRunner::~FakeRunner() {
@@ -203,13 +224,15 @@ inline void FakeRunner::Load(const LoadRequest& request) {
   Happens(world_.load_time, std::move(event));
 }
 
-inline void FakeRunner::Run(const RunRequest& request, Samples, std::size_t begin,
+inline void FakeRunner::Run(const RunRequest& request, Samples samples, std::size_t begin,
                             std::size_t count, Milliseconds within) {
   ++world_.runs[tier_.plan.model];
   RunnerEvent event{.what = RunnerEvent::What::kRan};
   const auto time =
       Milliseconds(static_cast<std::int64_t>(static_cast<double>(count) / 16 * world_.rate));
-  const Fault fault = tier_.on_card() ? world_.NextFault() : Fault::kNone;
+  const Fault fault =
+      tier_.on_card() || world_.faults_everywhere ? world_.NextFault() : Fault::kNone;
+  failing_ = fault != Fault::kNone ? samples.get() : nullptr;
   if (fault == Fault::kNone) {
     event.alive = true;
     RunResult result;
@@ -275,6 +298,9 @@ inline void FakeRunner::End() {
 inline std::optional<RunnerEvent> FakeRunner::Take() {
   if (!event_ || world_.clock.Now() < due_) return std::nullopt;
   RunnerEvent event = std::move(*std::exchange(event_, std::nullopt));
+  if (event.what == RunnerEvent::What::kRan && failing_ &&
+      event.ran.error().code != Errc::kCancelled)
+    ++world_.failed[{failing_, tier_.plan.model}];
   if (event.what == RunnerEvent::What::kEnded) {
     alive_ = false;
     world_.kept += std::min(world_.keeps, held_);
