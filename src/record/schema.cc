@@ -115,6 +115,8 @@ Result<sql::Database> OpenForReading(const fs::path& path) {
   const bool at_rest = !fs::exists(path.string() + "-wal", ignored);
   const auto open = [&](sql::Access access) -> Result<sql::Database> {
     TRY_ASSIGN(sql::Database database, sql::Database::Open(path, access));
+    // Else SQLite refuses a file that is shorter than it says, with all that it does hold.
+    TRY(database.Run("PRAGMA writable_schema=ON"));
     TRY(Recognise(database, path));
     return database;
   };
