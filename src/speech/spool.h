@@ -43,24 +43,24 @@ struct SpoolOptions {
 struct Pending {
   UtteranceId id = 0;
   SpoolState state = SpoolState::kSpooled;
-  UtteranceHead head;
+  UtteranceHead head{};
   std::int64_t samples = 0;  // 0: its audio was lost, its text was not
-  std::string text;          // from kDecoded on; may be "" when kOffered
+  std::string text{};        // from kDecoded on; may be "" when kOffered
   /// It was open when the program ended: from the first time to the second nothing was heard. The
   /// first is the last append; by the wall clock, which may have jumped.
   struct Gap {
     WallTime from{}, until{};
   };
-  std::optional<Gap> gap;
+  std::optional<Gap> gap{};
 };
 
 /// What Open found and did; for the flight record and for a person.
 struct SpoolRepair {
   bool created = false;
-  std::filesystem::path set_aside;  // where a file went of which nothing could be read; "" : none
-  int damaged_slots = 0;            // wiped; one may be torn by any power cut
-  int cut = 0;                      // open utterances that were ended
-  int wiped = 0;                    // delivered ones whose wiping had not come to its end
+  std::filesystem::path set_aside{};  // where a file went of which nothing could be read; "" : none
+  int damaged_slots = 0;              // wiped; one may be torn by any power cut
+  int cut = 0;                        // open utterances that were ended
+  int wiped = 0;                      // delivered ones whose wiping had not come to its end
 };
 
 class Spool {

@@ -24,7 +24,7 @@ enum class SpoolState {
 struct UtteranceHead {
   std::uint64_t session = 0;
   WallTime began{};
-  std::string language;  // ISO 639-1; "": not known; at most 64 bytes are kept
+  std::string language{};  // ISO 639-1; "": not known; at most 64 bytes are kept
 };
 
 struct AudioPiece {

@@ -149,6 +149,16 @@ Result<Database> Database::Open(const std::filesystem::path& path, Access access
   return database;
 }
 
+Result<Database> Database::InMemory() {
+  sqlite3* raw = nullptr;
+  const int result =
+      ::sqlite3_open_v2(":memory:", &raw, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE, nullptr);
+  Database database(raw);
+  if (result != SQLITE_OK || !raw) return Fail(Errc::kNoMemory, "database: out of memory");
+  ::sqlite3_extended_result_codes(raw, 1);
+  return database;
+}
+
 Result<Statement> Database::Prepare(std::string_view sql) {
   sqlite3_stmt* raw = nullptr;
   const int result = ::sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()),

@@ -71,6 +71,9 @@ class Database {
   static Result<Database> Open(const std::filesystem::path& path, Access access,
                                Milliseconds wait = Milliseconds(2'000));
 
+  /// In memory only; gone with the object.
+  static Result<Database> InMemory();
+
   Result<Statement> Prepare(std::string_view sql);
   /// Any number of statements, rows ignored.
   Result<> Run(const std::string& sql);
