@@ -228,9 +228,7 @@ TEST_F(ServerTest, AServiceThatDoesNotAnswerIsTimedOut) {
 TEST_F(ServerTest, AForgottenAnswerIsAnError) {
   Start();
   service_.hold = true;
-  std::thread forget([&] {
-    EXPECT_TRUE(Soon([&] { return !service_.TakeHeld().empty(); }));
-  });
+  std::thread forget([&] { EXPECT_TRUE(Soon([&] { return !service_.TakeHeld().empty(); })); });
   EXPECT_EQ(Ask("POST", "/v1/finish").error().code, Errc::kInternal);
   forget.join();
 }
