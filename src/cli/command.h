@@ -9,9 +9,13 @@ namespace headroom::cli {
 
 using Action = std::function<int()>;
 
+void AddConfig(CLI::App& app, Action& chosen);
 void AddGovernor(CLI::App& app, Action& chosen);
+void AddHistory(CLI::App& app, Action& chosen);
+void AddListen(CLI::App& app, Action& chosen);  // listen, finish, toggle, cancel, reload
 void AddModels(CLI::App& app, Action& chosen);
 void AddPlan(CLI::App& app, Action& chosen);
+void AddStatus(CLI::App& app, Action& chosen);
 void AddTranscribe(CLI::App& app, Action& chosen);
 
 }  // namespace headroom::cli

@@ -19,6 +19,10 @@ int main(int argc, char** argv) {
 
   cli::Action chosen;
   cli::AddTranscribe(app, chosen);
+  cli::AddListen(app, chosen);
+  cli::AddStatus(app, chosen);
+  cli::AddHistory(app, chosen);
+  cli::AddConfig(app, chosen);
   cli::AddModels(app, chosen);
   cli::AddGovernor(app, chosen);
   cli::AddPlan(app, chosen);

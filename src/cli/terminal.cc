@@ -42,6 +42,18 @@ void Note(std::string_view line) {
   fmt::print(stderr, "headroom: {}\n", safe);
 }
 
+std::string_view FitTerminal(std::string_view line) {
+  // In code points: a wrapped line could not be rewritten.
+  int room = TerminalWidth() - 1;
+  std::size_t end = 0;
+  while (end < line.size() && room > 0) {
+    do ++end;
+    while (end < line.size() && (line[end] & 0xC0) == 0x80);
+    --room;
+  }
+  return line.substr(0, end);
+}
+
 Progress::Progress(std::string label, const Clock& clock)
     : label_(std::move(label)), clock_(clock), on_terminal_(::isatty(STDERR_FILENO) == 1) {
   current = this;
@@ -73,15 +85,7 @@ void Progress::Show(std::optional<double> fraction, std::string_view detail) {
   }
   line += fmt::format("  {}", Printable(detail));
 
-  // Cut to the width in code points: a wrapped line could not be rewritten.
-  int room = TerminalWidth() - 1;
-  std::size_t end = 0;
-  while (end < line.size() && room > 0) {
-    do ++end;
-    while (end < line.size() && (line[end] & 0xC0) == 0x80);
-    --room;
-  }
-  fmt::print(stderr, "\r\033[K{}", std::string_view(line).substr(0, end));
+  fmt::print(stderr, "\r\033[K{}", FitTerminal(line));
   std::fflush(stderr);
   shown_ = true;
 }

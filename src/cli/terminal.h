@@ -18,6 +18,9 @@ int Complain(const Error& error);
 /// Prints "headroom: <line>" on stderr, without harming a progress line.
 void Note(std::string_view line);
 
+/// The beginning of a line of UTF-8, as much of it as fits into the terminal's width less one.
+std::string_view FitTerminal(std::string_view line);
+
 /// One line that rewrites itself, at most ten times a second. Silent unless stderr is a terminal,
 /// so logs and pipes stay clean. One at a time per process; one thread.
 class Progress {
