@@ -16,6 +16,7 @@ void AddListen(CLI::App& app, Action& chosen);  // listen, finish, toggle, cance
 void AddModels(CLI::App& app, Action& chosen);
 void AddPlan(CLI::App& app, Action& chosen);
 void AddStatus(CLI::App& app, Action& chosen);
+void AddReport(CLI::App& app, Action& chosen);
 void AddTranscribe(CLI::App& app, Action& chosen);
 
 }  // namespace headroom::cli

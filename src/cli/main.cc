@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   cli::AddModels(app, chosen);
   cli::AddGovernor(app, chosen);
   cli::AddPlan(app, chosen);
+  cli::AddReport(app, chosen);
 
   try {
     app.parse(argc, argv);

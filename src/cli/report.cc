@@ -1,0 +1,27 @@
+// headroom report, headroom why: the analyst's commands (src/report has the options).
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/terminal.h"
+#include "report/command.h"
+
+namespace headroom::cli {
+
+void AddReport(CLI::App& app, Action& chosen) {
+  // One action for both: only one subcommand is called.
+  const auto action = std::make_shared<report::Action>();
+  const auto run = [action] {
+    const Result<int> code = (*action)();
+    return code ? *code : Complain(code.error());
+  };
+  CLI::App* report =
+      app.add_subcommand("report", "What happened to memory, from records and logs, with causes.");
+  report::AddReport(*report, *action);
+  CLI::App* why = app.add_subcommand("why", "What happened at a time, on one screen.");
+  report::AddWhy(*why, *action);
+  app.final_callback([=, &chosen] {
+    if (report->parsed() || why->parsed()) chosen = run;
+  });
+}
+
+}  // namespace headroom::cli
