@@ -40,7 +40,8 @@ std::string_view Name(Basis basis) {
 }
 
 std::string_view Name(PhaseKind kind) {
-  constexpr std::array<std::string_view, 7> kNames = {"start-up", "loading", "steady", "growing", "event", "recovery", "asleep"};
+  constexpr std::array<std::string_view, 7> kNames = {"start-up", "loading",  "steady", "growing",
+                                                      "event",    "recovery", "asleep"};
   return At(kNames, kind);
 }
 

@@ -53,8 +53,8 @@ Result<Pattern> ParsePattern(const toml::table& table, const std::string& file, 
                                                    "match", "meaning", "unit_of_size"};
     if (std::find(kKeys.begin(), kKeys.end(), key.str()) != kKeys.end()) continue;
     const auto near = NearestNames(key.str(), kKeys);
-    return Fail(Errc::kInvalid, "{}: unknown key {}{}", where, Printable(key.str()),
-                near.empty() ? "" : ", did you mean " + near[0] + "?");
+    return Fail(Errc::kInvalid, "{}:{}: unknown key {}{}", file, node.source().begin.line,
+                Printable(key.str()), near.empty() ? "" : ", did you mean " + near[0] + "?");
   }
   Pattern pattern;
   TRY_ASSIGN(pattern.type.name, Text(table, "name", where, true));
@@ -117,7 +117,8 @@ Result<Packs> Packs::Make(const std::vector<Text>& texts) {
     try {
       const toml::table file = toml::parse(text.toml, text.name);
       const toml::array* patterns = file["pattern"].as_array();
-      for (const toml::node& node : patterns ? *patterns : toml::array()) {
+      if (!patterns) continue;
+      for (const toml::node& node : *patterns) {  // a copy would lose its lines
         const toml::table* table = node.as_table();
         if (!table) return Fail(Errc::kInvalid, "{}: pattern must be [[pattern]]", text.name);
         if (state->patterns.size() >= kMostPatterns)

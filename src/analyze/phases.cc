@@ -90,7 +90,9 @@ std::vector<Border> Borders(const Context& context) {
   const Milliseconds width = Width(context);
   std::vector<Border> borders;
   const auto firm = [&](const Event& event) {
-    borders.push_back({event.at, {context.Describe(event), Basis::kMeasured, {event.from}}, true,
+    borders.push_back({event.at,
+                       {context.Describe(event), Basis::kMeasured, {event.from}},
+                       true,
                        context.evidence.type(event).kind == EventKind::kSuspend});
   };
   std::size_t told = 0;

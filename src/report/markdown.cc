@@ -85,11 +85,14 @@ class Page {
                          Basis(report_, {"", analyze::Basis::kMeasured, {gauge.baseline_from}})));
         continue;
       }
-      Line(fmt::format("- {}: {} at {}{}, {}the baseline is {}{}", gauge.name,
-                       Say(gauge, gauge.peak), At(gauge.peak_at),
-                       gauge.peak_untimed ? " (told then, reached before)" : "",
-                       gauge.baseline > 1e6 ? fmt::format("{:.1f} times as much as calm; ", gauge.peak / gauge.baseline) : "", Say(gauge, gauge.baseline),
-                       Basis(report_, {"", analyze::Basis::kMeasured, {gauge.peak_from}})));
+      Line(fmt::format(
+          "- {}: {} at {}{}, {}the baseline is {}{}", gauge.name, Say(gauge, gauge.peak),
+          At(gauge.peak_at), gauge.peak_untimed ? " (told then, reached before)" : "",
+          gauge.baseline > 1e6
+              ? fmt::format("{:.1f} times as much as calm; ", gauge.peak / gauge.baseline)
+              : "",
+          Say(gauge, gauge.baseline),
+          Basis(report_, {"", analyze::Basis::kMeasured, {gauge.peak_from}})));
       for (const Statement& statement : gauge.before_peak)
         Line(fmt::format("  - {}{}", statement.text, Basis(report_, statement)));
     }
@@ -163,7 +166,8 @@ class Page {
       Line(fmt::format("### {}. {}: {:.0f} %", ++shown, hypothesis.title, 100 * hypothesis.share));
       Line();
       for (const auto& [weight, statement] : hypothesis.evidence)
-        Line(fmt::format("- {} {:+.1f}: {}{}", weight > 0 ? "for" : "against", weight, statement.text, Basis(report_, statement)));
+        Line(fmt::format("- {} {:+.1f}: {}{}", weight > 0 ? "for" : "against", weight,
+                         statement.text, Basis(report_, statement)));
       Line(fmt::format("- would decide: {}", hypothesis.decide));
     }
     if (shown < findings_.hypotheses.size()) {
@@ -173,7 +177,11 @@ class Page {
     }
     for (const analyze::Hypothesis& hypothesis : findings_.hypotheses) {
       if (hypothesis.share > 0) continue;
-      const std::string against = hypothesis.evidence.empty() ? "" : fmt::format(" ({}{})", hypothesis.evidence.front().second.text, Basis(report_, hypothesis.evidence.front().second));
+      const std::string against =
+          hypothesis.evidence.empty()
+              ? ""
+              : fmt::format(" ({}{})", hypothesis.evidence.front().second.text,
+                            Basis(report_, hypothesis.evidence.front().second));
       Line(fmt::format("- {}{}", hypothesis.title, against));
     }
     if (findings_.consequences.empty()) return;
