@@ -10,6 +10,8 @@ namespace headroom::cli {
 using Action = std::function<int()>;
 
 void AddConfig(CLI::App& app, Action& chosen);
+void AddDaemon(CLI::App& app, Action& chosen);
+void AddDictate(CLI::App& app, Action& chosen);
 void AddGovernor(CLI::App& app, Action& chosen);
 void AddHistory(CLI::App& app, Action& chosen);
 void AddListen(CLI::App& app, Action& chosen);  // listen, finish, toggle, cancel, reload

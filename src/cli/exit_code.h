@@ -15,6 +15,7 @@ enum ExitCode : int {
   kResources = 6,     // disk, memory, permission, or somebody else holds it
   kEngine = 7,        // the recognition worker died, hung or spoke nonsense
   kIncomplete = 8,    // text was written, but some of the input could not be read
+  kAgain = 75,        // the service wants to be started anew (EX_TEMPFAIL of sysexits.h)
   kInterrupted = 130  // Ctrl-C or SIGTERM
 };
 

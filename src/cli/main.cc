@@ -18,6 +18,8 @@ int main(int argc, char** argv) {
       "Exit codes and every option: docs/cli.md. Run 'headroom COMMAND --help' for one command.");
 
   cli::Action chosen;
+  cli::AddDictate(app, chosen);
+  cli::AddDaemon(app, chosen);
   cli::AddTranscribe(app, chosen);
   cli::AddListen(app, chosen);
   cli::AddStatus(app, chosen);

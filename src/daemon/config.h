@@ -46,7 +46,7 @@ struct SpeechConfig {
   ListenMode mode = ListenMode::kToggle;
   std::string language = "auto";
   Milliseconds silence{800};        // after so much of it an utterance has ended
-  Milliseconds min_speech{250};     // shorter is no utterance
+  Milliseconds min_speech{128};     // shorter is no utterance
   Milliseconds pre_roll{500};       // taken along from before speech began
   Milliseconds inactivity{60'000};  // an open utterance ends, and toggle mode stops listening
   double vad_enter = 0.5;           // probability at which speech begins

@@ -92,7 +92,7 @@ void Dictation::SetState(DictationState state) {
 }
 
 void Dictation::Trouble(const Error& error) {
-  events_({"trouble", {{"what", error.what}, {"code", Name(error.code)}}});
+  events_({"trouble", {{"text", error.what}, {"code", Name(error.code)}}});
 }
 
 void Dictation::Loop() {
@@ -126,7 +126,7 @@ void Dictation::ListenOnce() {
   source_ended_ = false;
   last_report_ = {};
   speech_at_ = heard_at_ = clock_.Now();
-  bool going = true;
+  bool going = true, ended = false;
   if (const auto opened = source_->Open(); !opened) {
     Trouble(opened.error());
     going = false;
@@ -139,7 +139,8 @@ void Dictation::ListenOnce() {
       break;
     }
     if (*read == 0) {
-      if (source_->ended()) break;
+      ended = source_->ended();  // not known any more once it is closed
+      if (ended) break;
       const MonoTime now = clock_.Now();
       const Milliseconds away = Since(heard_at_, now);
       // What comes after a break does not belong to the sentence before it.
@@ -151,7 +152,7 @@ void Dictation::ListenOnce() {
     going = Take(std::span(block_).first(*read));
     if (options_.give_up.count() > 0 && !listener_.open() &&
         Since(speech_at_, clock_.Now()) >= options_.give_up) {
-      events_({"notice", {{"what", "listening ended: nothing was said for a while"}}});
+      events_({"notice", {{"text", "listening ended: nothing was said for a while"}}});
       break;
     }
   }
@@ -166,7 +167,6 @@ void Dictation::ListenOnce() {
     source_->Close();
     static_cast<void>(Handle(listener_.Finish()));
   }
-  const bool ended = source_->ended();
   give_up();
   intake_.SetListening(false);
   source_ended_ = ended;
@@ -237,7 +237,7 @@ bool Dictation::HandleOne(const speech::Change& change) {
   switch (change.kind) {
     case speech::SpeechChange::kBegin: {
       begin_ = appended_ = partial_at_ = change.begin;
-      paused_ = false;
+      paused_ = told_ = false;
       SetState(DictationState::kSpeaking);
       if (const auto begun = intake_.Begin(); !begun) {
         Trouble(begun.error());
@@ -260,7 +260,8 @@ bool Dictation::HandleOne(const speech::Change& change) {
       if (!AppendUpTo(change.end)) return false;
       const auto silence = Milliseconds(std::max<std::int64_t>(
           0, (listener_.heard() - change.end) / kPerMillisecond + options_.endpoint.pause.count()));
-      const auto ended = intake_.End(audio(change.begin, change.end), change.evidence, silence);
+      const auto ended = intake_.End(audio(change.begin, change.end), change.end - change.begin,
+                                     change.evidence, silence);
       speech_at_ = clock_.Now();
       SetState(DictationState::kListening);
       if (!ended) {
@@ -277,13 +278,16 @@ bool Dictation::AppendUpTo(std::int64_t end) {
   if (end <= appended_) return true;
   auto samples = listener_.Audio(appended_, end);
   CHECK(samples.has_value());
-  if (const auto kept = intake_.Append(*samples); !kept) {
+  const auto kept = intake_.Append(*samples);
+  if (!kept && kept.error().code == Errc::kNoSpace) {
     Trouble(kept.error());
     // What is in the spool up to here is an utterance all the same.
-    static_cast<void>(intake_.End({}, {}, Milliseconds(0)));
+    static_cast<void>(intake_.End({}, appended_ - begin_, {}, Milliseconds(0)));
     listener_.Cancel();
     return false;
   }
+  // Of a disk that fails a person is told; the text comes all the same.
+  if (!kept && !std::exchange(told_, true)) Trouble(kept.error());
   appended_ = end;
   return true;
 }

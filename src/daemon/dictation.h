@@ -35,9 +35,10 @@ class Intake {
   virtual void Pause(std::vector<float> samples) = 0;
   /// Somebody went on.
   virtual void Resume() = 0;
-  /// The whole utterance. `silence`: how long ago its last speech was heard.
-  virtual Result<> End(std::vector<float> samples, const speech::Evidence& evidence,
-                       Milliseconds silence) = 0;
+  /// The whole utterance; of what was appended only the first `length` samples belong to it. Empty
+  /// `samples`: what was appended is all there is. `silence`: how long ago speech was heard.
+  virtual Result<> End(std::vector<float> samples, std::int64_t length,
+                       const speech::Evidence& evidence, Milliseconds silence) = 0;
   /// It is not wanted.
   virtual void Drop() = 0;
 };
@@ -113,6 +114,7 @@ class Dictation {
   std::int64_t appended_ = 0;  // up to here it is in the spool
   std::int64_t partial_at_ = 0;
   bool paused_ = false;
+  bool told_ = false;     // of a piece of the open utterance that the spool did not take
   MonoTime heard_at_{};   // when samples came last
   MonoTime speech_at_{};  // when speech was heard last, or listening began
   audio::SourceReport last_report_;

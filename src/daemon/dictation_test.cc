@@ -50,7 +50,7 @@ class FakeSource : public audio::Source {
   }
   bool ended() const override {
     const std::lock_guard lock(mutex_);
-    return ends_ && at_ == samples_.size();
+    return open_ && ends_ && at_ == samples_.size();
   }
   audio::SourceReport report() const override {
     const std::lock_guard lock(mutex_);
@@ -112,9 +112,13 @@ class FakeIntake : public Intake {
     paused = std::move(samples);
   }
   void Resume() override { Note("resume"); }
-  Result<> End(std::vector<float> samples, const speech::Evidence& evidence,
+  Result<> End(std::vector<float> samples, std::int64_t length, const speech::Evidence& evidence,
                Milliseconds silence) override {
     Note("end");
+    EXPECT_LE(length, static_cast<std::int64_t>(appended));
+    if (!samples.empty()) {
+      EXPECT_EQ(length, static_cast<std::int64_t>(samples.size()));
+    }
     open = false;
     ended.push_back(std::move(samples));
     kept.push_back(appended);
@@ -170,6 +174,11 @@ struct Set {
                                             });
     dictation->Listen();
   }
+  bool Ended() const {
+    for (int i = 0; i < 1'000 && !dictation->source_ended(); ++i)
+      std::this_thread::sleep_for(Milliseconds(5));
+    return dictation->source_ended();
+  }
   int Count(const std::string& name) {
     const std::lock_guard lock(intake.mutex);
     return static_cast<int>(std::count_if(events.begin(), events.end(),
@@ -192,6 +201,7 @@ TEST(Dictation, TwoSentencesOfAFile) {
   set.source->Loud(seconds(1));
   set.Begin();
   ASSERT_TRUE(set.intake.Wait("stop"));
+  EXPECT_TRUE(set.Ended());
   set.dictation.reset();
   // The second one ends with the file, so nobody waits for silence after it.
   EXPECT_EQ(set.intake.log, "listen begin pause end begin end stop ");

@@ -1,0 +1,137 @@
+// From speech to text that has arrived: every utterance goes through the spool, is decoded, and is
+// delivered in the order in which it was spoken, whatever fails on the way.
+//
+// An utterance whose decoding failed in every tier stays in the spool and is tried again; the ones
+// after it wait. Only after `most_tries` is it passed over: it stays in the spool until the next
+// start, and a person is told. What an earlier run of the service left behind comes first.
+//
+// Intake is called by the dictation's thread, OnDecoded and OnSpeculated by the scheduler's;
+// delivery has a thread of its own.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "daemon/dictation.h"
+#include "daemon/events.h"
+#include "daemon/outbox.h"
+#include "engine/scheduler.h"
+#include "speech/agreement.h"
+#include "speech/spool.h"
+
+namespace headroom::daemon {
+
+struct DeskOptions {
+  engine::RunRequest request;  // of every utterance; its language may be ""
+  std::size_t most_submitted = 8;
+  int most_tries = 3;
+  std::uint64_t session = 0;         // of this run of the service; kept with each utterance
+  Milliseconds retry_after{15'000};  // doubles
+};
+
+struct DeskCounts {
+  std::int64_t begun = 0, delivered = 0, empty = 0, phantoms = 0, passed_over = 0, recovered = 0;
+};
+
+struct DeskStatus {
+  std::size_t waiting = 0;  // utterances that were spoken and have not arrived
+  Milliseconds queue{};     // of speech in them
+  Milliseconds room{};      // for speech in the spool
+  bool spooled = true;      // false: there is no spool, speech is in memory only
+  DeskCounts counts;
+  std::optional<Milliseconds> last_latency;  // from the last spoken sample to the delivered text
+};
+
+class Desk : public Intake {
+ public:
+  /// `spool` may be null: speech is then in memory only. `outbox` must outlive this.
+  Desk(DeskOptions options, std::unique_ptr<speech::Spool> spool, Outbox& outbox, EventSink events,
+       const Clock& clock = SystemClock());
+  ~Desk() override;  // what is not delivered stays in the spool
+
+  /// Before anything else. Utterances of an earlier run are taken up.
+  void Start(engine::Scheduler& scheduler);
+  /// No more is given to the scheduler; it may be destroyed. Waits for a delivery that is going on.
+  void Stop();
+
+  void SetListening(bool listening) override;
+  Result<> Begin() override;
+  Result<> Append(std::span<const float> samples) override;
+  void Partial(std::vector<float> samples) override;
+  void Pause(std::vector<float> samples) override;
+  void Resume() override;
+  Result<> End(std::vector<float> samples, std::int64_t length, const speech::Evidence& evidence,
+               Milliseconds silence) override;
+  void Drop() override;
+
+  void OnDecoded(engine::Decoded decoded);
+  void OnSpeculated(engine::Speculated speculated);
+
+  /// Forgets what was spoken and is not being delivered yet.
+  void CancelWaiting();
+  /// For utterances that begin from now on.
+  void SetRequest(engine::RunRequest request);
+  DeskStatus status() const;
+  /// True once nothing waits; false after `wait`.
+  bool WaitUntilEmpty(Milliseconds wait);
+
+ private:
+  enum class Step { kOpen, kWaiting, kSubmitted, kDecoded, kFailed, kDropped };
+  struct Sentence {
+    std::uint64_t id = 0;
+    Step step = Step::kOpen;
+    engine::RunRequest request;
+    engine::Samples samples;  // null: in the spool only
+    Milliseconds audio{};
+    std::optional<speech::Evidence> evidence;  // nullopt: of an earlier run
+    engine::Ticket partial = 0, early = 0;
+    speech::Agreement agreement;
+    MonoTime spoken_at{}, endpoint_at{}, retry_at{};
+    int tries = 0;
+    std::optional<engine::RunResult> result;
+    std::string tier, trouble;
+    Milliseconds took{};
+    bool adopted = false;
+    bool repeated = false;  // its delivery had begun when an earlier run ended
+    WallTime began{};
+  };
+
+  void Recover();
+  Sentence* Find(std::uint64_t id);
+  Sentence* Open();
+  void Speculate(Sentence& sentence, std::vector<float> samples, bool early);
+  void Feed();
+  void Retry(Sentence& sentence, const Error& error);
+  void Loop();
+  void Settle(std::unique_lock<std::mutex>& lock);
+  void Spooled(const char* doing, const Result<>& result) const;
+  MonoTime NextRetry() const;
+  bool HeadSettled() const;
+
+  const DeskOptions options_;
+  Outbox& outbox_;
+  const EventSink events_;
+  const Clock& clock_;
+
+  const std::unique_ptr<speech::Spool> spool_;  // locks itself
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  engine::Scheduler* scheduler_ = nullptr;  // guarded by mutex_, as all below
+  engine::RunRequest request_;
+  std::deque<std::unique_ptr<Sentence>> sentences_;  // by id
+  std::size_t submitted_ = 0;
+  std::uint64_t next_id_ = 1;  // without a spool
+  DeskCounts counts_;
+  std::optional<Milliseconds> last_latency_;
+  bool delivering_ = false;  // the first of them
+  bool end_ = false;
+  std::thread thread_;
+};
+
+}  // namespace headroom::daemon

@@ -1,0 +1,40 @@
+// What of the service's life goes into the flight record: measurements and events, never a word
+// that was spoken. Any thread.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "daemon/events.h"
+#include "engine/utterance.h"
+#include "memory/governor.h"
+#include "probe/sampler.h"
+#include "record/writer.h"
+
+namespace headroom::daemon {
+
+class Recording {
+ public:
+  /// Trouble with the file is no error: status() of the writer says it.
+  static Result<std::unique_ptr<Recording>> Open(const std::filesystem::path& file);
+
+  void Measured(const probe::Sample& sample);
+  /// What the governor made of it: zones, the tier, speech that waits.
+  void Governed(const engine::SchedulerStatus& status, Milliseconds queue);
+  void Happened(const Event& event);
+  void Acted(const memory::Action& action);
+  void TierChanged(const engine::TierEvent& event);
+  void Note(record::Event event) { writer_->Note(std::move(event)); }
+
+  const record::Writer& writer() const { return *writer_; }
+
+ private:
+  explicit Recording(std::unique_ptr<record::Writer> writer) : writer_(std::move(writer)) {}
+
+  std::unique_ptr<record::Writer> writer_;
+  mutable std::mutex mutex_;
+  record::ServiceSample service_;  // guarded by mutex_: what was governed last
+};
+
+}  // namespace headroom::daemon

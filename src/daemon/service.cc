@@ -1,0 +1,545 @@
+#include "daemon/service.h"
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "api/local_socket.h"
+#include "base/dirs.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "daemon/options.h"
+#include "engine/readings.h"
+#include "engine/worker_runner.h"
+#include "models/store.h"
+#include "planner/card.h"
+#include "planner/tiers.h"
+#include "probe/device_probe.h"
+#include "probe/host.h"
+#include "speech/vad.h"
+
+namespace headroom::daemon {
+namespace {
+
+constexpr Milliseconds kTurn{1'000};
+constexpr Milliseconds kListenWithin{8'000};  // for the first sample
+constexpr Milliseconds kCardWithin{3'000};    // for a driver that is being loaded
+constexpr std::size_t kMostVocabulary = 2'000;
+
+// Kernel lines may be spoken in any locale; a word list is one a line.
+Result<std::vector<std::string>> ReadVocabulary(const Config& config) {
+  std::vector<std::string> words = config.speech.vocabulary;
+  if (!config.speech.vocabulary_file.empty()) {
+    TRY_ASSIGN(const std::string text, ReadFile(config.speech.vocabulary_file, MiB(1)));
+    for (const std::string& line : Split(text, '\n')) {
+      std::string word = Printable(Trim(line));
+      if (!word.empty()) words.push_back(std::move(word));
+    }
+  }
+  if (words.size() > kMostVocabulary) words.resize(kMostVocabulary);
+  return words;
+}
+
+Result<std::vector<std::unique_ptr<output::Target>>> MakeTargets(const Config& config) {
+  std::vector<std::unique_ptr<output::Target>> targets;
+  for (const output::TargetOptions& options : TargetOptionsFor(config)) {
+    TRY_ASSIGN(auto target, output::MakeTarget(options));
+    targets.push_back(std::move(target));
+  }
+  return targets;
+}
+
+planner::Place PlaceFor(DeviceChoice device) {
+  switch (device) {
+    case DeviceChoice::kAuto:
+      return planner::Place::kAny;
+    case DeviceChoice::kGpu:
+      return planner::Place::kCard;
+    case DeviceChoice::kCpu:
+      return planner::Place::kCpu;
+  }
+  return planner::Place::kAny;
+}
+
+memory::Room HostNow() {
+  const auto text = headroom::ReadFile("/proc/meminfo", KiB(64));
+  const auto host = text ? probe::ParseMeminfo(*text) : std::nullopt;
+  return host ? memory::HostRoom(host->available, Bytes(0)) : memory::Room{};
+}
+
+std::string Words(const std::vector<std::string>& notes) {
+  std::string text;
+  for (const std::string& note : notes) text += (text.empty() ? "" : "; ") + note;
+  return text;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Service>> Service::Make(ServiceOptions options) {
+  std::unique_ptr<Service> service(new Service(std::move(options)));
+  TRY(service->Start());
+  return service;
+}
+
+Result<Config> Service::ReadConfig() const {
+  Config config;
+  if (!options_.config_file.empty()) {
+    TRY_ASSIGN(config, LoadConfig(options_.config_file));
+  }
+  TRY(SetConfig(config, options_.settings));
+  return config;
+}
+
+Result<> Service::Start() {
+  began_ = SystemClock().Now();
+  TRY_ASSIGN(config_, ReadConfig());
+  TRY_ASSIGN(const DictationOptions dictation, DictationOptionsFor(config_));
+  TRY(MakeDirectories(options_.state));
+  const EventSink tell = [this](const Event& event) { Tell(event); };
+
+  // The spool's lock makes us the only one; nothing else is touched before it is held.
+  std::unique_ptr<speech::Spool> spool;
+  const auto path = options_.state / "spool";
+  auto opened = speech::Spool::Open(path, {.size = config_.spool.size, .keep = config_.spool.keep});
+  if (opened) {
+    spool = std::move(*opened);
+    const speech::SpoolRepair& repair = spool->repair();
+    if (!repair.set_aside.empty())
+      SetTrouble("spool", "the spool was damaged and set aside as " + repair.set_aside.native());
+  } else if (opened.error().code == Errc::kBusy) {
+    return Within(opened, "another headroom is running");
+  } else {
+    SetTrouble("spool", "speech is kept in memory only: " + opened.error().what);
+  }
+
+  if (options_.recording) {
+    auto recording = Recording::Open(options_.state / "flight-record.db");
+    if (recording) {
+      recording_ = std::move(*recording);
+    } else {
+      SetTrouble("record", "no flight record is kept: " + recording.error().what);
+    }
+  }
+
+  TRY_ASSIGN(std::vector<std::string> vocabulary, ReadVocabulary(config_));
+  TRY_ASSIGN(auto targets, MakeTargets(config_));
+  post_office_ = std::make_unique<PostOffice>(std::move(targets), tell);
+  desk_ = std::make_unique<Desk>(
+      DeskOptions{.request = RequestFor(config_, std::move(vocabulary)),
+                  .session = static_cast<std::uint64_t>(SystemClock().WallNow().time_since_epoch() /
+                                                        std::chrono::milliseconds(1))},
+      std::move(spool), *post_office_, tell);
+
+  TRY(StartScheduler());
+
+  TRY_ASSIGN(const auto vad, models::ResolveVad());
+  TRY_ASSIGN(auto detector, speech::VoiceDetector::Load(vad));
+  TRY_ASSIGN(auto source, audio::MakeSource(SourceOptionsFor(config_)));
+  dictation_ =
+      std::make_unique<Dictation>(dictation, std::move(source), std::move(detector), *desk_, tell);
+  if (options_.control) {
+    api::ServerOptions server;
+    server.socket = api::ControlSocketPath(config_.control_socket);
+    TRY_ASSIGN(server_, api::ControlServer::Start(std::move(server), *this));
+  }
+  desk_->Start(*scheduler_);
+  if (config_.speech.mode == ListenMode::kHandsFree) dictation_->Listen();
+  return {};
+}
+
+Result<> Service::StartScheduler() {
+  TRY_ASSIGN(const auto store, models::Store::Open());
+  planner::TierOptions wishes;
+  for (const TierName& name : config_.models.tiers)
+    wishes.wishes.push_back({name.model, PlaceFor(name.device)});
+  wishes.place = PlaceFor(config_.models.device);
+  wishes.threads = config_.models.threads;
+  wishes.chunks = config_.memory.chunks;
+  wishes.host = HostNow();
+  if (wishes.place != planner::Place::kCpu) {
+    probe::DeviceProbe devices({});
+    wishes.card = planner::FindCard(devices, kCardWithin);
+  }
+  TRY_ASSIGN(planner::Tiers tiers, planner::MakeTiers(store, wishes));
+  if (!tiers.notes.empty()) Tell({"notice", {{"text", Words(tiers.notes)}}});
+
+  engine::SchedulerOptions options;
+  options.policy.chunks = config_.memory.chunks;
+  options.policy.thresholds = config_.memory.thresholds;
+  if (config_.models.idle.count() > 0) options.policy.timing.idle = config_.models.idle;
+  options.when_cold = config_.models.when_cold == WhenCold::kFast ? engine::WhenCold::kFast
+                                                                  : engine::WhenCold::kWait;
+  if (config_.speech.language != "auto") options.language = config_.speech.language;
+  const bool card = std::ranges::any_of(tiers.tiers, &engine::Tier::on_card);
+  options.tiers = std::move(tiers.tiers);
+
+  engine::SchedulerEvents events;
+  events.on_decoded = [this](engine::Decoded decoded) { desk_->OnDecoded(std::move(decoded)); };
+  events.on_speculated = [this](engine::Speculated speculated) {
+    desk_->OnSpeculated(std::move(speculated));
+  };
+  events.on_action = [this](const memory::Action& action) { TellAction(action); };
+  events.on_tier = [this](const engine::TierEvent& event) { TellTier(event); };
+  events.on_restart = [this](const std::string& reason) {
+    Tell({"restart", {{"reason", reason}}});
+    {
+      const std::lock_guard lock(mutex_);
+      restart_ = true;
+    }
+    changed_.notify_all();
+  };
+  engine::ProbeReadingsOptions readings;
+  readings.devices = card;
+  if (wishes.card) readings.card = wishes.card->device;
+  readings.on_sample = [this](const probe::Sample& sample) {
+    if (recording_) recording_->Measured(sample);
+  };
+  TRY_ASSIGN(scheduler_, engine::Scheduler::Make(std::move(options), std::move(events),
+                                                 std::make_unique<engine::ProbeReadings>(readings),
+                                                 std::make_unique<engine::WorkerRunnerMaker>()));
+  return {};
+}
+
+Service::~Service() {
+  server_.reset();  // no request comes any more
+  dictation_.reset();
+  if (desk_) desk_->Stop();
+  scheduler_.reset();
+  desk_.reset();
+}
+
+// ---- Run's thread ----
+
+bool Service::Over() const {
+  if (!options_.end_with_source || !dictation_->source_ended() ||
+      dictation_->state() != DictationState::kIdle) {
+    return false;
+  }
+  return desk_->status().waiting == 0;
+}
+
+Ended Service::Run(CancelToken& stop, const std::function<void()>& turn) {
+  while (true) {
+    std::deque<std::function<void()>> tasks;
+    {
+      std::unique_lock lock(mutex_);
+      // A signal handler cannot notify, so it is looked at often enough for a person.
+      changed_.wait_for(lock, std::min(kTurn, Milliseconds(100)),
+                        [&] { return !tasks_.empty() || shutdown_ || restart_; });
+      tasks.swap(tasks_);
+    }
+    for (const auto& task : tasks) task();
+    AnswerListeners();
+    PublishStatus();
+    if (turn) turn();
+    if (recording_ && scheduler_) recording_->Governed(scheduler_->status(), desk_->status().queue);
+    const std::lock_guard lock(mutex_);
+    if (restart_) return Ended::kRestart;
+    if (stop.raised() || shutdown_) return Ended::kAsked;
+    if (Over()) return Ended::kSourceOver;
+  }
+}
+
+void Service::Drain(Milliseconds wait) {
+  dictation_->Finish();
+  const MonoTime until = SystemClock().Now() + wait;
+  while (dictation_->state() != DictationState::kIdle && SystemClock().Now() < until)
+    std::this_thread::sleep_for(Milliseconds(20));
+  desk_->WaitUntilEmpty(std::chrono::duration_cast<Milliseconds>(until - SystemClock().Now()));
+}
+
+void Service::Post(std::function<void()> task) {
+  {
+    const std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+  }
+  changed_.notify_all();
+}
+
+void Service::AskReload() {
+  Post([this] {
+    const auto reloaded = ReloadNow();
+    if (!reloaded) Tell({"trouble", {{"text", "reload: " + reloaded.error().what}}});
+  });
+}
+
+void Service::AskListen(bool listen) {
+  Post([this, listen] { listen ? dictation_->Listen() : dictation_->Finish(); });
+}
+
+void Service::BeforeSleep() {
+  dictation_->Finish();
+  scheduler_->Suspend();
+  if (recording_)
+    recording_->Note(
+        {.kind = record::EventKind::kSuspend, .at = record::Now(SystemClock()), .attributes = {}});
+}
+
+void Service::AfterSleep() {
+  scheduler_->Resume();
+  if (recording_)
+    recording_->Note(
+        {.kind = record::EventKind::kResume, .at = record::Now(SystemClock()), .attributes = {}});
+  if (config_.speech.mode == ListenMode::kHandsFree) dictation_->Listen();
+}
+
+Result<nlohmann::json> Service::ReloadNow() {
+  TRY_ASSIGN(Config next, ReadConfig());
+  const ConfigChange change = Difference(config_, next);
+  TRY_ASSIGN(std::vector<std::string> vocabulary, ReadVocabulary(next));
+  TRY_ASSIGN(auto targets, MakeTargets(next));
+  post_office_->Replace(std::move(targets));
+  desk_->SetRequest(RequestFor(next, std::move(vocabulary)));
+  {
+    const std::lock_guard lock(mutex_);
+    config_ = std::move(next);
+  }
+  nlohmann::json answer = {{"changed", change.live}, {"restart", change.restart}};
+  Tell({"reloaded", answer});
+  return answer;
+}
+
+void Service::AnswerListeners() {
+  std::vector<Waiting> ready;
+  const DictationState state = dictation_->state();
+  const bool heard = state == DictationState::kListening || state == DictationState::kSpeaking;
+  const MonoTime now = SystemClock().Now();
+  {
+    const std::lock_guard lock(mutex_);
+    const auto late = [&](const Waiting& one) {
+      return !heard && dictation_->wanted() && now < one.until;
+    };
+    const auto middle = std::stable_partition(listeners_.begin(), listeners_.end(), late);
+    std::move(middle, listeners_.end(), std::back_inserter(ready));
+    listeners_.erase(middle, listeners_.end());
+  }
+  for (Waiting& one : ready) {
+    if (heard) {
+      (*one.answer)(api::ToJson(Status()));
+      continue;
+    }
+    const std::string trouble = dictation_->source().trouble;
+    (*one.answer)(Fail(Errc::kTimeout, "no sound comes from the microphone{}{}",
+                       trouble.empty() ? "" : ": ", trouble));
+  }
+}
+
+// What a person would want to see again, and not what changes all the time.
+void Service::PublishStatus() {
+  if (!server_ || !server_->has_subscribers()) return;
+  const api::Status status = Status();
+  nlohmann::json json = api::ToJson(status);
+  nlohmann::json seen = json;
+  for (const char* often : {"uptime_ms", "memory", "spool_free_ms", "partial"}) seen.erase(often);
+  seen["zone"] = status.memory.zone;
+  std::string text = seen.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (text == std::exchange(published_, std::move(text))) return;
+  server_->Publish("status", json);
+}
+
+// ---- what happens ----
+
+void Service::SetTrouble(const std::string& topic, std::string text) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(troubles_, [&](const auto& trouble) { return trouble.first == topic; });
+  if (!text.empty()) troubles_.emplace_back(topic, std::move(text));
+}
+
+void Service::Tell(const Event& event) {
+  if (event.name == "partial") {
+    const std::lock_guard lock(mutex_);
+    partial_ = event.data.value("committed", "") + event.data.value("tentative", "");
+  } else if (event.name == "text" || event.name == "state") {
+    const std::lock_guard lock(mutex_);
+    partial_.clear();
+    if (event.name == "text" && !event.data.value("delivered", true)) ++undelivered_;
+  } else if (event.name == "source") {
+    SetTrouble("microphone", event.data.value("trouble", ""));
+  } else if (event.name == "trouble") {
+    SetTrouble("last", event.data.value("text", ""));
+  }
+  if (recording_) recording_->Happened(event);
+  if (server_ && server_->has_subscribers()) server_->Publish(event.name, event.data);
+  if (options_.also) options_.also(event);
+  if (event.name == "state") changed_.notify_all();  // somebody may wait for the first sample
+}
+
+void Service::TellAction(const memory::Action& action) {
+  if (recording_) recording_->Acted(action);
+  if (action.verb == memory::Verb::kDropCaches) ::malloc_trim(0);
+  nlohmann::json data = {{"verb", Name(action.verb)}, {"reason", action.reason}};
+  if (action.verb == memory::Verb::kZone || action.verb == memory::Verb::kTell) {
+    data["gauge"] = Name(action.gauge);
+    data["from"] = Name(action.from);
+    data["to"] = Name(action.to);
+  }
+  Tell({action.verb == memory::Verb::kZone ? "zone" : "action", std::move(data)});
+}
+
+void Service::TellTier(const engine::TierEvent& event) {
+  if (recording_) recording_->TierChanged(event);
+  Tell({"tier",
+        {{"change", Name(event.change)},
+         {"tier", event.title},
+         {"ms", event.took.count()},
+         {"what", event.text}}});
+}
+
+api::Status Service::Status() const {
+  api::Status status;
+  const engine::SchedulerStatus scheduler = scheduler_->status();
+  const DeskStatus desk = desk_->status();
+  const audio::SourceReport source = dictation_->source();
+  status.version = HEADROOM_VERSION;
+  status.pid = ::getpid();
+  status.uptime = std::chrono::duration_cast<Milliseconds>(SystemClock().Now() - began_);
+  switch (dictation_->state()) {
+    case DictationState::kIdle:
+    case DictationState::kFinishing:
+      status.phase = desk.waiting > 0 ? api::Phase::kDecoding : api::Phase::kIdle;
+      break;
+    case DictationState::kOpening:
+      status.phase = api::Phase::kOpening;
+      break;
+    case DictationState::kListening:
+      status.phase = api::Phase::kListening;
+      break;
+    case DictationState::kSpeaking:
+      status.phase = api::Phase::kSpeech;
+      break;
+  }
+  status.microphone = {.device = source.device,
+                       .state = std::string(audio::Name(source.state)),
+                       .trouble = source.trouble,
+                       .dropped_samples = source.dropped};
+  status.tier = scheduler.tier_title;
+  const auto worst = std::ranges::max_element(scheduler.zones);
+  status.memory.zone = Name(*worst);
+  if (*worst != memory::Zone::kSafe) status.memory.why = scheduler.reason;
+  status.memory.ram = scheduler.sample.ram;
+  status.memory.swap = scheduler.sample.swap;
+  status.memory.vram_total = scheduler.sample.vram_total;
+  status.memory.vram_used = scheduler.sample.vram_used;
+  status.memory.vram_ours = scheduler.sample.vram_ours;
+  status.waiting = static_cast<std::int64_t>(desk.waiting);
+  status.spool_free = desk.room;
+  status.delivered = desk.counts.delivered;
+  status.latency = desk.last_latency;
+  const std::lock_guard lock(mutex_);
+  switch (config_.speech.mode) {
+    case ListenMode::kToggle:
+      status.mode = "toggle";
+      break;
+    case ListenMode::kPushToTalk:
+      status.mode = "push_to_talk";
+      break;
+    case ListenMode::kHandsFree:
+      status.mode = "hands_free";
+      break;
+  }
+  status.language = config_.speech.language;
+  status.partial = partial_;
+  status.yields = static_cast<int>(yields_.size());
+  status.undelivered = undelivered_;
+  for (const auto& [topic, text] : troubles_) status.troubles.push_back(text);
+  return status;
+}
+
+// ---- what clients ask: the server's thread ----
+
+void Service::Listen(const api::ListenRequest& request, api::Answer answer) {
+  auto shared = std::make_shared<api::Answer>(std::move(answer));
+  Post([this, request, shared] {
+    if (!request.language.empty()) {
+      auto vocabulary = ReadVocabulary(config_);
+      engine::RunRequest run =
+          RequestFor(config_, vocabulary ? std::move(*vocabulary) : std::vector<std::string>{});
+      run.language = request.language;
+      desk_->SetRequest(std::move(run));
+    }
+    dictation_->Listen();
+    const std::lock_guard lock(mutex_);
+    listeners_.push_back({shared, SystemClock().Now() + kListenWithin});
+  });
+}
+
+void Service::Finish(api::Answer answer) {
+  dictation_->Finish();
+  GetStatus(std::move(answer));
+}
+
+void Service::Toggle(api::Answer answer) {
+  if (dictation_->wanted()) {
+    Finish(std::move(answer));
+  } else {
+    Listen({}, std::move(answer));
+  }
+}
+
+void Service::Cancel(api::Answer answer) {
+  dictation_->Cancel();
+  desk_->CancelWaiting();
+  GetStatus(std::move(answer));
+}
+
+void Service::Reload(api::Answer answer) {
+  auto shared = std::make_shared<api::Answer>(std::move(answer));
+  Post([this, shared] { (*shared)(ReloadNow()); });
+}
+
+void Service::Shutdown(api::Answer answer) {
+  answer(api::ToJson(Status()));
+  {
+    const std::lock_guard lock(mutex_);
+    shutdown_ = true;
+  }
+  changed_.notify_all();
+}
+
+void Service::GetStatus(api::Answer answer) {
+  answer(api::ToJson(Status()));
+}
+
+void Service::GetHistory(const api::HistoryRequest&, api::Answer answer) {
+  answer(Fail(Errc::kUnsupported, "no history is kept"));
+}
+
+void Service::PasteHistory(std::optional<std::int64_t>, api::Answer answer) {
+  answer(Fail(Errc::kUnsupported, "no history is kept"));
+}
+
+void Service::ClearHistory(api::Answer answer) {
+  answer(Fail(Errc::kUnsupported, "no history is kept"));
+}
+
+void Service::BeginYield(api::YieldId id, const std::string& who, api::Answer answer) {
+  auto shared = std::make_shared<api::Answer>(std::move(answer));
+  Post([this, id, who, shared] {
+    {
+      const std::lock_guard lock(mutex_);
+      yields_.push_back(id);
+    }
+    Tell({"yield", {{"who", who}, {"held", true}}});
+    const bool left = scheduler_->Yield(true);
+    (*shared)(left ? Result<nlohmann::json>(nlohmann::json{{"left", true}})
+                   : Result<nlohmann::json>(Fail(Errc::kTimeout, "the card was not left in time")));
+  });
+}
+
+void Service::EndYield(api::YieldId id) {
+  Post([this, id] {
+    bool none = false;
+    {
+      const std::lock_guard lock(mutex_);
+      std::erase(yields_, id);
+      none = yields_.empty();
+    }
+    Tell({"yield", {{"held", !none}}});
+    if (none) scheduler_->Yield(false, Milliseconds(0));
+  });
+}
+
+}  // namespace headroom::daemon

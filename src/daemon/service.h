@@ -1,0 +1,122 @@
+// The running service: the parts put together, what clients ask of it, and what it tells them.
+//
+//   TRY_ASSIGN(auto service, Service::Make(options));
+//   return service->Run(stop);
+//
+// Requests of the control socket come on the server's thread and are carried out by Run's thread,
+// one after the other. Everything that happens passes Tell: to subscribers, to the flight record,
+// to whoever else was named in the options.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/control.h"
+#include "api/status.h"
+#include "base/cancel.h"
+#include "daemon/config.h"
+#include "daemon/desk.h"
+#include "daemon/dictation.h"
+#include "daemon/post_office.h"
+#include "daemon/recording.h"
+#include "engine/scheduler.h"
+
+namespace headroom::daemon {
+
+struct ServiceOptions {
+  std::filesystem::path config_file;  // read again by Reload; "": never
+  std::vector<std::string> settings;  // over the file, as "speech.mode=hands_free"
+  std::filesystem::path state;        // spool, history, flight record
+  bool control = true;                // serve the control socket
+  bool recording = true;              // keep a flight record
+  bool end_with_source = false;       // Run ends once a file was played and all of it is delivered
+  EventSink also = {};                // told everything, besides subscribers
+};
+
+enum class Ended { kAsked, kRestart, kSourceOver };
+
+class Service : public api::ControlService {
+ public:
+  /// Everything that can be wrong at the start: configuration, models, state folder, a second
+  /// service. Each error says what to do.
+  static Result<std::unique_ptr<Service>> Make(ServiceOptions options);
+  ~Service() override;
+
+  /// Until `stop` is raised, Shutdown is asked for, or it must start anew. `stop` may be raised
+  /// from a signal handler. `turn` is called about once a second (watchdog).
+  Ended Run(CancelToken& stop, const std::function<void()>& turn = {});
+  /// Ends listening and waits, for so long at most, until what was said is delivered.
+  void Drain(Milliseconds wait);
+  /// Any thread: reads the configuration again (SIGHUP).
+  void AskReload();
+  void AskListen(bool listen);
+  /// The computer is about to sleep: returns once no worker is left, or after a few seconds.
+  void BeforeSleep();
+  void AfterSleep();
+
+  api::Status Status() const;
+  const Config& config() const { return config_; }
+
+  void Listen(const api::ListenRequest& request, api::Answer answer) override;
+  void Finish(api::Answer answer) override;
+  void Toggle(api::Answer answer) override;
+  void Cancel(api::Answer answer) override;
+  void Reload(api::Answer answer) override;
+  void Shutdown(api::Answer answer) override;
+  void GetStatus(api::Answer answer) override;
+  void GetHistory(const api::HistoryRequest& request, api::Answer answer) override;
+  void PasteHistory(std::optional<std::int64_t> id, api::Answer answer) override;
+  void ClearHistory(api::Answer answer) override;
+  void BeginYield(api::YieldId id, const std::string& who, api::Answer answer) override;
+  void EndYield(api::YieldId id) override;
+
+ private:
+  struct Waiting {
+    std::shared_ptr<api::Answer> answer;
+    MonoTime until{};
+  };
+
+  explicit Service(ServiceOptions options) : options_(std::move(options)) {}
+  Result<> Start();
+  Result<> StartScheduler();
+  Result<Config> ReadConfig() const;
+  void Post(std::function<void()> task);
+  void Tell(const Event& event);
+  void TellAction(const memory::Action& action);
+  void TellTier(const engine::TierEvent& event);
+  Result<nlohmann::json> ReloadNow();
+  void AnswerListeners();
+  void PublishStatus();
+  void SetTrouble(const std::string& topic, std::string text);
+  bool Over() const;
+
+  const ServiceOptions options_;
+  Config config_;  // Run's thread
+  MonoTime began_{};
+  std::string published_;  // the last status, as far as a person sees it; Run's thread
+  std::unique_ptr<Recording> recording_;
+  std::unique_ptr<PostOffice> post_office_;
+  std::unique_ptr<Desk> desk_;
+  std::unique_ptr<engine::Scheduler> scheduler_;
+  std::unique_ptr<Dictation> dictation_;
+  std::unique_ptr<api::ControlServer> server_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::function<void()>> tasks_;  // guarded by mutex_, as all below
+  std::vector<Waiting> listeners_;           // who asked to listen and waits for samples
+  std::vector<api::YieldId> yields_;
+  std::string partial_;
+  std::vector<std::pair<std::string, std::string>> troubles_;  // topic, text
+  std::int64_t undelivered_ = 0;
+  bool shutdown_ = false, restart_ = false;
+};
+
+}  // namespace headroom::daemon
