@@ -118,6 +118,15 @@ char32_t LowerCase(char32_t c) {
   return c;
 }
 
+char32_t UpperCase(char32_t c) {
+  if (c == 0xFF) return 0x178;
+  // As far as lower case lies above its capital.
+  for (const char32_t distance : {32U, 1U, 80U, 48U, 38U, 37U, 64U, 63U}) {
+    if (c > distance && LowerCase(c) == c && LowerCase(c - distance) == c) return c - distance;
+  }
+  return c;
+}
+
 int ColumnsOf(char32_t c) {
   if (In(kMarks, c)) return 0;
   return In(kWide, c) ? 2 : 1;

@@ -23,6 +23,8 @@ void AppendCodePoint(char32_t c, std::string& to);
 CharClass ClassOf(char32_t c);
 /// Lower case for Latin, Greek, Cyrillic and Armenian; others as they are.
 char32_t LowerCase(char32_t c);
+/// The capital of which this is the lower case; others as they are.
+char32_t UpperCase(char32_t c);
 /// 0, 1 or 2.
 int ColumnsOf(char32_t c);
 
