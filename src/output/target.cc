@@ -40,10 +40,11 @@ Result<std::unique_ptr<Target>> MakeTarget(const TargetOptions& options) {
         return Fail(Errc::kInvalid, "output to a command needs the command");
       return MakeCommandTarget(options);
     case TargetKind::kClipboard:
+      return MakeClipboardTarget(options);
     case TargetKind::kType:
-      break;
+      return MakeTypingTarget(options);
   }
-  return Fail(Errc::kUnsupported, "{} is not built in yet", Name(options.kind));
+  return Fail(Errc::kInternal, "unknown kind of output");
 }
 
 }  // namespace headroom::output

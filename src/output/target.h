@@ -59,13 +59,14 @@ struct TypingOptions {
   /// Of "wtype", "xdotool", "ydotool", "paste", in order of preference. Empty: what suits the
   /// session, see docs/output.md.
   std::vector<std::string> injectors = {};
-  /// What pastes. Terminals and other windows have this one in common.
+  /// What pastes: Insert or v with shift, ctrl, alt or super. Shift+Insert is what terminals and
+  /// other windows have in common.
   std::string paste_key = "shift+Insert";
   /// Between connecting to the compositor and the first key, which would else be lost.
   Milliseconds settle{120};
-  Milliseconds key_delay{2};
+  Milliseconds key_delay{0};  // between keys; 0: the shortest that is exact
   /// Pasting: how long the other program may take to fetch the text before the clipboard gets back
-  /// what it had.
+  /// what it had. 0: it does not get it back.
   Milliseconds restore_after{400};
 };
 

@@ -195,6 +195,22 @@ TEST(MakeTarget, RefusesWhatMakesNoSense) {
   EXPECT_THAT(ParseTargetKind("printer").error().what, HasSubstr("stdout, file, command"));
 }
 
+TEST(Typing, NothingIsTypedIntoALockedSession) {
+  bool locked = true;
+  auto target =
+      MakeTarget({.kind = TargetKind::kType, .locked = [&locked] { return locked; }}).value();
+  EXPECT_EQ(target->Deliver({.id = 1, .text = "secret"}).error().code, Errc::kBusy);
+}
+
+TEST(Typing, RefusesWhatMakesNoSense) {
+  EXPECT_EQ(
+      MakeTarget({.kind = TargetKind::kType, .typing = {.injectors = {"magic"}}}).error().code,
+      Errc::kInvalid);
+  EXPECT_EQ(MakeTarget({.kind = TargetKind::kType, .typing = {.paste_key = "ctrl+p"}}).error().code,
+            Errc::kInvalid);
+  EXPECT_TRUE(MakeTarget({.kind = TargetKind::kType, .typing = {.paste_key = "Ctrl+Shift+V"}}));
+}
+
 TEST(RunProgram, DoesNotWaitForWhatStaysInTheBackground) {
   const MonoTime start = SystemClock().Now();
   const auto ran =

@@ -1,0 +1,86 @@
+#include "output/injector.h"
+#include "output/targets.h"
+#include "output/text_for.h"
+
+namespace headroom::output {
+namespace {
+
+const char* Advice(SessionKind kind) {
+  return kind == SessionKind::kWayland
+             ? "install wtype (sway, Hyprland), or wl-clipboard and ydotool (GNOME, KDE)"
+             : "install xdotool and xclip";
+}
+
+class TypingTarget : public Target {
+ public:
+  explicit TypingTarget(const TargetOptions& options)
+      : options_(options),
+        newlines_(options.newlines.value_or(Newlines::kSpace)),
+        after_(options.after.value_or(" ")) {}
+
+  std::string name() const override { return "typing"; }
+  bool acknowledges() const override { return false; }
+  bool repeatable() const override { return false; }
+
+  Result<> Deliver(const Delivery& delivery) override {
+    if (options_.locked && options_.locked())
+      return Fail(Errc::kBusy, "the session is locked; nothing is typed into it");
+    InjectorContext context{FindSession(), options_.typing, options_.deadline};
+    if (context.session.kind == SessionKind::kNone)
+      return Fail(Errc::kNotFound, "there is no graphical session to type into");
+    const std::vector<std::string> lines =
+        KeyLines(TextFor(delivery.text, newlines_) + after_,
+                 newlines_ == Newlines::kSpace ? Newlines::kKeep : newlines_);
+    std::string why;
+    const std::vector<std::string> names = options_.typing.injectors.empty()
+                                               ? UsualInjectors(context.session.kind, delivery.text)
+                                               : options_.typing.injectors;
+    for (const std::string& name : names) {
+      bool begun = false;
+      auto done = TypeWith(name, context, lines, begun);
+      if (done) return done;
+      // Another one would type again what may be there already.
+      if (begun) return done;
+      why += (why.empty() ? "" : "; ") + done.error().what;
+    }
+    return Fail(Errc::kNotFound, "the text cannot be typed ({}); {}", why,
+                Advice(context.session.kind));
+  }
+
+ private:
+  /// `begun`: some of it may have been typed.
+  Result<> TypeWith(const std::string& name, const InjectorContext& context,
+                    const std::vector<std::string>& lines, bool& begun) {
+    TRY_ASSIGN(const std::unique_ptr<Injector> injector, MakeInjector(name, context));
+    const Chord enter{.key = Chord::Key::kReturn, .shift = newlines_ == Newlines::kShiftEnter};
+    const auto attempt = [&](Result<> done) {
+      begun = begun || done || done.error().code == Errc::kTimeout;
+      return done;
+    };
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      if (i > 0) TRY(attempt(injector->Press(enter)));
+      if (!lines[i].empty()) TRY(attempt(injector->Type(lines[i])));
+    }
+    // The text is there; a clipboard that could not be put back does not change that.
+    (void)injector->Finish();
+    return {};
+  }
+
+  TargetOptions options_;
+  Newlines newlines_;
+  std::string after_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Target>> MakeTypingTarget(const TargetOptions& options) {
+  TRY(ParseChord(options.typing.paste_key));
+  for (const std::string& name : options.typing.injectors) {
+    if (name == "wtype" || name == "xdotool" || name == "ydotool" || name == "paste") continue;
+    return Fail(Errc::kInvalid, "\"{}\" cannot type; there are wtype, xdotool, ydotool, paste",
+                name);
+  }
+  return std::make_unique<TypingTarget>(options);
+}
+
+}  // namespace headroom::output
