@@ -12,8 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "audio/format.h"
 #include "base/dirs.h"
 #include "speech/chunked_audio.h"
+#include "speech/listener.h"
 #include "speech/phantom.h"
 
 namespace headroom::speech {
@@ -185,6 +187,70 @@ TEST_F(Vad, CutsLieWhereItIsQuiet) {
       EXPECT_LT(Level(around), speech - 15) << "chunk " << i << " at " << cut / 16 << " ms";
     }
   }
+}
+
+struct Live {
+  std::vector<Change> ends;
+  std::vector<std::int64_t> heard;  // samples fed when each came
+  int pauses = 0, resumes = 0;
+};
+
+Live Listen(SpeechProbability& detector, std::span<const float> recording) {
+  Listener listener(detector, {});
+  Live live;
+  const auto take = [&](std::span<const Change> changes) {
+    for (const Change& change : changes) {
+      live.pauses += change.kind == SpeechChange::kPause ? 1 : 0;
+      live.resumes += change.kind == SpeechChange::kResume ? 1 : 0;
+      if (change.kind != SpeechChange::kEnd) continue;
+      live.ends.push_back(change);
+      live.heard.push_back(listener.heard());
+      EXPECT_EQ(static_cast<std::int64_t>(listener.Audio(change.begin, change.end)->size()),
+                change.end - change.begin);
+    }
+  };
+  while (!recording.empty()) {
+    const auto some = recording.first(std::min<std::size_t>(320, recording.size()));
+    recording = recording.subspan(some.size());
+    const auto changes = listener.Feed(some);
+    EXPECT_TRUE(changes);
+    take(*changes);
+  }
+  take(listener.Finish());
+  return live;
+}
+
+TEST_F(Vad, LiveSentencesBeginAndEndWhereTheyAreSpoken) {
+  const Reading reading = FiveSentences(24'000);
+  const Live live = Listen(*vad_, reading.samples);
+  ASSERT_EQ(live.ends.size(), 5U);
+  for (std::size_t i = 0; i < 5; ++i) {
+    const Change& heard = live.ends[i];
+    const auto [begin, end] = reading.sentences[i];
+    EXPECT_LE(heard.begin, begin);
+    EXPECT_GE(heard.begin, begin - 16'000) << "pre-roll and no more";
+    EXPECT_GE(heard.end, end - 1600);
+    EXPECT_LE(heard.end, end + 8000);
+    EXPECT_FALSE(IsWeak(heard.evidence));
+    // 320 ms of the silence belong to it; the other 480 it waits, and for the block of 20 ms.
+    EXPECT_LE(live.heard[i] - heard.end, audio::SamplesIn(Milliseconds(480 + 20)));
+  }
+  EXPECT_EQ(live.pauses, 5 + live.resumes);
+}
+
+TEST_F(Vad, LiveClipsHaveAsManyUtterancesAsPausesSay) {
+  // Each card game is said in one breath; the last are three cards.
+  for (const char* number : {"001", "002", "003", "004", "005"}) {
+    auto clip = ReadWav(fmt::format("/usr/share/pocketsphinx/test/data/cards/{}.wav", number));
+    clip.insert(clip.begin(), 8000, 0.0F);
+    clip.resize(clip.size() + 16'000);
+    EXPECT_EQ(Listen(*vad_, clip).ends.size(), 1U) << number;
+  }
+  const std::string engine = Environment("HEADROOM_TEST_ENGINE");
+  if (engine.empty()) GTEST_SKIP() << "HEADROOM_TEST_ENGINE is not set; ./test sets it";
+  // "And so, my fellow Americans: | ask not | what your country …" with silence of a second
+  // between.
+  EXPECT_EQ(Listen(*vad_, ReadWav(engine + "/samples/jfk.wav")).ends.size(), 3U);
 }
 
 // What espeak-ng says, at 16 kHz, with silence before and after.
