@@ -188,6 +188,13 @@ void Dispatcher::OnLoaded(const CrewEvent& event) {
   allocations_[static_cast<std::size_t>(event.post)] = event.event.stats.device_allocations;
   if (event.event.loaded) {
     sample_due_ = clock_.Now();
+    if (options_.tiers[event.target.tier].plan.kind != memory::DeviceKind::kCpu) {
+      Milliseconds warmed{};
+      for (std::size_t i = event.target.chunk; i < policy_.chunks.size(); ++i)
+        warmed += policy_.chunks[i];
+      rates_[event.target.tier].at_most =
+          static_cast<double>(event.event.took.count()) / static_cast<double>(warmed.count());
+    }
     return;
   }
   const Error& error = event.event.loaded.error();
@@ -524,7 +531,7 @@ void Dispatcher::Begin(Post post, bool speculative) {
   const RunRequest& request = (job ? job->utterance : speculation_->utterance).request;
   running_ = Running{post, speculative, false, now, audio};
   crew_.Ready(post)->Run(Fitted(request, seat.traits), samples, piece.begin, count,
-                         RunDeadline(audio, RateOf(seat.target.tier)));
+                         RunDeadline(audio, PatienceWith(seat.target.tier)));
 }
 
 RunRequest Dispatcher::Fitted(RunRequest request, const ModelTraits& traits) const {
@@ -567,6 +574,12 @@ void Dispatcher::DropSpeculation() {
 double Dispatcher::RateOf(std::size_t tier) const {
   const Rate& rate = rates_[tier];
   return rate.audio > 0 ? rate.run / rate.audio : 0;
+}
+
+// Before the first run: what loading, in which such lengths were run, gives as a bound.
+double Dispatcher::PatienceWith(std::size_t tier) const {
+  const double rate = RateOf(tier);
+  return rate > 0 ? rate : rates_[tier].at_most;
 }
 
 SchedulerStatus Dispatcher::status() const {

@@ -95,6 +95,7 @@ class Dispatcher {
   };
   struct Rate {
     double audio = 0, run = 0;  // seconds
+    double at_most = 0;         // run / audio as loading bounds it; 0: not known
   };
 
   void TakeEvents();
@@ -128,6 +129,7 @@ class Dispatcher {
   void DropSpeculation();
   void Answer(Ticket ticket, std::uint64_t id, std::optional<RunResult> result);
   double RateOf(std::size_t tier) const;
+  double PatienceWith(std::size_t tier) const;
 
   const SchedulerOptions options_;
   const memory::Policy policy_;

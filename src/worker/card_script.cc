@@ -83,6 +83,8 @@ std::string_view DeviceErrorText(std::int64_t code) {
   switch (code) {
     case 2:
       return "out of memory";
+    case 100:
+      return "no CUDA-capable device is detected";
     case 700:
       return "an illegal memory access was encountered";
     case 719:
