@@ -20,5 +20,6 @@ void AddPlan(CLI::App& app, Action& chosen);
 void AddStatus(CLI::App& app, Action& chosen);
 void AddReport(CLI::App& app, Action& chosen);
 void AddTranscribe(CLI::App& app, Action& chosen);
+void AddYield(CLI::App& app, Action& chosen);
 
 }  // namespace headroom::cli

@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   cli::AddGovernor(app, chosen);
   cli::AddPlan(app, chosen);
   cli::AddReport(app, chosen);
+  cli::AddYield(app, chosen);
 
   try {
     app.parse(argc, argv);

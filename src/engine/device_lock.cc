@@ -4,12 +4,22 @@
 #include <cctype>
 
 #include "base/dirs.h"
+#include "probe/pci.h"
 
 namespace headroom::engine {
 
 std::filesystem::path DeviceLockFolder() {
   const std::string runtime = Environment("XDG_RUNTIME_DIR");
   return runtime.empty() ? CacheDir() : std::filesystem::path(runtime) / "headroom";
+}
+
+std::vector<std::string> CardsForLocks(const std::filesystem::path& root) {
+  std::vector<std::string> cards;
+  for (const std::uint32_t vendor : {probe::kVendorNvidia, probe::kVendorAmd}) {
+    for (const probe::DisplayCard& card : probe::FindDisplayCards(root, vendor))
+      cards.push_back(card.pci);
+  }
+  return cards;
 }
 
 Result<FileLock> TryDeviceLock(const std::string& device, const std::filesystem::path& folder) {

@@ -5,17 +5,21 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/file.h"
 
 namespace headroom::engine {
 
-/// $XDG_RUNTIME_DIR/headroom, or the cache folder where there is none.
+/// RuntimeDir().
 std::filesystem::path DeviceLockFolder();
 
 /// `device`: the card's PCI address, or another name that all programs use for it. kBusy: another
 /// program has it.
 Result<FileLock> TryDeviceLock(const std::string& device,
                                const std::filesystem::path& folder = DeviceLockFolder());
+
+/// The graphics cards of this machine by the names that their locks have.
+std::vector<std::string> CardsForLocks(const std::filesystem::path& root = "/");
 
 }  // namespace headroom::engine
