@@ -9,8 +9,7 @@
 namespace headroom::engine {
 
 std::filesystem::path DeviceLockFolder() {
-  const std::string runtime = Environment("XDG_RUNTIME_DIR");
-  return runtime.empty() ? CacheDir() : std::filesystem::path(runtime) / "headroom";
+  return RuntimeDir();
 }
 
 std::vector<std::string> CardsForLocks(const std::filesystem::path& root) {

@@ -15,7 +15,7 @@ constexpr Milliseconds kShortRun{3'000};
 
 // The models of the catalogue that are here: for a card those with the fewest errors first, each in
 // its quantisations as they are preferred; for the CPU the catalogue's defaults, which answer
-// within a breath there.
+// within a breath there. What the CPU can do as well takes no card, unless it is all there is.
 std::vector<TierWish> Choose(const models::Store& store, Place place, bool card) {
   std::vector<TierWish> wishes;
   if (card && place != Place::kCpu) {
@@ -30,6 +30,11 @@ std::vector<TierWish> Choose(const models::Store& store, Place place, bool card)
       known.push_back({model.name, file != nullptr ? file->wer_percent.value_or(100) : 100});
     }
     std::ranges::stable_sort(known, {}, &Known::wer);
+    const auto& defaults = store.catalogue().defaults;
+    const auto quick = [&](const Known& one) {
+      return std::ranges::find(defaults, one.name) != defaults.end();
+    };
+    if (place == Place::kAny && !std::ranges::all_of(known, quick)) std::erase_if(known, quick);
     for (const Known& one : known)
       for (const models::StoredModel& stored : store.Here(one.name))
         wishes.push_back({ToString(stored.spec), Place::kCard});

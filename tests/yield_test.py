@@ -1,0 +1,62 @@
+"""headroom yield: the card is left before the command starts and taken again after it; the command
+runs whatever the service does."""
+
+import os
+import subprocess
+import time
+
+import pytest
+
+from control_test import Daemon
+
+
+@pytest.fixture
+def runtime(headroom, tmp_path):
+    headroom.env["XDG_RUNTIME_DIR"] = str(tmp_path)
+    return tmp_path / "headroom/control.sock"
+
+
+def test_without_a_daemon_it_is_the_command(headroom, runtime):
+    outcome = headroom("yield", "--", "sh", "-c", "cat; echo $0 $1; exit 7", "a", "-b",
+                       stdin=subprocess.PIPE)
+    assert (outcome.code, outcome.out, outcome.err) == (7, "a -b\n", "")
+    assert headroom("yield", "sh", "-c", "kill -9 $$").code == 137
+    outcome = headroom("yield", "--", "/no/such/program")
+    assert outcome.code == 127
+    assert "start /no/such/program: No such file" in outcome.err
+
+
+def test_the_daemon_stays_away_for_as_long_as_the_command_runs(headroom, runtime):
+    daemon = Daemon(headroom, runtime)
+    read, write = os.pipe()
+    process = headroom.popen("yield", "--", "sh", "-c", "echo runs; read line; exit 3",
+                             stdin=read, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"runs\n"
+    assert daemon.asked() == ["yield 1 sh"]
+    os.write(write, b"\n")
+    assert process.wait(timeout=60) == 3
+    deadline = time.monotonic() + 60
+    while daemon.asked() != ["yield 1 sh", "end yield 1"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    daemon.stop()
+
+
+def test_a_daemon_that_does_not_answer_keeps_no_game_from_starting(headroom, runtime):
+    daemon = Daemon(headroom, runtime)
+    daemon.tell("hold")
+    outcome = headroom("yield", "--", "echo", "plays")
+    assert (outcome.code, outcome.out) == (0, "plays\n")
+    assert "did not leave the card" in outcome.err
+    daemon.stop()
+
+
+def test_a_daemon_that_dies_meanwhile_does_no_harm(headroom, runtime):
+    daemon = Daemon(headroom, runtime)
+    process = headroom.popen("yield", "--", "sh", "-c", "echo runs; read line; exit 3",
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"runs\n"
+    daemon.process.kill()
+    daemon.process.wait()
+    process.communicate(b"\n", timeout=60)
+    assert process.returncode == 3
