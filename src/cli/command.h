@@ -19,7 +19,10 @@ void AddModels(CLI::App& app, Action& chosen);
 void AddPlan(CLI::App& app, Action& chosen);
 void AddStatus(CLI::App& app, Action& chosen);
 void AddReport(CLI::App& app, Action& chosen);
+void AddRun(CLI::App& app, Action& chosen);
+void AddTop(CLI::App& app, Action& chosen);
 void AddTranscribe(CLI::App& app, Action& chosen);
+void AddWatch(CLI::App& app, Action& chosen);
 void AddYield(CLI::App& app, Action& chosen);
 
 }  // namespace headroom::cli

@@ -29,6 +29,9 @@ int main(int argc, char** argv) {
   cli::AddGovernor(app, chosen);
   cli::AddPlan(app, chosen);
   cli::AddReport(app, chosen);
+  cli::AddWatch(app, chosen);
+  cli::AddTop(app, chosen);
+  cli::AddRun(app, chosen);
   cli::AddYield(app, chosen);
 
   try {

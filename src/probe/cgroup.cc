@@ -16,14 +16,13 @@ std::optional<Bytes> Smaller(std::optional<Bytes> a, std::optional<Bytes> b) {
   return std::min(*a, *b);
 }
 
-// Where cgroup v2 is mounted: alone, or beside v1 ("hybrid").
-std::filesystem::path Mount(const std::filesystem::path& root) {
+}  // namespace
+
+std::filesystem::path CgroupMount(const std::filesystem::path& root) {
   std::error_code ignored;
   const auto unified = root / "sys/fs/cgroup/unified";
   return std::filesystem::exists(unified, ignored) ? unified : root / "sys/fs/cgroup";
 }
-
-}  // namespace
 
 std::optional<std::string> ParseCgroupPath(std::string_view text) {
   std::string_view line;
@@ -63,14 +62,14 @@ std::optional<MemoryEvents> ParseMemoryEvents(std::string_view text) {
   return events;
 }
 
-CgroupReader::CgroupReader(std::filesystem::path root)
-    : root_(std::move(root)), self_(root_ / "proc/self/cgroup") {}
+CgroupReader::CgroupReader(std::filesystem::path root, std::optional<std::string> group)
+    : root_(std::move(root)), group_(std::move(group)), self_(root_ / "proc/self/cgroup") {}
 
 void CgroupReader::Follow(std::string path) {
   path_ = std::move(path);
   levels_.clear();
   own_.clear();
-  const auto mount = Mount(root_);
+  const auto mount = CgroupMount(root_);
   const std::filesystem::path ours = mount / std::string_view(path_).substr(1);
   std::filesystem::path folder = ours;
   for (int depth = 0; depth < kDeepest; ++depth) {
@@ -86,8 +85,11 @@ void CgroupReader::Follow(std::string path) {
 
 std::optional<CgroupMemory> CgroupReader::Read() {
   std::array<char, kMostText> buffer;
-  const auto self = self_.Read(buffer);
-  auto path = self ? ParseCgroupPath(*self) : std::nullopt;
+  auto path = group_;
+  if (!path) {
+    const auto self = self_.Read(buffer);
+    if (self) path = ParseCgroupPath(*self);
+  }
   if (!path) return std::nullopt;
   if (levels_.empty() || *path != path_) Follow(std::move(*path));
   const auto bytes = [&](KernelFile& file) -> std::optional<Bytes> {

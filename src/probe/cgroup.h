@@ -39,10 +39,14 @@ struct CgroupMemory {
 std::optional<std::string> ParseCgroupPath(std::string_view text);
 std::optional<MemoryEvents> ParseMemoryEvents(std::string_view text);
 
+/// Where cgroup v2 is mounted: alone, or beside v1 ("hybrid").
+std::filesystem::path CgroupMount(const std::filesystem::path& root);
+
 /// One thread at a time.
 class CgroupReader {
  public:
-  explicit CgroupReader(std::filesystem::path root = "/");
+  /// `group`: that one ("/system.slice/x.service"); without it our own.
+  explicit CgroupReader(std::filesystem::path root = "/", std::optional<std::string> group = {});
 
   /// nullopt: no cgroup v2, or no memory controller for our group. Follows a move to another group.
   std::optional<CgroupMemory> Read();
@@ -54,6 +58,7 @@ class CgroupReader {
   void Follow(std::string path);
 
   std::filesystem::path root_;
+  std::optional<std::string> group_;
   KernelFile self_;
   std::string path_;           // of the group that the files below belong to
   std::vector<Level> levels_;  // ours first, then its parents; the root group has no limits

@@ -13,7 +13,7 @@ Sampler::Sampler(SamplerOptions options, DeviceSource& devices, const Clock& clo
       meminfo_(options_.root / "proc/meminfo"),
       pressure_(options_.root / "proc/pressure/memory"),
       processes_(options_.root),
-      cgroup_(options_.root) {}
+      cgroup_(options_.root, options_.cgroup) {}
 
 Sample Sampler::Take(std::span<const pid_t> ours, bool idle, std::optional<MonoTime> due) {
   const auto since = [](MonoTime from, MonoTime to) {

@@ -44,6 +44,7 @@ struct Sample {
 
 struct SamplerOptions {
   std::filesystem::path root = "/";
+  std::optional<std::string> cgroup = std::nullopt;  // whose memory is read; absent: ours
   Milliseconds rollup_every{10'000};  // smaps_rollup of our processes; zero: at every sample
 };
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <deque>
 
+#include "base/dirs.h"
 #include "base/fd.h"
 #include "record/page.h"
 #include "record/schema.h"
@@ -374,6 +375,10 @@ std::optional<Entry> Reader::Next() {
     state_->Forget();
   }
   return std::nullopt;
+}
+
+fs::path DefaultPath() {
+  return StateDir() / "flight-record.db";
 }
 
 bool IsFlightRecord(const fs::path& path) {

@@ -58,6 +58,9 @@ class Reader {
   std::unique_ptr<State> state_;
 };
 
+/// The service's own: $XDG_STATE_HOME/headroom/flight-record.db.
+std::filesystem::path DefaultPath();
+
 /// Is this file a flight record? By its header; false for one that cannot be read.
 bool IsFlightRecord(const std::filesystem::path& path);
 
