@@ -87,7 +87,8 @@ def test_watch_follows_a_restart(headroom, tmp_path):
                            stderr=subprocess.PIPE)
     try:
         steps = "SELECT attributes FROM event WHERE kind='target' ORDER BY id"
-        wait_for(lambda: record.exists() and len(rows(record, steps)) >= 1)
+        assert b"recording to" in watch.stderr.readline()
+        wait_for(lambda: len(rows(record, steps)) >= 1)
         first.kill()
         first.wait()
         wait_for(lambda: len(rows(record, steps)) >= 2)
