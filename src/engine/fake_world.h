@@ -68,6 +68,8 @@ class FakeWorld : public RunnerMaker, public Readings {
     settings = std::move(options);
   }
 
+  ~FakeWorld() override { dispatcher.reset(); }  // it ends runners, which know this
+
   /// Call once, when the settings are as they shall be.
   void Start() {
     SchedulerEvents events;

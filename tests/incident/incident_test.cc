@@ -274,6 +274,8 @@ class TheNight {
         std::move(options), scripts, readings, std::move(events), [this] { Wake(); }, clock);
   }
 
+  ~TheNight() { dispatcher.reset(); }  // before what its events go to
+
   /// Hours in which nothing computes.
   void Pass(Milliseconds time) {
     const MonoTime end = clock.Now() + time;
