@@ -91,6 +91,7 @@ class Causes {
     Leaks();
     Work();
     Model();
+    Explained();
   }
 
   void Finish() {
@@ -170,7 +171,7 @@ class Causes {
       if (type.family == Family::kLost) count(lost, lost_from);
       if (type.family == Family::kHostOutOfMemory) count(host, host_from);
     }
-    sticky_ = sticky;
+    memory_ = memory;
     if (memory > 0) {
       Add(kExhausted, 3,
           fmt::format("{} errors say that an allocation on the card was refused (error 2)", memory),
@@ -395,6 +396,7 @@ class Causes {
 
   // The owner that holds the most at the baseline is the service.
   bool IsService(const Series& series) const {
+    if (series.owner == "others") return false;
     for (const Series& other : context_.evidence.series()) {
       if (other.metric == Metric::kVramUsed && other.device == series.device &&
           !other.owner.empty() && !other.points.empty() && !series.points.empty() &&
@@ -447,6 +449,20 @@ class Causes {
           findings_.model->statement.from);
   }
 
+  // "Used up" is what happens; where the record shows by whom, that is the cause.
+  void Explained() {
+    if (memory_ == 0) return;
+    for (const Which which : {kNeighbour, kLeak}) {
+      double score = 0;
+      for (const auto& [weight, statement] : hypotheses_[which].evidence) score += weight;
+      if (score < 1) continue;
+      Add(which, 2, "the card was then used up, as this explains", Basis::kInferred);
+      Add(kExhausted, -3, fmt::format("what used it up is known: {}", kAbout[which].title),
+          Basis::kInferred);
+      return;
+    }
+  }
+
   // The longest calm phase before the onset.
   Milliseconds Calm() const {
     Milliseconds calm{};
@@ -490,7 +506,7 @@ class Causes {
   Findings& findings_;
   const Instant onset_;
   Course vram_, ram_, swap_;
-  std::uint64_t sticky_ = 0;
+  std::uint64_t memory_ = 0;  // errors of refused allocations
   std::vector<Hypothesis> hypotheses_;
   std::vector<Statement> consequences_;
 };

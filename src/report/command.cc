@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "analyze/analyze.h"
+#include "analyze/flight_record.h"
 #include "analyze/reader.h"
 #include "base/dirs.h"
 #include "base/file.h"
@@ -98,8 +99,13 @@ Result<std::unique_ptr<Loaded>> Load(const Options& options) {
     TRY_ASSIGN(const Bytes card, ParseBytes(options.card));
     loaded->analyze.card = static_cast<double>(card.n);
   }
-  for (const std::string& input : options.inputs)
-    TRY(analyze::ReadEvidence(fs::path(input), read, loaded->evidence));
+  for (const std::string& input : options.inputs) {
+    if (input != "-" && analyze::IsFlightRecord(input)) {
+      TRY(analyze::ReadFlightRecord(input, read, loaded->evidence));
+    } else {
+      TRY(analyze::ReadEvidence(fs::path(input), read, loaded->evidence));
+    }
+  }
   if (options.inputs.empty()) {
     if (options.unit.empty())
       return Fail(Errc::kInvalid,
