@@ -264,8 +264,26 @@ def leak_to_the_end():
     return r
 
 
+def leak_before_a_restart():
+    r = Record("leak that a restart hid", 17)
+    r.table("ram.csv", ["rss_mb"], 16 * HOUR, 10,
+            lambda s: [400 + (60 * s / HOUR if s < 6 * HOUR else 0) + r.noise(2)])
+    r.log([(6 * HOUR, "systemd[1]", "Stopped app.service - An app."), (6 * HOUR + 2, "systemd[1]", "Started app.service - An app.")])
+    r.leaks({"RAM"})
+    return r
+
+
+def leak_into_the_wall():
+    r = Record("leak until there is no room", 18)
+    r.table("gpu.csv", ["index", "memory.used [MiB]", "memory.total [MiB]"], 16 * HOUR, 10,
+            lambda s: [0, int(min(8000, 2000 + 1000 * s / HOUR) + r.noise(3)), CARD])
+    r.leaks({"VRAM of GPU 0"})
+    return r
+
+
 RECORDS = [slow_leak, sawtooth, leaking_sawtooth, plateau, fragmentation, neighbour, driver_reset, thermal, log_gap,
-           clock_jump, two_gpus, no_gpu, healthy_week, too_short, suspended, leak_to_the_end]
+           clock_jump, two_gpus, no_gpu, healthy_week, too_short, suspended, leak_to_the_end,
+           leak_before_a_restart, leak_into_the_wall]
 
 
 def find(program, record, folder):

@@ -63,6 +63,16 @@ void Card(Context& context, const Gauge& gauge, Instant at, double whole, const 
   context.findings.breakdowns.push_back(std::move(breakdown));
 }
 
+// The middle of the time for which the peak was held: programs are often read at other moments than
+// the card is, and the first reading after a jump knows only the owners from before it.
+Instant MiddleOfPeak(const Gauge& gauge, Points points) {
+  const auto peak = std::find_if(points.begin(), points.end(),
+                                 [&](const Point& point) { return point.at >= gauge.peak_at; });
+  auto last = peak;
+  while (last != points.end() && static_cast<double>(last->value) >= 0.99 * gauge.peak) ++last;
+  return peak == last ? gauge.peak_at : peak[(last - peak) / 2].at;
+}
+
 }  // namespace
 
 void FindBreakdowns(Context& context) {
@@ -76,7 +86,7 @@ void FindBreakdowns(Context& context) {
       }
       Card(context, gauge, calm, gauge.baseline, "at baseline");
       if (gauge.peak > gauge.baseline * 1.02)
-        Card(context, gauge, gauge.peak_at, gauge.peak, "at its peak");
+        Card(context, gauge, MiddleOfPeak(gauge, series.points), gauge.peak, "at its peak");
     }
     if (gauge.kind == GaugeKind::kRam && gauge.peak > gauge.baseline * 1.2) {
       Breakdown breakdown;

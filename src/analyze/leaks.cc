@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "analyze/changepoint.h"
 #include "analyze/passes.h"
@@ -135,6 +136,38 @@ LeakFinding Examine(const Context& context, std::size_t index, Instant from, Ins
   return finding;
 }
 
+// Growth that the next calm phase does not go on with stopped by itself, unless there was no room
+// left to grow into, or what was held was given back in between.
+void EndedGrowth(const Context& context, std::vector<LeakFinding>& found) {
+  constexpr double kMuch = 0.95, kGivenBack = 0.9;
+  for (std::size_t i = 0; i + 1 < found.size(); ++i) {
+    LeakFinding& leak = found[i];
+    const LeakFinding& next = found[i + 1];
+    if (leak.verdict != LeakVerdict::kLeak || next.to - next.from < leak.to - leak.from) continue;
+    const bool still = next.verdict == LeakVerdict::kPlateau ||
+                       (next.verdict == LeakVerdict::kNoLeak && next.high < leak.slope / 2);
+    if (!still) continue;
+    const Gauge& gauge = context.findings.gauges[leak.gauge];
+    const Points before = Between(context.points(gauge), leak.from, leak.to);
+    const Points after = Between(context.points(gauge), next.from, next.to);
+    if (before.empty() || after.empty()) continue;
+    const auto highest = [](Points points) {
+      return static_cast<double>(std::ranges::max_element(points, {}, &Point::value)->value);
+    };
+    const double limit = gauge.total   ? *gauge.total
+                         : gauge.zoned ? gauge.borders.critical
+                                       : std::numeric_limits<double>::infinity();
+    const Points first = after.first((after.size() + 9) / 10);
+    if (highest(first) < kGivenBack * highest(before) || highest(after) > kMuch * limit) continue;
+    leak.verdict = LeakVerdict::kPlateau;
+    leak.exhaustion = leak.exhaustion_soonest = std::nullopt;
+    leak.statement.text = fmt::format(
+        "{}, {} to {}: plateau. It grew by {} and did not go on in the {} after that ({})",
+        gauge.name, context.Clock(leak.from), context.Clock(leak.to), PerHour(leak.slope),
+        FormatLength(next.to - next.from), PerHour(next.slope));
+  }
+}
+
 }  // namespace
 
 void FindLeaks(Context& context) {
@@ -161,6 +194,7 @@ void FindLeaks(Context& context) {
       if (findings.onset && *findings.onset - from > length / 4) to = *findings.onset;
       found.push_back(Examine(context, g, from, to));
     }
+    EndedGrowth(context, found);
     findings.leaks.insert(findings.leaks.end(), found.begin(), found.end());
   }
 }
