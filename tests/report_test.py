@@ -237,7 +237,6 @@ def test_diff(logs, slept, tmp_path):
 
 
 def test_what_cannot_be_used_is_said(logs, tmp_path):
-    assert run("report").returncode == 2
     assert run("report", "--input", tmp_path / "none").returncode == 3
     (tmp_path / "empty").write_text("")
     outcome = run("report", "--input", tmp_path / "empty")
@@ -268,3 +267,70 @@ def test_a_pack_of_ones_own(tmp_path):
     (packs / "mine.toml").write_text('[[pattern]]\nname = "x"\nknid = "error"\n')
     outcome = run("report", "-i", tmp_path / "log", "--errors", packs)
     assert outcome.returncode == 2 and "mine.toml:3: unknown key knid, did you mean kind?" in outcome.stderr
+
+
+def headroom(state, *args, **kwargs):
+    env = {**os.environ, "TZ": "UTC", "XDG_CONFIG_HOME": "/nonexistent", "XDG_STATE_HOME": str(state)}
+    return subprocess.run([BIN / "headroom", *map(str, args)], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=120, env=env, **kwargs)
+
+
+# Holds 40 MiB, for a second 200 MiB more, and then ends as told.
+STEPS = ("import os,time; x=bytearray(40<<20); time.sleep(3); y=bytearray(200<<20); time.sleep(1); "
+         "del y; time.sleep(0.5); os.kill(os.getpid(), {signal})")
+
+
+def test_a_real_command_recorded_and_reported(tmp_path):
+    record = tmp_path / "run.db"
+    command = [sys.executable, "-c", STEPS.format(signal=9)]
+    assert headroom(tmp_path, "run", "--gpu", "none", "-q", "-o", record, "--", *command).returncode == 137
+    found = json.loads(headroom(tmp_path, "report", "-i", record, "-f", "json").stdout)
+    (ram,) = [g for g in found["gauges"] if g["kind"] == "ram"]
+    assert 240 << 20 < ram["peak"] < 300 << 20
+    assert found["status"] == "INCIDENT"
+    (kind,) = found["errors"]["types"]
+    assert (kind["name"], kind["code"], kind["count"]) == ("killed-by-signal", "9", 1)
+    (peak,) = [b for b in found["breakdowns"] if b["title"].endswith("at its peak")]
+    assert any(p["owner"].startswith("python") and p["bytes"] > 230 << 20 for p in peak["parts"])
+    assert abs(peak["unaccounted"]) < 30 << 20
+    gate = headroom(tmp_path, "report", "-i", record, "--fail-on", "ram>200MiB")
+    assert gate.returncode == 9 and "RAM" in gate.stderr
+    assert headroom(tmp_path, "report", "-i", record, "--fail-on", "ram>400MiB").returncode == 0
+
+
+def test_the_services_own_record_needs_no_input(tmp_path):
+    own = tmp_path / "headroom/flight-record.db"
+    outcome = headroom(tmp_path, "report")
+    assert outcome.returncode == 3
+    assert str(own) in outcome.stderr and "--input" in outcome.stderr
+    held = subprocess.Popen([sys.executable, "-c", "import time; x=bytearray(90<<20); time.sleep(600)"])
+    try:
+        watched = headroom(tmp_path, "watch", held.pid, "--gpu", "none", "--interval", "100ms", "--for", "2s", "-o", own)
+        assert watched.returncode == 0, watched.stderr
+    finally:
+        held.kill()
+        held.wait()
+    found = json.loads(headroom(tmp_path, "report", "-f", "json").stdout)
+    assert found["sources"][0]["name"] == str(own)
+    (ram,) = [g for g in found["gauges"] if g["kind"] == "ram"]
+    assert 90 << 20 < ram["peak"] < 130 << 20
+    assert found["status"] == "TOO SHORT"
+    at = found["gauges"][0]["peak_at"]
+    why = headroom(tmp_path, "why", at)
+    assert why.returncode == 0 and "RAM" in why.stdout
+    assert headroom(tmp_path, "report", "--since", "10m").returncode == 0
+    assert headroom(tmp_path, "report", "--to", "2020-01-01").returncode == 4
+
+
+def test_a_unit_that_was_watched_and_one_that_nobody_knows(tmp_path):
+    outcome = headroom(tmp_path, "report", "--unit", "no-such-unit")
+    assert outcome.returncode == 3 and len(outcome.stderr.splitlines()) == 1
+    for word in ("nothing is known of no-such-unit", "headroom watch no-such-unit", "journal of no-such-unit"):
+        assert word in outcome.stderr
+    record = tmp_path / "headroom/watch/mine.service.db"
+    assert headroom(tmp_path, "watch", os.getpid(), "--gpu", "none", "--interval", "100ms", "--for", "1s",
+                    "-o", record).returncode == 0
+    text = headroom(tmp_path, "report", "--unit", "mine").stdout
+    missing = text.index("Not in the record")
+    assert text.index("journal of mine: ") > missing
+    assert "RAM" in text and str(record.name) in text

@@ -73,6 +73,38 @@ Instant MiddleOfPeak(const Gauge& gauge, Points points) {
   return peak == last ? gauge.peak_at : peak[(last - peak) / 2].at;
 }
 
+Instant BaselineAt(const Gauge& gauge, Points points) {
+  Instant calm = points[points.size() / 2].at;
+  for (const Point& point : points) {
+    if (point.line == gauge.baseline_from.line) calm = point.at;
+  }
+  return calm;
+}
+
+// By the processes of the service, "OWNER/ROLE", where they were recorded; else only what came on
+// top.
+void Host(Context& context, const Gauge& gauge, Instant at, double whole, const char* when) {
+  const std::string prefix = context.evidence.series()[gauge.series].owner + "/";
+  Breakdown breakdown;
+  breakdown.title = fmt::format("{} {}", gauge.name, when);
+  breakdown.at = at;
+  breakdown.whole = whole;
+  double sum = 0;
+  for (const auto& [owner, bytes] : Owners(context.evidence, Metric::kRam, "", at)) {
+    if (!owner.starts_with(prefix) || bytes <= 0) continue;
+    breakdown.parts.push_back({owner.substr(prefix.size()), bytes, Basis::kMeasured});
+    sum += bytes;
+  }
+  if (breakdown.parts.empty()) {
+    if (whole <= gauge.baseline) return;
+    sum = gauge.baseline;
+    breakdown.parts.push_back({"what it holds at baseline", sum, Basis::kDerived});
+  }
+  breakdown.unaccounted = whole - sum;
+  std::ranges::stable_sort(breakdown.parts, std::ranges::greater{}, &Part::bytes);
+  context.findings.breakdowns.push_back(std::move(breakdown));
+}
+
 }  // namespace
 
 void FindBreakdowns(Context& context) {
@@ -80,22 +112,14 @@ void FindBreakdowns(Context& context) {
     const Series& series = context.evidence.series()[gauge.series];
     if (series.points.empty()) continue;
     if (gauge.kind == GaugeKind::kVram && series.owner.empty()) {
-      Instant calm = series.points[series.points.size() / 2].at;
-      for (const Point& point : series.points) {
-        if (point.line == gauge.baseline_from.line) calm = point.at;
-      }
-      Card(context, gauge, calm, gauge.baseline, "at baseline");
+      Card(context, gauge, BaselineAt(gauge, series.points), gauge.baseline, "at baseline");
       if (gauge.peak > gauge.baseline * 1.02)
         Card(context, gauge, MiddleOfPeak(gauge, series.points), gauge.peak, "at its peak");
     }
-    if (gauge.kind == GaugeKind::kRam && gauge.peak > gauge.baseline * 1.2) {
-      Breakdown breakdown;
-      breakdown.title = gauge.name + " at its peak";
-      breakdown.at = gauge.peak_at;
-      breakdown.whole = gauge.peak;
-      breakdown.parts.push_back({"what it holds at baseline", gauge.baseline, Basis::kDerived});
-      breakdown.unaccounted = gauge.peak - gauge.baseline;
-      context.findings.breakdowns.push_back(std::move(breakdown));
+    if (gauge.kind == GaugeKind::kRam) {
+      Host(context, gauge, BaselineAt(gauge, series.points), gauge.baseline, "at baseline");
+      if (gauge.peak > gauge.baseline * 1.2)
+        Host(context, gauge, gauge.peak_at, gauge.peak, "at its peak");
     }
   }
 }

@@ -20,8 +20,8 @@ constexpr std::array<std::string_view, kMetrics> kMetricNames = {
 constexpr std::array<std::string_view, 13> kKindNames = {
     "error",    "retry",   "start",  "stop",  "load",     "ready",     "unload",
     "activity", "suspend", "resume", "reset", "oom_kill", "clock_step"};
-constexpr std::array<std::string_view, 5> kFamilyNames = {"other", "out_of_memory", "sticky",
-                                                          "lost", "host_out_of_memory"};
+constexpr std::array<std::string_view, 6> kFamilyNames = {"other", "out_of_memory",      "sticky",
+                                                          "lost",  "host_out_of_memory", "crash"};
 
 template <class E, std::size_t N>
 std::optional<E> Find(const std::array<std::string_view, N>& names, std::string_view name) {

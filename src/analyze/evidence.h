@@ -74,6 +74,7 @@ enum class Family : std::uint8_t {
   kSticky,           // stays until the process ends: 700, 719, 999
   kLost,             // the device is gone
   kHostOutOfMemory,  // the host's memory was not enough
+  kCrash,            // a signal that nobody sends to end a process in order ended it
 };
 std::string_view Name(Family family);
 std::optional<Family> FamilyFromName(std::string_view name);

@@ -9,6 +9,9 @@
 
 namespace headroom::analyze {
 
+/// The service's own: $XDG_STATE_HOME/headroom/flight-record.db.
+std::filesystem::path OwnFlightRecord();
+
 /// By its header; false for one that cannot be read.
 bool IsFlightRecord(const std::filesystem::path& path);
 

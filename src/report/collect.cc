@@ -1,5 +1,6 @@
 #include "report/collect.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include "base/child.h"
@@ -10,12 +11,14 @@ namespace {
 
 using analyze::Format;
 
+// What it says on standard error is for a terminal; its exit code is what counts here.
 Result<> Run(const std::vector<std::string>& argv, const std::string& name, Format format,
              const analyze::ReadOptions& options, analyze::Evidence& evidence) {
   TRY_ASSIGN(Pipe pipe, MakePipe());
+  TRY_ASSIGN(const Fd nowhere, Open("/dev/null", O_WRONLY));
   ChildOptions child;
   child.argv = argv;
-  child.fds = {{1, pipe.write.get()}};
+  child.fds = {{1, pipe.write.get()}, {2, nowhere.get()}};
   child.environment = {{"LC_ALL", "C"}, {"SYSTEMD_COLORS", "0"}};
   TRY_ASSIGN(Child running, Child::Spawn(child));
   pipe.write.Reset();
@@ -45,6 +48,10 @@ std::vector<std::string> Collect(const std::string& unit, std::optional<analyze:
     if (journal) argv.insert(argv.end(), range.begin(), range.end());
     if (const Result<> done = Run(argv, name, format, options, evidence); !done)
       missing.push_back(fmt::format("{}: {}", name, done.error().what));
+    else if (journal && evidence.sources().back().lines == 0)
+      missing.push_back(name +
+                        ": no lines of that time (nothing was logged, or only group "
+                        "systemd-journal may read it)");
   };
   take({"journalctl", "--quiet", "--no-pager", "-o", "json", "-u", unit}, "journal of " + unit,
        Format::kJournalJson, true);

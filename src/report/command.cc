@@ -68,7 +68,41 @@ Result<std::optional<Instant>> Time(const std::string& text, const char* option,
 struct Loaded {
   analyze::Evidence evidence;
   analyze::AnalyzeOptions analyze;
+  std::vector<std::string> missing;  // what was looked for on this machine and is not there
+
+  analyze::Findings Analyze() const {
+    analyze::Findings findings = analyze::Analyze(evidence, analyze);
+    findings.missing.insert(findings.missing.begin(), missing.begin(), missing.end());
+    return findings;
+  }
 };
+
+// The unit's records by `headroom watch` and what the machine still has, or the service's own
+// record.
+Result<> WithoutInput(const Options& options, const analyze::ReadOptions& read, Loaded& loaded) {
+  if (options.unit.empty()) {
+    const fs::path own = analyze::OwnFlightRecord();
+    if (!analyze::IsFlightRecord(own))
+      return Fail(Errc::kNotFound,
+                  "{}: no flight record; the service writes it while it runs. Name other files "
+                  "with --input, or a service with --unit",
+                  own.string());
+    return analyze::ReadFlightRecord(own, read, loaded.evidence);
+  }
+  bool recorded = false;
+  for (const char* ending : {".db", ".service.db"}) {
+    const fs::path record = StateDir() / "watch" / (options.unit + ending);
+    if (!analyze::IsFlightRecord(record)) continue;
+    TRY(analyze::ReadFlightRecord(record, read, loaded.evidence));
+    recorded = true;
+  }
+  if (!recorded)
+    loaded.missing.push_back(fmt::format(
+        "a record of {0}: headroom watch {0} makes one from now on", Printable(options.unit)));
+  for (std::string& line : Collect(options.unit, read.from, read.to, read, loaded.evidence))
+    loaded.missing.push_back(std::move(line));
+  return {};
+}
 
 Result<std::unique_ptr<Loaded>> Load(const Options& options) {
   auto loaded = std::make_unique<Loaded>();
@@ -106,17 +140,14 @@ Result<std::unique_ptr<Loaded>> Load(const Options& options) {
       TRY(analyze::ReadEvidence(fs::path(input), read, loaded->evidence));
     }
   }
-  if (options.inputs.empty()) {
-    if (options.unit.empty())
-      return Fail(Errc::kInvalid,
-                  "nothing to report on; name files with --input, or a service with --unit");
-    for (const std::string& missing :
-         Collect(options.unit, read.from, read.to, read, loaded->evidence))
-      fmt::print(stderr, "headroom: not collected: {}\n", missing);
-  }
+  if (options.inputs.empty()) TRY(WithoutInput(options, read, *loaded));
   loaded->evidence.Finish();
   if (!loaded->evidence.first()) {
     std::string why;
+    for (const std::string& missing : loaded->missing) why += "; " + missing;
+    if (!loaded->missing.empty())
+      return Fail(Errc::kNotFound, "nothing is known of {}: {}", Printable(options.unit),
+                  why.substr(2));
     for (const analyze::Source& source : loaded->evidence.sources()) {
       for (const std::string& note : source.notes)
         why += fmt::format("; {}: {}", source.name, note);
@@ -144,7 +175,7 @@ Result<int> RunReport(const Options& options) {
     TRY_ASSIGN(conditions, ParseConditions(options.fail_on));
   }
   TRY_ASSIGN(const std::unique_ptr<Loaded> loaded, Load(options));
-  const analyze::Findings findings = analyze::Analyze(loaded->evidence, loaded->analyze);
+  const analyze::Findings findings = loaded->Analyze();
   const Report report{loaded->evidence, findings, loaded->analyze.zone, options.title};
   nlohmann::ordered_json claims;
   if (!options.claims.empty()) {
@@ -171,7 +202,7 @@ Result<int> RunReport(const Options& options) {
 Result<int> RunWhy(const Options& options) {
   TRY_ASSIGN(const std::unique_ptr<Loaded> loaded, Load(options));
   TRY_ASSIGN(const auto at, Time(options.at, "TIME", loaded->analyze.zone));
-  const analyze::Findings findings = analyze::Analyze(loaded->evidence, loaded->analyze);
+  const analyze::Findings findings = loaded->Analyze();
   Instant when = *at;
   // A bare clock time means the one inside the record.
   if (options.at.size() <= 8 && options.at.find(':') != std::string::npos) {
@@ -198,8 +229,9 @@ Result<int> RunDiff(const Options& options) {
 
 void AddInput(CLI::App& command, const std::shared_ptr<Options>& options) {
   command.add_option("-i,--input", options->inputs, "A file of logs or samples, or - (repeatable)");
-  command.add_option("--unit", options->unit,
-                     "The service; without --input what the machine still has of it");
+  command.add_option(
+      "--unit", options->unit,
+      "The service; without --input what was recorded and what the machine still has");
   command.add_option("--since", options->since,
                      "Only the last so much before now: 90s, 15m, 12h, 7d");
   command.add_option("--from", options->from, "Only from this time on");

@@ -117,6 +117,12 @@ Observation Watcher::Look(std::optional<MonoTime> due) {
   if (last_) {
     for (Event& event : Changes(*last_, seen.sample)) seen.events.push_back(std::move(event));
   }
+  // Said once, so that a reader of the record knows what it means that no such line is in it.
+  if (!last_)
+    seen.events.push_back(
+        Event{EventKind::kRecording, seen.sample.at, {}}
+            .With(record::Key::kStep, "kernel_log")
+            .With(record::Key::kReason, kernel_.readable() ? "followed" : "not readable"));
   for (Event& event : kernel_.Read(seen.sample.at)) seen.events.push_back(std::move(event));
   last_ = seen.sample;
   return seen;

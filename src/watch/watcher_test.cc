@@ -90,8 +90,10 @@ TEST_F(WatcherTest, ATargetWithItsGroupAndItsShareOfTheCard) {
   EXPECT_EQ(seen.sample.processes[0].card, MiB(3600));
   EXPECT_EQ(seen.sample.service.zones[static_cast<std::size_t>(Gauge::kVram)], Zone::kDanger);
   EXPECT_EQ(seen.sample.service.zones[static_cast<std::size_t>(Gauge::kRam)], Zone::kSafe);
-  ASSERT_EQ(seen.events.size(), 1u);
+  ASSERT_EQ(seen.events.size(), 2u);
   EXPECT_EQ(seen.events[0].Text(Key::kStep), "found");
+  EXPECT_EQ(seen.events[1].Text(Key::kStep), "kernel_log");
+  EXPECT_EQ(watcher.Look().events.size(), 0u) << "both are said once";
   ASSERT_EQ(seen.owners.size(), 2u);
   EXPECT_TRUE(seen.owners[0].ours);
   EXPECT_FALSE(seen.owners[1].ours);
