@@ -37,6 +37,7 @@
       const left = Math.max(0, x(p.from));
       el('rect', {class: 'phase', x: left, y: 0, width: Math.max(1, Math.min(W, x(p.to)) - left), height: H - BOTTOM,
                   fill: `var(--${colours[p.kind]})`}, svg);
+      if (Math.min(W, x(p.to)) - left > 70) el('text', {x: left + 4, y: H - BOTTOM - 14}, svg, p.kind);
     }
     for (const zone of ['warning', 'danger', 'critical']) {
       const v = gauge.borders && gauge.borders[zone];
