@@ -9,11 +9,13 @@ namespace headroom::cli {
 
 using Action = std::function<int()>;
 
+void AddCompletion(CLI::App& app, Action& chosen);  // completion, man: hidden
 void AddConfig(CLI::App& app, Action& chosen);
 void AddDaemon(CLI::App& app, Action& chosen);
 void AddDictate(CLI::App& app, Action& chosen);
 void AddGovernor(CLI::App& app, Action& chosen);
 void AddHistory(CLI::App& app, Action& chosen);
+void AddInstallService(CLI::App& app, Action& chosen);
 void AddListen(CLI::App& app, Action& chosen);  // listen, finish, toggle, cancel, reload
 void AddModels(CLI::App& app, Action& chosen);
 void AddPlan(CLI::App& app, Action& chosen);

@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   cli::AddStatus(app, chosen);
   cli::AddHistory(app, chosen);
   cli::AddConfig(app, chosen);
+  cli::AddInstallService(app, chosen);
   cli::AddModels(app, chosen);
   cli::AddGovernor(app, chosen);
   cli::AddPlan(app, chosen);
@@ -33,6 +34,7 @@ int main(int argc, char** argv) {
   cli::AddTop(app, chosen);
   cli::AddRun(app, chosen);
   cli::AddYield(app, chosen);
+  cli::AddCompletion(app, chosen);
 
   try {
     app.parse(argc, argv);

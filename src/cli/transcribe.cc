@@ -241,7 +241,8 @@ void AddTranscribe(CLI::App& app, Action& chosen) {
   command->add_option("-m,--model", options->model,
                       "Name (whisper-base, whisper-base:Q8_0, see 'headroom models list') or path; "
                       "default: whisper-base if it is there, else whisper-tiny.en");
-  command->add_option("-f,--format", options->format, "text, json, srt, vtt or tsv")
+  command->add_option("-f,--format", options->format, "How the text is written")
+      ->type_name("text|json|srt|vtt|tsv")
       ->capture_default_str();
   command->add_option("-l,--language", options->language,
                       "Spoken language, e.g. de; default: the model finds out where it can");

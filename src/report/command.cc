@@ -252,7 +252,8 @@ void AddInput(CLI::App& command, const std::shared_ptr<Options>& options) {
 void AddReport(CLI::App& command, Action& chosen) {
   const auto options = std::make_shared<Options>();
   AddInput(command, options);
-  command.add_option("-f,--format", options->format, "md (default), text, html, json");
+  command.add_option("-f,--format", options->format, "How it is written")
+      ->type_name("md|text|html|json");
   command.add_option("-o,--output", options->output, "A file instead of standard output");
   command.add_option("--title", options->title, "The heading");
   command.add_option("--claims", options->claims, "TOML of what somebody else says, to be checked");
