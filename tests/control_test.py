@@ -130,7 +130,7 @@ def test_a_bar_survives_the_daemon(headroom, runtime, daemon):
 
 
 def test_history(headroom, daemon):
-    listed = "     7  2019-12-20 00:00:00  type       Grüße aus der Vergangenheit\n"
+    listed = "     7  2019-12-20 00:00:00  delivered    Grüße aus der Vergangenheit\n"
     assert headroom("history").out == listed
     assert headroom("history", "list", "-n", "3", "--undelivered").out == listed
     assert json.loads(headroom("history", "list", "--json").out)["entries"][0]["id"] == 7

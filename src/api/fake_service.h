@@ -41,10 +41,11 @@ class FakeService : public ControlService {
       entries.push_back(ToJson(HistoryEntry{.id = 7,
                                             .at = WallTime(std::chrono::hours(24 * 365 * 50)),
                                             .text = "Grüße aus der Vergangenheit",
-                                            .delivered = "type",
+                                            .arrival = "delivered",
+                                            .why = "",
+                                            .targets = "typing",
                                             .tier = "whisper-base:Q8_0 on cpu",
-                                            .language = "de",
-                                            .spoken = Milliseconds(1500)}));
+                                            .latency = Milliseconds(1500)}));
     answer(nlohmann::json{{"entries", std::move(entries)}});
   }
   void PasteHistory(std::optional<std::int64_t> id, Answer answer) override {

@@ -158,13 +158,11 @@ Result<Status> ParseStatus(const json& value) {
 
 json ToJson(const HistoryEntry& entry) {
   const auto at = std::chrono::duration_cast<Milliseconds>(entry.at.time_since_epoch());
-  return {{"id", entry.id},
-          {"at_ms", at.count()},
-          {"text", entry.text},
-          {"delivered", entry.delivered},
-          {"tier", entry.tier},
-          {"language", entry.language},
-          {"spoken_ms", entry.spoken.count()}};
+  json value = {{"id", entry.id},           {"at_ms", at.count()},      {"text", entry.text},
+                {"arrival", entry.arrival}, {"targets", entry.targets}, {"tier", entry.tier}};
+  if (!entry.why.empty()) value["why"] = entry.why;
+  if (entry.latency) value["latency_ms"] = entry.latency->count();
+  return value;
 }
 
 Result<HistoryEntry> ParseHistoryEntry(const json& value) {
@@ -176,10 +174,11 @@ Result<HistoryEntry> ParseHistoryEntry(const json& value) {
   fields.Get("at_ms", at);
   entry.at = WallTime(at);
   fields.Get("text", entry.text);
-  fields.Get("delivered", entry.delivered);
+  fields.Get("arrival", entry.arrival);
+  fields.Get("why", entry.why);
+  fields.Get("targets", entry.targets);
   fields.Get("tier", entry.tier);
-  fields.Get("language", entry.language);
-  fields.Get("spoken_ms", entry.spoken);
+  fields.Get("latency_ms", entry.latency);
   return entry;
 }
 

@@ -65,9 +65,12 @@ struct HistoryEntry {
   std::int64_t id = 0;
   WallTime at{};  // when it was spoken
   std::string text;
-  std::string delivered;  // how: "type", "clipboard", …; "" : not
-  std::string tier, language;
-  Milliseconds spoken{};
+  std::string
+      arrival;      // "delivered", "undelivered", "uncertain": it may have arrived before a crash
+  std::string why;  // it did not
+  std::string targets;  // where it went: "typing", "file /home/me/notes"
+  std::string tier;
+  std::optional<Milliseconds> latency;  // from the last word to the text
 };
 nlohmann::json ToJson(const HistoryEntry& entry);
 Result<HistoryEntry> ParseHistoryEntry(const nlohmann::json& json);

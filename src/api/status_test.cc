@@ -47,8 +47,10 @@ TEST(Status, ReadsWhatOthersSend) {
 }
 
 TEST(Status, HistoryEntries) {
-  const HistoryEntry entry{
-      3, WallTime(Milliseconds(1'700'000'000'123)), "hi", "type", "t", "de", Milliseconds(900)};
+  const HistoryEntry entry{3,          WallTime(Milliseconds(1'700'000'000'123)),
+                           "hi",       "uncertain",
+                           "it ended", "type",
+                           "t",        Milliseconds(900)};
   EXPECT_EQ(ToJson(ParseHistoryEntry(ToJson(entry)).value()), ToJson(entry));
   EXPECT_FALSE(ParseHistoryEntry(3));
 }

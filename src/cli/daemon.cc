@@ -6,6 +6,11 @@
 #include "cli/command.h"
 #include "cli/terminal.h"
 #include "daemon/service.h"
+#include "system/desktop_notice.h"
+#include "system/global_shortcut.h"
+#include "system/notify.h"
+#include "system/session_lock.h"
+#include "system/sleep_watch.h"
 
 namespace headroom::cli {
 namespace {
@@ -17,6 +22,20 @@ struct Options {
 
 CancelToken* stop = nullptr;
 volatile sig_atomic_t reload = 0;
+
+/// The desktop's key: held down while speaking in push-to-talk mode, else pressed to begin and end.
+std::unique_ptr<system::GlobalShortcut> Shortcut(daemon::Service& service) {
+  const daemon::Config& config = service.config();
+  if (!config.shortcut.on) return nullptr;
+  const bool hold = config.speech.mode == daemon::ListenMode::kPushToTalk;
+  system::ShortcutEvents events;
+  events.on_press = [&service, hold] { hold ? service.AskListen(true) : service.AskToggle(); };
+  events.on_release = [&service, hold] {
+    if (hold) service.AskListen(false);
+  };
+  events.on_change = [] {};
+  return std::make_unique<system::GlobalShortcut>(config.shortcut.keys, std::move(events));
+}
 
 int Run(const Options& options) {
   CancelToken stopping;
@@ -39,15 +58,35 @@ int Run(const Options& options) {
       fmt::print(stderr, "headroom: {}\n", event.data.value("reason", ""));
     }
   };
+  service_options.locked = system::SessionLocked;
+  system::DesktopNotices notices;
+  service_options.notify = [&notices](const std::string& title, const std::string& text) {
+    static_cast<void>(notices.Show({.summary = title, .body = text}));  // there may be no desktop
+  };
   auto service = daemon::Service::Make(std::move(service_options));
   if (!service) return Complain(service.error());
+  daemon::Service& running = **service;
+
+  std::optional<system::SleepWatch> sleep;
+  sleep.emplace(
+      system::SleepEvents{.on_sleep = [&] { running.AskSleep([&] { sleep->ReadyToSleep(); }); },
+                          .on_resume = [&] { running.AskWake(); }});
+  const auto shortcut = Shortcut(running);
+  const auto watchdog = system::WatchdogInterval();
+  MonoTime fed = SystemClock().Now();
+
   fmt::print(stderr, "headroom: ready\n");
-  const daemon::Ended ended = (*service)->Run(stopping, [&] {
-    if (reload != 0) {
-      reload = 0;
-      (*service)->AskReload();
+  system::NotifyReady("ready");
+  const daemon::Ended ended = running.Run(stopping, [&] {
+    if (std::exchange(reload, 0) != 0) running.AskReload();
+    const MonoTime now = SystemClock().Now();
+    if (watchdog && now - fed >= *watchdog) {
+      system::NotifyWatchdog();
+      fed = now;
     }
   });
+  system::NotifyStopping("keeping what is not delivered");
+  sleep.reset();
   service->reset();
   stop = nullptr;
   // systemd starts it again: RestartForceExitStatus=75 in the unit.

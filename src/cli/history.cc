@@ -58,8 +58,8 @@ Result<int> List(const Options& options) {
   for (const api::HistoryEntry& entry : entries) {
     std::string text = Printable(entry.text);
     for (char& c : text) c = c == '\n' ? ' ' : c;
-    fmt::print("{:>6}  {}  {:<9}  {}\n", entry.id, LocalTime(entry.at),
-               entry.delivered.empty() ? "not" : Printable(entry.delivered), text);
+    fmt::print("{:>6}  {}  {:<11}  {}\n", entry.id, LocalTime(entry.at), Printable(entry.arrival),
+               text);
   }
   return kOk;
 }
@@ -111,7 +111,8 @@ void AddHistory(CLI::App& app, Action& chosen) {
   history->callback([history, list = runs(List)] {
     if (history->get_subcommands().empty()) list();
   });
-  CLI::App* list = history->add_subcommand("list", "Show them: id, time, how delivered, text.");
+  CLI::App* list =
+      history->add_subcommand("list", "Show them: id, time, whether it arrived, text.");
   AddListOptions(*list, *options);
   list->callback(runs(List));
   CLI::App* show = history->add_subcommand("show", "Print one text whole.");

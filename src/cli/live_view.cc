@@ -91,7 +91,7 @@ void LiveView::On(const daemon::Event& event) {
   } else if (event.name == "action" && data.value("verb", "") == "tell") {
     Print("headroom: " + Printable(data.value("reason", "")));
   } else if (event.name == "tier" && on_terminal_) {
-    Print("\033[2m  " + Printable(data.value("what", "")) + "\033[0m");
+    Print("\033[2m  " + Printable(data.value("text", "")) + "\033[0m");
   }
 }
 

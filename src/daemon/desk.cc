@@ -10,6 +10,9 @@ namespace headroom::daemon {
 namespace {
 
 constexpr std::int64_t kPerMillisecond = 16;
+// From the start of one partial decode to the next. Twice what one takes leaves half of the
+// processor to others; more than kPartialsMost is no live text any more.
+constexpr Milliseconds kPartialsLeast{700}, kPartialsMost{2'500};
 
 Milliseconds LengthOf(std::size_t samples) {
   return Milliseconds(static_cast<std::int64_t>(samples) / kPerMillisecond);
@@ -124,6 +127,7 @@ Result<> Desk::Begin() {
     sentence->id = next_id_++;
   }
   ++counts_.begun;
+  partial_took_ /= 2;  // so that one bad moment does not end partial text for good
   events_({"speech", {{"what", "begin"}, {"utterance", sentence->id}}});
   sentences_.push_back(std::move(sentence));
   return {};
@@ -154,6 +158,14 @@ void Desk::Partial(std::vector<float> samples) {
   Sentence* sentence = Open();
   // One at a time, and not while earlier utterances wait for their text.
   if (sentence == nullptr || sentence->partial != 0 || sentences_.size() > 1) return;
+  const MonoTime now = clock_.Now();
+  const speech::PartialPace pace{.interval =
+                                     std::clamp(2 * partial_took_, kPartialsLeast, kPartialsMost)};
+  if (!speech::MayStartPartial(pace, Between(partial_began_, now), LengthOf(samples.size()), 0,
+                               partial_took_)) {
+    return;
+  }
+  partial_began_ = now;
   Speculate(*sentence, std::move(samples), false);
 }
 
@@ -292,6 +304,7 @@ void Desk::OnSpeculated(engine::Speculated speculated) {
   if (sentence == nullptr || sentence->step != Step::kOpen) return;
   if (speculated.ticket == sentence->partial) {
     sentence->partial = 0;
+    partial_took_ = (partial_took_ + Between(partial_began_, clock_.Now())) / 2;
   } else if (speculated.ticket != sentence->early) {
     return;
   }
@@ -388,10 +401,11 @@ void Desk::Settle(std::unique_lock<std::mutex>& lock) {
     arrived = outbox_.Deliver(letter, composed);
   }
   if (failed) events_({"passed_over", {{"utterance", letter.id}, {"text", trouble}}});
-  // What did not arrive and is remembered nowhere else stays.
-  if (spool_ && !failed && (arrived || outbox_.remembers()))
-    Spooled("mark a text as delivered", spool_->SetDelivered(letter.id));
   const Milliseconds latency = Between(spoken_at, clock_.Now());
+  const auto done_with = [&] {
+    if (spool_) Spooled("mark a text as delivered", spool_->SetDelivered(letter.id));
+  };
+  if (!failed && arrived) done_with();
   if (!failed) {
     events_({"text",
              {{"utterance", letter.id},
@@ -405,6 +419,9 @@ void Desk::Settle(std::unique_lock<std::mutex>& lock) {
               {"phantom", phantom},
               {"delivered", arrived.has_value()},
               {"trouble", arrived ? "" : arrived.error().what}}});
+    // What did not arrive and is remembered nowhere else stays in the spool.
+    const bool kept = !composed.empty() && outbox_.Remember(letter, composed, arrived, latency);
+    if (!arrived && kept) done_with();
   }
 
   lock.lock();

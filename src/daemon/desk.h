@@ -127,6 +127,8 @@ class Desk : public Intake {
   std::deque<std::unique_ptr<Sentence>> sentences_;  // by id
   std::size_t submitted_ = 0;
   std::uint64_t next_id_ = 1;  // without a spool
+  MonoTime partial_began_{};
+  Milliseconds partial_took_{};  // about
   DeskCounts counts_;
   std::optional<Milliseconds> last_latency_;
   bool delivering_ = false;  // the first of them

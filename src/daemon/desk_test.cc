@@ -29,7 +29,9 @@ class FakeOutbox : public Outbox {
     texts.push_back(composed);
     return {};
   }
-  bool remembers() const override { return remembers_it; }
+  bool Remember(const Letter&, const std::string&, const Result<>&, Milliseconds) override {
+    return remembers_it;
+  }
 
   std::mutex mutex;
   std::vector<Letter> letters;

@@ -48,8 +48,8 @@ struct DictationOptions {
   /// Listening ends after so long without speech; zero: never.
   Milliseconds give_up{60'000};
   Milliseconds append_every{250};
-  /// The shortest time from one partial to the next; zero: no partials.
-  Milliseconds partial_every{600};
+  /// The utterance so far is offered for a partial so often; zero: never.
+  Milliseconds partial_every{250};
 };
 
 enum class DictationState {

@@ -28,12 +28,13 @@ class Outbox {
   /// What would be written for the recognised text: spoken commands, replacements and vocabulary
   /// applied. May be empty ("scratch that").
   virtual std::string Compose(const Letter& letter) = 0;
-  /// To every target, as composed; a repeated letter only to those that take it once, and to the
-  /// history. Blocks until they are through. An error: at least one did not take it, and the person
-  /// was told.
+  /// To every target, as composed; a repeated letter only to those that take it once. Blocks until
+  /// they are through. An error: at least one did not take it, and the person was told.
   virtual Result<> Deliver(const Letter& letter, const std::string& composed) = 0;
-  /// Whether a text that could not be delivered is kept for the person.
-  virtual bool remembers() const = 0;
+  /// Once for each text, when Deliver is through and `latency` after the last word. True: it is
+  /// kept on disk, where the person finds it if it did not arrive.
+  virtual bool Remember(const Letter& letter, const std::string& composed, const Result<>& arrived,
+                        Milliseconds latency) = 0;
 };
 
 }  // namespace headroom::daemon

@@ -1,32 +1,54 @@
 // The outbox of the running service: spoken commands are obeyed, the text goes to the targets, and
-// into the history. Used by the desk's delivery thread; the history by others too.
+// into the history. Thread-safe: the desk's delivery thread, and whoever pastes or reloads.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
+#include "daemon/config.h"
 #include "daemon/events.h"
 #include "daemon/outbox.h"
 #include "output/target.h"
+#include "speech/history.h"
+#include "speech/rewrite.h"
 
 namespace headroom::daemon {
 
+struct PostSettings {
+  std::vector<std::unique_ptr<output::Target>> targets;
+  speech::RewriteOptions rewrite;               // but for own commands
+  std::map<std::string, Phrases> own_commands;  // by language
+  std::string language;                         // of a text that does not name its own
+};
+
 class PostOffice : public Outbox {
  public:
-  PostOffice(std::vector<std::unique_ptr<output::Target>> targets, EventSink events);
+  /// `history` may be null, and outlives this.
+  PostOffice(PostSettings settings, speech::History* history, EventSink events);
 
   std::string Compose(const Letter& letter) override;
   Result<> Deliver(const Letter& letter, const std::string& composed) override;
-  bool remembers() const override { return false; }
+  bool Remember(const Letter& letter, const std::string& composed, const Result<>& arrived,
+                Milliseconds latency) override;
 
+  /// Delivers an entry of the history once more, whatever became of it before. Blocks as Deliver.
+  Result<> Paste(const speech::HistoryEntry& entry);
   /// For texts from now on.
-  void Replace(std::vector<std::unique_ptr<output::Target>> targets);
+  void Replace(PostSettings settings);
 
  private:
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<output::Target>> targets_;  // guarded by mutex_
+  Result<> ToTargets(const output::Delivery& delivery);
+  const speech::Rewriter& RewriterFor(const std::string& language);
+  std::string TargetNames();
+
+  speech::History* const history_;
   const EventSink events_;
+  std::mutex mutex_;
+  PostSettings settings_;                                               // guarded by mutex_
+  std::map<std::string, std::unique_ptr<speech::Rewriter>> rewriters_;  // the same; by language
 };
 
 }  // namespace headroom::daemon

@@ -26,7 +26,8 @@ namespace {
 
 constexpr Milliseconds kTurn{1'000};
 constexpr Milliseconds kListenWithin{8'000};  // for the first sample
-constexpr Milliseconds kCardWithin{3'000};    // for a driver that is being loaded
+constexpr Milliseconds kExpireEvery{5 * 60'000};
+constexpr Milliseconds kCardWithin{3'000};  // for a driver that is being loaded
 constexpr std::size_t kMostVocabulary = 2'000;
 
 // Kernel lines may be spoken in any locale; a word list is one a line.
@@ -43,13 +44,17 @@ Result<std::vector<std::string>> ReadVocabulary(const Config& config) {
   return words;
 }
 
-Result<std::vector<std::unique_ptr<output::Target>>> MakeTargets(const Config& config) {
-  std::vector<std::unique_ptr<output::Target>> targets;
-  for (const output::TargetOptions& options : TargetOptionsFor(config)) {
-    TRY_ASSIGN(auto target, output::MakeTarget(options));
-    targets.push_back(std::move(target));
-  }
-  return targets;
+api::HistoryEntry Shown(const speech::HistoryEntry& entry) {
+  api::HistoryEntry shown;
+  shown.id = entry.id;
+  shown.at = entry.at;
+  shown.text = entry.text;
+  shown.arrival = Name(entry.arrival);
+  shown.why = entry.why;
+  shown.targets = entry.target;
+  shown.tier = entry.tier;
+  shown.latency = entry.latency;
+  return shown;
 }
 
 planner::Place PlaceFor(DeviceChoice device) {
@@ -96,7 +101,7 @@ Result<Config> Service::ReadConfig() const {
 Result<> Service::Start() {
   began_ = SystemClock().Now();
   TRY_ASSIGN(config_, ReadConfig());
-  TRY_ASSIGN(const DictationOptions dictation, DictationOptionsFor(config_));
+  TRY(DictationOptionsFor(config_));
   TRY(MakeDirectories(options_.state));
   const EventSink tell = [this](const Event& event) { Tell(event); };
 
@@ -124,9 +129,21 @@ Result<> Service::Start() {
     }
   }
 
+  auto history = speech::History::Open(options_.state / "history.db",
+                                       {.on = config_.history.on, .hours = config_.history.hours});
+  if (history) {
+    history_ = std::move(*history);
+    if (!history_->set_aside().empty())
+      SetTrouble("history",
+                 "the history was damaged and set aside as " + history_->set_aside().native());
+  } else {
+    SetTrouble("history", "no history is kept: " + history.error().what);
+  }
+  expired_ = began_;
+
   TRY_ASSIGN(std::vector<std::string> vocabulary, ReadVocabulary(config_));
-  TRY_ASSIGN(auto targets, MakeTargets(config_));
-  post_office_ = std::make_unique<PostOffice>(std::move(targets), tell);
+  TRY_ASSIGN(PostSettings post, MakePostSettings(config_));
+  post_office_ = std::make_unique<PostOffice>(std::move(post), history_.get(), tell);
   desk_ = std::make_unique<Desk>(
       DeskOptions{.request = RequestFor(config_, std::move(vocabulary)),
                   .session = static_cast<std::uint64_t>(SystemClock().WallNow().time_since_epoch() /
@@ -135,19 +152,64 @@ Result<> Service::Start() {
 
   TRY(StartScheduler());
 
-  TRY_ASSIGN(const auto vad, models::ResolveVad());
-  TRY_ASSIGN(auto detector, speech::VoiceDetector::Load(vad));
-  TRY_ASSIGN(auto source, audio::MakeSource(SourceOptionsFor(config_)));
-  dictation_ =
-      std::make_unique<Dictation>(dictation, std::move(source), std::move(detector), *desk_, tell);
+  TRY(MakeDictation());
   if (options_.control) {
     api::ServerOptions server;
     server.socket = api::ControlSocketPath(config_.control_socket);
     TRY_ASSIGN(server_, api::ControlServer::Start(std::move(server), *this));
   }
   desk_->Start(*scheduler_);
-  if (config_.speech.mode == ListenMode::kHandsFree) dictation_->Listen();
+  if (config_.speech.mode == ListenMode::kHandsFree) dictation()->Listen();
   return {};
+}
+
+Result<PostSettings> Service::MakePostSettings(const Config& config) const {
+  PostSettings settings;
+  for (output::TargetOptions& options : TargetOptionsFor(config)) {
+    options.locked = options_.locked;
+    options.state = options_.state;
+    TRY_ASSIGN(auto target, output::MakeTarget(options));
+    settings.targets.push_back(std::move(target));
+  }
+  TRY_ASSIGN(settings.rewrite.vocabulary, ReadVocabulary(config));
+  settings.rewrite.commands = config.speech.commands;
+  settings.rewrite.digits = config.speech.digits;
+  settings.rewrite.replacements = config.replacements;
+  settings.own_commands = config.commands;
+  settings.language = config.speech.language == "auto" ? "en" : config.speech.language;
+  return settings;
+}
+
+Result<> Service::MakeDictation() {
+  TRY_ASSIGN(const DictationOptions options, DictationOptionsFor(config_));
+  TRY_ASSIGN(const auto vad, models::ResolveVad());
+  TRY_ASSIGN(auto detector, speech::VoiceDetector::Load(vad));
+  TRY_ASSIGN(auto source, audio::MakeSource(SourceOptionsFor(config_)));
+  auto made = std::make_shared<Dictation>(options, std::move(source), std::move(detector), *desk_,
+                                          [this](const Event& event) { Tell(event); });
+  const std::lock_guard lock(mutex_);
+  dictation_.swap(made);  // the old one is over before `made` goes
+  return {};
+}
+
+void Service::ReplaceDictation() {
+  const auto old = dictation();
+  const DictationState state = old->state();
+  const bool on = old->wanted();
+  if (state != DictationState::kIdle && state != DictationState::kListening) return;
+  replace_dictation_ = false;
+  old->Finish();
+  while (old->state() != DictationState::kIdle) std::this_thread::sleep_for(Milliseconds(5));
+  if (const auto made = MakeDictation(); !made) {
+    Tell({"trouble", {{"text", "reload: " + made.error().what}}});
+  }
+  const bool hands_free = config_.speech.mode == ListenMode::kHandsFree;
+  if (on || hands_free) dictation()->Listen();
+}
+
+std::shared_ptr<Dictation> Service::dictation() const {
+  const std::lock_guard lock(mutex_);
+  return dictation_;
 }
 
 Result<> Service::StartScheduler() {
@@ -205,7 +267,11 @@ Result<> Service::StartScheduler() {
 
 Service::~Service() {
   server_.reset();  // no request comes any more
-  dictation_.reset();
+  {
+    std::shared_ptr<Dictation> last;
+    const std::lock_guard lock(mutex_);
+    last.swap(dictation_);
+  }
   if (desk_) desk_->Stop();
   scheduler_.reset();
   desk_.reset();
@@ -214,8 +280,9 @@ Service::~Service() {
 // ---- Run's thread ----
 
 bool Service::Over() const {
-  if (!options_.end_with_source || !dictation_->source_ended() ||
-      dictation_->state() != DictationState::kIdle) {
+  const auto dictation = this->dictation();
+  if (!options_.end_with_source || !dictation->source_ended() ||
+      dictation->state() != DictationState::kIdle) {
     return false;
   }
   return desk_->status().waiting == 0;
@@ -233,20 +300,26 @@ Ended Service::Run(CancelToken& stop, const std::function<void()>& turn) {
     }
     for (const auto& task : tasks) task();
     AnswerListeners();
+    if (replace_dictation_) ReplaceDictation();
     PublishStatus();
+    if (history_ && SystemClock().Now() - expired_ >= kExpireEvery) {
+      expired_ = SystemClock().Now();
+      if (const auto gone = history_->Expire(); !gone)
+        SetTrouble("history", "old texts cannot be deleted: " + gone.error().what);
+    }
     if (turn) turn();
     if (recording_ && scheduler_) recording_->Governed(scheduler_->status(), desk_->status().queue);
+    if (Over()) return Ended::kSourceOver;
     const std::lock_guard lock(mutex_);
     if (restart_) return Ended::kRestart;
     if (stop.raised() || shutdown_) return Ended::kAsked;
-    if (Over()) return Ended::kSourceOver;
   }
 }
 
 void Service::Drain(Milliseconds wait) {
-  dictation_->Finish();
+  dictation()->Finish();
   const MonoTime until = SystemClock().Now() + wait;
-  while (dictation_->state() != DictationState::kIdle && SystemClock().Now() < until)
+  while (dictation()->state() != DictationState::kIdle && SystemClock().Now() < until)
     std::this_thread::sleep_for(Milliseconds(20));
   desk_->WaitUntilEmpty(std::chrono::duration_cast<Milliseconds>(until - SystemClock().Now()));
 }
@@ -267,36 +340,52 @@ void Service::AskReload() {
 }
 
 void Service::AskListen(bool listen) {
-  Post([this, listen] { listen ? dictation_->Listen() : dictation_->Finish(); });
+  Post([this, listen] { listen ? dictation()->Listen() : dictation()->Finish(); });
 }
 
-void Service::BeforeSleep() {
-  dictation_->Finish();
-  scheduler_->Suspend();
-  if (recording_)
-    recording_->Note(
-        {.kind = record::EventKind::kSuspend, .at = record::Now(SystemClock()), .attributes = {}});
+void Service::AskToggle() {
+  Post([this] { dictation()->wanted() ? dictation()->Finish() : dictation()->Listen(); });
 }
 
-void Service::AfterSleep() {
-  scheduler_->Resume();
-  if (recording_)
-    recording_->Note(
-        {.kind = record::EventKind::kResume, .at = record::Now(SystemClock()), .attributes = {}});
-  if (config_.speech.mode == ListenMode::kHandsFree) dictation_->Listen();
+void Service::AskSleep(std::function<void()> ready) {
+  Post([this, ready = std::move(ready)] {
+    dictation()->Finish();
+    if (recording_)
+      recording_->Note({.kind = record::EventKind::kSuspend,
+                        .at = record::Now(SystemClock()),
+                        .attributes = {}});
+    Tell({"sleep", {{"asleep", true}}});
+    scheduler_->Suspend();
+    ready();
+  });
+}
+
+void Service::AskWake() {
+  Post([this] {
+    scheduler_->Resume();
+    if (recording_)
+      recording_->Note(
+          {.kind = record::EventKind::kResume, .at = record::Now(SystemClock()), .attributes = {}});
+    Tell({"sleep", {{"asleep", false}}});
+    if (config_.speech.mode == ListenMode::kHandsFree) dictation()->Listen();
+  });
 }
 
 Result<nlohmann::json> Service::ReloadNow() {
   TRY_ASSIGN(Config next, ReadConfig());
   const ConfigChange change = Difference(config_, next);
   TRY_ASSIGN(std::vector<std::string> vocabulary, ReadVocabulary(next));
-  TRY_ASSIGN(auto targets, MakeTargets(next));
-  post_office_->Replace(std::move(targets));
+  TRY_ASSIGN(PostSettings post, MakePostSettings(next));
+  TRY(DictationOptionsFor(next));
+  post_office_->Replace(std::move(post));
   desk_->SetRequest(RequestFor(next, std::move(vocabulary)));
   {
     const std::lock_guard lock(mutex_);
     config_ = std::move(next);
   }
+  replace_dictation_ = std::ranges::any_of(change.live, [](const std::string& key) {
+    return key.starts_with("audio.") || key.starts_with("speech.");
+  });
   nlohmann::json answer = {{"changed", change.live}, {"restart", change.restart}};
   Tell({"reloaded", answer});
   return answer;
@@ -304,13 +393,14 @@ Result<nlohmann::json> Service::ReloadNow() {
 
 void Service::AnswerListeners() {
   std::vector<Waiting> ready;
-  const DictationState state = dictation_->state();
+  const auto dictation = this->dictation();
+  const DictationState state = dictation->state();
   const bool heard = state == DictationState::kListening || state == DictationState::kSpeaking;
   const MonoTime now = SystemClock().Now();
   {
     const std::lock_guard lock(mutex_);
     const auto late = [&](const Waiting& one) {
-      return !heard && dictation_->wanted() && now < one.until;
+      return !heard && dictation->wanted() && now < one.until;
     };
     const auto middle = std::stable_partition(listeners_.begin(), listeners_.end(), late);
     std::move(middle, listeners_.end(), std::back_inserter(ready));
@@ -321,7 +411,7 @@ void Service::AnswerListeners() {
       (*one.answer)(api::ToJson(Status()));
       continue;
     }
-    const std::string trouble = dictation_->source().trouble;
+    const std::string trouble = dictation->source().trouble;
     (*one.answer)(Fail(Errc::kTimeout, "no sound comes from the microphone{}{}",
                        trouble.empty() ? "" : ": ", trouble));
   }
@@ -336,7 +426,8 @@ void Service::PublishStatus() {
   for (const char* often : {"uptime_ms", "memory", "spool_free_ms", "partial"}) seen.erase(often);
   seen["zone"] = status.memory.zone;
   std::string text = seen.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  if (text == std::exchange(published_, std::move(text))) return;
+  if (text == published_) return;
+  published_ = std::move(text);
   server_->Publish("status", json);
 }
 
@@ -348,14 +439,25 @@ void Service::SetTrouble(const std::string& topic, std::string text) {
   if (!text.empty()) troubles_.emplace_back(topic, std::move(text));
 }
 
+void Service::Notify(std::string title, std::string text) {
+  if (!options_.notify) return;
+  Post([this, title = std::move(title), text = std::move(text)] {
+    if (config_.output.notify) options_.notify(title, text);
+  });
+}
+
 void Service::Tell(const Event& event) {
+  bool undelivered = false;
   if (event.name == "partial") {
     const std::lock_guard lock(mutex_);
     partial_ = event.data.value("committed", "") + event.data.value("tentative", "");
   } else if (event.name == "text" || event.name == "state") {
     const std::lock_guard lock(mutex_);
     partial_.clear();
-    if (event.name == "text" && !event.data.value("delivered", true)) ++undelivered_;
+    if (event.name == "text" && !event.data.value("delivered", true)) {
+      ++undelivered_;
+      undelivered = true;
+    }
   } else if (event.name == "source") {
     SetTrouble("microphone", event.data.value("trouble", ""));
   } else if (event.name == "trouble") {
@@ -364,6 +466,11 @@ void Service::Tell(const Event& event) {
   if (recording_) recording_->Happened(event);
   if (server_ && server_->has_subscribers()) server_->Publish(event.name, event.data);
   if (options_.also) options_.also(event);
+  if (undelivered) {
+    Notify("A text did not arrive", event.data.value("trouble", "") +
+                                        ". It is kept: headroom "
+                                        "history paste");
+  }
   if (event.name == "state") changed_.notify_all();  // somebody may wait for the first sample
 }
 
@@ -377,6 +484,7 @@ void Service::TellAction(const memory::Action& action) {
     data["to"] = Name(action.to);
   }
   Tell({action.verb == memory::Verb::kZone ? "zone" : "action", std::move(data)});
+  if (action.verb == memory::Verb::kTell) Notify("Memory runs short", action.reason);
 }
 
 void Service::TellTier(const engine::TierEvent& event) {
@@ -385,20 +493,22 @@ void Service::TellTier(const engine::TierEvent& event) {
         {{"change", Name(event.change)},
          {"tier", event.title},
          {"ms", event.took.count()},
-         {"what", event.text}}});
+         {"text", event.text}}});
 }
 
 api::Status Service::Status() const {
   api::Status status;
   const engine::SchedulerStatus scheduler = scheduler_->status();
   const DeskStatus desk = desk_->status();
-  const audio::SourceReport source = dictation_->source();
+  const audio::SourceReport source = dictation()->source();
   status.version = HEADROOM_VERSION;
   status.pid = ::getpid();
   status.uptime = std::chrono::duration_cast<Milliseconds>(SystemClock().Now() - began_);
-  switch (dictation_->state()) {
-    case DictationState::kIdle:
+  switch (dictation()->state()) {
     case DictationState::kFinishing:
+      status.phase = api::Phase::kDecoding;
+      break;
+    case DictationState::kIdle:
       status.phase = desk.waiting > 0 ? api::Phase::kDecoding : api::Phase::kIdle;
       break;
     case DictationState::kOpening:
@@ -453,26 +563,28 @@ api::Status Service::Status() const {
 void Service::Listen(const api::ListenRequest& request, api::Answer answer) {
   auto shared = std::make_shared<api::Answer>(std::move(answer));
   Post([this, request, shared] {
-    if (!request.language.empty()) {
-      auto vocabulary = ReadVocabulary(config_);
-      engine::RunRequest run =
-          RequestFor(config_, vocabulary ? std::move(*vocabulary) : std::vector<std::string>{});
+    auto vocabulary = ReadVocabulary(config_);
+    engine::RunRequest run =
+        RequestFor(config_, vocabulary ? std::move(*vocabulary) : std::vector<std::string>{});
+    if (request.language == "auto") {
+      run.language.clear();
+    } else if (!request.language.empty()) {
       run.language = request.language;
-      desk_->SetRequest(std::move(run));
     }
-    dictation_->Listen();
+    desk_->SetRequest(std::move(run));
+    dictation()->Listen();
     const std::lock_guard lock(mutex_);
     listeners_.push_back({shared, SystemClock().Now() + kListenWithin});
   });
 }
 
 void Service::Finish(api::Answer answer) {
-  dictation_->Finish();
+  dictation()->Finish();
   GetStatus(std::move(answer));
 }
 
 void Service::Toggle(api::Answer answer) {
-  if (dictation_->wanted()) {
+  if (dictation()->wanted()) {
     Finish(std::move(answer));
   } else {
     Listen({}, std::move(answer));
@@ -480,7 +592,7 @@ void Service::Toggle(api::Answer answer) {
 }
 
 void Service::Cancel(api::Answer answer) {
-  dictation_->Cancel();
+  dictation()->Cancel();
   desk_->CancelWaiting();
   GetStatus(std::move(answer));
 }
@@ -503,16 +615,69 @@ void Service::GetStatus(api::Answer answer) {
   answer(api::ToJson(Status()));
 }
 
-void Service::GetHistory(const api::HistoryRequest&, api::Answer answer) {
-  answer(Fail(Errc::kUnsupported, "no history is kept"));
+void Service::GetHistory(const api::HistoryRequest& request, api::Answer answer) {
+  auto shared = std::make_shared<api::Answer>(std::move(answer));
+  Post([this, request, shared] {
+    if (!history_) return (*shared)(Fail(Errc::kUnsupported, "no history is kept"));
+    // Undelivered ones are few: they are looked for among the last thousand.
+    auto entries =
+        history_->Last(request.undelivered_only ? 1000 : static_cast<std::size_t>(request.limit));
+    if (!entries) return (*shared)(std::unexpected(entries.error()));
+    nlohmann::json list = nlohmann::json::array();
+    for (const speech::HistoryEntry& entry : *entries) {
+      if (request.undelivered_only && entry.arrival == speech::Arrival::kDelivered) continue;
+      if (list.size() == static_cast<std::size_t>(request.limit)) break;
+      list.push_back(api::ToJson(Shown(entry)));
+    }
+    (*shared)(nlohmann::json{{"entries", std::move(list)}});
+  });
 }
 
-void Service::PasteHistory(std::optional<std::int64_t>, api::Answer answer) {
-  answer(Fail(Errc::kUnsupported, "no history is kept"));
+Result<> Service::Paste(std::optional<std::int64_t> id, nlohmann::json& answer) {
+  if (!history_) return Fail(Errc::kUnsupported, "no history is kept");
+  std::optional<speech::HistoryEntry> entry;
+  if (id) {
+    TRY_ASSIGN(entry, history_->Find(*id));
+  } else {
+    TRY_ASSIGN(entry, history_->LastUndelivered());
+    if (!entry) {
+      TRY_ASSIGN(auto last, history_->Last(1));
+      if (!last.empty()) entry = std::move(last.front());
+    }
+  }
+  if (!entry) return Fail(Errc::kNotFound, "there is no such text in the history");
+  TRY(post_office_->Paste(*entry));
+  if (entry->arrival != speech::Arrival::kDelivered) {
+    TRY(history_->SetArrival(entry->id, speech::Arrival::kDelivered, "pasted"));
+    const std::lock_guard lock(mutex_);
+    undelivered_ = std::max<std::int64_t>(0, undelivered_ - 1);
+  }
+  answer = {{"id", entry->id}, {"text", entry->text}};
+  return {};
+}
+
+void Service::PasteHistory(std::optional<std::int64_t> id, api::Answer answer) {
+  auto shared = std::make_shared<api::Answer>(std::move(answer));
+  Post([this, id, shared] {
+    nlohmann::json pasted;
+    const auto done = Paste(id, pasted);
+    (*shared)(done ? Result<nlohmann::json>(std::move(pasted)) : std::unexpected(done.error()));
+  });
 }
 
 void Service::ClearHistory(api::Answer answer) {
-  answer(Fail(Errc::kUnsupported, "no history is kept"));
+  auto shared = std::make_shared<api::Answer>(std::move(answer));
+  Post([this, shared] {
+    if (!history_) return (*shared)(Fail(Errc::kUnsupported, "no history is kept"));
+    const auto all = history_->Last(std::numeric_limits<int>::max());
+    const auto cleared = history_->Clear();
+    if (!all || !cleared) return (*shared)(std::unexpected(all ? cleared.error() : all.error()));
+    {
+      const std::lock_guard lock(mutex_);
+      undelivered_ = 0;
+    }
+    (*shared)(nlohmann::json{{"forgotten", all->size()}});
+  });
 }
 
 void Service::BeginYield(api::YieldId id, const std::string& who, api::Answer answer) {

@@ -27,6 +27,7 @@
 #include "daemon/post_office.h"
 #include "daemon/recording.h"
 #include "engine/scheduler.h"
+#include "speech/history.h"
 
 namespace headroom::daemon {
 
@@ -38,6 +39,9 @@ struct ServiceOptions {
   bool recording = true;              // keep a flight record
   bool end_with_source = false;       // Run ends once a file was played and all of it is delivered
   EventSink also = {};                // told everything, besides subscribers
+  std::function<bool()> locked = {};  // the session is locked: nothing may be typed
+  /// For the desktop: a title and a line, nothing spoken. Run's thread; may take a second.
+  std::function<void(const std::string& title, const std::string& text)> notify = {};
 };
 
 enum class Ended { kAsked, kRestart, kSourceOver };
@@ -57,9 +61,11 @@ class Service : public api::ControlService {
   /// Any thread: reads the configuration again (SIGHUP).
   void AskReload();
   void AskListen(bool listen);
-  /// The computer is about to sleep: returns once no worker is left, or after a few seconds.
-  void BeforeSleep();
-  void AfterSleep();
+  void AskToggle();
+  /// The computer is about to sleep: `ready` is called once no worker is left, or after a few
+  /// seconds.
+  void AskSleep(std::function<void()> ready);
+  void AskWake();
 
   api::Status Status() const;
   const Config& config() const { return config_; }
@@ -86,6 +92,12 @@ class Service : public api::ControlService {
   explicit Service(ServiceOptions options) : options_(std::move(options)) {}
   Result<> Start();
   Result<> StartScheduler();
+  Result<PostSettings> MakePostSettings(const Config& config) const;
+  /// From the configuration; listens where that is hands-free.
+  Result<> MakeDictation();
+  /// A new one takes over as soon as nobody speaks. Run's thread.
+  void ReplaceDictation();
+  std::shared_ptr<Dictation> dictation() const;
   Result<Config> ReadConfig() const;
   void Post(std::function<void()> task);
   void Tell(const Event& event);
@@ -95,23 +107,28 @@ class Service : public api::ControlService {
   void AnswerListeners();
   void PublishStatus();
   void SetTrouble(const std::string& topic, std::string text);
+  void Notify(std::string title, std::string text);
+  Result<> Paste(std::optional<std::int64_t> id, nlohmann::json& answer);
   bool Over() const;
 
   const ServiceOptions options_;
   Config config_;  // Run's thread
   MonoTime began_{};
-  std::string published_;  // the last status, as far as a person sees it; Run's thread
+  std::string published_;           // the last status, as far as a person sees it; Run's thread
+  bool replace_dictation_ = false;  // Run's thread, as the next
+  MonoTime expired_{};              // when the history was last looked through
   std::unique_ptr<Recording> recording_;
+  std::unique_ptr<speech::History> history_;
   std::unique_ptr<PostOffice> post_office_;
   std::unique_ptr<Desk> desk_;
   std::unique_ptr<engine::Scheduler> scheduler_;
-  std::unique_ptr<Dictation> dictation_;
   std::unique_ptr<api::ControlServer> server_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::function<void()>> tasks_;  // guarded by mutex_, as all below
-  std::vector<Waiting> listeners_;           // who asked to listen and waits for samples
+  std::shared_ptr<Dictation> dictation_;  // guarded by mutex_, as all below
+  std::deque<std::function<void()>> tasks_;
+  std::vector<Waiting> listeners_;  // who asked to listen and waits for samples
   std::vector<api::YieldId> yields_;
   std::string partial_;
   std::vector<std::pair<std::string, std::string>> troubles_;  // topic, text

@@ -79,6 +79,8 @@ class History {
   /// few minutes. How many went.
   Result<std::int64_t> Expire();
 
+  /// Whether texts are kept on disk.
+  bool on() const { return options_.on; }
   /// Where a damaged database was put by Open; "" : nowhere.
   const std::filesystem::path& set_aside() const { return set_aside_; }
 
