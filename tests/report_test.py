@@ -236,6 +236,19 @@ def test_diff(logs, slept, tmp_path):
     assert run("report", "diff", tmp_path / "a", tmp_path / "c").returncode == 4
 
 
+def test_bundle_names_nobody(logs, tmp_path):
+    home = tmp_path / "home" / "anneliese"
+    home.mkdir(parents=True)
+    for name in FILES:
+        (home / name).write_bytes((logs / name).read_bytes())
+    outcome = run("bundle", *inputs(home), env={"HOME": str(home)})
+    assert outcome.returncode == 0, outcome.stderr
+    assert "anneliese" not in outcome.stdout and "unspecified launch failure" not in outcome.stdout
+    found = json.loads(outcome.stdout.split("```json\n")[1].split("\n```")[0])
+    assert found["errors"]["count"] == 4759
+    assert "processors" in outcome.stdout and "~/journal.json" in outcome.stdout
+
+
 def test_what_cannot_be_used_is_said(logs, tmp_path):
     assert run("report", "--input", tmp_path / "none").returncode == 3
     (tmp_path / "empty").write_text("")
@@ -296,6 +309,8 @@ def test_a_real_command_recorded_and_reported(tmp_path):
     gate = headroom(tmp_path, "report", "-i", record, "--fail-on", "ram>200MiB")
     assert gate.returncode == 9 and "RAM" in gate.stderr
     assert headroom(tmp_path, "report", "-i", record, "--fail-on", "ram>400MiB").returncode == 0
+    diff = headroom(tmp_path, "report", "diff", record, record)
+    assert "| first cause" in diff.stdout and "changed" not in diff.stdout
 
 
 def test_the_services_own_record_needs_no_input(tmp_path):

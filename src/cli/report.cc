@@ -1,4 +1,4 @@
-// headroom report, headroom why: the analyst's commands (src/report has the options).
+// headroom report, why and bundle: the analyst's commands (src/report has the options).
 #include <memory>
 
 #include "cli/command.h"
@@ -8,7 +8,7 @@
 namespace headroom::cli {
 
 void AddReport(CLI::App& app, Action& chosen) {
-  // One action for both: only one subcommand is called.
+  // One action for all: only one subcommand is called.
   const auto action = std::make_shared<report::Action>();
   const auto run = [action] {
     const Result<int> code = (*action)();
@@ -19,8 +19,10 @@ void AddReport(CLI::App& app, Action& chosen) {
   report::AddReport(*report, *action);
   CLI::App* why = app.add_subcommand("why", "What happened at a time, on one screen.");
   report::AddWhy(*why, *action);
+  CLI::App* bundle = app.add_subcommand("bundle", "One redacted text file to attach to an issue.");
+  report::AddBundle(*bundle, *action);
   app.final_callback([=, &chosen] {
-    if (report->parsed() || why->parsed()) chosen = run;
+    if (report->parsed() || why->parsed() || bundle->parsed()) chosen = run;
   });
 }
 

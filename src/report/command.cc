@@ -14,6 +14,7 @@
 #include "base/dirs.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "report/bundle.h"
 #include "report/claims.h"
 #include "report/collect.h"
 #include "report/diff.h"
@@ -213,7 +214,14 @@ Result<int> RunWhy(const Options& options) {
 }
 
 Result<int> RunDiff(const Options& options) {
-  const auto read = [](const std::string& path) -> Result<nlohmann::ordered_json> {
+  const auto read = [&](const std::string& path) -> Result<nlohmann::ordered_json> {
+    if (analyze::IsFlightRecord(path)) {
+      Options one = options;
+      one.inputs = {path};
+      TRY_ASSIGN(const std::unique_ptr<Loaded> loaded, Load(one));
+      const analyze::Findings findings = loaded->Analyze();
+      return ToJson({loaded->evidence, findings, loaded->analyze.zone, options.title});
+    }
     TRY_ASSIGN(const std::string text, ReadFile(path, MiB(64)));
     nlohmann::ordered_json json = nlohmann::ordered_json::parse(text, nullptr, false);
     if (json.is_discarded())
@@ -224,6 +232,14 @@ Result<int> RunDiff(const Options& options) {
   TRY_ASSIGN(const nlohmann::ordered_json after, read(options.after));
   TRY_ASSIGN(const std::string text, Diff(before, after));
   TRY(Write(options.output, text));
+  return 0;
+}
+
+Result<int> RunBundle(const Options& options) {
+  TRY_ASSIGN(const std::unique_ptr<Loaded> loaded, Load(options));
+  const analyze::Findings findings = loaded->Analyze();
+  const Report report{loaded->evidence, findings, loaded->analyze.zone, "Memory report"};
+  TRY(Write(options.output, Bundle(report, FactsOfThisMachine(), Private::OfThisMachine())));
   return 0;
 }
 
@@ -260,9 +276,10 @@ void AddReport(CLI::App& command, Action& chosen) {
   command.add_option("--fail-on", options->fail_on,
                      "Exit with 9 when one holds: leak>1MiB/h,peak>3.2GiB,errors>0");
   command.footer("Formats and columns: docs/evidence.md. Methods: docs/analysis.md.");
-  CLI::App* diff = command.add_subcommand("diff", "Compare two reports made with --format json");
-  diff->add_option("BEFORE", options->before, "A report in JSON")->required();
-  diff->add_option("AFTER", options->after, "A report in JSON")->required();
+  CLI::App* diff = command.add_subcommand(
+      "diff", "Compare two periods: reports made with --format json, or records");
+  diff->add_option("BEFORE", options->before, "A report in JSON, or a flight record")->required();
+  diff->add_option("AFTER", options->after, "A report in JSON, or a flight record")->required();
   diff->add_option("-o,--output", options->output, "A file instead of standard output");
   command.callback([options, diff, &chosen] {
     if (diff->parsed())
@@ -280,6 +297,14 @@ void AddWhy(CLI::App& command, Action& chosen) {
       ->required();
   AddInput(command, options);
   command.callback([options, &chosen] { chosen = [options] { return RunWhy(*options); }; });
+}
+
+void AddBundle(CLI::App& command, Action& chosen) {
+  const auto options = std::make_shared<Options>();
+  AddInput(command, options);
+  command.add_option("-o,--output", options->output, "A file instead of standard output");
+  command.footer("It is plain text: read it before you attach it.");
+  command.callback([options, &chosen] { chosen = [options] { return RunBundle(*options); }; });
 }
 
 }  // namespace headroom::report

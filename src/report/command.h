@@ -17,5 +17,6 @@ inline constexpr int kConditionHolds = 9;
 /// Adds the options of `report` to `command` and leaves the action in `chosen` when it is called.
 void AddReport(CLI::App& command, Action& chosen);
 void AddWhy(CLI::App& command, Action& chosen);
+void AddBundle(CLI::App& command, Action& chosen);
 
 }  // namespace headroom::report

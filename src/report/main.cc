@@ -39,6 +39,8 @@ int main(int argc, char** argv) {
   report::AddReport(
       *app.add_subcommand("report", "What happened to memory, with causes and advice."), chosen);
   report::AddWhy(*app.add_subcommand("why", "What happened at a time, on one screen."), chosen);
+  report::AddBundle(*app.add_subcommand("bundle", "One redacted text file to attach to an issue."),
+                    chosen);
   try {
     app.parse(argc, argv);
     if (!chosen) return 2;
