@@ -15,6 +15,7 @@ REQUEST = "org.freedesktop.portal.Request"
 def load(mock, parameters):
     mock.refuse = bool(parameters.get("refuse", False))
     mock.bound = ""
+    mock.AddProperty(MAIN_IFACE, "version", dbus.UInt32(1))
 
 
 def answer(mock, sender, options, results):

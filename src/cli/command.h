@@ -12,7 +12,9 @@ using Action = std::function<int()>;
 void AddCompletion(CLI::App& app, Action& chosen);  // completion, man: hidden
 void AddConfig(CLI::App& app, Action& chosen);
 void AddDaemon(CLI::App& app, Action& chosen);
+void AddDevices(CLI::App& app, Action& chosen);
 void AddDictate(CLI::App& app, Action& chosen);
+void AddDoctor(CLI::App& app, Action& chosen);
 void AddGovernor(CLI::App& app, Action& chosen);
 void AddHistory(CLI::App& app, Action& chosen);
 void AddInstallService(CLI::App& app, Action& chosen);

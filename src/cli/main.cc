@@ -25,6 +25,8 @@ int main(int argc, char** argv) {
   cli::AddStatus(app, chosen);
   cli::AddHistory(app, chosen);
   cli::AddConfig(app, chosen);
+  cli::AddDevices(app, chosen);
+  cli::AddDoctor(app, chosen);
   cli::AddInstallService(app, chosen);
   cli::AddModels(app, chosen);
   cli::AddGovernor(app, chosen);
