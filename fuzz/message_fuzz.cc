@@ -13,6 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)ParseLoadRequest(*body);
   (void)ParseModelTraits(*body);
   (void)ParseRunRequest(*body);
+  (void)ParseBatchRequest(*body);
+  (void)ParseBatchResult(*body);
   (void)ParseWorkerStats(*body);
   (void)ParseError(*body);
   if (const auto result = ParseRunResult(*body)) {

@@ -11,7 +11,6 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxText = 1 << 20;
 constexpr std::size_t kMaxItems = 1 << 16;
-constexpr int kMaxBatch = 256;
 
 // Reads typed members of one object; the first thing wrong is remembered and the rest reads as
 // zero.
@@ -165,11 +164,12 @@ json ToJson(const LoadRequest& request) {
 
 Result<LoadRequest> ParseLoadRequest(const json& body) {
   Reader read(body, "load request");
-  return read.Finish(LoadRequest{.path = read.Text("path"),
-                                 .threads = static_cast<int>(read.Integer("threads", 0, 1024)),
-                                 .chunks = read.Times("chunks"),
-                                 .batch = static_cast<int>(read.Integer("batch", 1, kMaxBatch)),
-                                 .card = read.Take("card", ParseCardOptions(read.Member("card")))});
+  return read.Finish(LoadRequest{
+      .path = read.Text("path"),
+      .threads = static_cast<int>(read.Integer("threads", 0, 1024)),
+      .chunks = read.Times("chunks"),
+      .batch = static_cast<int>(read.Integer("batch", 1, static_cast<std::int64_t>(kMaxBatch))),
+      .card = read.Take("card", ParseCardOptions(read.Member("card")))});
 }
 
 json ToJson(const CardOptions& card) {
@@ -197,11 +197,12 @@ json ToJson(const PlanRequest& request) {
 
 Result<PlanRequest> ParsePlanRequest(const json& body) {
   Reader read(body, "plan request");
-  return read.Finish(PlanRequest{.path = read.Text("path"),
-                                 .threads = static_cast<int>(read.Integer("threads", 0, 1024)),
-                                 .chunks = read.Times("chunks"),
-                                 .batch = static_cast<int>(read.Integer("batch", 1, kMaxBatch)),
-                                 .card = read.Take("card", ParseCardOptions(read.Member("card")))});
+  return read.Finish(PlanRequest{
+      .path = read.Text("path"),
+      .threads = static_cast<int>(read.Integer("threads", 0, 1024)),
+      .chunks = read.Times("chunks"),
+      .batch = static_cast<int>(read.Integer("batch", 1, static_cast<std::int64_t>(kMaxBatch))),
+      .card = read.Take("card", ParseCardOptions(read.Member("card")))});
 }
 
 json ToJson(const PlanResult& plan) {
@@ -281,6 +282,21 @@ Result<RunRequest> ParseRunRequest(const json& body) {
                                 .prompt = read.Text("prompt")});
 }
 
+json ToJson(const BatchRequest& request) {
+  json body = ToJson(request.run);
+  body["clips"] = request.clips;
+  return body;
+}
+
+Result<BatchRequest> ParseBatchRequest(const json& body) {
+  BatchRequest request;
+  TRY_ASSIGN(request.run, ParseRunRequest(body));
+  Reader read(body, "batch request");
+  for (const Milliseconds clip : read.Times("clips"))  // also numbers that are not negative
+    request.clips.push_back(static_cast<std::size_t>(clip.count()));
+  return read.Finish(std::move(request));
+}
+
 json ToJson(const RunResult& result) {
   json segments = json::array();
   for (const auto& s : result.transcript.segments) {
@@ -307,6 +323,30 @@ Result<RunResult> ParseRunResult(const json& body) {
     result.transcript.segments.push_back(std::move(segment));
   }
   return read.Finish(std::move(result));
+}
+
+json ToJson(const BatchResult& batch) {
+  json results = json::array();
+  for (const auto& one : batch)
+    results.push_back(one ? json{{"ok", ToJson(*one)}} : json{{"error", ToJson(one.error())}});
+  return {{"results", std::move(results)}};
+}
+
+Result<BatchResult> ParseBatchResult(const json& body) {
+  Reader read(body, "results");
+  BatchResult batch;
+  for (const json& item : read.Items("results")) {
+    if (item.is_object() && item.contains("error")) {
+      Error error = ParseError(item["error"]);
+      if (error.code == Errc::kProtocol) return Fail(std::move(error));
+      batch.emplace_back(Fail(std::move(error)));
+    } else {
+      Reader one(item, "result of a batch");
+      TRY_ASSIGN(RunResult result, ParseRunResult(one.Member("ok")));
+      batch.emplace_back(std::move(result));
+    }
+  }
+  return read.Finish(std::move(batch));
 }
 
 json ToJson(const WorkerStats& stats) {

@@ -101,6 +101,13 @@ struct RunRequest {
   std::string prompt;
 };
 
+/// Several clips in one run, with the same wishes for all; a device computes them together.
+struct BatchRequest {
+  RunRequest run;
+  std::vector<std::size_t> clips;  // samples of each, as they lie one after the other
+};
+inline constexpr std::size_t kMaxBatch = 64;
+
 struct RunTimings {
   double mel_ms = 0, encode_ms = 0, decode_ms = 0;
 };
@@ -110,6 +117,9 @@ struct RunResult {
   bool truncated = false;         // the model stopped early or repeated itself: text is missing
   RunTimings timings;
 };
+
+/// One for each clip, in their order. What failed one clip is its Error.
+using BatchResult = std::vector<Result<RunResult>>;
 
 /// The worker's own view of its memory.
 struct WorkerStats {
@@ -128,7 +138,9 @@ nlohmann::json ToJson(const PlanRequest&);
 nlohmann::json ToJson(const PlanResult&);
 nlohmann::json ToJson(const ModelTraits&);
 nlohmann::json ToJson(const RunRequest&);
+nlohmann::json ToJson(const BatchRequest&);
 nlohmann::json ToJson(const RunResult&);
+nlohmann::json ToJson(const BatchResult&);
 nlohmann::json ToJson(const WorkerStats&);
 nlohmann::json ToJson(const Error&);
 
@@ -139,7 +151,9 @@ Result<PlanRequest> ParsePlanRequest(const nlohmann::json&);
 Result<PlanResult> ParsePlanResult(const nlohmann::json&);
 Result<ModelTraits> ParseModelTraits(const nlohmann::json&);
 Result<RunRequest> ParseRunRequest(const nlohmann::json&);
+Result<BatchRequest> ParseBatchRequest(const nlohmann::json&);
 Result<RunResult> ParseRunResult(const nlohmann::json&);
+Result<BatchResult> ParseBatchResult(const nlohmann::json&);
 Result<WorkerStats> ParseWorkerStats(const nlohmann::json&);
 /// The Error inside a reply's "error" member; itself a kProtocol Error when that is malformed.
 Error ParseError(const nlohmann::json&);

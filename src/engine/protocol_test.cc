@@ -59,6 +59,12 @@ std::vector<Type> Types() {
       {"traits", ToJson(traits), [](const json& j) { return ParseModelTraits(j).has_value(); }},
       {"run", ToJson(RunRequest{.language = "de", .vocabulary = {"Ada"}, .prompt = "p"}),
        [](const json& j) { return ParseRunRequest(j).has_value(); }},
+      {"batch",
+       ToJson(BatchRequest{.run = {.language = "de", .vocabulary = {}, .prompt = {}},
+                           .clips = {16'000, 1}}),
+       [](const json& j) { return ParseBatchRequest(j).has_value(); }},
+      {"batch result", ToJson(BatchResult{SomeResult()}),
+       [](const json& j) { return ParseBatchResult(j).has_value(); }},
       {"result", ToJson(SomeResult()), [](const json& j) { return ParseRunResult(j).has_value(); }},
       {"stats", ToJson(WorkerStats{.rss = MiB(3), .peak_rss = MiB(4), .runs = 9}),
        [](const json& j) { return ParseWorkerStats(j).has_value(); }}};
@@ -70,6 +76,19 @@ TEST(Protocol, ResultsRoundTrip) {
   ASSERT_TRUE(back);
   EXPECT_EQ(ToJson(*back), ToJson(result));
   EXPECT_EQ(back->transcript.segments[0].words[0].text, "Hello,");
+}
+
+TEST(Protocol, BatchesRoundTrip) {
+  const BatchRequest request{.run = {.language = "de", .vocabulary = {}, .prompt = {}},
+                             .clips = {16'000, 7}};
+  EXPECT_EQ(ParseBatchRequest(ToJson(request))->clips, request.clips);
+  const BatchResult results{SomeResult(), Fail(Errc::kInvalid, "too short"), SomeResult()};
+  const auto back = ParseBatchResult(ToJson(results));
+  ASSERT_TRUE(back) << back.error().what;
+  EXPECT_EQ(ToJson(*back), ToJson(results));
+  EXPECT_EQ((*back)[1].error().what, "too short");
+  EXPECT_EQ(ParseBatchResult({{"results", {1}}}).error().code, Errc::kProtocol);
+  EXPECT_EQ(ParseBatchResult({{"results", {{{"error", 1}}}}}).error().code, Errc::kProtocol);
 }
 
 TEST(Protocol, PlansRoundTrip) {

@@ -94,6 +94,30 @@ Result<RunResult> Worker::Run(const RunRequest& request, std::span<const float> 
   return result;
 }
 
+Result<BatchResult> Worker::RunBatch(const RunRequest& request,
+                                     std::span<const std::span<const float>> clips,
+                                     Milliseconds within, CancelToken* cancel) {
+  BatchRequest batch{.run = request, .clips = {}};
+  std::vector<float> samples;
+  for (const std::span<const float> clip : clips) {
+    if (clip.empty()) return Fail(Errc::kInvalid, "a clip without samples");
+    batch.clips.push_back(clip.size());
+    samples.insert(samples.end(), clip.begin(), clip.end());
+  }
+  if (clips.empty() || clips.size() > kMaxBatch || samples.size() > kMaxRunSamples)
+    return Fail(Errc::kInvalid, "{} clips with {} samples in one run", clips.size(),
+                samples.size());
+  TRY_ASSIGN(const Fd audio,
+             MakeSealedMemory("headroom-audio", std::as_bytes(std::span<const float>(samples))));
+  const int fds[] = {audio.get()};
+  TRY_ASSIGN(const json reply, Ask("batch", ToJson(batch), fds, within, cancel));
+  auto results = ParseBatchResult(reply);
+  if (results && results->size() != clips.size())
+    results = Fail(Errc::kProtocol, "{} results for {} clips", results->size(), clips.size());
+  if (!results) return Fail(Lost(std::move(results.error())));
+  return results;
+}
+
 Result<PlanResult> Worker::Plan(const PlanRequest& request, Milliseconds within) {
   TRY_ASSIGN(const json reply, Ask("plan", ToJson(request), {}, within, nullptr));
   auto plan = ParsePlanResult(reply);

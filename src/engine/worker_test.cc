@@ -45,6 +45,23 @@ class WorkerTest : public testing::Test {
   std::vector<float> audio_ = std::vector<float>(16000, 0.1f);
 };
 
+TEST_F(WorkerTest, ABatchHasOneResultForEachClip) {
+  Start("plain");
+  const std::span<const float> all(audio_);
+  const std::vector<std::span<const float>> clips{all.first(300), all, all.first(7)};
+  const auto results =
+      worker_->RunBatch({.language = "en", .vocabulary = {}, .prompt = {}}, clips, kLong);
+  ASSERT_TRUE(results) << results.error().what;
+  ASSERT_EQ(results->size(), 3U);
+  for (std::size_t i = 0; i < clips.size(); ++i)
+    EXPECT_EQ((*results)[i]->transcript.segments[0].text,
+              fmt::format("{} samples in en", clips[i].size()));
+  EXPECT_EQ(worker_->RunBatch({}, {}, kLong).error().code, Errc::kInvalid);
+  const std::vector<std::span<const float>> many(kMaxBatch + 1, all);
+  EXPECT_EQ(worker_->RunBatch({}, many, kLong).error().code, Errc::kInvalid);
+  EXPECT_TRUE(worker_->alive());
+}
+
 TEST_F(WorkerTest, LoadsRunsAndStops) {
   Start("plain");
   EXPECT_EQ(worker_->hello().backend, "fake");

@@ -26,6 +26,17 @@ class Engine {
   /// `samples`: 16 kHz mono, finite. kCancelled when Cancel was called since this run began.
   virtual Result<engine::RunResult> Run(const engine::RunRequest& request,
                                         std::span<const float> samples) = 0;
+  /// Clips at once where the engine can; fails as a whole for what ends a run.
+  virtual Result<engine::BatchResult> RunBatch(const engine::RunRequest& request,
+                                               std::span<const std::span<const float>> clips) {
+    engine::BatchResult results;
+    for (const std::span<const float> clip : clips) {
+      results.push_back(Run(request, clip));
+      if (!results.back() && results.back().error().code == Errc::kCancelled)
+        return Fail(std::move(results.back().error()));
+    }
+    return results;
+  }
   /// Measures what a model needs. kUnsupported where nothing can be measured.
   virtual Result<engine::PlanResult> Plan(const engine::PlanRequest&) {
     return Fail(Errc::kUnsupported, "this worker cannot plan");

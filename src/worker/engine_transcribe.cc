@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "audio/format.h"
 #include "worker/cores.h"
@@ -37,6 +38,41 @@ bool IsPartial(transcribe_status status) {
   return status == TRANSCRIBE_ERR_OUTPUT_TRUNCATED || status == TRANSCRIBE_ERR_OUTPUT_REPETITION;
 }
 
+Milliseconds LengthOf(std::span<const float> samples) {
+  return audio::DurationOf(static_cast<std::int64_t>(samples.size()));
+}
+
+// What a run is asked for, in the engine's words. Points into the request, which must outlive it.
+struct RunParameters {
+  RunParameters(const transcribe_model& model, const engine::RunRequest& request, bool fallback) {
+    transcribe_run_params_init(&params);
+    if (!request.language.empty()) params.language = request.language.c_str();
+    if (request.translate) params.task = TRANSCRIBE_TASK_TRANSLATE;
+    params.timestamps = request.word_times      ? TRANSCRIBE_TIMESTAMPS_WORD
+                        : request.segment_times ? TRANSCRIBE_TIMESTAMPS_SEGMENT
+                                                : TRANSCRIBE_TIMESTAMPS_NONE;
+    for (const std::string& word : request.vocabulary) vocabulary_.push_back(word.c_str());
+    params.vocabulary = vocabulary_.empty() ? nullptr : vocabulary_.data();
+    params.n_vocabulary = static_cast<std::int32_t>(vocabulary_.size());
+    if (!request.prompt.empty()) params.prompt = request.prompt.c_str();
+    if (!transcribe_model_accepts_ext_kind(&model, TRANSCRIBE_EXT_SLOT_RUN,
+                                           TRANSCRIBE_EXT_KIND_WHISPER_RUN))
+      return;
+    transcribe_whisper_run_ext_init(&whisper_);
+    whisper_.seed = kSamplerSeed;
+    if (!fallback) whisper_.temperature_inc = 0;
+    params.family = &whisper_.ext;
+  }
+  RunParameters(const RunParameters&) = delete;
+  RunParameters& operator=(const RunParameters&) = delete;
+
+  transcribe_run_params params;
+
+ private:
+  std::vector<const char*> vocabulary_;
+  transcribe_whisper_run_ext whisper_;
+};
+
 class TranscribeEngine : public Engine {
  public:
   explicit TranscribeEngine(std::unique_ptr<Placement> placement)
@@ -64,33 +100,41 @@ class TranscribeEngine : public Engine {
 
   Result<engine::RunResult> Run(const engine::RunRequest& request,
                                 std::span<const float> samples) override {
-    if (!session_) return Fail(Errc::kInvalid, "no model is loaded");
-    stop_ = false;
-    log_.Clear();
-    if (place_.card) place_.card->BeginRun();
-
-    transcribe_run_params run;
-    transcribe_run_params_init(&run);
-    if (!request.language.empty()) run.language = request.language.c_str();
-    if (request.translate) run.task = TRANSCRIBE_TASK_TRANSLATE;
-    run.timestamps = request.word_times      ? TRANSCRIBE_TIMESTAMPS_WORD
-                     : request.segment_times ? TRANSCRIBE_TIMESTAMPS_SEGMENT
-                                             : TRANSCRIBE_TIMESTAMPS_NONE;
-    std::vector<const char*> vocabulary;
-    for (const std::string& word : request.vocabulary) vocabulary.push_back(word.c_str());
-    run.vocabulary = vocabulary.empty() ? nullptr : vocabulary.data();
-    run.n_vocabulary = static_cast<std::int32_t>(vocabulary.size());
-    if (!request.prompt.empty()) run.prompt = request.prompt.c_str();
-    transcribe_whisper_run_ext whisper;
-    UseWhisperOptions(run, whisper, !Counting());
-
-    const transcribe_status status =
-        transcribe_run(session_.get(), samples.data(), static_cast<int>(samples.size()), &run);
+    TRY(BeginRun());
+    const RunParameters run(*model_, request, !Counting());
+    const transcribe_status status = transcribe_run(session_.get(), samples.data(),
+                                                    static_cast<int>(samples.size()), &run.params);
     // A graph that was stopped half-way comes back as an error of the backend.
     if (stop_) return Fail(Errc::kCancelled, "cancelled");
     if (status != TRANSCRIBE_OK && !IsPartial(status)) return Explain(status, "recognise");
-    return Collect(*session_, IsPartial(status),
-                   audio::DurationOf(static_cast<std::int64_t>(samples.size())));
+    const bool partial = IsPartial(status) || transcribe_was_truncated(session_.get());
+    return Collect(*session_, 0, partial, LengthOf(samples));
+  }
+
+  Result<engine::BatchResult> RunBatch(const engine::RunRequest& request,
+                                       std::span<const std::span<const float>> clips) override {
+    TRY(BeginRun());
+    const RunParameters run(*model_, request, !Counting());
+    std::vector<const float*> starts;
+    std::vector<int> sizes;
+    for (const std::span<const float> clip : clips) {
+      starts.push_back(clip.data());
+      sizes.push_back(static_cast<int>(clip.size()));
+    }
+    const transcribe_status status = transcribe_run_batch(
+        session_.get(), starts.data(), sizes.data(), static_cast<int>(clips.size()), &run.params);
+    if (stop_) return Fail(Errc::kCancelled, "cancelled");
+    if (status != TRANSCRIBE_OK) return Explain(status, "recognise");
+    engine::BatchResult results;
+    for (int i = 0; i < static_cast<int>(clips.size()); ++i) {
+      const transcribe_status one = transcribe_batch_status(session_.get(), i);
+      if (one == TRANSCRIBE_OK || IsPartial(one))
+        results.push_back(
+            Collect(*session_, i, IsPartial(one), LengthOf(clips[static_cast<std::size_t>(i)])));
+      else
+        results.push_back(Explain(one, "recognise"));
+    }
+    return results;
   }
 
   Result<engine::PlanResult> Plan(const engine::PlanRequest& request) override {
@@ -114,6 +158,14 @@ class TranscribeEngine : public Engine {
 
  private:
   bool Counting() const { return place_.card && place_.card->options().counting; }
+
+  Result<> BeginRun() {
+    if (!session_) return Fail(Errc::kInvalid, "no model is loaded");
+    stop_ = false;
+    log_.Clear();
+    if (place_.card) place_.card->BeginRun();
+    return {};
+  }
 
   void Unload() {
     session_.reset();
@@ -176,13 +228,12 @@ class TranscribeEngine : public Engine {
     const std::vector<float> noise = WarmAudio(length);
     const std::vector<const float*> clips(static_cast<std::size_t>(batch), noise.data());
     const std::vector<int> sizes(clips.size(), static_cast<int>(noise.size()));
-    transcribe_run_params run;
-    transcribe_run_params_init(&run);
-    transcribe_whisper_run_ext whisper;
-    UseWhisperOptions(run, whisper, false);
+    const engine::RunRequest any;
+    const RunParameters run(*model_, any, false);
     const transcribe_status status =
-        batch == 1 ? transcribe_run(session_.get(), clips[0], sizes[0], &run)
-                   : transcribe_run_batch(session_.get(), clips.data(), sizes.data(), batch, &run);
+        batch == 1
+            ? transcribe_run(session_.get(), clips[0], sizes[0], &run.params)
+            : transcribe_run_batch(session_.get(), clips.data(), sizes.data(), batch, &run.params);
     if (stop_) return Fail(Errc::kCancelled, "cancelled");
     if (status == TRANSCRIBE_OK || IsPartial(status)) return {};
     return Explain(status, fmt::format("try {} ms of audio", length.count()));
@@ -200,7 +251,11 @@ class TranscribeEngine : public Engine {
       path = fmt::format("/proc/self/fd/{}", header.file.get());
       card.Prefer(header.end_token, header.vocabulary);
     }
-    TRY(LoadModel(path, request.path));
+    {
+      std::optional<HoleIsSkipped> skipped;
+      if (Counting()) skipped.emplace();
+      TRY(LoadModel(path, request.path));
+    }
     engine::PlanResult plan;
     TRY_ASSIGN(plan.traits, Describe(*model_));
     plan.weights = card.used();
@@ -222,17 +277,6 @@ class TranscribeEngine : public Engine {
     }
     plan.host = host.usage().peak;
     return plan;
-  }
-
-  void UseWhisperOptions(transcribe_run_params& run, transcribe_whisper_run_ext& whisper,
-                         bool fallback) const {
-    if (!transcribe_model_accepts_ext_kind(model_.get(), TRANSCRIBE_EXT_SLOT_RUN,
-                                           TRANSCRIBE_EXT_KIND_WHISPER_RUN))
-      return;
-    transcribe_whisper_run_ext_init(&whisper);
-    whisper.seed = kSamplerSeed;
-    if (!fallback) whisper.temperature_inc = 0;
-    run.family = &whisper.ext;
   }
 
   std::unexpected<Error> Explain(transcribe_status status, std::string_view context) {

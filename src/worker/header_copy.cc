@@ -6,11 +6,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <istream>
 #include <memory>
 #include <vector>
 
 namespace headroom::worker {
 namespace {
+
+// Smaller reads may be of what the engine computes with while it loads, such as filter banks.
+constexpr std::streamsize kSkipFrom = 1 << 20;
+thread_local bool skipping = false;
 
 constexpr std::size_t kMaxHeader = 256u << 20;
 
@@ -47,4 +52,31 @@ Result<HeaderCopy> CopyHeader(const std::string& path) {
   return copy;
 }
 
+namespace {
+bool PassOver(std::istream& stream, std::streamsize bytes) {
+  if (!skipping || bytes < kSkipFrom) return false;
+  stream.seekg(bytes, std::ios::cur);
+  return true;
+}
+}  // namespace
+
+HoleIsSkipped::HoleIsSkipped() {
+  skipping = true;
+}
+
+HoleIsSkipped::~HoleIsSkipped() {
+  skipping = false;
+}
+
 }  // namespace headroom::worker
+
+// std::istream::read(char*, std::streamsize), as the Itanium C++ ABI names it.
+extern "C" {
+std::istream* __real__ZNSi4readEPcl(std::istream* stream, char* into, std::streamsize bytes);
+std::istream* __wrap__ZNSi4readEPcl(std::istream* stream, char* into, std::streamsize bytes);
+
+std::istream* __wrap__ZNSi4readEPcl(std::istream* stream, char* into, std::streamsize bytes) {
+  if (headroom::worker::PassOver(*stream, bytes)) return stream;
+  return __real__ZNSi4readEPcl(stream, into, bytes);
+}
+}

@@ -19,4 +19,15 @@ struct HeaderCopy {
 /// memory. kCorrupt when it is not GGUF.
 Result<HeaderCopy> CopyHeader(const std::string& path);
 
+/// While one exists, reading tensor data through a std::istream passes over it without copying a
+/// hole's zeros: at link time (--wrap) reads of a mebibyte and more become a seek. For the one
+/// thread that loads a HeaderCopy; what is "read" is left as it was.
+class HoleIsSkipped {
+ public:
+  HoleIsSkipped();
+  ~HoleIsSkipped();
+  HoleIsSkipped(const HoleIsSkipped&) = delete;
+  HoleIsSkipped& operator=(const HoleIsSkipped&) = delete;
+};
+
 }  // namespace headroom::worker

@@ -48,6 +48,29 @@ std::vector<float> FiniteCopy(std::span<const std::byte> bytes) {
   return samples;
 }
 
+Result<std::vector<float>> AudioOf(const Message& message) {
+  if (message.fds.size() != 1) return Fail(Errc::kProtocol, "a run without its audio");
+  TRY_ASSIGN(const auto audio,
+             Mapping::OfSealed(message.fds[0].get(), engine::kMaxRunSamples * sizeof(float)));
+  if (audio.bytes().empty() || audio.bytes().size() % sizeof(float) != 0)
+    return Fail(Errc::kProtocol, "{} bytes of audio", audio.bytes().size());
+  return FiniteCopy(audio.bytes());
+}
+
+Result<std::vector<std::span<const float>>> ClipsOf(std::span<const float> samples,
+                                                    const std::vector<std::size_t>& lengths) {
+  std::vector<std::span<const float>> clips;
+  for (const std::size_t length : lengths) {
+    if (length == 0 || length > samples.size())
+      return Fail(Errc::kProtocol, "clips that are not those of the audio");
+    clips.push_back(samples.first(length));
+    samples = samples.subspan(length);
+  }
+  if (clips.empty() || clips.size() > engine::kMaxBatch || !samples.empty())
+    return Fail(Errc::kProtocol, "clips that are not those of the audio");
+  return clips;
+}
+
 // One request at a time, handed from the receiving to the computing thread.
 class Mailbox {
  public:
@@ -135,15 +158,18 @@ class Server {
     }
     if (op == "run") {
       TRY_ASSIGN(const auto request, engine::ParseRunRequest(message.body));
-      if (message.fds.size() != 1) return Fail(Errc::kProtocol, "a run without its audio");
-      TRY_ASSIGN(const auto audio,
-                 Mapping::OfSealed(message.fds[0].get(), engine::kMaxRunSamples * sizeof(float)));
-      if (audio.bytes().empty() || audio.bytes().size() % sizeof(float) != 0)
-        return Fail(Errc::kProtocol, "{} bytes of audio", audio.bytes().size());
-      const std::vector<float> samples = FiniteCopy(audio.bytes());
+      TRY_ASSIGN(const std::vector<float> samples, AudioOf(message));
       TRY_ASSIGN(const auto result, engine_.Run(request, samples));
       ++runs_;
       return ToJson(result);
+    }
+    if (op == "batch") {
+      TRY_ASSIGN(const auto request, engine::ParseBatchRequest(message.body));
+      TRY_ASSIGN(const std::vector<float> samples, AudioOf(message));
+      TRY_ASSIGN(const auto clips, ClipsOf(samples, request.clips));
+      TRY_ASSIGN(const auto results, engine_.RunBatch(request.run, clips));
+      ++runs_;
+      return ToJson(results);
     }
     if (op == "plan") {
       TRY_ASSIGN(const auto request, engine::ParsePlanRequest(message.body));

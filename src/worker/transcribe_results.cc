@@ -57,18 +57,19 @@ Result<engine::ModelTraits> Describe(const transcribe_model& model) {
   return traits;
 }
 
-engine::RunResult Collect(const transcribe_session& session, bool partial, Milliseconds duration) {
+engine::RunResult Collect(const transcribe_session& session, int i, bool partial,
+                          Milliseconds duration) {
   engine::RunResult result;
-  result.truncated = partial || transcribe_was_truncated(&session);
-  result.transcript.language = TextOf(transcribe_detected_language(&session));
+  result.truncated = partial;
+  result.transcript.language = TextOf(transcribe_batch_detected_language(&session, i));
   const auto clamp = [duration](std::int64_t ms) {
     return std::clamp(Milliseconds(ms), Milliseconds(0), duration);
   };
-  const int segments = transcribe_n_segments(&session);
-  for (int i = 0; i < segments; ++i) {
+  const int segments = transcribe_batch_n_segments(&session, i);
+  for (int s = 0; s < segments; ++s) {
     transcribe_segment from;
     transcribe_segment_init(&from);
-    transcribe_get_segment(&session, i, &from);
+    transcribe_batch_get_segment(&session, i, s, &from);
     speech::Segment segment{.start = clamp(from.t0_ms),
                             .end = clamp(from.t1_ms),
                             .text = TextOf(from.text),
@@ -76,14 +77,14 @@ engine::RunResult Collect(const transcribe_session& session, bool partial, Milli
     for (int w = from.first_word; w < from.first_word + from.n_words; ++w) {
       transcribe_word word;
       transcribe_word_init(&word);
-      transcribe_get_word(&session, w, &word);
+      transcribe_batch_get_word(&session, i, w, &word);
       if (!TextOf(word.text).empty())
         segment.words.push_back({clamp(word.t0_ms), clamp(word.t1_ms), TextOf(word.text)});
     }
     if (!segment.text.empty()) result.transcript.segments.push_back(std::move(segment));
   }
   // Families without times give no rows, or rows without times: the text then spans the audio.
-  const std::string whole = TextOf(transcribe_full_text(&session));
+  const std::string whole = TextOf(transcribe_batch_full_text(&session, i));
   if (result.transcript.segments.empty() && !whole.empty())
     result.transcript.segments.push_back({Milliseconds(0), duration, whole, {}});
   for (speech::Segment& segment : result.transcript.segments) {
@@ -91,7 +92,7 @@ engine::RunResult Collect(const transcribe_session& session, bool partial, Milli
   }
   transcribe_timings timings;
   transcribe_timings_init(&timings);
-  transcribe_get_timings(&session, &timings);
+  transcribe_batch_get_timings(&session, i, &timings);
   result.timings = {timings.mel_ms, timings.encode_ms, timings.decode_ms};
   return result;
 }

@@ -14,7 +14,9 @@ Errc CodeOf(transcribe_status status);
 std::string TextOf(const char* text);
 /// kUnsupported for a model that does not recognise speech.
 Result<engine::ModelTraits> Describe(const transcribe_model& model);
-/// The result of the session's last run, over audio of `duration`. `partial`: its status said so.
-engine::RunResult Collect(const transcribe_session& session, bool partial, Milliseconds duration);
+/// The result of clip `i` of the session's last run, over audio of `duration`; a run without a
+/// batch has clip 0. `partial`: its status said so.
+engine::RunResult Collect(const transcribe_session& session, int i, bool partial,
+                          Milliseconds duration);
 
 }  // namespace headroom::worker

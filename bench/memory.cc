@@ -1,0 +1,253 @@
+// What docs/memory.md and docs/performance.md say of memory, measured; prints Markdown tables.
+//
+//   bench_memory exact FILE…        bytes planned and bytes allocated, three kinds of card
+//   bench_memory host FILE…         bytes planned on the CPU and the worker's real RSS
+//   bench_memory load FILE…         a cold load, and a load again
+//   bench_memory isolation FILE     a worker process against the engine in this process
+//   bench_memory governor           steps a second
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "engine/worker.h"
+#include "jfk.h"
+#include "memory/governor.h"
+#include "memory/governor_fixture.h"
+#include "worker/engine.h"
+#include "worker/placement.h"
+
+namespace headroom {
+namespace {
+
+using engine::Worker;
+namespace fs = std::filesystem;
+
+constexpr Milliseconds kLong{900'000};
+const std::vector<Milliseconds> kLengths{Milliseconds(3000), Milliseconds(11'000),
+                                         Milliseconds(30'000)};
+
+// As tests use them; --record-profile of a worker writes the real one of a card.
+struct Profile {
+  const char* name;
+  const char* text;
+};
+constexpr Profile kProfiles[] = {
+    {"plain", ""},
+    {"CUDA-like", R"({"registry": "CUDA", "name": "CUDA0", "alignment": 128,
+                      "size_rule": "cuda_rows"})"},
+    {"Vulkan-like", R"({"registry": "Vulkan", "name": "Vulkan0", "alignment": 64,
+                        "largest_buffer": 33554432, "granularity": 4096,
+                        "unsupported": ["IM2COL", "GET_ROWS:q8_0"]})"}};
+
+[[noreturn]] void Die(const Error& error) {
+  fmt::print(stderr, "bench_memory: {}\n", error.what);
+  std::exit(1);
+}
+template <class T>
+T Must(Result<T> result) {
+  if (!result) Die(result.error());
+  return std::move(*result);
+}
+
+double Seconds(MonoTime begin) {
+  return std::chrono::duration<double>(SystemClock().Now() - begin).count();
+}
+double Median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+double Mebi(Bytes bytes) {
+  return static_cast<double>(bytes.n) / (1 << 20);
+}
+
+std::unique_ptr<Worker> Spawn(const char* program) {
+  return Must(Worker::Spawn({.program = program}));
+}
+
+engine::PlanResult Plan(const std::string& path, engine::CardOptions card) {
+  engine::PlanRequest request{.path = path, .threads = 0, .chunks = kLengths, .batch = 1};
+  request.card = std::move(card);
+  request.card.capacity = GiB(64);
+  return Must(Spawn("headroom-worker-sim")->Plan(request, kLong));
+}
+
+int Exact(const std::vector<std::string>& files) {
+  fmt::print(
+      "| model | card | weights | audio | planned peak | allocated | |\n"
+      "|---|---|---|---|---|---|---|\n");
+  int wrong = 0;
+  for (const std::string& file : files) {
+    for (const Profile& profile : kProfiles) {
+      const auto planned = Plan(file, {.counting = true, .profile = profile.text});
+      const auto held = Plan(file, {.counting = false, .profile = profile.text});
+      for (std::size_t i = 0; i < kLengths.size(); ++i) {
+        const engine::PlanChunk &plan = planned.chunks[i], &real = held.chunks[i];
+        const bool same = planned.weights == held.weights && plan.kv == real.kv &&
+                          plan.workspace == real.workspace && plan.peak == real.peak;
+        wrong += same ? 0 : 1;
+        fmt::print("| {} | {} | {} | {} s | {} | {} | {} |\n", fs::path(file).stem().native(),
+                   profile.name, held.weights.n, kLengths[i].count() / 1000, plan.peak.n,
+                   real.peak.n, same ? "equal" : "**differs**");
+      }
+      std::fflush(stdout);
+    }
+  }
+  return wrong == 0 ? 0 : 1;
+}
+
+int Host(const std::vector<std::string>& files) {
+  fmt::print(
+      "| model | audio | planned | worker's RSS above an empty one | of it the plan | the empty "
+      "one |\n"
+      "|---|---|---|---|---|---|\n");
+  for (const std::string& file : files) {
+    for (std::size_t i = 0; i < kLengths.size(); ++i) {
+      const auto plan = Plan(file, {.counting = true});
+      auto worker = Spawn("headroom-worker-cpu");
+      const Bytes empty = Must(worker->Stats(kLong)).rss;
+      Must(worker->Load({.path = file}, kLong));
+      std::vector<float> samples = engine::Jfk();
+      std::vector<float> audio(static_cast<std::size_t>(kLengths[i].count()) * 16);
+      for (std::size_t k = 0; k < audio.size(); ++k) audio[k] = samples[k % samples.size()];
+      Must(worker->Run({.language = "en", .vocabulary = {}, .prompt = {}}, audio, kLong));
+      const Bytes rss = Must(worker->Stats(kLong)).peak_rss - empty;
+      const Bytes planned = plan.chunks[i].peak + plan.host;
+      fmt::print("| {} | {} s | {:.1f} MiB | {:.1f} MiB | {:.0f} % | {:.1f} MiB |\n",
+                 fs::path(file).stem().native(), kLengths[i].count() / 1000, Mebi(planned),
+                 Mebi(rss), 100.0 * static_cast<double>(rss.n) / static_cast<double>(planned.n),
+                 Mebi(empty));
+      std::fflush(stdout);
+    }
+  }
+  return 0;
+}
+
+// The file leaves the page cache, so that it is read from the disk.
+void Forget(const std::string& file) {
+  const Fd fd = Must(Open(file, O_RDONLY));
+  ::fdatasync(fd.get());
+  ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED);
+}
+
+int Load(const std::vector<std::string>& files) {
+  constexpr int kTimes = 5;
+  const std::vector<float> audio = engine::Jfk();
+  fmt::print(
+      "| model | worker | | process | load | first run (11 s) | next run | end |\n"
+      "|---|---|---|---|---|---|---|---|\n");
+  for (const std::string& file : files) {
+    for (const char* program : {"headroom-worker-cpu", "headroom-worker-sim"}) {
+      for (const bool cold : {true, false}) {
+        std::vector<double> spawn, load, first, next, end;
+        for (int i = 0; i < kTimes; ++i) {
+          if (cold) Forget(file);
+          MonoTime begin = SystemClock().Now();
+          auto worker = Spawn(program);
+          spawn.push_back(Seconds(begin));
+          begin = SystemClock().Now();
+          Must(worker->Load({.path = file, .chunks = kLengths}, kLong));
+          load.push_back(Seconds(begin));
+          for (std::vector<double>* times : {&first, &next}) {
+            begin = SystemClock().Now();
+            Must(worker->Run({.language = "en", .vocabulary = {}, .prompt = {}}, audio, kLong));
+            times->push_back(Seconds(begin));
+          }
+          begin = SystemClock().Now();
+          Must(worker->Stop(kLong));
+          end.push_back(Seconds(begin));
+        }
+        fmt::print("| {} | {} | {} | {:.3f} s | {:.2f} s | {:.2f} s | {:.2f} s | {:.3f} s |\n",
+                   fs::path(file).stem().native(), program, cold ? "cold" : "again", Median(spawn),
+                   Median(load), Median(first), Median(next), Median(end));
+        std::fflush(stdout);
+      }
+    }
+  }
+  return 0;
+}
+
+int Isolation(const std::string& file) {
+  constexpr int kTimes = 15;
+  const std::vector<float> audio = engine::Jfk();
+  const engine::RunRequest request{.language = "en", .vocabulary = {}, .prompt = {}};
+  auto outside = Spawn("headroom-worker-cpu");
+  Must(outside->Load({.path = file}, kLong));
+  const auto inside = worker::MakeTranscribeEngine(worker::MakeCpuPlacement());
+  Must(inside->Load({.path = file}));
+  std::vector<double> in, out;
+  for (int i = 0; i <= kTimes; ++i) {
+    MonoTime begin = SystemClock().Now();
+    Must(outside->Run(request, audio, kLong));
+    const double other = Seconds(begin);
+    begin = SystemClock().Now();
+    Must(inside->Run(request, audio));
+    if (i == 0) continue;  // both are warm from here
+    out.push_back(other);
+    in.push_back(Seconds(begin));
+  }
+  // What passes between the processes, without any recognising.
+  std::vector<double> asked;
+  for (int i = 0; i < 1000; ++i) {
+    const MonoTime begin = SystemClock().Now();
+    Must(outside->Stats(kLong));
+    asked.push_back(Seconds(begin));
+  }
+  fmt::print(
+      "| {}, 11 s of audio | median | least |\n|---|---|---|\n"
+      "| in a worker process | {:.3f} s | {:.3f} s |\n"
+      "| in this process | {:.3f} s | {:.3f} s |\n"
+      "| a question and its answer alone | {:.0f} us | {:.0f} us |\n",
+      fs::path(file).stem().native(), Median(out), std::ranges::min(out), Median(in),
+      std::ranges::min(in), Median(asked) * 1e6, std::ranges::min(asked) * 1e6);
+  return 0;
+}
+
+int Governor() {
+  constexpr int kSteps = 1'000'000;
+  memory::Night night;
+  night.Pass(std::chrono::seconds(60));
+  memory::State quiet = night.state;
+  MonoTime now = night.now;
+  MonoTime begin = SystemClock().Now();
+  for (int i = 0; i < kSteps; ++i) {
+    now += Milliseconds(100);
+    quiet = memory::Step(night.policy, quiet, night.sample, now).state;
+  }
+  const double calm = kSteps / Seconds(begin);
+  begin = SystemClock().Now();
+  std::int64_t actions = 0;
+  for (int i = 0; i < kSteps / 10; ++i) {
+    night.others = MiB(i % 50 * 80);  // a neighbour that never rests
+    actions += static_cast<std::int64_t>(night.Step().size());
+  }
+  const double busy = kSteps / 10 / Seconds(begin);
+  fmt::print(
+      "| governor | steps a second |\n|---|---|\n"
+      "| quiet | {:.0f} |\n| a neighbour that moves in every step ({} actions) | {:.0f} |\n",
+      calm, actions, busy);
+  return 0;
+}
+
+int Main(const std::vector<std::string>& words) {
+  const std::string what = words.empty() ? "" : words[0];
+  const std::vector<std::string> files(words.begin() + (words.empty() ? 0 : 1), words.end());
+  if (what == "exact" && !files.empty()) return Exact(files);
+  if (what == "host" && !files.empty()) return Host(files);
+  if (what == "load" && !files.empty()) return Load(files);
+  if (what == "isolation" && files.size() == 1) return Isolation(files[0]);
+  if (what == "governor" && files.empty()) return Governor();
+  fmt::print(stderr, "bench_memory exact|host|load FILE… | isolation FILE | governor\n");
+  return 2;
+}
+
+}  // namespace
+}  // namespace headroom
+
+int main(int argc, char** argv) {
+  return headroom::Main({argv + 1, argv + argc});
+}
