@@ -6,6 +6,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -179,28 +180,62 @@ def test_the_limits_hold(limits):
     assert b"PermissionError" in refused.stderr
 
 
+class Manager:
+    """The end of the notification socket that systemd has."""
+
+    def __init__(self, folder):
+        self.path = folder / "notify"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(self.path))
+        self.socket.setblocking(False)
+        self.said = []
+
+    def heard(self, word):
+        try:
+            while True:
+                self.said += self.socket.recv(4096).decode().splitlines()
+        except BlockingIOError:
+            return word in self.said
+
+
 def test_the_daemon_types_and_writes_under_the_limits(headroom, limits, tmp_path):
-    desktop = XDesktop()
+    desktop, manager = XDesktop(), Manager(tmp_path)
     written = tmp_path / "texts"
-    env = {"XDG_RUNTIME_DIR": str(tmp_path), "DISPLAY": desktop.env["DISPLAY"]}
+    env = {"XDG_RUNTIME_DIR": str(tmp_path), "DISPLAY": desktop.env["DISPLAY"],
+           "NOTIFY_SOCKET": str(manager.path), "WATCHDOG_USEC": "1000000"}
     settings = ["audio.source=file", f"audio.files=['{headroom.jfk}']", "models.tiers=['whisper-tiny.en']",
                 "output.targets=['type','file']", f"output.file={written}", "shortcut.on=false"]
     args = [arg for one in settings for arg in ("--set", one)]
     daemon = headroom.popen("daemon", *args, env=env, stderr=subprocess.PIPE, preexec_fn=limits.apply)
     try:
-        wait_for(lambda: daemon.poll() is not None or headroom("status", env=env).code == 0, "the daemon", 60)
-        outcome = headroom("listen", env=env)
+        wait_for(lambda: daemon.poll() is not None or manager.heard("READY=1"), "the daemon", 60)
+        outcome = headroom("listen", env=env)  # ready is ready
         assert outcome.code == 0, outcome.err
         wait_for(lambda: written.exists() and "ask what you can do for your country" in written.read_text(),
                  "the text", 90)
         spoken = written.read_text().replace("\n", " ")
         assert desktop.read(len(spoken)).strip() == spoken.strip()
         assert written.stat().st_mode & 0o777 == 0o600
+        wait_for(lambda: manager.heard("WATCHDOG=1"), "a sign of life", 30)
+        daemon.send_signal(signal.SIGHUP)  # ExecReload
+        manager.said.clear()
+        wait_for(lambda: manager.heard("WATCHDOG=1"), "a sign of life after reloading", 30)
     finally:
         daemon.terminate()
         said = daemon.communicate(timeout=60)[1].decode()
         desktop.close()
     assert daemon.returncode == 0, said
+    assert manager.heard("STOPPING=1")
+
+
+def test_a_mistake_in_the_configuration_is_the_exit_code_that_is_not_tried_again(headroom, installed, tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text("[speech]\nmistake = 1\n")
+    manager = Manager(tmp_path)
+    outcome = headroom("daemon", "--config", config, env={
+        "XDG_RUNTIME_DIR": str(tmp_path), "NOTIFY_SOCKET": str(manager.path)})
+    assert f"RestartPreventExitStatus={outcome.code}\n" in installed.read_text(), outcome
+    assert "config.toml:2:" in outcome.err and not manager.heard("READY=1")
 
 
 def test_a_media_file_is_decoded_under_the_limits(headroom, limits):
