@@ -44,6 +44,16 @@ def test_q8_0_of_the_same_model_is_safe(headroom):
     assert others["fit"]["name"] == "UNSAFE"
 
 
+def test_a_driver_that_was_measured(headroom):
+    guess = plan(headroom, "canary-1b-flash:Q8_0")
+    assert guess["driver"] == {"bytes": 240 * MIB, "margin": 64 * MIB, "estimated": True}
+    value = plan(headroom, "canary-1b-flash:Q8_0", "--driver", "500MiB")
+    assert value["driver"] == {"bytes": 500 * MIB, "margin": 64 * MIB, "estimated": False}
+    assert value["resident"] - guess["resident"] == 260 * MIB
+    assert "as given" in headroom("plan", "canary-1b-flash:Q8_0", "--driver", "500MiB").out
+    one_line(headroom("plan", "canary-1b-flash:Q8_0", "--driver", "8GiB"), 2)
+
+
 def test_a_file_that_is_here(headroom):
     by_name = plan(headroom, "whisper-base:F16", "--chunk", "8s")
     assert by_name["source"] == "file" and not by_name["cached"]

@@ -17,7 +17,7 @@ using nlohmann::json;
 using planner::PlanMaker;
 
 struct Options {
-  std::string model, chunk = "30s", card = "4096MiB", others = "0";
+  std::string model, chunk = "30s", card = "4096MiB", others = "0", driver;
   int batch = 1;
   bool all = false, json = false, fresh = false;
 };
@@ -64,6 +64,13 @@ Result<PlanSettings> ParseSettings(const Options& options, const memory::Room& r
   settings.batch = options.batch;
   settings.card = room.total;
   settings.cached = !options.fresh;
+  if (!options.driver.empty()) {
+    auto driver = ParseBytes(options.driver);
+    if (!driver) return Within(driver, "--driver {}", options.driver);
+    if (*driver < Bytes(0) || *driver > room.total)
+      return Fail(Errc::kInvalid, "--driver {}: from 0 to what the card has", options.driver);
+    settings.driver = *driver;
+  }
   settings.chunks = {settings.chunk};
   if (!options.all)
     for (const int seconds : {5, 15, 30}) settings.chunks.emplace_back(seconds * 1000);
@@ -190,6 +197,8 @@ void AddPlan(CLI::App& app, Action& chosen) {
   plan->add_option("--chunk", options->chunk, "Longest audio at once (30s)");
   plan->add_option("--card", options->card, "The card's memory (4096MiB)");
   plan->add_option("--others", options->others, "What other programs use of it (0)");
+  plan->add_option("--driver", options->driver,
+                   "What its driver holds besides, as you measured it (estimated: 240MiB)");
   plan->add_option("--batch", options->batch, "Utterances at once (1)");
   plan->add_flag("--json", options->json, "For programs");
   plan->add_flag("--no-cache", options->fresh, "Count again, and keep nothing");

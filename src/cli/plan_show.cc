@@ -96,7 +96,9 @@ std::string ShowPlan(const JudgedPlan& judged, const PlanSettings& settings, con
                fmt::format("for {:g} s of audio{}", Seconds(settings.chunk),
                            settings.batch > 1 ? fmt::format(", {} at once", settings.batch) : ""));
   text += Line("driver", plan.driver + plan.margin,
-               fmt::format("estimated, {} of it margin", Size(plan.margin)));
+               fmt::format("{}, {} of it margin",
+                           settings.driver ? "as given" : "estimated, not measured on this card",
+                           Size(plan.margin)));
   text += Line("resident", plan.Resident(),
                fmt::format("{:.1f} % of the card", Percent(plan.Resident(), room.total)));
   text += Line("host", plan.host, "of the computer's memory, in the engine's buffers");
@@ -152,9 +154,8 @@ std::string ShowAll(const std::vector<PlanTarget>& targets,
   const auto some = std::ranges::find_if(plans, [](const auto& one) { return one.has_value(); });
   const Bytes driver =
       some == plans.end() ? Bytes(0) : (*some)->made.plan.driver + (*some)->made.plan.margin;
-  return text +
-         fmt::format("\n█ resident: weights, KV, and {} for the driver (estimated)   ▓ workspace\n",
-                     Size(driver));
+  return text + fmt::format("\n█ resident: weights, KV, and {} for the driver ({})   ▓ workspace\n",
+                            Size(driver), settings.driver ? "as given" : "estimated, see --driver");
 }
 
 nlohmann::json PlanJson(const JudgedPlan& judged, const PlanSettings& settings) {
@@ -174,7 +175,8 @@ nlohmann::json PlanJson(const JudgedPlan& judged, const PlanSettings& settings) 
       {"weights", plan.weights.n},
       {"session", made.counted.session.n},
       {"kv", plan.kv.n},
-      {"driver", {{"bytes", plan.driver.n}, {"margin", plan.margin.n}, {"estimated", true}}},
+      {"driver",
+       {{"bytes", plan.driver.n}, {"margin", plan.margin.n}, {"estimated", !settings.driver}}},
       {"host", plan.host.n},
       {"resident", plan.Resident().n},
       {"chunks", std::move(chunks)},

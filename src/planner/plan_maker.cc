@@ -96,17 +96,18 @@ PlanResult Estimate(const PlanTarget& target, const PlanSettings& settings) {
 }
 
 // Peaks stay those that were counted: a shorter chunk's smaller KV is taken off its workspace.
-memory::Plan ToMemory(const PlanTarget& target, const PlanResult& counted, Milliseconds admitted) {
+memory::Plan ToMemory(const PlanTarget& target, const PlanResult& counted,
+                      const PlanSettings& settings) {
   memory::Plan plan;
   plan.model = target.spec.name;
   plan.quantisation = target.spec.quantisation;
   plan.device = "a discrete card";
   plan.weights = counted.weights;
-  plan.driver = kDriver;
+  plan.driver = settings.driver.value_or(kDriver);
   plan.margin = kDriverMargin;
   plan.host = counted.host;
   plan.exact = target.source != PlanSource::kSize;
-  const auto chosen = std::ranges::find(counted.chunks, admitted, &PlanChunk::length);
+  const auto chosen = std::ranges::find(counted.chunks, settings.chunk, &PlanChunk::length);
   plan.kv = counted.session + (chosen == counted.chunks.end() ? counted.kv : chosen->kv);
   Bytes least;
   for (const PlanChunk& chunk : counted.chunks) {
@@ -193,7 +194,7 @@ Result<MadePlan> PlanMaker::Plan(const PlanTarget& target) const {
     if (!counted) return Within(counted, "plan {}", models::ToString(target.spec));
     made.counted = std::move(*counted);
   }
-  made.plan = ToMemory(target, made.counted, settings_.chunk);
+  made.plan = ToMemory(target, made.counted, settings_);
   if (auto valid = memory::Validate(made.plan); !valid)
     return Within(valid, "plan {}", models::ToString(target.spec));
   return made;

@@ -18,6 +18,9 @@ struct PlanSettings {
   Milliseconds chunk{};              // one of them: the longest to be admitted
   int batch = 1;
   Bytes card;
+  /// What the driver holds besides the engine's buffers, where somebody has measured it on the
+  /// card. nullopt: the estimate.
+  std::optional<Bytes> driver = {};
   bool cached = true;
 };
 
