@@ -13,10 +13,7 @@ constexpr std::size_t kLongestField = 1 << 20;
 class JournalExport : public Parser {
  public:
   JournalExport(const ReadOptions& options, std::uint32_t source, Evidence& evidence)
-      : options_(options),
-        source_(source),
-        evidence_(evidence),
-        interpreter_(options, source, evidence) {}
+      : source_(source), evidence_(evidence), interpreter_(options, source, evidence) {}
 
   void Feed(std::string_view bytes) override {
     buffer_ += bytes;
@@ -108,7 +105,6 @@ class JournalExport : public Parser {
     message_.clear(), unit_.clear(), about_.clear(), identifier_.clear();
   }
 
-  const ReadOptions& options_;
   const std::uint32_t source_;
   Evidence& evidence_;
   Interpreter interpreter_;
