@@ -45,7 +45,8 @@ void Interpreter::Take(const Entry& entry, std::uint32_t line) {
     const std::string count(entry.message.substr(17, entry.message.find(' ', 17) - 17));
     const auto times =
         static_cast<std::uint32_t>(std::clamp(std::atol(count.c_str()), 1L, 1'000'000L));
-    evidence_.AddEvent({*entry.at, last_type_, {source_, line}, times}, entry.identity);
+    if (Inside(*entry.at))
+      evidence_.AddEvent({*entry.at, last_type_, {source_, line}, times}, entry.identity);
     return;
   }
   if (!options_.packs || entry.message.empty()) return;
@@ -54,7 +55,7 @@ void Interpreter::Take(const Entry& entry, std::uint32_t line) {
       !options_.unit.starts_with(entry.identifier))
     return;
   const Meaning* meaning = options_.packs->Match(entry.message);
-  last_was_event_ = meaning && meaning->event;
+  last_was_event_ = false;
   if (!meaning) return;
   if (!entry.at) {
     if (++source.timeless == 1)
@@ -65,7 +66,7 @@ void Interpreter::Take(const Entry& entry, std::uint32_t line) {
     return;
   }
   const Instant at = *entry.at;
-  if ((options_.from && at < *options_.from) || (options_.to && at > *options_.to)) return;
+  if (!Inside(at)) return;
   const std::string unit = Unit(entry);
   const std::string owner = meaning->process.empty() ? unit : meaning->process;
   for (const Reading& reading : meaning->readings) {
@@ -82,6 +83,7 @@ void Interpreter::Take(const Entry& entry, std::uint32_t line) {
   if (type.subject.empty()) type.subject = Device(meaning->device);
   if (type.kind == EventKind::kError || type.kind == EventKind::kRetry)
     type.fingerprint = Fingerprint(entry.message);
+  last_was_event_ = true;
   last_type_ = evidence_.TypeFor(type);
   evidence_.AddEvent({at, last_type_, {source_, line}, meaning->count}, entry.identity);
 }
@@ -100,9 +102,7 @@ void Interpreter::Clocks(Instant wall, Milliseconds monotonic, std::uint64_t boo
     type.meaning = forward ? "wall time passed that the monotonic clock did not count: the machine "
                              "slept, or its clock was set"
                            : "the machine's clock was set back";
-    const bool inside =
-        !(options_.from && wall < *options_.from) && !(options_.to && wall > *options_.to);
-    if (inside) evidence_.AddEvent({wall, evidence_.TypeFor(type), {source_, line}, 1});
+    if (Inside(wall)) evidence_.AddEvent({wall, evidence_.TypeFor(type), {source_, line}, 1});
   }
   boot_ = boot;
   offset_ = offset;

@@ -60,6 +60,10 @@ class Interpreter {
   void Clocks(Instant wall, Milliseconds monotonic, std::uint64_t boot, std::uint32_t line);
 
  private:
+  bool Inside(Instant at) const {
+    return !(options_.from && at < *options_.from) && !(options_.to && at > *options_.to);
+  }
+
   const ReadOptions& options_;
   const std::uint32_t source_;
   Evidence& evidence_;

@@ -114,6 +114,16 @@ TEST(Readers, SayWhatIsThere) {
   }
 }
 
+TEST(Readers, ARepeatOfALineThatDidNotCountDoesNotCountEither) {
+  Packs packs = Shipped();
+  const std::string repeat = "Oct 30 20:20:02 desk app[1]: message repeated 3 times: [ x ]\n";
+  EXPECT_EQ(In("[    1.5] PM: suspend entry (deep)\n" + repeat, Format::kLines, 99, packs)->events,
+            0u);
+  EXPECT_EQ(In("Oct 30 20:20:01 desk app[1]: CUDA error: 719\n" + repeat, Format::kLines, 99, packs)
+                ->events,
+            2u);
+}
+
 TEST(Readers, PiecesOfAnySizeAreTheSame) {
   Packs packs = Shipped();
   for (const Given& given : Everything()) {
