@@ -23,7 +23,6 @@
 #include "api/control.h"
 #include "api/local_socket.h"
 #include "api/route.h"
-#include "base/check.h"
 
 namespace headroom::api {
 namespace {
@@ -507,15 +506,6 @@ bool ControlServer::has_subscribers() const {
 
 ServerCounters ControlServer::counters() const {
   return core_->Counters();
-}
-
-Answer::~Answer() {
-  if (sink_) (*this)(Fail(Errc::kInternal, "the daemon forgot this request"));
-}
-
-void Answer::operator()(Result<nlohmann::json> result) {
-  CHECK(sink_);
-  std::exchange(sink_, nullptr)(std::move(result));
 }
 
 }  // namespace headroom::api
