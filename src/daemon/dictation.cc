@@ -37,15 +37,14 @@ std::string_view Name(DictationState state) {
 }
 
 Dictation::Dictation(DictationOptions options, std::unique_ptr<audio::Source> source,
-                     std::unique_ptr<speech::SpeechProbability> detector, Intake& intake,
-                     EventSink events, const Clock& clock)
+                     DetectorMaker make_detector, Intake& intake, EventSink events,
+                     const Clock& clock)
     : options_(std::move(options)),
       source_(std::move(source)),
-      detector_(std::move(detector)),
+      make_detector_(std::move(make_detector)),
       intake_(intake),
       events_(std::move(events)),
       clock_(clock),
-      listener_(*detector_, options_.endpoint),
       block_(kBlock),
       thread_([this] { Loop(); }) {}
 
@@ -116,6 +115,22 @@ void Dictation::Loop() {
   }
 }
 
+// The source first: it takes longer, and what comes meanwhile waits in it.
+bool Dictation::Open() {
+  if (const auto opened = source_->Open(); !opened) {
+    Trouble(opened.error());
+    return false;
+  }
+  auto made = make_detector_();
+  if (!made) {
+    Trouble(made.error());
+    return false;
+  }
+  detector_ = std::move(*made);
+  listener_.emplace(*detector_, options_.endpoint);
+  return true;
+}
+
 void Dictation::ListenOnce() {
   const auto give_up = [this] {
     const std::lock_guard lock(mutex_);
@@ -126,11 +141,7 @@ void Dictation::ListenOnce() {
   source_ended_ = false;
   last_report_ = {};
   speech_at_ = heard_at_ = clock_.Now();
-  bool going = true, ended = false;
-  if (const auto opened = source_->Open(); !opened) {
-    Trouble(opened.error());
-    going = false;
-  }
+  bool going = Open(), ended = false;
   while (going && wish() == Wish::kListen) {
     const auto read = source_->Read(block_, kPatience);
     WatchSource();
@@ -144,29 +155,33 @@ void Dictation::ListenOnce() {
       const MonoTime now = clock_.Now();
       const Milliseconds away = Since(heard_at_, now);
       // What comes after a break does not belong to the sentence before it.
-      if (listener_.open() && away >= kLostFor) going = Handle(listener_.Finish());
+      if (listener_->open() && away >= kLostFor) going = Handle(listener_->Finish());
       if (options_.give_up.count() > 0 && Since(speech_at_, now) >= options_.give_up) break;
       continue;
     }
     if (state_ == DictationState::kOpening) SetState(DictationState::kListening);
     going = Take(std::span(block_).first(*read));
-    if (options_.give_up.count() > 0 && !listener_.open() &&
+    if (options_.give_up.count() > 0 && !listener_->open() &&
         Since(speech_at_, clock_.Now()) >= options_.give_up) {
       events_({"notice", {{"text", "listening ended: nothing was said for a while"}}});
       break;
     }
   }
-  if (wish() == Wish::kCancel) {
+  if (!listener_) {
     source_->Close();
-    if (listener_.open()) intake_.Drop();
-    listener_.Cancel();
-    static_cast<void>(listener_.Finish());
+  } else if (wish() == Wish::kCancel) {
+    source_->Close();
+    if (listener_->open()) intake_.Drop();
+    listener_->Cancel();
+    static_cast<void>(listener_->Finish());
   } else {
     SetState(DictationState::kFinishing);
     if (going) Drain();
     source_->Close();
-    static_cast<void>(Handle(listener_.Finish()));
+    static_cast<void>(Handle(listener_->Finish()));
   }
+  listener_.reset();
+  detector_.reset();
   give_up();
   intake_.SetListening(false);
   source_ended_ = ended;
@@ -205,17 +220,17 @@ void Dictation::WatchSource() {
 
 bool Dictation::Take(std::span<const float> samples) {
   heard_at_ = clock_.Now();
-  const auto changes = listener_.Feed(samples);
+  const auto changes = listener_->Feed(samples);
   if (!changes) {
     Trouble(changes.error());
-    static_cast<void>(Handle(listener_.Finish()));
+    static_cast<void>(Handle(listener_->Finish()));
     return false;
   }
   if (!Handle(*changes)) return false;
-  if (!listener_.open()) return true;
+  if (!listener_->open()) return true;
   if (!paused_) speech_at_ = heard_at_;
-  if (listener_.heard() - appended_ >= options_.append_every.count() * kPerMillisecond &&
-      !AppendUpTo(listener_.heard())) {
+  if (listener_->heard() - appended_ >= options_.append_every.count() * kPerMillisecond &&
+      !AppendUpTo(listener_->heard())) {
     return false;
   }
   MaybePartial();
@@ -230,7 +245,7 @@ bool Dictation::Handle(std::span<const speech::Change> changes) {
 
 bool Dictation::HandleOne(const speech::Change& change) {
   const auto audio = [this](std::int64_t begin, std::int64_t end) {
-    auto samples = listener_.Audio(begin, end);
+    auto samples = listener_->Audio(begin, end);
     CHECK(samples.has_value());  // the listener keeps what it speaks of
     return std::move(*samples);
   };
@@ -241,7 +256,7 @@ bool Dictation::HandleOne(const speech::Change& change) {
       SetState(DictationState::kSpeaking);
       if (const auto begun = intake_.Begin(); !begun) {
         Trouble(begun.error());
-        listener_.Cancel();
+        listener_->Cancel();
         return false;
       }
       return true;
@@ -253,13 +268,14 @@ bool Dictation::HandleOne(const speech::Change& change) {
       return true;
     case speech::SpeechChange::kResume:
       paused_ = false;
-      partial_at_ = listener_.heard();
+      partial_at_ = listener_->heard();
       intake_.Resume();
       return true;
     case speech::SpeechChange::kEnd: {
       if (!AppendUpTo(change.end)) return false;
       const auto silence = Milliseconds(std::max<std::int64_t>(
-          0, (listener_.heard() - change.end) / kPerMillisecond + options_.endpoint.pause.count()));
+          0,
+          (listener_->heard() - change.end) / kPerMillisecond + options_.endpoint.pause.count()));
       const auto ended = intake_.End(audio(change.begin, change.end), change.end - change.begin,
                                      change.evidence, silence);
       speech_at_ = clock_.Now();
@@ -276,14 +292,14 @@ bool Dictation::HandleOne(const speech::Change& change) {
 
 bool Dictation::AppendUpTo(std::int64_t end) {
   if (end <= appended_) return true;
-  auto samples = listener_.Audio(appended_, end);
+  auto samples = listener_->Audio(appended_, end);
   CHECK(samples.has_value());
   const auto kept = intake_.Append(*samples);
   if (!kept && kept.error().code == Errc::kNoSpace) {
     Trouble(kept.error());
     // What is in the spool up to here is an utterance all the same.
     static_cast<void>(intake_.End({}, appended_ - begin_, {}, Milliseconds(0)));
-    listener_.Cancel();
+    listener_->Cancel();
     return false;
   }
   // Of a disk that fails a person is told; the text comes all the same.
@@ -294,10 +310,10 @@ bool Dictation::AppendUpTo(std::int64_t end) {
 
 void Dictation::MaybePartial() {
   if (options_.partial_every.count() == 0 || paused_) return;
-  if (listener_.heard() - partial_at_ < options_.partial_every.count() * kPerMillisecond) return;
-  auto samples = listener_.Audio(begin_, listener_.heard());
+  if (listener_->heard() - partial_at_ < options_.partial_every.count() * kPerMillisecond) return;
+  auto samples = listener_->Audio(begin_, listener_->heard());
   if (!samples) return;
-  partial_at_ = listener_.heard();
+  partial_at_ = listener_->heard();
   intake_.Partial(std::move(*samples));
 }
 

@@ -63,9 +63,12 @@ std::string_view Name(DictationState state);  // "idle", "opening", …
 
 class Dictation {
  public:
-  /// `detector` and `source` are used by this object's thread only.
+  /// What hears speech takes memory, so there is one only while listening.
+  using DetectorMaker = std::function<Result<std::unique_ptr<speech::SpeechProbability>>()>;
+
+  /// `source` and what `make_detector` makes are used by this object's thread only.
   Dictation(DictationOptions options, std::unique_ptr<audio::Source> source,
-            std::unique_ptr<speech::SpeechProbability> detector, Intake& intake, EventSink events,
+            DetectorMaker make_detector, Intake& intake, EventSink events,
             const Clock& clock = SystemClock());
   ~Dictation();  // as Finish, and waits for it
   Dictation(const Dictation&) = delete;
@@ -88,6 +91,7 @@ class Dictation {
 
   void Loop();
   void ListenOnce();
+  bool Open();
   /// False: listening must end.
   bool Take(std::span<const float> samples);
   bool Handle(std::span<const speech::Change> changes);
@@ -102,13 +106,14 @@ class Dictation {
 
   const DictationOptions options_;
   const std::unique_ptr<audio::Source> source_;
-  const std::unique_ptr<speech::SpeechProbability> detector_;
+  const DetectorMaker make_detector_;
   Intake& intake_;
   const EventSink events_;
   const Clock& clock_;
-  speech::Listener listener_;
 
   // The thread's own.
+  std::unique_ptr<speech::SpeechProbability> detector_;  // while listening, as the next
+  std::optional<speech::Listener> listener_;
   std::vector<float> block_;
   std::int64_t begin_ = 0;     // of the open utterance
   std::int64_t appended_ = 0;  // up to here it is in the spool

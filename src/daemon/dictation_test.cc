@@ -166,12 +166,12 @@ struct Set {
     pending = std::move(owned);
   }
   void Begin() {
-    dictation = std::make_unique<Dictation>(options, std::move(pending),
-                                            std::make_unique<speech::FakeVad>(), intake,
-                                            [this](const Event& event) {
-                                              const std::lock_guard lock(intake.mutex);
-                                              events.push_back(event);
-                                            });
+    dictation = std::make_unique<Dictation>(
+        options, std::move(pending), [] { return std::make_unique<speech::FakeVad>(); }, intake,
+        [this](const Event& event) {
+          const std::lock_guard lock(intake.mutex);
+          events.push_back(event);
+        });
     dictation->Listen();
   }
   bool Ended() const {

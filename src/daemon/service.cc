@@ -183,9 +183,11 @@ Result<PostSettings> Service::MakePostSettings(const Config& config) const {
 Result<> Service::MakeDictation() {
   TRY_ASSIGN(const DictationOptions options, DictationOptionsFor(config_));
   TRY_ASSIGN(const auto vad, models::ResolveVad());
-  TRY_ASSIGN(auto detector, speech::VoiceDetector::Load(vad));
   TRY_ASSIGN(auto source, audio::MakeSource(SourceOptionsFor(config_)));
-  auto made = std::make_shared<Dictation>(options, std::move(source), std::move(detector), *desk_,
+  const auto make_detector = [vad]() -> Result<std::unique_ptr<speech::SpeechProbability>> {
+    return speech::VoiceDetector::Load(vad);
+  };
+  auto made = std::make_shared<Dictation>(options, std::move(source), make_detector, *desk_,
                                           [this](const Event& event) { Tell(event); });
   const std::lock_guard lock(mutex_);
   dictation_.swap(made);  // the old one is over before `made` goes

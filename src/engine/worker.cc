@@ -10,6 +10,7 @@
 
 #include "base/dirs.h"
 #include "base/text.h"
+#include "probe/run_delay.h"
 
 namespace headroom::engine {
 namespace {
@@ -19,6 +20,7 @@ using nlohmann::json;
 constexpr int kChannelFd = 3;             // where the worker finds its end
 constexpr std::size_t kLastWords = 4096;  // bytes of stderr kept for the error message
 constexpr Milliseconds kDeathIsNoticed{500};
+constexpr int kMostPatience = 10;  // times a deadline, however crowded the machine is
 
 MonoTime After(Milliseconds within) {
   return SystemClock().Now() + within;
@@ -148,16 +150,26 @@ Result<json> Worker::Ask(const char* operation, json arguments, std::span<const 
   ReadLastWords();
   last_words_.clear();
   if (cancel && cancel->raised()) return Fail(Errc::kCancelled, "cancelled");
-  const MonoTime deadline = After(within);
+  const MonoTime began = SystemClock().Now();
+  const Milliseconds starved = probe::RunDelay(child_.pid());
   const std::int64_t id = next_id_++;
   arguments["op"] = operation;
   arguments["id"] = id;
-  if (auto sent = channel_.Send(arguments, fds, deadline); !sent) return Fail(Lost(sent.error()));
-  return AwaitReply(id, deadline, cancel);
+  if (auto sent = channel_.Send(arguments, fds, began + within); !sent)
+    return Fail(Lost(sent.error()));
+  return AwaitReply(id, {.began = began, .within = within, .starved = starved}, cancel);
 }
 
-Result<json> Worker::AwaitReply(std::int64_t id, MonoTime deadline, CancelToken* cancel) {
+// On a crowded machine it is not the worker that hangs.
+MonoTime Worker::Fair(const Patience& patience) const {
+  const Milliseconds starved =
+      std::max(Milliseconds(0), probe::RunDelay(child_.pid()) - patience.starved);
+  return patience.began + std::min(patience.within + starved, kMostPatience * patience.within);
+}
+
+Result<json> Worker::AwaitReply(std::int64_t id, const Patience& patience, CancelToken* cancel) {
   bool cancelling = false;
+  MonoTime deadline = patience.began + patience.within;
   while (true) {
     auto message = AwaitMessage(deadline, cancelling ? nullptr : cancel);
     if (!message && message.error().code == Errc::kCancelled) {
@@ -165,6 +177,10 @@ Result<json> Worker::AwaitReply(std::int64_t id, MonoTime deadline, CancelToken*
       deadline = std::min(deadline, After(kCancelWithin));
       (void)channel_.Send({{"op", "cancel"}, {"id", id}}, {}, deadline);
       continue;
+    }
+    if (!message && message.error().code == Errc::kTimeout && !cancelling) {
+      deadline = Fair(patience);
+      if (deadline > SystemClock().Now()) continue;
     }
     if (!message) {
       Error error = Lost(std::move(message.error()));

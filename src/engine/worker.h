@@ -60,7 +60,12 @@ class Worker {
   Worker(Child child, Channel&& channel, Fd words);
   Result<nlohmann::json> Ask(const char* operation, nlohmann::json arguments,
                              std::span<const int> fds, Milliseconds within, CancelToken* cancel);
-  Result<nlohmann::json> AwaitReply(std::int64_t id, MonoTime deadline, CancelToken* cancel);
+  struct Patience {
+    MonoTime began;
+    Milliseconds within, starved;  // until then
+  };
+  Result<nlohmann::json> AwaitReply(std::int64_t id, const Patience& patience, CancelToken* cancel);
+  MonoTime Fair(const Patience& patience) const;
   Result<Message> AwaitMessage(MonoTime deadline, CancelToken* cancel);
   Error Lost(Error error);
   void ReadLastWords();
@@ -74,7 +79,8 @@ class Worker {
   bool alive_ = true;
 };
 
-/// How long a run may take before the worker is taken for hung: five times what it needed so far
+/// How long a run may take before the worker is taken for hung, not counting the time it stood
+/// ready and other programs had the processor: five times what it needed so far
 /// (`seconds_per_second` of audio, 0 when nothing was measured yet), never under ten seconds.
 Milliseconds RunDeadline(Milliseconds audio, double seconds_per_second);
 

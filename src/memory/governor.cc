@@ -288,7 +288,12 @@ class Turn {
   void Quarantine(std::size_t tier, Failure failure) {
     TierState& state = s_.tiers[tier];
     if (state.failures > 0 && now_ - state.quarantined_until > timing_.steady) state.failures = 0;
-    const Milliseconds time = Doubled(CoolDown(failure), state.failures, timing_.cool_down_longest);
+    // A processor has no driver to recover: a new process is all there is to it.
+    const Milliseconds longest = policy_.tiers[tier].kind == DeviceKind::kCpu
+                                     ? timing_.cool_down_cpu
+                                     : timing_.cool_down_longest;
+    const Milliseconds time =
+        std::min(longest, Doubled(CoolDown(failure), state.failures, timing_.cool_down_longest));
     state.failures = std::min(state.failures + 1, 20);
     state.quarantined_until = std::max(state.quarantined_until, now_ + time);
     Action& action =

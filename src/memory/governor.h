@@ -39,7 +39,8 @@ struct Timing {
   Milliseconds drop_again{300'000};
   Milliseconds restart_after{300'000};  // own memory in danger although everything has been ended
   Milliseconds cool_down_longest{3'600'000};
-  double noise_percent = 2;  // of the card: smaller movements of others are not a change
+  Milliseconds cool_down_cpu{10'000};  // the longest of a tier on the processor
+  double noise_percent = 2;            // of the card: smaller movements of others are not a change
 };
 
 struct Policy {
