@@ -1,5 +1,8 @@
 // headroom daemon: the service in the foreground, as systemd runs it.
 #include <signal.h>
+#include <sys/resource.h>
+
+#include <atomic>
 
 #include "base/cancel.h"
 #include "base/dirs.h"
@@ -22,6 +25,7 @@ struct Options {
 
 CancelToken* stop = nullptr;
 volatile sig_atomic_t reload = 0;
+std::atomic<daemon::LogLevel> log_level = daemon::LogLevel::kInfo;
 
 /// The desktop's key: held down while speaking in push-to-talk mode, else pressed to begin and end.
 std::unique_ptr<system::GlobalShortcut> Shortcut(daemon::Service& service) {
@@ -37,7 +41,32 @@ std::unique_ptr<system::GlobalShortcut> Shortcut(daemon::Service& service) {
   return std::make_unique<system::GlobalShortcut>(config.shortcut.keys, std::move(events));
 }
 
+// Nothing spoken: only these have a line.
+void Log(const daemon::Event& event) {
+  using enum daemon::LogLevel;
+  const auto text = [&](const char* member) { return event.data.value(member, ""); };
+  const auto line = [](daemon::LogLevel level, const std::string& words) {
+    if (level <= log_level.load() && !words.empty()) fmt::print(stderr, "headroom: {}\n", words);
+  };
+  if (event.name == "trouble") {
+    line(kError, text("text"));
+  } else if (event.name == "restart") {
+    line(kWarning, text("reason"));
+  } else if (event.name == "action") {
+    line(text("verb") == "tell" ? kWarning : kDebug, text("reason"));
+  } else if (event.name == "notice" || event.name == "tier") {
+    line(kInfo, text("text"));
+  } else if (event.name == "state") {
+    line(kDebug, text("state"));
+  } else if (event.name == "source") {
+    line(kDebug, "source " + text("device") + " " + text("state") + " " + text("trouble"));
+  }
+}
+
 int Run(const Options& options) {
+  // What was said is in our memory, and in the workers': no core dumps of it.
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
   CancelToken stopping;
   stop = &stopping;
   for (const int signal : {SIGINT, SIGTERM}) ::signal(signal, [](int) { stop->Raise(); });
@@ -48,16 +77,7 @@ int Run(const Options& options) {
       options.config.empty() ? daemon::ConfigPath() : std::filesystem::path(options.config);
   service_options.settings = options.settings;
   service_options.state = options.state.empty() ? StateDir() : std::filesystem::path(options.state);
-  service_options.also = [](const daemon::Event& event) {
-    // Nothing spoken: only these have a line, and their "what" is about the service.
-    if (event.name == "trouble" || event.name == "notice" || event.name == "tier" ||
-        event.name == "restart") {
-      fmt::print(stderr, "headroom: {}\n",
-                 event.data.value("text", event.data.value("reason", std::string(event.name))));
-    } else if (event.name == "action" && event.data.value("verb", "") == "tell") {
-      fmt::print(stderr, "headroom: {}\n", event.data.value("reason", ""));
-    }
-  };
+  service_options.also = [](const daemon::Event& event) { Log(event); };
   service_options.locked = system::SessionLocked;
   system::DesktopNotices notices;
   service_options.notify = [&notices](const std::string& title, const std::string& text) {
@@ -66,6 +86,7 @@ int Run(const Options& options) {
   auto service = daemon::Service::Make(std::move(service_options));
   if (!service) return Complain(service.error());
   daemon::Service& running = **service;
+  log_level = running.config().log_level;
 
   std::optional<system::SleepWatch> sleep;
   sleep.emplace(
@@ -79,6 +100,7 @@ int Run(const Options& options) {
   system::NotifyReady("ready");
   const daemon::Ended ended = running.Run(stopping, [&] {
     if (std::exchange(reload, 0) != 0) running.AskReload();
+    log_level = running.config().log_level;
     const MonoTime now = SystemClock().Now();
     if (watchdog && now - fed >= *watchdog) {
       system::NotifyWatchdog();

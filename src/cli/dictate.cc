@@ -1,5 +1,6 @@
 // headroom dictate: the service in this terminal; what is said is written here.
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 
@@ -59,6 +60,8 @@ bool HaveMicrophone() {
 }
 
 Result<int> Run(Options options) {
+  const rlimit none{0, 0};  // as the daemon
+  ::setrlimit(RLIMIT_CORE, &none);
   if (options.files.empty() && !options.fallback.empty() && !HaveMicrophone()) {
     Note("there is no microphone here; this is played instead, as if it were being spoken");
     options.files = options.fallback;

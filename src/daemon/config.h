@@ -27,7 +27,6 @@ enum class WhenCold { kWait, kFast };
 enum class OutputTarget { kType, kClipboard, kStdout, kFile, kCommand };
 enum class TypingMethod { kAuto, kWtype, kXdotool, kYdotool, kPaste };
 enum class NewlinePolicy {
-  kSafe,   // Enter, but a space in a terminal
   kSpace,  // never Enter
   kShiftEnter,
   kEnter,  // in a terminal too
@@ -89,13 +88,13 @@ struct OutputConfig {
   std::vector<OutputTarget> targets = {OutputTarget::kType};
   TypingMethod typing = TypingMethod::kAuto;
   Milliseconds key_delay{0};  // between two typed keys
-  NewlinePolicy newline = NewlinePolicy::kSafe;
+  NewlinePolicy newline = NewlinePolicy::kSpace;
   std::string paste_key = "auto";     // "auto", "ctrl+v", "ctrl+shift+v", "shift+insert"
   bool restore_clipboard = true;      // after pasting
   std::string after_utterance = " ";  // put after each text
   std::filesystem::path file;         // for the target file
   std::vector<std::string> command;   // argv for the target command; the text is its input
-  bool notify = true;                 // desktop notification when a text did not arrive
+  bool notify = true;                 // desktop notifications
   friend bool operator==(const OutputConfig&, const OutputConfig&) = default;
 };
 

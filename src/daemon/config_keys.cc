@@ -36,8 +36,7 @@ const Names<TypingMethod> kTyping = {{"auto", TypingMethod::kAuto},
                                      {"xdotool", TypingMethod::kXdotool},
                                      {"ydotool", TypingMethod::kYdotool},
                                      {"paste", TypingMethod::kPaste}};
-const Names<NewlinePolicy> kNewlines = {{"safe", NewlinePolicy::kSafe},
-                                        {"space", NewlinePolicy::kSpace},
+const Names<NewlinePolicy> kNewlines = {{"space", NewlinePolicy::kSpace},
                                         {"shift_enter", NewlinePolicy::kShiftEnter},
                                         {"enter", NewlinePolicy::kEnter}};
 const Names<LogLevel> kLevels = {{"error", LogLevel::kError},
@@ -372,11 +371,12 @@ void AddOutput(std::vector<ConfigKey>& keys) {
                            "some."},
                           AT(output.key_delay), Milliseconds(0), Milliseconds(200)));
   keys.push_back(Choice({"output", "newline",
-                         "What a line break types. safe: Enter, but a space in a terminal. enter: "
-                         "Enter, in a terminal too."},
+                         "What a line break types. space: never Enter, which runs a command in a "
+                         "terminal. shift_enter: a new line in most chat windows."},
                         kNewlines, AT(output.newline)));
   keys.push_back(Choice(
-      {"output", "paste_key", "For typing = \"paste\". auto: ctrl+v, in terminals ctrl+shift+v."},
+      {"output", "paste_key",
+       "For typing = \"paste\". auto: shift+insert, which windows and terminals have in common."},
       kPasteKeys, AT(output.paste_key)));
   keys.push_back(
       Flag({"output", "restore_clipboard", "After pasting, what was on the clipboard is put back."},
@@ -390,8 +390,9 @@ void AddOutput(std::vector<ConfigKey>& keys) {
             "For the target command: a program and its arguments. It is started for each "
             "text and gets it on standard input."},
            "texts", AT(output.command), kSame, kItself));
-  keys.push_back(Flag({"output", "notify", "A desktop notification when a text did not arrive."},
-                      AT(output.notify)));
+  keys.push_back(
+      Flag({"output", "notify", "Desktop notifications: a text did not arrive, memory runs short."},
+           AT(output.notify)));
 }
 
 ConfigKey SpoolSize() {
@@ -441,6 +442,11 @@ std::vector<ConfigKey> MakeKeys() {
       AT(control_socket))));
   keys.push_back(Choice({"log", "level", "How much is logged. No level logs what you say."},
                         kLevels, AT(log_level)));
+  // What is made once, when the service starts.
+  for (ConfigKey& key : keys) {
+    for (const char* section : {"models", "memory", "spool", "history", "shortcut", "control"})
+      key.restart = key.restart || key.section == section;
+  }
   return keys;
 }
 

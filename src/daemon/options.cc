@@ -55,8 +55,6 @@ output::TargetKind KindFor(OutputTarget target) {
 
 output::Newlines NewlinesFor(NewlinePolicy policy) {
   switch (policy) {
-    // What is typed into may be a terminal, where Enter runs a command.
-    case NewlinePolicy::kSafe:
     case NewlinePolicy::kSpace:
       return output::Newlines::kSpace;
     case NewlinePolicy::kShiftEnter:

@@ -269,6 +269,7 @@ Result<> Service::StartScheduler() {
 
 Service::~Service() {
   server_.reset();  // no request comes any more
+  pasting_ = {};    // waits
   {
     std::shared_ptr<Dictation> last;
     const std::lock_guard lock(mutex_);
@@ -635,7 +636,7 @@ void Service::GetHistory(const api::HistoryRequest& request, api::Answer answer)
   });
 }
 
-Result<> Service::Paste(std::optional<std::int64_t> id, nlohmann::json& answer) {
+Result<speech::HistoryEntry> Service::EntryToPaste(std::optional<std::int64_t> id) {
   if (!history_) return Fail(Errc::kUnsupported, "no history is kept");
   std::optional<speech::HistoryEntry> entry;
   if (id) {
@@ -648,22 +649,29 @@ Result<> Service::Paste(std::optional<std::int64_t> id, nlohmann::json& answer) 
     }
   }
   if (!entry) return Fail(Errc::kNotFound, "there is no such text in the history");
-  TRY(post_office_->Paste(*entry));
-  if (entry->arrival != speech::Arrival::kDelivered) {
-    TRY(history_->SetArrival(entry->id, speech::Arrival::kDelivered, "pasted"));
+  return std::move(*entry);
+}
+
+Result<nlohmann::json> Service::Paste(const speech::HistoryEntry& entry) {
+  TRY(post_office_->Paste(entry));
+  if (entry.arrival != speech::Arrival::kDelivered) {
+    TRY(history_->SetArrival(entry.id, speech::Arrival::kDelivered, "pasted"));
     const std::lock_guard lock(mutex_);
     undelivered_ = std::max<std::int64_t>(0, undelivered_ - 1);
   }
-  answer = {{"id", entry->id}, {"text", entry->text}};
-  return {};
+  return nlohmann::json{{"id", entry.id}, {"text", entry.text}};
 }
 
 void Service::PasteHistory(std::optional<std::int64_t> id, api::Answer answer) {
   auto shared = std::make_shared<api::Answer>(std::move(answer));
   Post([this, id, shared] {
-    nlohmann::json pasted;
-    const auto done = Paste(id, pasted);
-    (*shared)(done ? Result<nlohmann::json>(std::move(pasted)) : std::unexpected(done.error()));
+    if (pasting_.valid() && pasting_.wait_for(Milliseconds(0)) != std::future_status::ready)
+      return (*shared)(Fail(Errc::kBusy, "another text is being pasted"));
+    auto entry = EntryToPaste(id);
+    if (!entry) return (*shared)(std::unexpected(entry.error()));
+    // A long text takes a while to type.
+    pasting_ = std::async(std::launch::async,
+                          [this, shared, entry = std::move(*entry)] { (*shared)(Paste(entry)); });
   });
 }
 

@@ -12,6 +12,7 @@
 #include <deque>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -108,7 +109,8 @@ class Service : public api::ControlService {
   void PublishStatus();
   void SetTrouble(const std::string& topic, std::string text);
   void Notify(std::string title, std::string text);
-  Result<> Paste(std::optional<std::int64_t> id, nlohmann::json& answer);
+  Result<speech::HistoryEntry> EntryToPaste(std::optional<std::int64_t> id);
+  Result<nlohmann::json> Paste(const speech::HistoryEntry& entry);
   bool Over() const;
 
   const ServiceOptions options_;
@@ -117,6 +119,7 @@ class Service : public api::ControlService {
   std::string published_;           // the last status, as far as a person sees it; Run's thread
   bool replace_dictation_ = false;  // Run's thread, as the next
   MonoTime expired_{};              // when the history was last looked through
+  std::future<void> pasting_;       // a text of the history on its way; Run's thread
   std::unique_ptr<Recording> recording_;
   std::unique_ptr<speech::History> history_;
   std::unique_ptr<PostOffice> post_office_;
