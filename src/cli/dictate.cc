@@ -60,8 +60,8 @@ bool HaveMicrophone() {
 }
 
 Result<int> Run(Options options) {
-  const rlimit none{0, 0};  // as the daemon
-  ::setrlimit(RLIMIT_CORE, &none);
+  const rlimit no_core{0, 0};  // as the daemon
+  ::setrlimit(RLIMIT_CORE, &no_core);
   if (options.files.empty() && !options.fallback.empty() && !HaveMicrophone()) {
     Note("there is no microphone here; this is played instead, as if it were being spoken");
     options.files = options.fallback;
