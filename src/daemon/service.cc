@@ -167,7 +167,7 @@ Result<PostSettings> Service::MakePostSettings(const Config& config) const {
   PostSettings settings;
   for (output::TargetOptions& options : TargetOptionsFor(config)) {
     options.locked = options_.locked;
-    options.state = options_.state;
+    options.state = options_.state / "output";
     TRY_ASSIGN(auto target, output::MakeTarget(options));
     settings.targets.push_back(std::move(target));
   }
