@@ -28,6 +28,8 @@ using engine::Worker;
 namespace fs = std::filesystem;
 
 constexpr Milliseconds kLong{900'000};
+// ggml's threads wait for each other by spinning: two are slow on a busy machine.
+constexpr int kThreads = 1;
 const std::vector<Milliseconds> kLengths{Milliseconds(3000), Milliseconds(11'000),
                                          Milliseconds(30'000)};
 
@@ -70,7 +72,7 @@ std::unique_ptr<Worker> Spawn(const char* program) {
 }
 
 engine::PlanResult Plan(const std::string& path, engine::CardOptions card) {
-  engine::PlanRequest request{.path = path, .threads = 0, .chunks = kLengths, .batch = 1};
+  engine::PlanRequest request{.path = path, .threads = kThreads, .chunks = kLengths, .batch = 1};
   request.card = std::move(card);
   request.card.capacity = GiB(64);
   return Must(Spawn("headroom-worker-sim")->Plan(request, kLong));
@@ -101,30 +103,30 @@ int Exact(const std::vector<std::string>& files) {
 }
 
 int Host(const std::vector<std::string>& files) {
+  constexpr Bytes kProcess = MiB(32);  // as plans allow for it
   fmt::print(
-      "| model | audio | planned | worker's RSS above an empty one | of it the plan | the empty "
-      "one |\n"
-      "|---|---|---|---|---|---|\n");
+      "| model | audio | engine's buffers, planned | with the process | worker's peak RSS |\n"
+      "|---|---|---|---|---|\n");
+  int wrong = 0;
   for (const std::string& file : files) {
+    const auto plan = Plan(file, {.counting = true});
     for (std::size_t i = 0; i < kLengths.size(); ++i) {
-      const auto plan = Plan(file, {.counting = true});
       auto worker = Spawn("headroom-worker-cpu");
-      const Bytes empty = Must(worker->Stats(kLong)).rss;
-      Must(worker->Load({.path = file}, kLong));
-      std::vector<float> samples = engine::Jfk();
+      Must(worker->Load({.path = file, .threads = kThreads}, kLong));
+      const std::vector<float> speech = engine::Jfk();
       std::vector<float> audio(static_cast<std::size_t>(kLengths[i].count()) * 16);
-      for (std::size_t k = 0; k < audio.size(); ++k) audio[k] = samples[k % samples.size()];
+      for (std::size_t k = 0; k < audio.size(); ++k) audio[k] = speech[k % speech.size()];
       Must(worker->Run({.language = "en", .vocabulary = {}, .prompt = {}}, audio, kLong));
-      const Bytes rss = Must(worker->Stats(kLong)).peak_rss - empty;
+      const Bytes rss = Must(worker->Stats(kLong)).peak_rss;
       const Bytes planned = plan.chunks[i].peak + plan.host;
-      fmt::print("| {} | {} s | {:.1f} MiB | {:.1f} MiB | {:.0f} % | {:.1f} MiB |\n",
+      wrong += rss > planned + kProcess ? 1 : 0;
+      fmt::print("| {} | {} s | {:.1f} MiB | {:.1f} MiB | {:.1f} MiB |\n",
                  fs::path(file).stem().native(), kLengths[i].count() / 1000, Mebi(planned),
-                 Mebi(rss), 100.0 * static_cast<double>(rss.n) / static_cast<double>(planned.n),
-                 Mebi(empty));
+                 Mebi(planned + kProcess), Mebi(rss));
       std::fflush(stdout);
     }
   }
-  return 0;
+  return wrong == 0 ? 0 : 1;
 }
 
 // The file leaves the page cache, so that it is read from the disk.
@@ -135,7 +137,7 @@ void Forget(const std::string& file) {
 }
 
 int Load(const std::vector<std::string>& files) {
-  constexpr int kTimes = 5;
+  constexpr int kTimes = 3;
   const std::vector<float> audio = engine::Jfk();
   fmt::print(
       "| model | worker | | process | load | first run (11 s) | next run | end |\n"
@@ -150,7 +152,7 @@ int Load(const std::vector<std::string>& files) {
           auto worker = Spawn(program);
           spawn.push_back(Seconds(begin));
           begin = SystemClock().Now();
-          Must(worker->Load({.path = file, .chunks = kLengths}, kLong));
+          Must(worker->Load({.path = file, .threads = kThreads, .chunks = kLengths}, kLong));
           load.push_back(Seconds(begin));
           for (std::vector<double>* times : {&first, &next}) {
             begin = SystemClock().Now();
@@ -172,13 +174,13 @@ int Load(const std::vector<std::string>& files) {
 }
 
 int Isolation(const std::string& file) {
-  constexpr int kTimes = 15;
+  constexpr int kTimes = 9;
   const std::vector<float> audio = engine::Jfk();
   const engine::RunRequest request{.language = "en", .vocabulary = {}, .prompt = {}};
   auto outside = Spawn("headroom-worker-cpu");
-  Must(outside->Load({.path = file}, kLong));
+  Must(outside->Load({.path = file, .threads = kThreads}, kLong));
   const auto inside = worker::MakeTranscribeEngine(worker::MakeCpuPlacement());
-  Must(inside->Load({.path = file}));
+  Must(inside->Load({.path = file, .threads = kThreads}));
   std::vector<double> in, out;
   for (int i = 0; i <= kTimes; ++i) {
     MonoTime begin = SystemClock().Now();

@@ -75,6 +75,7 @@ engine::Tier MakeTier(const std::string& model) {
   tier.model = target.file;
   tier.worker = "headroom-worker-sim";
   tier.device = fmt::format("soak-{}", ::getpid());
+  tier.threads = 1;  // ggml's threads wait by spinning: two are slow on a busy machine
   tier.card.capacity = kCard;
   return tier;
 }

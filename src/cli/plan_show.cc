@@ -101,7 +101,8 @@ std::string ShowPlan(const JudgedPlan& judged, const PlanSettings& settings, con
                            Size(plan.margin)));
   text += Line("resident", plan.Resident(),
                fmt::format("{:.1f} % of the card", Percent(plan.Resident(), room.total)));
-  text += Line("host", plan.host, "of the computer's memory, in the engine's buffers");
+  text += Line("host", plan.host,
+               "of the computer's memory: the engine's buffers, and 32 MiB for the process");
   text += fmt::format("\n  {:<7}{:>12}{:>13}\n", "AUDIO", "WORKSPACE", "PEAK");
   for (const memory::Workspace& row : plan.workspace) {
     const FitNumbers numbers = memory::Measure(plan, row.chunk, room);

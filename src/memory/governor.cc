@@ -159,9 +159,9 @@ class Turn {
                        Seconds(policy_.chunks[target.chunk]));
   }
   std::string CardUse() const {
-    return fmt::format("{:.0f} % of {} MiB, {} MiB of it others'",
+    return fmt::format("the graphics card's memory is {:.0f} % full ({} of {} MiB, {} by others)",
                        static_cast<double>(used_.n) * 100 / static_cast<double>(s_.total.n),
-                       Mebibytes(s_.total), Mebibytes(s_.others));
+                       Mebibytes(used_), Mebibytes(s_.total), Mebibytes(s_.others));
   }
 
   // --- saying and doing --------------------------------------------------------------------------
@@ -239,27 +239,30 @@ class Turn {
       const bool admitted = s_.target && OnCard(*s_.target) && zone < Zone::kDanger &&
                             s_.others <= s_.admitted_others + Now().Noise();
       SetZone(Gauge::kVram, zone, !admitted,
-              [&] { return fmt::format("VRAM {}: {}", CardUse(), Name(*zone)); });
+              [&] { return fmt::format("{}: {}", CardUse(), Name(*zone)); });
     }
     if (ram_) {
       const Zone zone = ram_borders_.Of(*ram_);
       SetZone(Gauge::kRam, zone, true, [&] {
-        return fmt::format("service memory {} (borders {}, {}, {}): {}", FormatDecimal(*ram_),
-                           FormatDecimal(ram_borders_.warning), FormatDecimal(ram_borders_.danger),
-                           FormatDecimal(ram_borders_.critical), Name(zone));
+        return fmt::format("this service takes {} of memory (borders {}, {}, {}): {}",
+                           FormatDecimal(*ram_), FormatDecimal(ram_borders_.warning),
+                           FormatDecimal(ram_borders_.danger), FormatDecimal(ram_borders_.critical),
+                           Name(zone));
       });
     }
     if (const auto swap = Clean(sample_.swap)) {
       const auto zone = SwapZone(policy_.thresholds, *swap);
       SetZone(Gauge::kSwap, zone, true, [&] {
-        return fmt::format("service swap {}: {}", FormatDecimal(*swap), Name(*zone));
+        return fmt::format("{} of this service's memory is swapped out: {}", FormatDecimal(*swap),
+                           Name(*zone));
       });
     }
     const auto pressure = PressureZone(policy_.thresholds, sample_.psi_some, sample_.psi_full);
     SetZone(Gauge::kPressure, pressure, true, [&] {
-      return fmt::format("memory pressure of the host, some {:.1f} % full {:.1f} %: {}",
-                         sample_.psi_some.value_or(0), sample_.psi_full.value_or(0),
-                         Name(*pressure));
+      return fmt::format(
+          "the computer is short of memory; of the last 10 s some programs waited for it {:.0f} %, "
+          "all of them {:.0f} %: {}",
+          sample_.psi_some.value_or(0), sample_.psi_full.value_or(0), Name(*pressure));
     });
     if (!s_.card_known) return;
     const auto silent = duration_cast<Milliseconds>(now_ - s_.card_at);
@@ -270,7 +273,7 @@ class Turn {
                           : s_.zones[static_cast<std::size_t>(Gauge::kCard)];
     SetZone(Gauge::kCard, zone, true, [&] {
       return fresh_ ? std::string("the card answers again")
-                    : fmt::format("no numbers from the card for {}", Seconds(silent));
+                    : fmt::format("the graphics card has not answered for {}", Seconds(silent));
     });
   }
 
@@ -405,7 +408,7 @@ class Turn {
       if (zone(Gauge::kCard) >= Zone::kWarning) StopSpeculation("the card does not answer");
       if (zone(Gauge::kCard) >= Zone::kDanger)
         Leave(Zone::kDanger,
-              fmt::format("no numbers from the card for {}: it counts as lost",
+              fmt::format("the graphics card has not answered for {}: it counts as lost",
                           Seconds(timing_.card_lost)),
               false);
       return;
@@ -427,8 +430,9 @@ class Turn {
   }
 
   std::string Pressure(Zone zone) const {
-    return fmt::format("VRAM {} ({} MiB planned, {} MiB others' of {} MiB)", Name(zone),
-                       Mebibytes(Peak(*s_.target)), Mebibytes(s_.others), Mebibytes(s_.total));
+    return fmt::format("the card's memory is in its {} zone ({} MiB planned, {} others' of {})",
+                       Name(zone), Mebibytes(Peak(*s_.target)), Mebibytes(s_.others),
+                       Mebibytes(s_.total));
   }
 
   // We hold more than was planned: the plan was wrong and is put right, once.

@@ -53,7 +53,7 @@ TEST(Governor, VramWarningTellsAndShrinksAtTheNextPause) {
   night.others = MiB(1350);  // with 1600 of ours 72 %
   const auto actions = night.Step();
   EXPECT_EQ(Verbs(actions), "zone tell stop_speculation");
-  EXPECT_THAT(actions[1].reason, HasSubstr("72 % of 4096 MiB, 1350 MiB of it others'"));
+  EXPECT_THAT(actions[1].reason, HasSubstr("72 % full (2950 of 4096 MiB, 1350 by others)"));
   EXPECT_EQ(Verbs(night.Pass(seconds(5))), "");
   night.sample.decoding = false;
   EXPECT_EQ(Verbs(night.Step()), "end_worker load");

@@ -32,6 +32,10 @@ constexpr std::size_t kUnparsedHeader = 1 << 20;  // whisper.cpp .bin: what is h
 constexpr Bytes kDriver = MiB(240);
 constexpr Bytes kDriverMargin = MiB(64);
 
+// What a worker takes of the computer besides the engine's buffers: code, vocabulary, spectrogram,
+// graphs. Measured: 18 to 20 MiB for Whisper, see docs/memory.md.
+constexpr Bytes kProcess = MiB(32);
+
 // For models whose shapes are not known: what canary-1b-flash takes, the widest encoder that runs
 // over all of its audio. Smaller models take less.
 constexpr Bytes kEstimatedWorkspacePerSecond = KiB(10'445);
@@ -105,7 +109,7 @@ memory::Plan ToMemory(const PlanTarget& target, const PlanResult& counted,
   plan.weights = counted.weights;
   plan.driver = settings.driver.value_or(kDriver);
   plan.margin = kDriverMargin;
-  plan.host = counted.host;
+  plan.host = counted.host + kProcess;
   plan.exact = target.source != PlanSource::kSize;
   const auto chosen = std::ranges::find(counted.chunks, settings.chunk, &PlanChunk::length);
   plan.kv = counted.session + (chosen == counted.chunks.end() ? counted.kv : chosen->kv);
