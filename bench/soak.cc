@@ -30,6 +30,7 @@ namespace {
 
 constexpr Bytes kCard = MiB(4096);
 constexpr std::size_t kMostPoints = 300;
+constexpr std::chrono::minutes kPatience{5};  // with one utterance, loading included
 
 [[noreturn]] void Die(const Error& error) {
   fmt::print(stderr, "bench_soak: {}\n", error.what);
@@ -47,7 +48,7 @@ class QuietReadings : public engine::Readings {
   memory::Sample Take(std::span<const pid_t>, bool, MonoTime) override {
     memory::Sample sample;
     sample.vram_total = kCard;
-    sample.vram_others = Bytes(0);
+    sample.vram_used = sample.vram_others = Bytes(0);  // what is ours is believed as planned
     sample.ram = memory::Megabytes(300);
     sample.swap = Bytes(0);
     sample.ram_available = GiB(8);
@@ -150,7 +151,9 @@ int Main(double seconds, const std::string& model) {
     if (auto sent = scheduler->Submit(std::move(utterance)); !sent) Die(sent.error());
     {
       std::unique_lock lock(mutex);
-      decoded.wait(lock, [&] { return texts == submitted; });
+      if (!decoded.wait_for(lock, kPatience, [&] { return texts == submitted; }))
+        Die({Errc::kTimeout,
+             fmt::format("no text for utterance {}: {}", submitted, scheduler->status().reason)});
     }
     if (begin == MonoTime{}) begin = due = clock.Now();  // loaded, and has spoken once
     for (; due <= clock.Now(); due += std::chrono::seconds(1)) {
