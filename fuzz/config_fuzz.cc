@@ -16,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto lines = std::ranges::count(text, '\n') + 1;
   for (const ConfigProblem& problem : reading.problems) {
     if (problem.line < 0 || problem.line > lines || problem.text.empty()) __builtin_trap();
+    if (problem.text.find('\n') != std::string::npos) __builtin_trap();
   }
   Config changed;
   const Config before = changed;

@@ -187,6 +187,13 @@ class Reader {
   std::map<std::string, std::int64_t> lines_;  // of the keys that were set
 };
 
+// It quotes what it stumbled over, a line's end too.
+std::string OneLine(std::string_view text) {
+  std::string line = Printable(text);
+  std::ranges::replace(line, '\n', ' ');
+  return line;
+}
+
 ConfigReading ReadOver(Config base, std::string_view text) {
   ConfigReading reading;
   reading.config = std::move(base);
@@ -194,7 +201,7 @@ ConfigReading ReadOver(Config base, std::string_view text) {
     const toml::table file = toml::parse(text);
     Reader(reading).ReadFile(file);
   } catch (const toml::parse_error& error) {
-    reading.problems.push_back({error.source().begin.line, Printable(error.description())});
+    reading.problems.push_back({error.source().begin.line, OneLine(error.description())});
   }
   std::ranges::stable_sort(reading.problems, {}, &ConfigProblem::line);
   return reading;
@@ -214,7 +221,7 @@ Result<> ReadSetting(const ConfigKey& key, const std::string& value, Config& int
     if (parsed.size() == 1) return key.read(ValueOf(*parsed.get("v")), into);
     return Fail(Errc::kInvalid, "one value is wanted");
   } catch (const toml::parse_error& error) {
-    if (toml_only) return Fail(Errc::kInvalid, "{}", Printable(error.description()));
+    if (toml_only) return Fail(Errc::kInvalid, "{}", OneLine(error.description()));
     return plain;
   }
 }

@@ -223,7 +223,7 @@ void AddAudio(std::vector<ConfigKey>& keys) {
                          "else ALSA. none: no microphone, only the API."},
                         kSources, AT(audio.source)));
   keys.push_back(Text({"audio", "device",
-                       "A microphone's name as `headroom doctor` lists it, or part of it. Empty: "
+                       "A microphone's name as `headroom devices` lists it, or part of it. Empty: "
                        "the desktop's default, followed when it changes."},
                       "a name", AT(audio.device)));
   keys.push_back(List({"audio", "files",

@@ -285,6 +285,12 @@ TEST(Config, WhatChanged) {
   EXPECT_THAT(Difference(a, b).restart, ElementsAre("spool.size"));
 }
 
+TEST(Config, AMistakeIsOneLine) {
+  const ConfigReading reading = ReadConfig("[speech]\npartials = tr\n");
+  ASSERT_FALSE(reading.problems.empty());
+  EXPECT_EQ(reading.problems[0].text.find('\n'), std::string::npos) << reading.problems[0].text;
+}
+
 // A file cut off or damaged anywhere is read without harm, and what is accepted can be written.
 TEST(Config, DamagedFiles) {
   const std::string whole = WriteConfig(Config());
