@@ -33,17 +33,27 @@ record::Event Now(EventKind kind) {
 
 }  // namespace
 
-Result<std::unique_ptr<Recording>> Recording::Open(const std::filesystem::path& file) {
+Result<std::unique_ptr<Recording>> Recording::Open(const std::filesystem::path& file,
+                                                   const std::string& kernel_log) {
   record::WriterOptions options;
   options.path = file;
   options.version = HEADROOM_VERSION;
   TRY_ASSIGN(auto writer, record::Writer::Open(std::move(options)));
-  std::unique_ptr<Recording> recording(new Recording(std::move(writer)));
+  std::unique_ptr<Recording> recording(new Recording(std::move(writer), kernel_log));
   recording->Note(Now(EventKind::kStart).With(Key::kVersion, std::string_view(HEADROOM_VERSION)));
+  recording->Note(
+      Now(EventKind::kRecording)
+          .With(Key::kStep, std::string_view("kernel_log"))
+          .With(Key::kReason,
+                std::string_view(recording->kernel_.readable() ? "followed" : "not readable")));
   return recording;
 }
 
 void Recording::Measured(const probe::Sample& sample) {
+  for (record::Event& event : kernel_.Read({sample.at, sample.wall})) {
+    // Suspend and resume are told by logind, and noted once.
+    if (event.kind == EventKind::kKernel) Note(std::move(event));
+  }
   record::Sample out;
   out.at = {sample.at, sample.wall};
   if (sample.host) {

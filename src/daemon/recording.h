@@ -11,14 +11,17 @@
 #include "memory/governor.h"
 #include "probe/sampler.h"
 #include "record/writer.h"
+#include "watch/kernel_log.h"
 
 namespace headroom::daemon {
 
 class Recording {
  public:
   /// Trouble with the file is no error: status() of the writer says it.
-  static Result<std::unique_ptr<Recording>> Open(const std::filesystem::path& file);
+  static Result<std::unique_ptr<Recording>> Open(const std::filesystem::path& file,
+                                                 const std::string& kernel_log = "/dev/kmsg");
 
+  /// Also looks what the kernel has said since the last one. One thread at a time.
   void Measured(const probe::Sample& sample);
   /// What the governor made of it: zones, the tier, speech that waits.
   void Governed(const engine::SchedulerStatus& status, Milliseconds queue);
@@ -30,9 +33,11 @@ class Recording {
   const record::Writer& writer() const { return *writer_; }
 
  private:
-  explicit Recording(std::unique_ptr<record::Writer> writer) : writer_(std::move(writer)) {}
+  Recording(std::unique_ptr<record::Writer> writer, const std::string& kernel_log)
+      : writer_(std::move(writer)), kernel_(kernel_log) {}
 
   std::unique_ptr<record::Writer> writer_;
+  watch::KernelLog kernel_;
   mutable std::mutex mutex_;
   record::ServiceSample service_;  // guarded by mutex_: what was governed last
 };
