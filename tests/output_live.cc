@@ -1,9 +1,11 @@
 // For output_live_test.py: delivers standard input to one target.
 //   output_live KIND [newlines=…] [after=…] [deadline=MS] [restore=MS] [paste_key=…] [INJECTOR…]
 //   output_live probe
+// With "back" among the words the text is taken back again.
 // Errors go to standard error as "code: what", with exit code 1.
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 #include <iterator>
 
@@ -29,6 +31,7 @@ int Probe() {
 void Set(TargetOptions& options, const std::string& word) {
   const std::size_t at = word.find('=');
   const std::string key = word.substr(0, at);
+  if (word == "back") return;
   if (at == std::string::npos) return options.typing.injectors.push_back(word);
   const std::string value = word.substr(at + 1);
   if (key == "newlines" && value == "keep") options.newlines = Newlines::kKeep;
@@ -50,6 +53,8 @@ int main(int argc, char** argv) {
   const std::string text(std::istreambuf_iterator<char>(std::cin), {});
   auto target = MakeTarget(options);
   Result<> done = target ? (*target)->Deliver({.id = 1, .text = text}) : Fail(target.error());
+  if (done && std::find(argv, argv + argc, std::string_view("back")) != argv + argc)
+    done = (*target)->TakeBack();
   if (!done) std::cerr << Name(done.error().code) << ": " << done.error().what << "\n";
   return done ? 0 : 1;
 }

@@ -109,6 +109,19 @@ def test_shift_enter(desktop):
 
 
 @both
+def test_what_was_typed_can_be_taken_back(desktop):
+    for options in ([], ["paste"]):
+        done = deliver(desktop, "Grüße an €, or not ", "back", *options)
+        assert done.returncode == 0, done.stderr.decode()
+        text = "Grüße an €, or not "
+        assert desktop.read(len(text.encode()) + len(text)) == text + "\x7f" * len(text)
+    for refused in ("an emoji 🎤", "e\u0301", "one\ntwo"):
+        done = deliver(desktop, refused, "back", "newlines=keep")
+        assert done.returncode == 1 and b"taken back" in done.stderr
+        desktop.read(len(refused.encode()))
+
+
+@both
 def test_pasting_gives_the_clipboard_back(desktop):
     clipboard = Clipboard(desktop)
     typed(desktop, TEXT, "paste")

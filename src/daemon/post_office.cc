@@ -37,11 +37,16 @@ std::string PostOffice::Compose(const Letter& letter) {
   speech::Rewritten rewritten =
       RewriterFor(letter.language.empty() ? settings_.language : letter.language)
           .Rewrite(letter.text);
-  if (rewritten.scratch_previous) {
-    events_({"notice",
-             {{"text", "\"scratch that\" came too late: the text before it has been delivered"}}});
-  }
+  if (rewritten.scratch_previous) TakeBack();
   return std::move(rewritten.text);
+}
+
+// Called with mutex_ held.
+void PostOffice::TakeBack() {
+  for (const auto& target : settings_.targets) {
+    const auto taken = target->TakeBack();
+    if (!taken) events_({"notice", {{"text", "scratch that: " + taken.error().what}}});
+  }
 }
 
 // Called with mutex_ held.

@@ -41,6 +41,7 @@ class PostOffice : public Outbox {
 
  private:
   Result<> ToTargets(const output::Delivery& delivery);
+  void TakeBack();
   const speech::Rewriter& RewriterFor(const std::string& language);
   std::string TargetNames();
 

@@ -59,6 +59,8 @@ const char* KeysymName(Chord::Key key) {
       return "v";
     case Chord::Key::kReturn:
       return "Return";
+    case Chord::Key::kBackspace:
+      return "BackSpace";
   }
   return "";
 }

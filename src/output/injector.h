@@ -13,7 +13,7 @@ namespace headroom::output {
 
 /// One key with modifiers.
 struct Chord {
-  enum class Key { kInsert, kV, kReturn };
+  enum class Key { kInsert, kV, kReturn, kBackspace };
   Key key = Key::kReturn;
   bool shift = false, ctrl = false, alt = false, super = false;
 };
@@ -27,7 +27,7 @@ class Injector {
   /// Text without control characters. kTimeout: some of it may have been typed; any other Error:
   /// none of it was.
   virtual Result<> Type(const std::string& text) = 0;
-  virtual Result<> Press(const Chord& chord) = 0;
+  virtual Result<> Press(const Chord& chord, int times) = 0;
   /// After the last of them: puts back what was borrowed.
   virtual Result<> Finish() { return {}; }
 };

@@ -32,16 +32,16 @@ class Paste : public Injector {
     text_ = text;
     for (const Selection selection : selections())
       TRY(clipboard_.Write(selection, {.type = "", .bytes = text}));
-    TRY(Press(key_));
+    TRY(Press(key_, 1));
     pasted_ = true;
     return {};
   }
 
-  Result<> Press(const Chord& chord) override {
+  Result<> Press(const Chord& chord, int times) override {
     if (pasted_) Sleep(fetch());
     std::optional<Error> why;
     while (!keys_.empty()) {
-      auto pressed = keys_.front()->Press(chord);
+      auto pressed = keys_.front()->Press(chord, times);
       if (pressed) return pressed;
       if (pressed.error().code == Errc::kTimeout) return pressed;
       why = pressed.error();

@@ -18,14 +18,14 @@ class Wtype : public Injector {
     return Run(std::move(argv), text);
   }
 
-  Result<> Press(const Chord& chord) override {
+  Result<> Press(const Chord& chord, int times) override {
     std::vector<std::string> argv = Start();
     const std::pair<bool, const char*> modifiers[] = {
         {chord.shift, "shift"}, {chord.ctrl, "ctrl"}, {chord.alt, "alt"}, {chord.super, "logo"}};
     for (const auto& [held, name] : modifiers) {
       if (held) argv.insert(argv.end(), {"-M", name});
     }
-    argv.insert(argv.end(), {"-k", KeysymName(chord.key)});
+    for (int i = 0; i < times; ++i) argv.insert(argv.end(), {"-k", KeysymName(chord.key)});
     for (const auto& [held, name] : modifiers) {
       if (held) argv.insert(argv.end(), {"-m", name});
     }

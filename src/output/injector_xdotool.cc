@@ -25,15 +25,16 @@ class Xdotool : public Injector {
                text, DeadlineFor(text, context_, delay));
   }
 
-  Result<> Press(const Chord& chord) override {
+  Result<> Press(const Chord& chord, int times) override {
     std::string keys;
     if (chord.shift) keys += "shift+";
     if (chord.ctrl) keys += "ctrl+";
     if (chord.alt) keys += "alt+";
     if (chord.super) keys += "super+";
     used_ = true;
-    return Run({"xdotool", "key", "--clearmodifiers", keys + KeysymName(chord.key)}, "",
-               context_.deadline);
+    std::vector<std::string> argv = {"xdotool", "key", "--clearmodifiers"};
+    for (int i = 0; i < times; ++i) argv.push_back(keys + KeysymName(chord.key));
+    return Run(std::move(argv), "", context_.deadline);
   }
 
   // A modifier that was held when we began was pressed again at our end. If its key was let go

@@ -24,6 +24,8 @@ KeyName NameOf(Chord::Key key) {
       return {"v", 47};
     case Chord::Key::kReturn:
       return {"Enter", 28};
+    case Chord::Key::kBackspace:
+      return {"Backspace", 14};
   }
   return {"", 0};
 }
@@ -40,7 +42,7 @@ class Ydotool : public Injector {
     return Run({"ydotool", "type", "--file", "/dev/stdin"}, text);
   }
 
-  Result<> Press(const Chord& chord) override {
+  Result<> Press(const Chord& chord, int times) override {
     const std::pair<bool, KeyName> modifiers[] = {{chord.shift, {"shift", 42}},
                                                   {chord.ctrl, {"ctrl", 29}},
                                                   {chord.alt, {"alt", 56}},
@@ -51,11 +53,13 @@ class Ydotool : public Injector {
     }
     keys.push_back(NameOf(chord.key));
     std::vector<std::string> argv = {"ydotool", "key"};
-    if (old_) {
-      std::string names;
-      for (const KeyName& key : keys) names += (names.empty() ? "" : "+") + std::string(key.name);
-      argv.push_back(names);
-    } else {
+    for (int i = 0; i < times; ++i) {
+      if (old_) {
+        std::string names;
+        for (const KeyName& key : keys) names += (names.empty() ? "" : "+") + std::string(key.name);
+        argv.push_back(names);
+        continue;
+      }
       for (const KeyName& key : keys) argv.push_back(fmt::format("{}:1", key.code));
       for (auto key = keys.rbegin(); key != keys.rend(); ++key)
         argv.push_back(fmt::format("{}:0", key->code));

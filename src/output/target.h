@@ -42,6 +42,12 @@ class Target {
   /// The Error says what did not work and what to install or do; the caller keeps the text.
   /// kBusy: not now (the session is locked); try again later. kTimeout: part of it may be there.
   virtual Result<> Deliver(const Delivery& delivery) = 0;
+
+  /// Takes the text of the last Deliver back, which must have succeeded and is not long ago.
+  /// kUnsupported where that cannot be done.
+  virtual Result<> TakeBack() {
+    return Fail(Errc::kUnsupported, "{}: what is there cannot be taken back", name());
+  }
 };
 
 enum class TargetKind { kStdout, kFile, kCommand, kClipboard, kType };

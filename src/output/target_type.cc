@@ -5,6 +5,10 @@
 namespace headroom::output {
 namespace {
 
+// Who takes back more, or later, has most likely gone on with something else there.
+constexpr int kMostBackspaces = 400;
+constexpr Milliseconds kNotLongAgo{60'000};
+
 const char* Advice(SessionKind kind) {
   return kind == SessionKind::kWayland
              ? "install wtype (sway, Hyprland), or wl-clipboard and ydotool (GNOME, KDE)"
@@ -23,6 +27,7 @@ class TypingTarget : public Target {
   bool repeatable() const override { return false; }
 
   Result<> Deliver(const Delivery& delivery) override {
+    last_.reset();
     if (options_.locked && options_.locked())
       return Fail(Errc::kBusy, "the session is locked; nothing is typed into it");
     InjectorContext context{FindSession(), options_.typing, options_.deadline};
@@ -38,6 +43,7 @@ class TypingTarget : public Target {
     for (const std::string& name : names) {
       bool begun = false;
       auto done = TypeWith(name, context, lines, begun);
+      if (done && lines.size() == 1) last_ = {name, lines.front(), SystemClock().Now()};
       if (done) return done;
       // Another one would type again what may be there already.
       if (begun) return done;
@@ -47,7 +53,27 @@ class TypingTarget : public Target {
                 Advice(context.session.kind));
   }
 
+  Result<> TakeBack() override {
+    const std::optional<Typed> last = std::exchange(last_, std::nullopt);
+    const std::optional<int> times = last && SystemClock().Now() - last->at < kNotLongAgo
+                                         ? BackspacesFor(last->text)
+                                         : std::nullopt;
+    if (!times || *times > kMostBackspaces)
+      return Fail(Errc::kUnsupported, "typing: what was typed cannot be taken back");
+    if (options_.locked && options_.locked())
+      return Fail(Errc::kBusy, "the session is locked; nothing is typed into it");
+    const InjectorContext context{FindSession(), options_.typing, options_.deadline};
+    TRY_ASSIGN(const std::unique_ptr<Injector> injector, MakeInjector(last->injector, context));
+    TRY(injector->Press({.key = Chord::Key::kBackspace}, *times));
+    return injector->Finish();
+  }
+
  private:
+  struct Typed {
+    std::string injector, text;
+    MonoTime at;
+  };
+
   /// `begun`: some of it may have been typed.
   Result<> TypeWith(const std::string& name, const InjectorContext& context,
                     const std::vector<std::string>& lines, bool& begun) {
@@ -58,7 +84,7 @@ class TypingTarget : public Target {
       return done;
     };
     for (std::size_t i = 0; i < lines.size(); ++i) {
-      if (i > 0) TRY(attempt(injector->Press(enter)));
+      if (i > 0) TRY(attempt(injector->Press(enter, 1)));
       if (!lines[i].empty()) TRY(attempt(injector->Type(lines[i])));
     }
     // The text is there; a clipboard that could not be put back does not change that.
@@ -69,6 +95,7 @@ class TypingTarget : public Target {
   TargetOptions options_;
   Newlines newlines_;
   std::string after_;
+  std::optional<Typed> last_;  // in one line
 };
 
 }  // namespace

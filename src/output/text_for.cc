@@ -45,4 +45,23 @@ std::vector<std::string> KeyLines(std::string_view text, Newlines newlines) {
   return Split(clean, '\n');
 }
 
+std::optional<int> BackspacesFor(std::string_view text) {
+  int count = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = [&](std::size_t at) {
+      return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U;
+    };
+    const unsigned lead = byte(i);
+    if (lead < 0x20 || lead >= 0xF0) return std::nullopt;
+    if ((lead & 0xC0) == 0x80) continue;  // of the character before
+    const bool accent = lead == 0xCC || (lead == 0xCD && byte(i + 1) < 0xB0);  // U+0300 to U+036F
+    // U+200B to U+200F join or divide; U+FE00 to U+FE0F choose a form.
+    const bool unseen = lead == 0xE2 && byte(i + 1) == 0x80 && byte(i + 2) - 0x8B <= 4U;
+    const bool form = lead == 0xEF && byte(i + 1) == 0xB8 && byte(i + 2) < 0x90;
+    if (accent || unseen || form) return std::nullopt;
+    ++count;
+  }
+  return count > 0 ? std::optional(count) : std::nullopt;
+}
+
 }  // namespace headroom::output

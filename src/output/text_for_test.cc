@@ -29,5 +29,12 @@ TEST(KeyLines, AreCutAtEnter) {
   EXPECT_THAT(KeyLines("a\nb\n", Newlines::kSpace), ElementsAre("a b"));
 }
 
+TEST(TextFor, BackspacesThatDeleteItAgain) {
+  EXPECT_EQ(BackspacesFor("Grüße €5"), 8);
+  EXPECT_EQ(BackspacesFor("日本"), 2);
+  for (const char* uncertain : {"", "e\xCC\x81", "\U0001F3A4", "a\u200Db", "a\nb", "x\uFE0F"})
+    EXPECT_EQ(BackspacesFor(uncertain), std::nullopt) << uncertain;
+}
+
 }  // namespace
 }  // namespace headroom::output
