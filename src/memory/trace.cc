@@ -11,6 +11,9 @@
 namespace headroom::memory {
 namespace {
 
+// Since 1970 until 2096; in nanoseconds, with room to add to it, still a 64-bit number.
+constexpr double kLastSecond = 4e9;
+
 constexpr std::size_t kLongestLine = 4096;
 constexpr std::size_t kNamed = 10;  // bad rows that are described
 constexpr double kMebibyte = 1048576, kMegabyte = 1e6;
@@ -49,7 +52,7 @@ Result<> PutFlag(std::string_view cell, TraceRow& row) {
 }
 
 Result<> PutTime(std::string_view cell, TraceRow& row) {
-  TRY_ASSIGN(const double seconds, Number(cell, 1e10));
+  TRY_ASSIGN(const double seconds, Number(cell, kLastSecond));
   row.at = Milliseconds(std::llround(seconds * 1000));
   return {};
 }

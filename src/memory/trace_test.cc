@@ -43,6 +43,7 @@ TEST(Trace, WhatIsNoTraceIsRefused) {
   EXPECT_FALSE(ParseTrace("a,b\n1,2\n"));
   EXPECT_FALSE(ParseTrace("time_s,psi,psi_full\n"));
   EXPECT_FALSE(ParseTrace("time_s\n" + std::string(5000, '1')));
+  EXPECT_EQ(ParseTrace("time_s\n9919999996\n3\n").value().rows.size(), 1U);
   EXPECT_FALSE(ParseTrace("time_s\n1\n2\n3\n", 2));
   EXPECT_TRUE(ParseTrace("\xEF\xBB\xBFtime_s\n"));
 }
