@@ -364,7 +364,7 @@ Result<> ControlServer::Core::Begin() {
   ErrorCode failed;
   const int own = ::fcntl(socket->fd(), F_DUPFD_CLOEXEC, 0);
   if (own < 0) return FailErrno(errno, "control socket");
-  acceptor.assign(Protocol(), own, failed);
+  static_cast<void>(acceptor.assign(Protocol(), own, failed));
   if (failed) {
     ::close(own);
     return Fail(Errc::kIo, "control socket: {}", failed.message());
@@ -457,7 +457,7 @@ void ControlServer::Core::ToSubscribers(const std::string& name, const Text& eve
 void ControlServer::Core::End() {
   ending = true;
   ErrorCode none;
-  acceptor.close(none);
+  static_cast<void>(acceptor.close(none));
   accept_again.cancel();
   keep_alive.cancel();
   for (Session* session : std::vector(sessions.begin(), sessions.end())) session->End();

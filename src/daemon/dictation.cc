@@ -36,10 +36,10 @@ std::string_view Name(DictationState state) {
   return "?";
 }
 
-Dictation::Dictation(DictationOptions options, std::unique_ptr<audio::Source> source,
+Dictation::Dictation(const DictationOptions& options, std::unique_ptr<audio::Source> source,
                      DetectorMaker make_detector, Intake& intake, EventSink events,
                      const Clock& clock)
-    : options_(std::move(options)),
+    : options_(options),
       source_(std::move(source)),
       make_detector_(std::move(make_detector)),
       intake_(intake),

@@ -67,7 +67,7 @@ class Dictation {
   using DetectorMaker = std::function<Result<std::unique_ptr<speech::SpeechProbability>>()>;
 
   /// `source` and what `make_detector` makes are used by this object's thread only.
-  Dictation(DictationOptions options, std::unique_ptr<audio::Source> source,
+  Dictation(const DictationOptions& options, std::unique_ptr<audio::Source> source,
             DetectorMaker make_detector, Intake& intake, EventSink events,
             const Clock& clock = SystemClock());
   ~Dictation();  // as Finish, and waits for it

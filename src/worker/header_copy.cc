@@ -70,7 +70,8 @@ HoleIsSkipped::~HoleIsSkipped() {
 
 }  // namespace headroom::worker
 
-// std::istream::read(char*, std::streamsize), as the Itanium C++ ABI names it.
+// std::istream::read(char*, std::streamsize), as the Itanium C++ ABI names it; the linker sets the
+// prefixes. NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
 std::istream* __real__ZNSi4readEPcl(std::istream* stream, char* into, std::streamsize bytes);
 std::istream* __wrap__ZNSi4readEPcl(std::istream* stream, char* into, std::streamsize bytes);
@@ -79,4 +80,4 @@ std::istream* __wrap__ZNSi4readEPcl(std::istream* stream, char* into, std::strea
   if (headroom::worker::PassOver(*stream, bytes)) return stream;
   return __real__ZNSi4readEPcl(stream, into, bytes);
 }
-}
+}  // NOLINTEND(bugprone-reserved-identifier)
