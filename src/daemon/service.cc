@@ -24,7 +24,7 @@
 namespace headroom::daemon {
 namespace {
 
-constexpr Milliseconds kTurn{1'000};
+constexpr Milliseconds kTurn{100}, kQuietTurn{500};
 constexpr Milliseconds kListenWithin{8'000};  // for the first sample
 constexpr Milliseconds kExpireEvery{5 * 60'000};
 constexpr Milliseconds kCardWithin{3'000};  // for a driver that is being loaded
@@ -294,11 +294,13 @@ bool Service::Over() const {
 Ended Service::Run(CancelToken& stop, const std::function<void()>& turn) {
   while (true) {
     std::deque<std::function<void()>> tasks;
+    const bool quiet = dictation()->state() == DictationState::kIdle;
     {
       std::unique_lock lock(mutex_);
       // A signal handler cannot notify, so it is looked at often enough for a person.
-      changed_.wait_for(lock, std::min(kTurn, Milliseconds(100)),
-                        [&] { return !tasks_.empty() || shutdown_ || restart_; });
+      changed_.wait_for(lock, quiet ? kQuietTurn : kTurn,
+                        [&] { return !tasks_.empty() || news_ || shutdown_ || restart_; });
+      news_ = false;
       tasks.swap(tasks_);
     }
     for (const auto& task : tasks) task();
@@ -474,7 +476,13 @@ void Service::Tell(const Event& event) {
                                         ". It is kept: headroom "
                                         "history paste");
   }
-  if (event.name == "state") changed_.notify_all();  // somebody may wait for the first sample
+  if (event.name == "state" || event.name == "text") {  // somebody may wait for the first sample
+    {
+      const std::lock_guard lock(mutex_);
+      news_ = true;
+    }
+    changed_.notify_all();
+  }
 }
 
 void Service::TellAction(const memory::Action& action) {

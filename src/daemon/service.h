@@ -55,7 +55,7 @@ class Service : public api::ControlService {
   ~Service() override;
 
   /// Until `stop` is raised, Shutdown is asked for, or it must start anew. `stop` may be raised
-  /// from a signal handler. `turn` is called about once a second (watchdog).
+  /// from a signal handler. `turn` is called twice a second and more (watchdog, live view).
   Ended Run(CancelToken& stop, const std::function<void()>& turn = {});
   /// Ends listening and waits, for so long at most, until what was said is delivered.
   void Drain(Milliseconds wait);
@@ -136,7 +136,7 @@ class Service : public api::ControlService {
   std::string partial_;
   std::vector<std::pair<std::string, std::string>> troubles_;  // topic, text
   std::int64_t undelivered_ = 0;
-  bool shutdown_ = false, restart_ = false;
+  bool news_ = false, shutdown_ = false, restart_ = false;
 };
 
 }  // namespace headroom::daemon
