@@ -44,10 +44,22 @@ def bind(desktop, block):
         run(desktop, "swaymsg", line)
 
 
+def press(desktop, *keys):
+    """wtype makes a keyboard for each call, and sway needs a moment to know it; a busy machine a longer one."""
+    before = len(desktop.asked())
+    for settle in (500, 2000, 5000):
+        run(desktop, "wtype", "-s", str(settle), *keys)
+        try:
+            return wait_for(lambda: len(desktop.asked()) > before, "a command", 10)
+        except AssertionError:
+            pass
+    raise AssertionError("no key arrived")
+
+
 def test_push_to_talk(desktop):
     bind(desktop, "sway")
     # Held for a while: each command is a process of its own, and the first has to come first.
-    run(desktop, "wtype", "-M", "logo", "-P", "h", "-s", "2000", "-p", "h", "-m", "logo")
+    press(desktop, "-M", "logo", "-P", "h", "-s", "2000", "-p", "h", "-m", "logo")
     wait_for(lambda: len(desktop.asked()) >= 2, "two commands")
     assert desktop.asked() == ["listen", "finish"]
 
@@ -55,7 +67,7 @@ def test_push_to_talk(desktop):
 def test_toggle(desktop):
     bind(desktop, "sway-toggle")
     for _ in range(2):
-        run(desktop, "wtype", "-M", "logo", "-k", "h", "-m", "logo")
+        press(desktop, "-M", "logo", "-k", "h", "-m", "logo")
     wait_for(lambda: desktop.asked() == ["toggle", "toggle"], "two presses")
 
 
