@@ -38,6 +38,11 @@ class Headroom:
         env = {**self.env, **kwargs.pop("env", {})}
         return subprocess.Popen([self.bin / "headroom", *map(str, args)], env=env, **kwargs)
 
+    def configure(self, text):
+        path = self.home / ".config/headroom/config.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
     def __call__(self, *args, timeout=120, **kwargs):
         kwargs.setdefault("stdin", subprocess.DEVNULL)
         p = self.popen(*args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)

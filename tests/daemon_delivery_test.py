@@ -33,12 +33,6 @@ def played(start, headroom):
     return played
 
 
-def configure(headroom, text):
-    path = headroom.home / ".config/headroom/config.toml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-
-
 def test_what_did_not_arrive_is_kept_and_can_be_pasted(headroom, played):
     gone = headroom.home / "gone"
     daemon = played(f"output.file={gone}/text")
@@ -77,7 +71,7 @@ def test_the_history_outlives_the_daemon(played, start):
 
 
 def test_words_are_written_as_the_user_wants_them(headroom, played):
-    configure(headroom, '[replacements]\n"fellow americans" = "Landsleute – groß & klein"\n'
+    headroom.configure('[replacements]\n"fellow americans" = "Landsleute – groß & klein"\n'
                         '[commands.en]\n"your country" = "§"\n')
     daemon = played("speech.language=en")
     text = " ".join(daemon.lines())
@@ -87,7 +81,7 @@ def test_words_are_written_as_the_user_wants_them(headroom, played):
 
 @pytest.mark.parametrize("make", [XDesktop, SwayDesktop], ids=["x", "sway"])
 def test_text_is_typed_where_the_cursor_is(headroom, played, make):
-    configure(headroom, '[replacements]\n"fellow americans" = "Brüder „und“ Schwestern ß€"\n')
+    headroom.configure('[replacements]\n"fellow americans" = "Brüder „und“ Schwestern ß€"\n')
     desktop = make()
     try:
         env = {k: v for k, v in desktop.env.items() if k in ("DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR")}
@@ -192,9 +186,9 @@ def test_a_clock_that_jumps_a_day_changes_nothing(headroom, start, tmp_path):
 
 
 def test_another_source_takes_over_without_a_restart(headroom, start):
-    configure(headroom, "[audio]\nsource = 'none'\n")
+    headroom.configure("[audio]\nsource = 'none'\n")
     daemon = start()
-    configure(headroom, f"[speech]\nmode = 'hands_free'\n[audio]\nsource = 'file'\nreal_time = false\n"
+    headroom.configure(f"[speech]\nmode = 'hands_free'\n[audio]\nsource = 'file'\nreal_time = false\n"
                         f"files = {json.dumps([str(headroom.jfk)])}\n")
     assert headroom("reload", "--socket", daemon.socket).code == 0
     wait_for(lambda: daemon.lines(), "a text from the new source", 120)

@@ -45,12 +45,6 @@ def health(by_topic, topic):
     return only(by_topic, topic)["health"]
 
 
-def configure(headroom, text):
-    path = headroom.home / ".config/headroom/config.toml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-
-
 def fake_systemctl(headroom, says):
     unit = headroom.home / ".config/systemd/user/headroom.service"
     unit.parent.mkdir(parents=True)
@@ -63,7 +57,7 @@ def fake_systemctl(headroom, says):
 
 
 def test_all_is_well(headroom, sound):
-    configure(headroom, '[models]\ntiers = ["whisper-tiny.en"]\n')
+    headroom.configure('[models]\ntiers = ["whisper-tiny.en"]\n')
     fake_systemctl(headroom, "enabled")
     system, desktop = System(headroom), XDesktop()
     system.mock(PORTAL, HERE / "portal_mock.py")
@@ -103,7 +97,7 @@ def test_without_anything_each_line_says_what_to_do(headroom, tmp_path):
 
 
 def test_a_damaged_model_is_found(headroom, tmp_path):
-    configure(headroom, '[models]\ntiers = ["whisper-tiny.en"]\n[audio]\nsource = "none"\n')
+    headroom.configure('[models]\ntiers = ["whisper-tiny.en"]\n[audio]\nsource = "none"\n')
     models = tmp_path / "models"
     models.mkdir()
     for path in headroom.models.iterdir():
@@ -138,7 +132,7 @@ def test_an_incomplete_installation_is_found(headroom, tmp_path):
 
 
 def test_a_mistake_and_a_unit_that_is_not_enabled(headroom, tmp_path):
-    configure(headroom, '[audio]\nsource = "none"\n[speech]\nmistake = 1\n')
+    headroom.configure('[audio]\nsource = "none"\n[speech]\nmistake = 1\n')
     fake_systemctl(headroom, "disabled")
     found = findings(headroom, 1, XDG_RUNTIME_DIR=str(tmp_path))
     assert health(found, "configuration") == "fail"
@@ -168,7 +162,7 @@ def test_a_microphone_that_is_muted_or_not_there(headroom, sound):
         assert mic["health"] == "warn" and "is muted" in mic["what"]
     finally:
         sound.pactl("set-source-mute", "desk_mic", "0")
-    configure(headroom, '[audio]\ndevice = "Jabra"\n')
+    headroom.configure('[audio]\ndevice = "Jabra"\n')
     mic = only(findings_of_any(headroom, **env), "microphone")
     assert mic["health"] == "warn" and "Jabra" in mic["what"] and "headroom devices" in mic["next"]
 
@@ -202,7 +196,7 @@ def test_output_tries_each_way(headroom):
     # xdotool is seldom exact on a busy machine, so either may come first.
     assert '[output]\ntyping = "' in outcome.out
     proposed = outcome.out.split("[output]")[1]
-    configure(headroom, "[output]" + proposed)
+    headroom.configure("[output]" + proposed)
     assert headroom("config", "check").code == 0
 
 

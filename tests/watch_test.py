@@ -15,20 +15,12 @@ import termios
 
 import pytest
 
+from sound_server import wait_for
+
 
 def rows(path, query):
     with sqlite3.connect(path) as database:
         return database.execute(query).fetchall()
-
-
-def wait_for(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError("it did not happen")
 
 
 HOLD = "import sys,time; x=bytearray(int(sys.argv[1])<<20); print('ready',flush=True); time.sleep(600)"
@@ -88,18 +80,18 @@ def test_watch_follows_a_restart(headroom, tmp_path):
     try:
         steps = "SELECT attributes FROM event WHERE kind='target' ORDER BY id"
         assert b"recording to" in watch.stderr.readline()
-        wait_for(lambda: len(rows(record, steps)) >= 1)
+        wait_for(lambda: len(rows(record, steps)) >= 1, "the target is found")
         first.kill()
         first.wait()
-        wait_for(lambda: len(rows(record, steps)) >= 2)
+        wait_for(lambda: len(rows(record, steps)) >= 2, "its end is seen")
         second = hold(50)
         try:
-            wait_for(lambda: len(rows(record, steps)) >= 3)
+            wait_for(lambda: len(rows(record, steps)) >= 3, "its successor is found")
             told = [json.loads(a) for (a,) in rows(record, steps)]
             assert [t["step"] for t in told] == ["found", "ended", "restarted"]
             assert told[2]["pid"] == second.pid
             wait_for(lambda: rows(record, "SELECT max(ram) > 50<<20, min(ram) = 0 FROM service_sample")
-                     == [(1, 1)])
+                     == [(1, 1)], "its memory, and none between the two")
         finally:
             second.kill()
             second.wait()

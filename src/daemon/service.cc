@@ -1,8 +1,5 @@
 #include "daemon/service.h"
 
-#include <malloc.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -12,25 +9,17 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "daemon/options.h"
-#include "engine/readings.h"
-#include "engine/worker_runner.h"
 #include "models/store.h"
-#include "planner/card.h"
-#include "planner/tiers.h"
-#include "probe/device_probe.h"
-#include "probe/host.h"
 #include "speech/vad.h"
 
 namespace headroom::daemon {
 namespace {
 
 constexpr Milliseconds kTurn{100}, kQuietTurn{500};
-constexpr Milliseconds kListenWithin{8'000};  // for the first sample
 constexpr Milliseconds kExpireEvery{5 * 60'000};
-constexpr Milliseconds kCardWithin{3'000};  // for a driver that is being loaded
 constexpr std::size_t kMostVocabulary = 2'000;
 
-// Kernel lines may be spoken in any locale; a word list is one a line.
+// Those of the configuration, and one a line of its file.
 Result<std::vector<std::string>> ReadVocabulary(const Config& config) {
   std::vector<std::string> words = config.speech.vocabulary;
   if (!config.speech.vocabulary_file.empty()) {
@@ -42,43 +31,6 @@ Result<std::vector<std::string>> ReadVocabulary(const Config& config) {
   }
   if (words.size() > kMostVocabulary) words.resize(kMostVocabulary);
   return words;
-}
-
-api::HistoryEntry Shown(const speech::HistoryEntry& entry) {
-  api::HistoryEntry shown;
-  shown.id = entry.id;
-  shown.at = entry.at;
-  shown.text = entry.text;
-  shown.arrival = Name(entry.arrival);
-  shown.why = entry.why;
-  shown.targets = entry.target;
-  shown.tier = entry.tier;
-  shown.latency = entry.latency;
-  return shown;
-}
-
-planner::Place PlaceFor(DeviceChoice device) {
-  switch (device) {
-    case DeviceChoice::kAuto:
-      return planner::Place::kAny;
-    case DeviceChoice::kGpu:
-      return planner::Place::kCard;
-    case DeviceChoice::kCpu:
-      return planner::Place::kCpu;
-  }
-  return planner::Place::kAny;
-}
-
-memory::Room HostNow() {
-  const auto text = headroom::ReadFile("/proc/meminfo", KiB(64));
-  const auto host = text ? probe::ParseMeminfo(*text) : std::nullopt;
-  return host ? memory::HostRoom(host->available, Bytes(0)) : memory::Room{};
-}
-
-std::string Words(const std::vector<std::string>& notes) {
-  std::string text;
-  for (const std::string& note : notes) text += (text.empty() ? "" : "; ") + note;
-  return text;
 }
 
 }  // namespace
@@ -141,11 +93,11 @@ Result<> Service::Start() {
   }
   expired_ = began_;
 
-  TRY_ASSIGN(std::vector<std::string> vocabulary, ReadVocabulary(config_));
   TRY_ASSIGN(PostSettings post, MakePostSettings(config_));
+  request_ = RequestFor(config_, post.rewrite.vocabulary);
   post_office_ = std::make_unique<PostOffice>(std::move(post), history_.get(), tell);
   desk_ = std::make_unique<Desk>(
-      DeskOptions{.request = RequestFor(config_, std::move(vocabulary)),
+      DeskOptions{.request = request_,
                   .session = static_cast<std::uint64_t>(SystemClock().WallNow().time_since_epoch() /
                                                         std::chrono::milliseconds(1))},
       std::move(spool), *post_office_, tell);
@@ -212,59 +164,6 @@ void Service::ReplaceDictation() {
 std::shared_ptr<Dictation> Service::dictation() const {
   const std::lock_guard lock(mutex_);
   return dictation_;
-}
-
-Result<> Service::StartScheduler() {
-  TRY_ASSIGN(const auto store, models::Store::Open());
-  planner::TierOptions wishes;
-  for (const TierName& name : config_.models.tiers)
-    wishes.wishes.push_back({name.model, PlaceFor(name.device)});
-  wishes.place = PlaceFor(config_.models.device);
-  wishes.threads = config_.models.threads;
-  wishes.chunks = config_.memory.chunks;
-  wishes.host = HostNow();
-  if (wishes.place != planner::Place::kCpu) {
-    probe::DeviceProbe devices({});
-    wishes.card = planner::FindCard(devices, kCardWithin);
-  }
-  TRY_ASSIGN(planner::Tiers tiers, planner::MakeTiers(store, wishes));
-  if (!tiers.notes.empty()) Tell({"notice", {{"text", Words(tiers.notes)}}});
-
-  engine::SchedulerOptions options;
-  options.policy.chunks = config_.memory.chunks;
-  options.policy.thresholds = config_.memory.thresholds;
-  if (config_.models.idle.count() > 0) options.policy.timing.idle = config_.models.idle;
-  options.when_cold = config_.models.when_cold == WhenCold::kFast ? engine::WhenCold::kFast
-                                                                  : engine::WhenCold::kWait;
-  if (config_.speech.language != "auto") options.language = config_.speech.language;
-  const bool card = std::ranges::any_of(tiers.tiers, &engine::Tier::on_card);
-  options.tiers = std::move(tiers.tiers);
-
-  engine::SchedulerEvents events;
-  events.on_decoded = [this](engine::Decoded decoded) { desk_->OnDecoded(std::move(decoded)); };
-  events.on_speculated = [this](engine::Speculated speculated) {
-    desk_->OnSpeculated(std::move(speculated));
-  };
-  events.on_action = [this](const memory::Action& action) { TellAction(action); };
-  events.on_tier = [this](const engine::TierEvent& event) { TellTier(event); };
-  events.on_restart = [this](const std::string& reason) {
-    Tell({"restart", {{"reason", reason}}});
-    {
-      const std::lock_guard lock(mutex_);
-      restart_ = true;
-    }
-    changed_.notify_all();
-  };
-  engine::ProbeReadingsOptions readings;
-  readings.devices = card;
-  if (wishes.card) readings.card = wishes.card->device;
-  readings.on_sample = [this](const probe::Sample& sample) {
-    if (recording_) recording_->Measured(sample);
-  };
-  TRY_ASSIGN(scheduler_, engine::Scheduler::Make(std::move(options), std::move(events),
-                                                 std::make_unique<engine::ProbeReadings>(readings),
-                                                 std::make_unique<engine::WorkerRunnerMaker>()));
-  return {};
 }
 
 Service::~Service() {
@@ -379,11 +278,11 @@ void Service::AskWake() {
 Result<nlohmann::json> Service::ReloadNow() {
   TRY_ASSIGN(Config next, ReadConfig());
   const ConfigChange change = Difference(config_, next);
-  TRY_ASSIGN(std::vector<std::string> vocabulary, ReadVocabulary(next));
   TRY_ASSIGN(PostSettings post, MakePostSettings(next));
   TRY(DictationOptionsFor(next));
+  request_ = RequestFor(next, post.rewrite.vocabulary);
+  desk_->SetRequest(request_);
   post_office_->Replace(std::move(post));
-  desk_->SetRequest(RequestFor(next, std::move(vocabulary)));
   {
     const std::lock_guard lock(mutex_);
     config_ = std::move(next);
@@ -483,246 +382,6 @@ void Service::Tell(const Event& event) {
     }
     changed_.notify_all();
   }
-}
-
-void Service::TellAction(const memory::Action& action) {
-  if (recording_) recording_->Acted(action);
-  if (action.verb == memory::Verb::kDropCaches) ::malloc_trim(0);
-  nlohmann::json data = {{"verb", Name(action.verb)}, {"reason", action.reason}};
-  if (action.verb == memory::Verb::kZone || action.verb == memory::Verb::kTell) {
-    data["gauge"] = Name(action.gauge);
-    data["from"] = Name(action.from);
-    data["to"] = Name(action.to);
-  }
-  Tell({action.verb == memory::Verb::kZone ? "zone" : "action", std::move(data)});
-  if (action.verb == memory::Verb::kTell) Notify("Memory runs short", action.reason);
-}
-
-void Service::TellTier(const engine::TierEvent& event) {
-  if (recording_) recording_->TierChanged(event);
-  Tell({"tier",
-        {{"change", Name(event.change)},
-         {"tier", event.title},
-         {"ms", event.took.count()},
-         {"text", event.text}}});
-}
-
-api::Status Service::Status() const {
-  api::Status status;
-  const engine::SchedulerStatus scheduler = scheduler_->status();
-  const DeskStatus desk = desk_->status();
-  const audio::SourceReport source = dictation()->source();
-  status.version = HEADROOM_VERSION;
-  status.pid = ::getpid();
-  status.uptime = std::chrono::duration_cast<Milliseconds>(SystemClock().Now() - began_);
-  switch (dictation()->state()) {
-    case DictationState::kFinishing:
-      status.phase = api::Phase::kDecoding;
-      break;
-    case DictationState::kIdle:
-      status.phase = desk.waiting > 0 ? api::Phase::kDecoding : api::Phase::kIdle;
-      break;
-    case DictationState::kOpening:
-      status.phase = api::Phase::kOpening;
-      break;
-    case DictationState::kListening:
-      status.phase = api::Phase::kListening;
-      break;
-    case DictationState::kSpeaking:
-      status.phase = api::Phase::kSpeech;
-      break;
-  }
-  status.microphone = {.device = source.device,
-                       .state = std::string(audio::Name(source.state)),
-                       .trouble = source.trouble,
-                       .dropped_samples = source.dropped};
-  status.tier = scheduler.tier_title;
-  const auto worst = std::ranges::max_element(scheduler.zones);
-  status.memory.zone = Name(*worst);
-  if (*worst != memory::Zone::kSafe) status.memory.why = scheduler.reason;
-  status.memory.ram = scheduler.sample.ram;
-  status.memory.swap = scheduler.sample.swap;
-  status.memory.vram_total = scheduler.sample.vram_total;
-  status.memory.vram_used = scheduler.sample.vram_used;
-  status.memory.vram_ours = scheduler.sample.vram_ours;
-  status.waiting = static_cast<std::int64_t>(desk.waiting);
-  status.spool_free = desk.room;
-  status.delivered = desk.counts.delivered;
-  status.latency = desk.last_latency;
-  const std::lock_guard lock(mutex_);
-  switch (config_.speech.mode) {
-    case ListenMode::kToggle:
-      status.mode = "toggle";
-      break;
-    case ListenMode::kPushToTalk:
-      status.mode = "push_to_talk";
-      break;
-    case ListenMode::kHandsFree:
-      status.mode = "hands_free";
-      break;
-  }
-  status.language = config_.speech.language;
-  status.partial = partial_;
-  status.yields = static_cast<int>(yields_.size());
-  status.undelivered = undelivered_;
-  for (const auto& [topic, text] : troubles_) status.troubles.push_back(text);
-  return status;
-}
-
-// ---- what clients ask: the server's thread ----
-
-void Service::Listen(const api::ListenRequest& request, api::Answer answer) {
-  auto shared = std::make_shared<api::Answer>(std::move(answer));
-  Post([this, request, shared] {
-    auto vocabulary = ReadVocabulary(config_);
-    engine::RunRequest run =
-        RequestFor(config_, vocabulary ? std::move(*vocabulary) : std::vector<std::string>{});
-    if (request.language == "auto") {
-      run.language.clear();
-    } else if (!request.language.empty()) {
-      run.language = request.language;
-    }
-    desk_->SetRequest(std::move(run));
-    dictation()->Listen();
-    const std::lock_guard lock(mutex_);
-    listeners_.push_back({shared, SystemClock().Now() + kListenWithin});
-  });
-}
-
-void Service::Finish(api::Answer answer) {
-  dictation()->Finish();
-  GetStatus(std::move(answer));
-}
-
-void Service::Toggle(api::Answer answer) {
-  if (dictation()->wanted()) {
-    Finish(std::move(answer));
-  } else {
-    Listen({}, std::move(answer));
-  }
-}
-
-void Service::Cancel(api::Answer answer) {
-  dictation()->Cancel();
-  desk_->CancelWaiting();
-  GetStatus(std::move(answer));
-}
-
-void Service::Reload(api::Answer answer) {
-  auto shared = std::make_shared<api::Answer>(std::move(answer));
-  Post([this, shared] { (*shared)(ReloadNow()); });
-}
-
-void Service::Shutdown(api::Answer answer) {
-  answer(api::ToJson(Status()));
-  {
-    const std::lock_guard lock(mutex_);
-    shutdown_ = true;
-  }
-  changed_.notify_all();
-}
-
-void Service::GetStatus(api::Answer answer) {
-  answer(api::ToJson(Status()));
-}
-
-void Service::GetHistory(const api::HistoryRequest& request, api::Answer answer) {
-  auto shared = std::make_shared<api::Answer>(std::move(answer));
-  Post([this, request, shared] {
-    if (!history_) return (*shared)(Fail(Errc::kUnsupported, "no history is kept"));
-    // Undelivered ones are few: they are looked for among the last thousand.
-    auto entries =
-        history_->Last(request.undelivered_only ? 1000 : static_cast<std::size_t>(request.limit));
-    if (!entries) return (*shared)(std::unexpected(entries.error()));
-    nlohmann::json list = nlohmann::json::array();
-    for (const speech::HistoryEntry& entry : *entries) {
-      if (request.undelivered_only && entry.arrival == speech::Arrival::kDelivered) continue;
-      if (list.size() == static_cast<std::size_t>(request.limit)) break;
-      list.push_back(api::ToJson(Shown(entry)));
-    }
-    (*shared)(nlohmann::json{{"entries", std::move(list)}});
-  });
-}
-
-Result<speech::HistoryEntry> Service::EntryToPaste(std::optional<std::int64_t> id) {
-  if (!history_) return Fail(Errc::kUnsupported, "no history is kept");
-  std::optional<speech::HistoryEntry> entry;
-  if (id) {
-    TRY_ASSIGN(entry, history_->Find(*id));
-  } else {
-    TRY_ASSIGN(entry, history_->LastUndelivered());
-    if (!entry) {
-      TRY_ASSIGN(auto last, history_->Last(1));
-      if (!last.empty()) entry = std::move(last.front());
-    }
-  }
-  if (!entry) return Fail(Errc::kNotFound, "there is no such text in the history");
-  return std::move(*entry);
-}
-
-Result<nlohmann::json> Service::Paste(const speech::HistoryEntry& entry) {
-  TRY(post_office_->Paste(entry));
-  if (entry.arrival != speech::Arrival::kDelivered) {
-    TRY(history_->SetArrival(entry.id, speech::Arrival::kDelivered, "pasted"));
-    const std::lock_guard lock(mutex_);
-    undelivered_ = std::max<std::int64_t>(0, undelivered_ - 1);
-  }
-  return nlohmann::json{{"id", entry.id}, {"text", entry.text}};
-}
-
-void Service::PasteHistory(std::optional<std::int64_t> id, api::Answer answer) {
-  auto shared = std::make_shared<api::Answer>(std::move(answer));
-  Post([this, id, shared] {
-    if (pasting_.valid() && pasting_.wait_for(Milliseconds(0)) != std::future_status::ready)
-      return (*shared)(Fail(Errc::kBusy, "another text is being pasted"));
-    auto entry = EntryToPaste(id);
-    if (!entry) return (*shared)(std::unexpected(entry.error()));
-    // A long text takes a while to type.
-    pasting_ = std::async(std::launch::async,
-                          [this, shared, entry = std::move(*entry)] { (*shared)(Paste(entry)); });
-  });
-}
-
-void Service::ClearHistory(api::Answer answer) {
-  auto shared = std::make_shared<api::Answer>(std::move(answer));
-  Post([this, shared] {
-    if (!history_) return (*shared)(Fail(Errc::kUnsupported, "no history is kept"));
-    const auto all = history_->Last(std::numeric_limits<int>::max());
-    const auto cleared = history_->Clear();
-    if (!all || !cleared) return (*shared)(std::unexpected(all ? cleared.error() : all.error()));
-    {
-      const std::lock_guard lock(mutex_);
-      undelivered_ = 0;
-    }
-    (*shared)(nlohmann::json{{"forgotten", all->size()}});
-  });
-}
-
-void Service::BeginYield(api::YieldId id, const std::string& who, api::Answer answer) {
-  auto shared = std::make_shared<api::Answer>(std::move(answer));
-  Post([this, id, who, shared] {
-    {
-      const std::lock_guard lock(mutex_);
-      yields_.push_back(id);
-    }
-    Tell({"yield", {{"who", who}, {"held", true}}});
-    const bool left = scheduler_->Yield(true);
-    (*shared)(left ? Result<nlohmann::json>(nlohmann::json{{"left", true}})
-                   : Result<nlohmann::json>(Fail(Errc::kTimeout, "the card was not left in time")));
-  });
-}
-
-void Service::EndYield(api::YieldId id) {
-  Post([this, id] {
-    bool none = false;
-    {
-      const std::lock_guard lock(mutex_);
-      std::erase(yields_, id);
-      none = yields_.empty();
-    }
-    Tell({"yield", {{"held", !none}}});
-    if (none) scheduler_->Yield(false, Milliseconds(0));
-  });
 }
 
 }  // namespace headroom::daemon

@@ -114,7 +114,8 @@ class Service : public api::ControlService {
   bool Over() const;
 
   const ServiceOptions options_;
-  Config config_;  // Run's thread
+  Config config_;               // Run's thread
+  engine::RunRequest request_;  // of an utterance, as configured; Run's thread
   MonoTime began_{};
   std::string published_;           // the last status, as far as a person sees it; Run's thread
   bool replace_dictation_ = false;  // Run's thread, as the next
