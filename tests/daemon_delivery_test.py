@@ -1,7 +1,6 @@
 """Where the daemon's texts go, and what becomes of them when something is in the way."""
 
 import json
-import os
 import socket
 import subprocess
 import time

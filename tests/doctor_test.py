@@ -4,8 +4,6 @@ import ctypes
 import json
 import os
 import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 
