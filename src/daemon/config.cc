@@ -37,6 +37,13 @@ std::string DidYouMean(std::string_view word, const std::vector<std::string>& na
 }
 
 // Puts tables into a Config and collects what is wrong.
+// A message quotes what was stumbled over, a line's end too.
+std::string OneLine(std::string_view text) {
+  std::string line = Printable(text);
+  std::ranges::replace(line, '\n', ' ');
+  return line;
+}
+
 class Reader {
  public:
   explicit Reader(ConfigReading& into) : into_(into) {}
@@ -64,11 +71,11 @@ class Reader {
   }
 
  private:
-  void Wrong(std::int64_t line, std::string text) {
-    into_.problems.push_back({line, std::move(text)});
+  void Wrong(std::int64_t line, std::string_view text) {
+    into_.problems.push_back({line, OneLine(text)});
   }
-  void Wrong(const toml::node& at, std::string text) {
-    Wrong(at.source().begin.line, std::move(text));
+  void Wrong(const toml::node& at, std::string_view text) {
+    Wrong(at.source().begin.line, text);
   }
 
   // A section or a key outside of one.
@@ -144,12 +151,12 @@ class Reader {
   }
 
   // What only makes sense together. The line is that of the first key of them that is set.
-  void Together(std::initializer_list<std::string> keys, std::string text) {
+  void Together(std::initializer_list<std::string> keys, std::string_view text) {
     std::int64_t line = 0;
     for (const std::string& key : keys) {
       if (line == 0 && lines_.contains(key)) line = lines_[key];
     }
-    Wrong(line, std::move(text));
+    Wrong(line, text);
   }
 
   void CheckTogether() {
@@ -186,13 +193,6 @@ class Reader {
   ConfigReading& into_;
   std::map<std::string, std::int64_t> lines_;  // of the keys that were set
 };
-
-// It quotes what it stumbled over, a line's end too.
-std::string OneLine(std::string_view text) {
-  std::string line = Printable(text);
-  std::ranges::replace(line, '\n', ' ');
-  return line;
-}
 
 ConfigReading ReadOver(Config base, std::string_view text) {
   ConfigReading reading;

@@ -16,6 +16,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::IsEmpty;
 
 // "line: text" of every problem.
@@ -161,6 +162,10 @@ TEST(Config, OtherMistakes) {
       Problems("[memory]\nvram_warning = \"much\"\nram_warning = true\n"),
       ElementsAre("2: memory.vram_warning: \"much\" is not a percentage; write for example 70",
                   "3: memory.ram_warning: has to be a number or a size such as \"2GB\""));
+}
+
+TEST(Config, AValueWithALineEndIsQuotedInOneLine) {
+  EXPECT_THAT(Problems("[speech]\nmode = \"n\\n\"\n"), ElementsAre(Not(HasSubstr("\n"))));
 }
 
 TEST(Config, WhatOnlyMakesSenseTogether) {
