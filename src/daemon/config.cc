@@ -74,9 +74,7 @@ class Reader {
   void Wrong(std::int64_t line, std::string_view text) {
     into_.problems.push_back({line, OneLine(text)});
   }
-  void Wrong(const toml::node& at, std::string_view text) {
-    Wrong(at.source().begin.line, text);
-  }
+  void Wrong(const toml::node& at, std::string_view text) { Wrong(at.source().begin.line, text); }
 
   // A section or a key outside of one.
   void Unknown(const std::string& name, const toml::source_region& at, bool section) {
