@@ -46,22 +46,28 @@ Desk::~Desk() {
   Stop();
 }
 
-void Desk::Start(engine::Scheduler& scheduler) {
+void Desk::Start(Switchboard& board, Urgency urgency) {
   Recover();
   {
     const std::lock_guard lock(mutex_);
-    scheduler_ = &scheduler;
+    line_ = board.Connect(
+        urgency,
+        {.on_decoded = [this](engine::Decoded decoded) { OnDecoded(std::move(decoded)); },
+         .on_speculated =
+             [this](engine::Speculated speculated) { OnSpeculated(std::move(speculated)); }});
     Feed();
   }
   thread_ = std::thread([this] { Loop(); });
 }
 
 void Desk::Stop() {
+  std::unique_ptr<Switchboard::Line> line;  // its events take the mutex
   {
     const std::lock_guard lock(mutex_);
     end_ = true;
-    scheduler_ = nullptr;
+    line = std::move(line_);
   }
+  line.reset();
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
 }
@@ -99,7 +105,7 @@ void Desk::Recover() {
 
 void Desk::SetListening(bool listening) {
   const std::lock_guard lock(mutex_);
-  if (scheduler_ != nullptr) scheduler_->SetWanted(listening);
+  if (line_) line_->SetWanted(listening);
 }
 
 Desk::Sentence* Desk::Open() {
@@ -145,11 +151,11 @@ Result<> Desk::Append(std::span<const float> samples) {
 }
 
 void Desk::Speculate(Sentence& sentence, std::vector<float> samples, bool early) {
-  if (scheduler_ == nullptr) return;
+  if (!line_) return;
   auto shared = std::make_shared<const std::vector<float>>(std::move(samples));
   if (early) sentence.samples = shared;
-  const engine::Ticket ticket = scheduler_->Speculate(
-      {.id = sentence.id, .request = sentence.request, .samples = std::move(shared)});
+  const engine::Ticket ticket = line_->Speculate(
+      {.id = sentence.id, .request = sentence.request, .samples = std::move(shared)}, early);
   (early ? sentence.early : sentence.partial) = ticket;
 }
 
@@ -183,7 +189,7 @@ void Desk::Resume() {
   if (sentence == nullptr) return;
   sentence->early = sentence->partial = 0;
   sentence->samples.reset();
-  if (scheduler_ != nullptr) scheduler_->CancelSpeculation();
+  if (line_) line_->CancelSpeculation();
 }
 
 Result<> Desk::End(std::vector<float> samples, std::int64_t length,
@@ -216,17 +222,17 @@ void Desk::Drop() {
   const std::lock_guard lock(mutex_);
   Sentence* sentence = Open();
   if (sentence == nullptr) return;
-  if (scheduler_ != nullptr) scheduler_->CancelSpeculation();
+  if (line_) line_->CancelSpeculation();
   events_({"speech", {{"what", "dropped"}, {"utterance", sentence->id}}});
   if (spool_) Spooled("drop an utterance", spool_->Discard(sentence->id));
   sentences_.pop_back();
 }
 
-// ---- decoding: the scheduler's thread ----
+// ---- decoding: events come on the scheduler's thread ----
 
 // Called with mutex_ held.
 void Desk::Feed() {
-  if (scheduler_ == nullptr || end_) return;
+  if (!line_ || end_) return;
   const MonoTime now = clock_.Now();
   for (const auto& sentence : sentences_) {
     if (submitted_ >= options_.most_submitted) return;
@@ -243,10 +249,10 @@ void Desk::Feed() {
       sentence->audio = LengthOf(audio->size());
       sentence->samples = std::make_shared<const std::vector<float>>(std::move(*audio));
     }
-    const auto submitted = scheduler_->Submit({.id = sentence->id,
-                                               .request = sentence->request,
-                                               .samples = sentence->samples,
-                                               .adopt = sentence->early});
+    const auto submitted = line_->Submit({.id = sentence->id,
+                                          .request = sentence->request,
+                                          .samples = sentence->samples,
+                                          .adopt = sentence->early});
     if (!submitted) {
       if (submitted.error().code == Errc::kBusy) return;
       Retry(*sentence, submitted.error());
@@ -448,7 +454,7 @@ void Desk::CancelWaiting() {
   for (auto it = sentences_.begin() + (delivering_ ? 1 : 0); it != sentences_.end(); ++it) {
     Sentence& sentence = **it;
     if (sentence.step == Step::kOpen) continue;
-    if (sentence.step == Step::kSubmitted && scheduler_ != nullptr) scheduler_->Cancel(sentence.id);
+    if (sentence.step == Step::kSubmitted && line_ && line_->Cancel(sentence.id)) --submitted_;
     sentence.step = Step::kDropped;
     sentence.samples.reset();
   }

@@ -5,8 +5,7 @@
 // after it wait. Only after `most_tries` is it passed over: it stays in the spool until the next
 // start, and a person is told. What an earlier run of the service left behind comes first.
 //
-// Intake is called by the dictation's thread, OnDecoded and OnSpeculated by the scheduler's;
-// delivery has a thread of its own.
+// Intake is called by the thread that listens; delivery has a thread of its own.
 #pragma once
 
 #include <condition_variable>
@@ -20,7 +19,7 @@
 #include "daemon/dictation.h"
 #include "daemon/events.h"
 #include "daemon/outbox.h"
-#include "engine/scheduler.h"
+#include "daemon/switchboard.h"
 #include "speech/agreement.h"
 #include "speech/spool.h"
 
@@ -55,8 +54,8 @@ class Desk : public Intake {
   ~Desk() override;  // what is not delivered stays in the spool
 
   /// Before anything else. Utterances of an earlier run are taken up.
-  void Start(engine::Scheduler& scheduler);
-  /// No more is given to the scheduler; it may be destroyed. Waits for a delivery that is going on.
+  void Start(Switchboard& board, Urgency urgency);
+  /// No more is given to the board; it may be destroyed. Waits for a delivery that is going on.
   void Stop();
 
   void SetListening(bool listening) override;
@@ -68,9 +67,6 @@ class Desk : public Intake {
   Result<> End(std::vector<float> samples, std::int64_t length, const speech::Evidence& evidence,
                Milliseconds silence) override;
   void Drop() override;
-
-  void OnDecoded(engine::Decoded decoded);
-  void OnSpeculated(engine::Speculated speculated);
 
   /// Forgets what was spoken and is not being delivered yet.
   void CancelWaiting();
@@ -101,6 +97,8 @@ class Desk : public Intake {
     WallTime began{};
   };
 
+  void OnDecoded(engine::Decoded decoded);
+  void OnSpeculated(engine::Speculated speculated);
   void Recover();
   Sentence* Find(std::uint64_t id);
   Sentence* Open();
@@ -122,7 +120,7 @@ class Desk : public Intake {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  engine::Scheduler* scheduler_ = nullptr;  // guarded by mutex_, as all below
+  std::unique_ptr<Switchboard::Line> line_;  // guarded by mutex_, as all below
   engine::RunRequest request_;
   std::deque<std::unique_ptr<Sentence>> sentences_;  // by id
   std::size_t submitted_ = 0;

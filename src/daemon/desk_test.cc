@@ -8,8 +8,7 @@
 
 #include <filesystem>
 
-#include "engine/worker_runner.h"
-#include "memory/governor_fixture.h"
+#include "daemon/fake_scheduler.h"
 
 namespace headroom::daemon {
 namespace {
@@ -39,25 +38,6 @@ class FakeOutbox : public Outbox {
   bool fails = false, remembers_it = true;
 };
 
-class Still : public engine::Readings {
- public:
-  memory::Sample Take(std::span<const pid_t>, bool, MonoTime) override {
-    memory::Sample sample;
-    sample.ram = memory::Megabytes(100);
-    sample.ram_available = GiB(8);
-    return sample;
-  }
-};
-
-engine::Tier Scripted(const std::string& script) {
-  engine::Tier tier;
-  tier.plan = memory::MakePlan(script.c_str(), memory::DeviceKind::kCpu, 300, 10, 0);
-  tier.model = script;
-  tier.worker = "headroom-worker-fake";
-  tier.threads = 1;
-  return tier;
-}
-
 /// One run of the service on a folder that outlives it.
 struct RunOfService {
   RunOfService(const fs::path& folder, const std::string& script, FakeOutbox& outbox,
@@ -74,18 +54,13 @@ struct RunOfService {
                                     const std::lock_guard lock(mutex);
                                     events.push_back(event);
                                   });
-    engine::SchedulerEvents to;
-    to.on_decoded = [this](engine::Decoded one) { desk->OnDecoded(std::move(one)); };
-    to.on_speculated = [this](engine::Speculated one) { desk->OnSpeculated(std::move(one)); };
-    auto made = engine::Scheduler::Make({.tiers = {Scripted(script)}, .give_up = Milliseconds(200)},
-                                        std::move(to), std::make_unique<Still>(),
-                                        std::make_unique<engine::WorkerRunnerMaker>());
-    EXPECT_TRUE(made.has_value()) << made.error().what;
-    scheduler = std::move(*made);
-    desk->Start(*scheduler);
+    scheduler = FakeScheduler(script, board);
+    board.Begin(*scheduler);
+    desk->Start(board, Urgency::kDictation);
   }
   ~RunOfService() {
     desk->Stop();
+    board.End();
     scheduler.reset();
   }
 
@@ -109,6 +84,7 @@ struct RunOfService {
 
   std::mutex mutex;
   std::vector<Event> events;
+  Switchboard board;
   std::unique_ptr<engine::Scheduler> scheduler;
   std::unique_ptr<Desk> desk;
 };

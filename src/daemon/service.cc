@@ -110,7 +110,8 @@ Result<> Service::Start() {
     server.socket = api::ControlSocketPath(config_.control_socket);
     TRY_ASSIGN(server_, api::ControlServer::Start(std::move(server), *this));
   }
-  desk_->Start(*scheduler_);
+  board_.Begin(*scheduler_);
+  desk_->Start(board_, Urgency::kDictation);
   if (config_.speech.mode == ListenMode::kHandsFree) dictation()->Listen();
   return {};
 }
@@ -175,6 +176,7 @@ Service::~Service() {
     last.swap(dictation_);
   }
   if (desk_) desk_->Stop();
+  board_.End();
   scheduler_.reset();
   desk_.reset();
 }

@@ -124,6 +124,7 @@ class Service : public api::ControlService {
   std::unique_ptr<Recording> recording_;
   std::unique_ptr<speech::History> history_;
   std::unique_ptr<PostOffice> post_office_;
+  Switchboard board_;
   std::unique_ptr<Desk> desk_;
   std::unique_ptr<engine::Scheduler> scheduler_;
   std::unique_ptr<api::ControlServer> server_;

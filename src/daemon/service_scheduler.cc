@@ -74,9 +74,9 @@ Result<> Service::StartScheduler() {
   options.tiers = std::move(tiers.tiers);
 
   engine::SchedulerEvents events;
-  events.on_decoded = [this](engine::Decoded decoded) { desk_->OnDecoded(std::move(decoded)); };
+  events.on_decoded = [this](engine::Decoded decoded) { board_.OnDecoded(std::move(decoded)); };
   events.on_speculated = [this](engine::Speculated speculated) {
-    desk_->OnSpeculated(std::move(speculated));
+    board_.OnSpeculated(std::move(speculated));
   };
   events.on_action = [this](const memory::Action& action) { TellAction(action); };
   events.on_tier = [this](const engine::TierEvent& event) { TellTier(event); };

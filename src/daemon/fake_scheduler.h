@@ -1,0 +1,47 @@
+// A real scheduler with one worker of the scripted engine (worker/engine_fake.cc), for tests.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "daemon/switchboard.h"
+#include "engine/worker_runner.h"
+#include "memory/governor_fixture.h"
+
+namespace headroom::daemon {
+
+class Still : public engine::Readings {
+ public:
+  memory::Sample Take(std::span<const pid_t>, bool, MonoTime) override {
+    memory::Sample sample;
+    sample.ram = memory::Megabytes(100);
+    sample.ram_available = GiB(8);
+    return sample;
+  }
+};
+
+inline engine::Tier Scripted(const std::string& script) {
+  engine::Tier tier;
+  tier.plan = memory::MakePlan(script.c_str(), memory::DeviceKind::kCpu, 300, 10, 0);
+  tier.model = script;
+  tier.worker = "headroom-worker-fake";
+  tier.threads = 1;
+  return tier;
+}
+
+/// Its events go to `board`, which is not begun yet.
+inline std::unique_ptr<engine::Scheduler> FakeScheduler(const std::string& script,
+                                                        Switchboard& board) {
+  engine::SchedulerEvents to;
+  to.on_decoded = [&board](engine::Decoded one) { board.OnDecoded(std::move(one)); };
+  to.on_speculated = [&board](engine::Speculated one) { board.OnSpeculated(std::move(one)); };
+  auto made = engine::Scheduler::Make({.tiers = {Scripted(script)}, .give_up = Milliseconds(200)},
+                                      std::move(to), std::make_unique<Still>(),
+                                      std::make_unique<engine::WorkerRunnerMaker>());
+  EXPECT_TRUE(made.has_value()) << made.error().what;
+  return std::move(*made);
+}
+
+}  // namespace headroom::daemon
