@@ -80,6 +80,12 @@ Result<std::unique_ptr<MediaReader>> MediaReader::Open(const std::string& path, 
   return Start(name, std::move(source.fd), cancel, patience);
 }
 
+Result<std::unique_ptr<MediaReader>> MediaReader::Open(Fd input, const std::string& name,
+                                                       CancelToken* cancel) {
+  TRY_ASSIGN(Source source, Classify(std::move(input), name));
+  return Start(name, std::move(source.fd), cancel, kFilePatience);
+}
+
 Result<std::unique_ptr<MediaReader>> MediaReader::Start(const std::string& name, Fd input,
                                                         CancelToken* cancel,
                                                         std::optional<Milliseconds> patience) {

@@ -44,6 +44,10 @@ class MediaReader {
   static Result<std::unique_ptr<MediaReader>> Open(const std::string& path, CancelToken* cancel,
                                                    std::optional<Milliseconds> patience);
 
+  /// As above, of an open file: `name` is how errors call it.
+  static Result<std::unique_ptr<MediaReader>> Open(Fd input, const std::string& name,
+                                                   CancelToken* cancel);
+
   /// What the header says, or for MP3 and ADTS without one what the bit rate suggests; nullopt when
   /// nothing says it. The sound that comes may be shorter or longer.
   std::optional<Milliseconds> duration() const { return duration_; }

@@ -13,7 +13,8 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/terminal.h"
-#include "cli/transcribe_file.h"
+#include "engine/file_transcription.h"
+#include "engine/recognizer.h"
 #include "models/store.h"
 
 namespace headroom::cli {
@@ -90,18 +91,20 @@ class Command {
   }
 
  private:
-  Result<FileOutcome> One(const std::string& file) {
+  Result<engine::FileOutcome> One(const std::string& file) {
     TRY_ASSIGN(const auto media, audio::MediaReader::Open(file, &InterruptToken()));
     TRY(Prepare());
     TRY_ASSIGN(speech::TextSink sink, OpenSink(file));
     const auto writer = speech::MakeTranscriptWriter(format_, std::move(sink));
     progress_.emplace(file == "-" ? "standard input" : fs::path(file).filename().string());
     const MonoTime begin = SystemClock().Now();
-    FileJob job{.name = file, .model = model_name_, .request = request_, .on_progress = {}};
-    job.on_progress = [this, begin](const FileProgress& progress) { Show(progress, begin); };
+    engine::FileJob job{.name = file, .model = model_name_, .request = request_, .on_progress = {}};
+    job.on_progress = [this, begin](const engine::FileProgress& progress) {
+      Show(progress, begin);
+    };
     detector_->Reset();
     auto outcome =
-        TranscribeFile(job, *media, *detector_, *recognizer_, *writer, &InterruptToken());
+        engine::TranscribeFile(job, *media, *detector_, *recognizer_, *writer, &InterruptToken());
     progress_.reset();
     if (outcome) {
       for (const std::string& warning : outcome->warnings) Note(file + ": " + warning);
@@ -198,7 +201,7 @@ class Command {
     };
   }
 
-  void Show(const FileProgress& progress, MonoTime begin) {
+  void Show(const engine::FileProgress& progress, MonoTime begin) {
     const auto clock = [](Milliseconds t) {
       const auto s = t.count() / 1000;
       return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)

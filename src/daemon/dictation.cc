@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/check.h"
-
 namespace headroom::daemon {
 namespace {
 
@@ -12,7 +10,6 @@ constexpr std::size_t kBlock = 1600;  // 100 ms at once
 constexpr Milliseconds kPatience{50};
 constexpr Milliseconds kTail{120};       // on its way through the sound server when it is over
 constexpr Milliseconds kLostFor{1'500};  // then what was said before is an utterance
-constexpr std::int64_t kPerMillisecond = 16;
 
 Milliseconds Since(MonoTime then, MonoTime now) {
   return std::chrono::duration_cast<Milliseconds>(now - then);
@@ -127,7 +124,9 @@ bool Dictation::Open() {
     return false;
   }
   detector_ = std::move(*made);
-  listener_.emplace(*detector_, options_.endpoint);
+  hearing_.emplace(options_.hearing, *detector_, intake_,
+                   HearingEvents{.on_change = [this](const auto& change) { Changed(change); },
+                                 .on_trouble = [this](const Error& error) { Trouble(error); }});
   return true;
 }
 
@@ -155,32 +154,30 @@ void Dictation::ListenOnce() {
       const MonoTime now = clock_.Now();
       const Milliseconds away = Since(heard_at_, now);
       // What comes after a break does not belong to the sentence before it.
-      if (listener_->open() && away >= kLostFor) going = Handle(listener_->Finish());
+      if (hearing_->open() && away >= kLostFor) going = hearing_->Finish();
       if (options_.give_up.count() > 0 && Since(speech_at_, now) >= options_.give_up) break;
       continue;
     }
     if (state_ == DictationState::kOpening) SetState(DictationState::kListening);
     going = Take(std::span(block_).first(*read));
-    if (options_.give_up.count() > 0 && !listener_->open() &&
+    if (options_.give_up.count() > 0 && !hearing_->open() &&
         Since(speech_at_, clock_.Now()) >= options_.give_up) {
       events_({"notice", {{"text", "listening ended: nothing was said for a while"}}});
       break;
     }
   }
-  if (!listener_) {
+  if (!hearing_) {
     source_->Close();
   } else if (wish() == Wish::kCancel) {
     source_->Close();
-    if (listener_->open()) intake_.Drop();
-    listener_->Cancel();
-    static_cast<void>(listener_->Finish());
+    hearing_->Cancel();
   } else {
     SetState(DictationState::kFinishing);
     if (going) Drain();
     source_->Close();
-    static_cast<void>(Handle(listener_->Finish()));
+    static_cast<void>(hearing_->Finish());
   }
-  listener_.reset();
+  hearing_.reset();
   detector_.reset();
   give_up();
   intake_.SetListening(false);
@@ -220,101 +217,16 @@ void Dictation::WatchSource() {
 
 bool Dictation::Take(std::span<const float> samples) {
   heard_at_ = clock_.Now();
-  const auto changes = listener_->Feed(samples);
-  if (!changes) {
-    Trouble(changes.error());
-    static_cast<void>(Handle(listener_->Finish()));
-    return false;
-  }
-  if (!Handle(*changes)) return false;
-  if (!listener_->open()) return true;
-  if (!paused_) speech_at_ = heard_at_;
-  if (listener_->heard() - appended_ >= options_.append_every.count() * kPerMillisecond &&
-      !AppendUpTo(listener_->heard())) {
-    return false;
-  }
-  MaybePartial();
+  if (!hearing_->Take(samples)) return false;
+  if (hearing_->open() && !hearing_->paused()) speech_at_ = heard_at_;
   return true;
 }
 
-bool Dictation::Handle(std::span<const speech::Change> changes) {
-  // The span is the listener's and holds until its next call; HandleOne calls only Audio.
-  return std::all_of(changes.begin(), changes.end(),
-                     [this](const speech::Change& change) { return HandleOne(change); });
-}
-
-bool Dictation::HandleOne(const speech::Change& change) {
-  const auto audio = [this](std::int64_t begin, std::int64_t end) {
-    auto samples = listener_->Audio(begin, end);
-    CHECK(samples.has_value());  // the listener keeps what it speaks of
-    return std::move(*samples);
-  };
-  switch (change.kind) {
-    case speech::SpeechChange::kBegin: {
-      begin_ = appended_ = partial_at_ = change.begin;
-      paused_ = told_ = false;
-      SetState(DictationState::kSpeaking);
-      if (const auto begun = intake_.Begin(); !begun) {
-        Trouble(begun.error());
-        listener_->Cancel();
-        return false;
-      }
-      return true;
-    }
-    case speech::SpeechChange::kPause:
-      paused_ = true;
-      if (!AppendUpTo(change.end)) return false;
-      intake_.Pause(audio(change.begin, change.end));
-      return true;
-    case speech::SpeechChange::kResume:
-      paused_ = false;
-      partial_at_ = listener_->heard();
-      intake_.Resume();
-      return true;
-    case speech::SpeechChange::kEnd: {
-      if (!AppendUpTo(change.end)) return false;
-      const auto silence = Milliseconds(std::max<std::int64_t>(
-          0,
-          (listener_->heard() - change.end) / kPerMillisecond + options_.endpoint.pause.count()));
-      const auto ended = intake_.End(audio(change.begin, change.end), change.end - change.begin,
-                                     change.evidence, silence);
-      speech_at_ = clock_.Now();
-      SetState(DictationState::kListening);
-      if (!ended) {
-        Trouble(ended.error());
-        return false;
-      }
-      return true;
-    }
-  }
-  return true;
-}
-
-bool Dictation::AppendUpTo(std::int64_t end) {
-  if (end <= appended_) return true;
-  auto samples = listener_->Audio(appended_, end);
-  CHECK(samples.has_value());
-  const auto kept = intake_.Append(*samples);
-  if (!kept && kept.error().code == Errc::kNoSpace) {
-    Trouble(kept.error());
-    // What is in the spool up to here is an utterance all the same.
-    static_cast<void>(intake_.End({}, appended_ - begin_, {}, Milliseconds(0)));
-    listener_->Cancel();
-    return false;
-  }
-  // Of a disk that fails a person is told; the text comes all the same.
-  if (!kept && !std::exchange(told_, true)) Trouble(kept.error());
-  appended_ = end;
-  return true;
-}
-
-void Dictation::MaybePartial() {
-  if (options_.partial_every.count() == 0 || paused_) return;
-  if (listener_->heard() - partial_at_ < options_.partial_every.count() * kPerMillisecond) return;
-  auto samples = listener_->Audio(begin_, listener_->heard());
-  if (!samples) return;
-  partial_at_ = listener_->heard();
-  intake_.Partial(std::move(*samples));
+void Dictation::Changed(const speech::Change& change) {
+  if (change.kind == speech::SpeechChange::kBegin) SetState(DictationState::kSpeaking);
+  if (change.kind != speech::SpeechChange::kEnd) return;
+  speech_at_ = clock_.Now();
+  SetState(DictationState::kListening);
 }
 
 }  // namespace headroom::daemon

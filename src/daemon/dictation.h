@@ -15,41 +15,14 @@
 #include "audio/source.h"
 #include "base/clock.h"
 #include "daemon/events.h"
-#include "speech/listener.h"
+#include "daemon/hearing.h"
 
 namespace headroom::daemon {
 
-/// Where utterances go. Called on the dictation's thread. One utterance is open at a time.
-class Intake {
- public:
-  virtual ~Intake() = default;
-  /// Listening begins or has ended: a model may be loaded, or be given up.
-  virtual void SetListening(bool listening) = 0;
-  /// An error means that speech cannot be kept any more; listening stops.
-  virtual Result<> Begin() = 0;
-  /// More of the open utterance. The same.
-  virtual Result<> Append(std::span<const float> samples) = 0;
-  /// The utterance so far, while somebody speaks.
-  virtual void Partial(std::vector<float> samples) = 0;
-  /// A pause: if nobody goes on, this is the whole utterance.
-  virtual void Pause(std::vector<float> samples) = 0;
-  /// Somebody went on.
-  virtual void Resume() = 0;
-  /// The whole utterance; of what was appended only the first `length` samples belong to it. Empty
-  /// `samples`: what was appended is all there is. `silence`: how long ago speech was heard.
-  virtual Result<> End(std::vector<float> samples, std::int64_t length,
-                       const speech::Evidence& evidence, Milliseconds silence) = 0;
-  /// It is not wanted.
-  virtual void Drop() = 0;
-};
-
 struct DictationOptions {
-  speech::EndpointOptions endpoint = {};
+  HearingOptions hearing = {};
   /// Listening ends after so long without speech; zero: never.
   Milliseconds give_up{60'000};
-  Milliseconds append_every{250};
-  /// The utterance so far is offered for a partial so often; zero: never.
-  Milliseconds partial_every{250};
 };
 
 enum class DictationState {
@@ -94,10 +67,7 @@ class Dictation {
   bool Open();
   /// False: listening must end.
   bool Take(std::span<const float> samples);
-  bool Handle(std::span<const speech::Change> changes);
-  bool HandleOne(const speech::Change& change);
-  bool AppendUpTo(std::int64_t end);
-  void MaybePartial();
+  void Changed(const speech::Change& change);
   void Drain();
   void WatchSource();
   void SetState(DictationState state);
@@ -113,13 +83,8 @@ class Dictation {
 
   // The thread's own.
   std::unique_ptr<speech::SpeechProbability> detector_;  // while listening, as the next
-  std::optional<speech::Listener> listener_;
+  std::optional<Hearing> hearing_;
   std::vector<float> block_;
-  std::int64_t begin_ = 0;     // of the open utterance
-  std::int64_t appended_ = 0;  // up to here it is in the spool
-  std::int64_t partial_at_ = 0;
-  bool paused_ = false;
-  bool told_ = false;     // of a piece of the open utterance that the spool did not take
   MonoTime heard_at_{};   // when samples came last
   MonoTime speech_at_{};  // when speech was heard last, or listening began
   audio::SourceReport last_report_;

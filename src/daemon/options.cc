@@ -78,20 +78,21 @@ audio::SourceOptions SourceOptionsFor(const Config& config) {
 
 Result<DictationOptions> DictationOptionsFor(const Config& config) {
   DictationOptions options;
-  options.endpoint.enter = static_cast<float>(config.speech.vad_enter);
-  options.endpoint.leave = static_cast<float>(config.speech.vad_leave);
-  options.endpoint.min_speech = config.speech.min_speech;
-  options.endpoint.pre_roll = config.speech.pre_roll;
-  options.endpoint.silence = config.speech.silence;
-  options.endpoint.pause = std::min(options.endpoint.pause, config.speech.silence / 2);
-  options.endpoint.inactivity = config.speech.inactivity;
-  TRY(speech::Check(options.endpoint));
+  options.hearing.endpoint.enter = static_cast<float>(config.speech.vad_enter);
+  options.hearing.endpoint.leave = static_cast<float>(config.speech.vad_leave);
+  options.hearing.endpoint.min_speech = config.speech.min_speech;
+  options.hearing.endpoint.pre_roll = config.speech.pre_roll;
+  options.hearing.endpoint.silence = config.speech.silence;
+  options.hearing.endpoint.pause =
+      std::min(options.hearing.endpoint.pause, config.speech.silence / 2);
+  options.hearing.endpoint.inactivity = config.speech.inactivity;
+  TRY(speech::Check(options.hearing.endpoint));
   if (config.speech.mode == ListenMode::kHandsFree) {
     options.give_up = Milliseconds(0);
   } else {
     options.give_up = config.speech.inactivity;
   }
-  if (!config.speech.partials) options.partial_every = Milliseconds(0);
+  if (!config.speech.partials) options.hearing.partial_every = Milliseconds(0);
   return options;
 }
 

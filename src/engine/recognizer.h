@@ -10,11 +10,12 @@
 #include <span>
 
 #include "base/cancel.h"
+#include "engine/chunk_recognizer.h"
 #include "engine/worker.h"
 
 namespace headroom::engine {
 
-class Recognizer {
+class Recognizer : public ChunkRecognizer {
  public:
   Recognizer(WorkerOptions options, LoadRequest model)
       : options_(std::move(options)), model_(std::move(model)) {}
@@ -26,7 +27,9 @@ class Recognizer {
 
   /// 16 kHz mono. result.truncated stays set when even short pieces came back incomplete.
   Result<RunResult> Recognize(const RunRequest& request, std::span<const float> samples,
-                              CancelToken* cancel = nullptr);
+                              CancelToken* cancel = nullptr) override;
+  bool Recover(CancelToken* cancel) override { return Start(cancel).has_value(); }
+  Milliseconds longest() const override { return traits_.max_audio; }
 
   /// Seconds of computing for a second of audio so far; 0 before the first result.
   double rate() const { return audio_seconds_ > 0 ? run_seconds_ / audio_seconds_ : 0; }

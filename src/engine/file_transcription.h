@@ -1,6 +1,6 @@
 // One media file from its bytes to its transcript: decoder -> voice activity -> chunks ->
-// recogniser
-// -> writer. Everything streams: an hour-long file holds one chunk in memory. One thread.
+// recogniser -> writer. Everything streams: an hour-long file holds one chunk in memory. One
+// thread.
 #pragma once
 
 #include <functional>
@@ -10,11 +10,11 @@
 
 #include "audio/media_reader.h"
 #include "base/cancel.h"
-#include "engine/recognizer.h"
+#include "engine/chunk_recognizer.h"
 #include "speech/captions.h"
 #include "speech/chunked_audio.h"
 
-namespace headroom::cli {
+namespace headroom::engine {
 
 struct FileProgress {
   Milliseconds done{0};
@@ -24,7 +24,7 @@ struct FileProgress {
 struct FileJob {
   std::string name;   // as the user gave it
   std::string model;  // as shown in the transcript's head
-  engine::RunRequest request;
+  RunRequest request;
   std::function<void(const FileProgress&)> on_progress;
 };
 
@@ -38,8 +38,7 @@ struct FileOutcome {
 /// Reads `media` to its end and writes one document. Whatever happens after the document was begun,
 /// it is ended properly. kCancelled after Ctrl-C, with all text up to there written.
 Result<FileOutcome> TranscribeFile(const FileJob& job, audio::MediaReader& media,
-                                   speech::SpeechProbability& detector,
-                                   engine::Recognizer& recognizer, speech::TranscriptWriter& writer,
-                                   CancelToken* cancel);
+                                   speech::SpeechProbability& detector, ChunkRecognizer& recognizer,
+                                   speech::TranscriptWriter& writer, CancelToken* cancel);
 
-}  // namespace headroom::cli
+}  // namespace headroom::engine

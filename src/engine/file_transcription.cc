@@ -1,4 +1,4 @@
-#include "cli/transcribe_file.h"
+#include "engine/file_transcription.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 #include "speech/phantom.h"
 #include "speech/stitch.h"
 
-namespace headroom::cli {
+namespace headroom::engine {
 namespace {
 
 using speech::Chunk;
@@ -19,22 +19,22 @@ constexpr Milliseconds kMargin{500};
 // The language found in the first chunk with this much speech is kept for the whole file.
 constexpr Milliseconds kEnoughToTellLanguage{3000};
 
-speech::ChunkerOptions ChunkingFor(const engine::ModelTraits& traits) {
-  if (traits.max_audio.count() == 0) return speech::ChunkerOptions::For(kLongestChunk);
-  return speech::ChunkerOptions::For(std::min(kLongestChunk, traits.max_audio - kMargin));
+speech::ChunkerOptions ChunkingFor(Milliseconds most) {
+  if (most.count() == 0) return speech::ChunkerOptions::For(kLongestChunk);
+  return speech::ChunkerOptions::For(std::min(kLongestChunk, most - kMargin));
 }
 
 class Run {
  public:
   Run(const FileJob& job, audio::MediaReader& media, speech::SpeechProbability& detector,
-      engine::Recognizer& recognizer, speech::TranscriptWriter& writer, CancelToken* cancel)
+      ChunkRecognizer& recognizer, speech::TranscriptWriter& writer, CancelToken* cancel)
       : job_(job),
         media_(media),
         recognizer_(recognizer),
         writer_(writer),
         cancel_(cancel),
         request_(job.request),
-        chunks_(detector, ChunkingFor(recognizer.traits())) {}
+        chunks_(detector, ChunkingFor(recognizer.longest())) {}
 
   Result<FileOutcome> Do() {
     TRY(writer_.Begin({.file = job_.name, .model = job_.model}));
@@ -76,7 +76,7 @@ class Run {
   Result<> Recognize(const Chunk& chunk) {
     auto result = recognizer_.Recognize(request_, chunk.samples, cancel_);
     if (!result) {
-      if (result.error().code == Errc::kCancelled || !recognizer_.Start(cancel_))
+      if (result.error().code == Errc::kCancelled || !recognizer_.Recover(cancel_))
         return Fail(std::move(result.error()));
       // This stretch could not be recognised, the next may: say so and go on.
       outcome_.complete = false;
@@ -109,7 +109,7 @@ class Run {
     ++outcome_.phantoms;
   }
 
-  void NoteLanguage(const engine::RunResult& result, const Chunk& chunk) {
+  void NoteLanguage(const RunResult& result, const Chunk& chunk) {
     if (!request_.language.empty()) {
       language_ = request_.language;
     } else if (!result.transcript.language.empty()) {
@@ -145,10 +145,10 @@ class Run {
 
   const FileJob& job_;
   audio::MediaReader& media_;
-  engine::Recognizer& recognizer_;
+  ChunkRecognizer& recognizer_;
   speech::TranscriptWriter& writer_;
   CancelToken* cancel_;
-  engine::RunRequest request_;
+  RunRequest request_;
   speech::ChunkedAudio chunks_;
   speech::Stitcher stitcher_;
   std::string language_;
@@ -158,10 +158,9 @@ class Run {
 }  // namespace
 
 Result<FileOutcome> TranscribeFile(const FileJob& job, audio::MediaReader& media,
-                                   speech::SpeechProbability& detector,
-                                   engine::Recognizer& recognizer, speech::TranscriptWriter& writer,
-                                   CancelToken* cancel) {
+                                   speech::SpeechProbability& detector, ChunkRecognizer& recognizer,
+                                   speech::TranscriptWriter& writer, CancelToken* cancel) {
   return Run(job, media, detector, recognizer, writer, cancel).Do();
 }
 
-}  // namespace headroom::cli
+}  // namespace headroom::engine
