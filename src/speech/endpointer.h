@@ -41,6 +41,7 @@ struct EndpointOptions {
   Milliseconds longest{28'000};
   // An open utterance ends when no samples came for so long: the microphone was lost.
   Milliseconds inactivity{60'000};
+  friend bool operator==(const EndpointOptions&, const EndpointOptions&) = default;
 };
 /// kInvalid, naming the option, when they make no sense together: pause < silence <= longest / 4,
 /// 1 s <= longest <= 300 s, pre_roll <= longest / 4, 0 < leave <= enter <= 1, none negative.

@@ -1,0 +1,144 @@
+#include "daemon/jobs.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "audio/media_reader.h"
+#include "engine/file_transcription.h"
+
+namespace headroom::daemon {
+namespace {
+
+constexpr Milliseconds kAskAgain{250};  // when too much waits
+
+// One chunk at a time, so that the others' turn comes between two of them.
+class LineRecognizer : public engine::ChunkRecognizer {
+ public:
+  explicit LineRecognizer(Switchboard& board)
+      : line_(board.Connect(Urgency::kFile, {.on_decoded = [this](engine::Decoded decoded) {
+                              const std::lock_guard lock(mutex_);
+                              decoded_ = std::move(decoded);
+                              came_.notify_all();
+                            }})) {}
+
+  Result<engine::RunResult> Recognize(const engine::RunRequest& request,
+                                      std::span<const float> samples,
+                                      CancelToken* cancel) override {
+    engine::Utterance utterance;
+    utterance.id = ++last_;
+    utterance.request = request;
+    utterance.samples = std::make_shared<const std::vector<float>>(samples.begin(), samples.end());
+    std::unique_lock lock(mutex_);
+    decoded_.reset();
+    while (true) {
+      if (cancel->raised()) return Fail(Errc::kCancelled, "cancelled");
+      const auto submitted = line_->Submit(utterance);
+      if (submitted) break;
+      if (submitted.error().code != Errc::kBusy) return std::unexpected(submitted.error());
+      came_.wait_for(lock, kAskAgain);
+    }
+    // The token cannot notify; its holder does, by Wake.
+    came_.wait(lock, [&] { return decoded_ || cancel->raised(); });
+    if (!decoded_) {
+      lock.unlock();
+      line_->Cancel(utterance.id);
+      return Fail(Errc::kCancelled, "cancelled");
+    }
+    if (decoded_->result) model_ = decoded_->tier;
+    return std::move(decoded_->result);
+  }
+  // Every tier has had its try: half a text would be no answer.
+  bool Recover(CancelToken*) override { return false; }
+  Milliseconds longest() const override { return Milliseconds(0); }
+
+  void Wake() {
+    const std::lock_guard lock(mutex_);
+    came_.notify_all();
+  }
+  const std::string& model() const { return model_; }  // that recognised the last chunk
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable came_;
+  std::optional<engine::Decoded> decoded_;  // guarded by mutex_
+  std::uint64_t last_ = 0;
+  std::string model_;
+  std::unique_ptr<Switchboard::Line> line_;  // last: its events use the others
+};
+
+class SegmentWriter : public speech::TranscriptWriter {
+ public:
+  explicit SegmentWriter(const api::JobEvents& events) : events_(events) {}
+  Result<> Begin(const speech::TranscriptHead&) override { return {}; }
+  Result<> Add(const speech::Segment& segment) override {
+    if (events_.on_segment) events_.on_segment(segment);
+    return {};
+  }
+  Result<> End(const speech::TranscriptEnd& end) override {
+    end_ = end;
+    return {};
+  }
+  const speech::TranscriptEnd& end() const { return end_; }
+
+ private:
+  const api::JobEvents& events_;
+  speech::TranscriptEnd end_;
+};
+
+class Job : public api::TranscriptionJob {
+ public:
+  Job(Switchboard& board, DetectorMaker make_detector, Fd recording, engine::RunRequest request,
+      api::JobEvents events)
+      : make_detector_(std::move(make_detector)),
+        recording_(std::move(recording)),
+        request_(std::move(request)),
+        events_(std::move(events)),
+        recognizer_(board),
+        thread_([this] { events_.on_end(Do()); }) {}
+  ~Job() override {
+    cancel_.Raise();
+    recognizer_.Wake();
+    thread_.join();
+  }
+
+ private:
+  Result<api::JobEvents::Outcome> Do() {
+    TRY_ASSIGN(const auto detector, make_detector_());
+    TRY_ASSIGN(const auto media,
+               audio::MediaReader::Open(std::move(recording_), "the file", &cancel_));
+    SegmentWriter writer(events_);
+    const engine::FileJob job{.name = "", .model = "", .request = request_, .on_progress = {}};
+    TRY_ASSIGN(const engine::FileOutcome outcome,
+               TranscribeFile(job, *media, *detector, recognizer_, writer, &cancel_));
+    return api::JobEvents::Outcome{.language = writer.end().language,
+                                   .duration = outcome.duration,
+                                   .model = recognizer_.model(),
+                                   .warnings = outcome.warnings};
+  }
+
+  CancelToken cancel_;
+  const DetectorMaker make_detector_;
+  Fd recording_;
+  const engine::RunRequest request_;
+  const api::JobEvents events_;
+  LineRecognizer recognizer_;
+  std::thread thread_;  // last
+};
+
+}  // namespace
+
+Result<std::unique_ptr<api::TranscriptionJob>> StartJob(Switchboard& board,
+                                                        DetectorMaker make_detector, Fd recording,
+                                                        engine::RunRequest request,
+                                                        api::JobEvents events) {
+  try {
+    return std::make_unique<Job>(board, std::move(make_detector), std::move(recording),
+                                 std::move(request), std::move(events));
+  } catch (const std::system_error& error) {
+    return Fail(Errc::kNoMemory, "no thread for a recording: {}", error.what());
+  }
+}
+
+}  // namespace headroom::daemon

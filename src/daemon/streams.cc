@@ -1,0 +1,178 @@
+#include "daemon/streams.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/file.h"
+
+namespace headroom::daemon {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kNameBytes = 16;
+
+std::string NewName() {
+  std::array<unsigned char, kNameBytes> bytes{};
+  CHECK(::getrandom(bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
+  std::string name;
+  for (const unsigned char byte : bytes) name += fmt::format("{:02x}", byte);
+  return name;
+}
+
+// Nothing else from the network ever becomes the name of a file.
+bool IsName(const std::string& name) {
+  return name.size() == 2 * kNameBytes &&
+         name.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+}  // namespace
+
+// What a client holds.
+class Streams::Handle : public api::SpeechStream {
+ public:
+  Handle(Streams& streams, std::string name, std::shared_ptr<StreamSession> session,
+         std::uint64_t client)
+      : streams_(streams), name_(std::move(name)), session_(std::move(session)), client_(client) {}
+  ~Handle() override {
+    session_->Detach(client_);
+    if (forget_) streams_.Forget(name_);
+  }
+
+  const std::string& session() const override { return name_; }
+  Result<> Append(std::span<const float> samples) override { return session_->Append(samples); }
+  Result<> Commit() override { return session_->Commit(); }
+  void Clear() override { session_->Clear(); }
+  Result<> Configure(const api::StreamOptions& options) override {
+    TRY_ASSIGN(StreamWishes wishes, streams_.WishesFor(options));
+    session_->Configure(std::move(wishes));
+    return {};
+  }
+  void Acknowledge(std::uint64_t item) override { session_->Acknowledge(item); }
+  void Finish(std::function<void()> on_idle) override {
+    session_->Finish(client_, std::move(on_idle));
+  }
+  void Forget() override { forget_ = true; }
+
+ private:
+  Streams& streams_;
+  const std::string name_;
+  const std::shared_ptr<StreamSession> session_;
+  const std::uint64_t client_;
+  bool forget_ = false;
+};
+
+Result<std::unique_ptr<Streams>> Streams::Make(StreamsOptions options, Switchboard& board,
+                                               DetectorMaker make_detector, RequestMaker request,
+                                               EventSink tell, const Clock& clock) {
+  TRY(MakeDirectories(options.folder));
+  std::unique_ptr<Streams> streams(new Streams(std::move(options), board, std::move(make_detector),
+                                               std::move(request), std::move(tell), clock));
+  std::error_code failed;
+  for (const fs::directory_entry& entry :
+       fs::directory_iterator(streams->options_.folder, failed)) {
+    const std::string name = entry.path().filename();
+    if (IsName(name)) streams->left_.emplace(name, clock.Now());
+  }
+  return streams;
+}
+
+Streams::~Streams() = default;
+
+Result<StreamWishes> Streams::WishesFor(const api::StreamOptions& options) const {
+  StreamWishes wishes;
+  TRY_ASSIGN(wishes.request, make_request_(options.request));
+  if (options.turns) {
+    TRY_ASSIGN(wishes.turns, EndpointFor(*options.turns));
+  }
+  wishes.partials = options.partials;
+  return wishes;
+}
+
+Result<std::shared_ptr<StreamSession>> Streams::Find(const std::string& name) {
+  if (const auto here = sessions_.find(name); here != sessions_.end()) return here->second;
+  if (!left_.contains(name)) return Fail(Errc::kNotFound, "there is no such session any more");
+  TRY_ASSIGN(auto session, Take(name));
+  left_.erase(name);
+  return session;
+}
+
+Result<std::shared_ptr<StreamSession>> Streams::Take(const std::string& name) {
+  const fs::path folder = options_.folder / name;
+  TRY(MakeDirectories(folder));
+  TRY_ASSIGN(auto session,
+             StreamSession::Make(folder, options_.spool, board_, make_detector_, tell_, clock_));
+  sessions_.emplace(name, session);
+  return session;
+}
+
+Result<std::unique_ptr<api::SpeechStream>> Streams::Open(
+    const api::StreamOptions& options, std::function<void(const api::StreamEvent&)> on_event) {
+  TRY_ASSIGN(StreamWishes wishes, WishesFor(options));
+  if (!options.resume.empty() && !IsName(options.resume))
+    return Fail(Errc::kNotFound, "there is no such session");
+  const std::lock_guard lock(mutex_);
+  const std::string name = options.resume.empty() ? NewName() : options.resume;
+  std::shared_ptr<StreamSession> session;
+  if (options.resume.empty()) {
+    if (sessions_.size() >= options_.most)
+      return Fail(Errc::kBusy, "{} streams are open", sessions_.size());
+    auto made = Take(name);
+    if (!made) {
+      std::error_code ignored;
+      fs::remove_all(options_.folder / name, ignored);
+      return std::unexpected(made.error());
+    }
+    session = std::move(*made);
+  } else {
+    TRY_ASSIGN(session, Find(name));
+    forgotten_.erase(name);
+  }
+  const std::uint64_t client =
+      session->Attach(std::move(wishes), options.have, std::move(on_event));
+  return std::make_unique<Handle>(*this, name, std::move(session), client);
+}
+
+void Streams::Forget(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  if (sessions_.contains(name)) forgotten_.insert(name);
+}
+
+void Streams::Expire() {
+  std::vector<std::shared_ptr<StreamSession>> over;  // ended without the lock
+  std::vector<std::string> names;
+  {
+    const std::lock_guard lock(mutex_);
+    const MonoTime now = clock_.Now();
+    std::erase_if(sessions_, [&](const auto& one) {
+      const auto& [name, session] = one;
+      if (session->attached()) return false;
+      if (!forgotten_.contains(name) && now - session->left_at() < options_.keep) return false;
+      forgotten_.erase(name);
+      over.push_back(session);
+      names.push_back(name);
+      return true;
+    });
+    std::erase_if(left_, [&](const auto& one) {
+      if (now - one.second < options_.keep) return false;
+      names.push_back(one.first);
+      return true;
+    });
+  }
+  over.clear();
+  std::error_code ignored;
+  for (const std::string& name : names) fs::remove_all(options_.folder / name, ignored);
+}
+
+std::size_t Streams::open() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::size_t>(
+      std::ranges::count_if(sessions_, [](const auto& one) { return one.second->attached(); }));
+}
+
+}  // namespace headroom::daemon
