@@ -1,0 +1,160 @@
+#include "api/web_route.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "api/route.h"
+#include "base/text.h"
+
+namespace headroom::api {
+namespace {
+
+using nlohmann::json;
+
+struct Entry {
+  std::string_view method, path;
+  WebRoute route;
+};
+// A path that ends with / has a name after it.
+constexpr std::array kEntries = {
+    Entry{"POST", "/v1/audio/transcriptions", WebRoute::kTranscribe},
+    Entry{"POST", "/v1/audio/translations", WebRoute::kTranslate},
+    Entry{"GET", "/v1/models", WebRoute::kModels},
+    Entry{"GET", "/v1/models/", WebRoute::kModel},
+    Entry{"GET", "/v1/realtime", WebRoute::kRealtime},
+    Entry{"GET", "/livez", WebRoute::kLive},
+    Entry{"GET", "/readyz", WebRoute::kReady},
+    Entry{"GET", "/metrics", WebRoute::kMetrics},
+    Entry{"GET", "/api/", WebRoute::kInspect},
+};
+
+json Model(std::string_view id, const std::vector<std::string>& languages, bool loaded) {
+  return {{"id", id},
+          {"object", "model"},
+          {"created", 0},
+          {"owned_by", "headroom"},
+          {"languages", languages},
+          {"loaded", loaded}};
+}
+
+// The name by which OpenAI's clients ask for whatever there is.
+json Alias(const ServiceState& state) {
+  const auto loaded = std::ranges::find_if(state.models, &ServedModel::loaded);
+  if (loaded == state.models.end()) return Model("whisper-1", {}, false);
+  return Model("whisper-1", loaded->languages, true);
+}
+
+}  // namespace
+
+std::variant<WebTarget, WebError> FindWebRoute(std::string_view method, std::string_view target) {
+  const std::string_view path = target.substr(0, std::min(target.find('?'), target.size()));
+  if (method == "HEAD") method = "GET";
+  WebError error;
+  if (path.empty() || path.front() != '/') {
+    error.message = "a request's target has to begin with /";
+    return error;
+  }
+  std::optional<std::string_view> allow;
+  WebTarget found;
+  for (const Entry& entry : kEntries) {
+    const bool named = entry.path.ends_with('/');
+    if (named ? !path.starts_with(entry.path) || path.size() == entry.path.size()
+              : path != entry.path)
+      continue;
+    allow = entry.method;
+    found = {entry.route, named ? std::string(path.substr(entry.path.size())) : ""};
+  }
+  if (!allow && FindPageFile(path)) {
+    allow = "GET";
+    found = {WebRoute::kPage, std::string(path)};
+  }
+  if (!allow) {
+    error.status = 404;
+    error.code = "unknown_url";
+    std::vector<std::string> paths;
+    for (const Entry& entry : kEntries) paths.emplace_back(entry.path);
+    const auto near = NearestNames(path.substr(0, 100), paths, 1);
+    error.message = fmt::format("there is no {}{}", Printable(path.substr(0, 100)),
+                                near.empty() ? "" : "; did you mean " + near.front() + "?");
+    return error;
+  }
+  if (*allow != method) {
+    error.status = 405;
+    error.code = "method_not_allowed";
+    error.message = fmt::format("{} wants {}", Printable(path.substr(0, 100)), *allow);
+    error.allow = *allow == "GET" ? "GET, HEAD" : *allow;
+    return error;
+  }
+  return found;
+}
+
+std::string ModelsJson(const ServiceState& state) {
+  json models = json::array();
+  for (const ServedModel& model : state.models)
+    models.push_back(Model(model.id, model.languages, model.loaded));
+  models.push_back(Alias(state));
+  return Dump({{"object", "list"}, {"data", std::move(models)}}) + '\n';
+}
+
+std::optional<std::string> ModelJson(const ServiceState& state, std::string_view id) {
+  if (id == "whisper-1") return Dump(Alias(state)) + '\n';
+  const auto found = std::ranges::find(state.models, id, &ServedModel::id);
+  if (found == state.models.end()) return std::nullopt;
+  return Dump(Model(found->id, found->languages, found->loaded)) + '\n';
+}
+
+std::string ReadyJson(const ServiceState& state) {
+  json models = json::array();
+  for (const ServedModel& model : state.models)
+    models.push_back({{"id", model.id}, {"languages", model.languages}, {"loaded", model.loaded}});
+  json body = {{"ready", state.ready},
+               {"zone", state.zone},
+               {"queue_seconds", static_cast<double>(state.queue.count()) / 1000},
+               {"jobs", state.jobs},
+               {"streams", state.streams},
+               {"models", std::move(models)}};
+  if (!state.ready) {
+    body["reason"] = state.reason;
+    body["retry_after_seconds"] = RetryAfterSeconds(state);
+  }
+  return Dump(body) + '\n';
+}
+
+std::string CountersText(const WebCounters& counters) {
+  std::string text;
+  const auto add = [&](std::string_view name, std::string_view type, std::string_view help,
+                       std::uint64_t value) {
+    text += fmt::format(
+        "# HELP headroom_http_{0} {1}\n# TYPE headroom_http_{0} {2}\n"
+        "headroom_http_{0} {3}\n",
+        name, help, type, value);
+  };
+  add("connections_total", "counter", "Connections accepted.", counters.connections);
+  add("requests_total", "counter", "Requests understood.", counters.requests);
+  add("uploads_total", "counter", "Recordings given to the service.", counters.uploads);
+  add("upload_bytes_total", "counter", "Bytes of them.", counters.upload_bytes);
+  add("realtime_total", "counter", "Connections handed to the realtime socket.", counters.realtime);
+  add("vanished_total", "counter", "Clients that left before their answer.", counters.vanished);
+  add("slow_readers_total", "counter", "Event streams closed because nobody read.",
+      counters.slow_readers);
+  add("timed_out_total", "counter", "Clients too slow to send or to take.", counters.timed_out);
+  add("evicted_idle_total", "counter", "Idle connections closed because there were too many.",
+      counters.evicted_idle);
+  add("open_connections", "gauge", "Connections now.", counters.open);
+  text +=
+      "# HELP headroom_http_refused_total Requests and connections refused, by reason.\n"
+      "# TYPE headroom_http_refused_total counter\n";
+  const auto refused = [&](std::string_view reason, std::uint64_t value) {
+    text += fmt::format("headroom_http_refused_total{{reason=\"{}\"}} {}\n", reason, value);
+  };
+  refused("malformed", counters.bad_requests);
+  refused("full", counters.refused_full);
+  refused("token", counters.refused_token);
+  refused("site", counters.refused_site);
+  refused("rate", counters.refused_rate);
+  refused("busy", counters.refused_busy);
+  return text;
+}
+
+}  // namespace headroom::api

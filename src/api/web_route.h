@@ -1,0 +1,46 @@
+// Which of the HTTP server's routes a request is for, and the small answers. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "api/speech_service.h"
+#include "api/web_error.h"
+#include "api/web_server.h"
+
+namespace headroom::api {
+
+enum class WebRoute {
+  kTranscribe,
+  kTranslate,
+  kModels,
+  kModel,  // name: its id
+  kLive,
+  kReady,
+  kMetrics,
+  kInspect,  // name: of SpeechService::Inspect
+  kPage,     // name: its path; needs no token, since there is nothing in it
+  kRealtime,
+};
+struct WebTarget {
+  WebRoute route = WebRoute::kPage;
+  std::string name{};
+};
+/// HEAD counts as GET.
+std::variant<WebTarget, WebError> FindWebRoute(std::string_view method, std::string_view target);
+
+std::string ModelsJson(const ServiceState& state);
+/// nullopt: there is no such model.
+std::optional<std::string> ModelJson(const ServiceState& state, std::string_view id);
+std::string ReadyJson(const ServiceState& state);
+/// Prometheus text.
+std::string CountersText(const WebCounters& counters);
+
+struct PageFile {
+  std::string_view path, type, text;
+};
+/// nullptr: there is no such file.
+const PageFile* FindPageFile(std::string_view path);
+
+}  // namespace headroom::api
