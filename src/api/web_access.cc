@@ -1,9 +1,6 @@
 #include "api/web_access.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <charconv>
 
 #include "base/text.h"
 
@@ -20,14 +17,13 @@ bool SameWord(std::string_view a, std::string_view b) {
 // "name:port", "[::1]:port", "name" to the name without brackets; nullopt: malformed.
 struct HostPort {
   std::string_view host, port;
-  bool bracketed = false;
 };
 std::optional<HostPort> SplitHost(std::string_view text) {
   HostPort split;
   if (text.starts_with('[')) {
     const std::size_t end = text.find(']');
     if (end == std::string_view::npos) return std::nullopt;
-    split = {text.substr(1, end - 1), text.substr(end + 1), true};
+    split = {text.substr(1, end - 1), text.substr(end + 1)};
     if (split.port.empty()) return split;
     if (split.port.front() != ':') return std::nullopt;
     split.port.remove_prefix(1);
@@ -43,44 +39,19 @@ std::optional<HostPort> SplitHost(std::string_view text) {
   return split;
 }
 
-bool IsAddress(std::string_view host) {
-  in6_addr into{};
-  const std::string text(host);
-  return ::inet_pton(AF_INET, text.c_str(), &into) == 1 ||
-         ::inet_pton(AF_INET6, text.c_str(), &into) == 1;
+// Of 0.0.0.0 and ::, which are every address that this machine has.
+bool IsAny(const IpAddress& address) {
+  constexpr std::size_t kV4 = 12;  // where the bytes of an IPv4 address begin
+  const auto zero = [](std::uint8_t byte) { return byte == 0; };
+  return std::all_of(address.bytes.begin() + (address.is_v4() ? kV4 : 0), address.bytes.end(),
+                     zero);
 }
 
 }  // namespace
 
-Result<ListenAddress> ParseListen(std::string_view text) {
-  const auto split = SplitHost(text);
-  ListenAddress listen;
-  unsigned port = 0;
-  if (split && !split->port.empty())
-    std::from_chars(split->port.data(), split->port.data() + split->port.size(), port);
-  if (!split || split->port.empty() || split->host.empty() || port > 65535)
-    return Fail(Errc::kInvalid, "{}: not an address and a port, as 127.0.0.1:7310 or [::1]:7310",
-                Printable(text));
-  listen.port = static_cast<std::uint16_t>(port);
-  listen.address = SameWord(split->host, "localhost") ? "127.0.0.1" : std::string(split->host);
-  in_addr four{};
-  in6_addr six{};
-  if (!split->bracketed && ::inet_pton(AF_INET, listen.address.c_str(), &four) == 1) {
-    listen.loopback = (ntohl(four.s_addr) >> 24) == 127;
-    listen.any = four.s_addr == 0;
-  } else if (split->bracketed && ::inet_pton(AF_INET6, listen.address.c_str(), &six) == 1) {
-    listen.loopback = IN6_IS_ADDR_LOOPBACK(&six);
-    listen.any = IN6_IS_ADDR_UNSPECIFIED(&six);
-  } else {
-    return Fail(Errc::kInvalid, "{}: names are not looked up; give the address itself",
-                Printable(text));
-  }
-  return listen;
-}
-
 SiteRules::SiteRules(ListenAddress listen, std::vector<std::string> hosts,
                      std::vector<std::string> origins, bool tls)
-    : listen_(std::move(listen)),
+    : listen_(listen),
       hosts_(std::move(hosts)),
       origins_(std::move(origins)),
       scheme_(tls ? "https://" : "http://") {}
@@ -89,11 +60,13 @@ bool SiteRules::KnowsHost(std::string_view host) const {
   const auto split = SplitHost(host);
   if (!split || split->host.empty()) return false;
   const std::string_view name = split->host;
-  if (SameWord(name, "localhost") || name == "127.0.0.1" || name == "::1" ||
-      name == listen_.address)
-    return true;
-  // A rebound name is a name: whoever was sent to an address meant it.
-  if (listen_.any && IsAddress(name)) return true;
+  if (SameWord(name, "localhost")) return true;
+  if (const auto address = ParseIpAddress(name)) {
+    const std::string text = ToText(*address);
+    // A rebound name is a name: whoever was sent to an address meant it.
+    return text == "127.0.0.1" || text == "::1" || *address == listen_.address ||
+           IsAny(listen_.address);
+  }
   return std::ranges::any_of(hosts_, [&](const auto& own) { return SameWord(own, name); });
 }
 

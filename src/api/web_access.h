@@ -1,28 +1,16 @@
-// Who may ask over the network: addresses, Host against DNS rebinding, Origin against pages of
+// Who may ask over the network: Host against DNS rebinding, Origin against pages of
 // other sites, and how often. Pure.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "api/address.h"
 #include "base/clock.h"
-#include "base/error.h"
 
 namespace headroom::api {
-
-/// A numeric address to listen on.
-struct ListenAddress {
-  std::string address;  // "127.0.0.1", "::1", without brackets
-  std::uint16_t port = 0;
-  bool loopback = false;
-  bool any = false;  // 0.0.0.0 or ::
-};
-
-/// "127.0.0.1:7310", "[::1]:7310", "localhost:7310"; kInvalid for other names.
-Result<ListenAddress> ParseListen(std::string_view text);
 
 /// What a request says about where it goes and who caused it; "" : the header is not there.
 struct RequestSite {

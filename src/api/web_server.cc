@@ -69,9 +69,9 @@ struct WebServer::Core : std::enable_shared_from_this<WebServer::Core> {
   Core(WebOptions with, SpeechService& to, ListenAddress at)
       : options(std::move(with)),
         service(to),
-        listen(std::move(at)),
+        listen(at),
         rules(listen, options.hosts, options.origins, false),
-        gate(options.tokens, !listen.loopback) {}
+        gate(options.tokens, !listen.address.is_loopback()) {}
 
   Result<> Begin();
   void Accept();
@@ -781,7 +781,7 @@ class WebServer::Session : public std::enable_shared_from_this<Session> {
 
 Result<> WebServer::Core::Begin() {
   BoostError failed;
-  const Tcp::endpoint at(asio::ip::make_address(listen.address, failed), listen.port);
+  const Tcp::endpoint at(asio::ip::make_address(ToText(listen.address), failed), listen.port);
   const auto attempt = [&](auto what) {
     if (!failed) static_cast<void>(what());
   };
@@ -903,11 +903,11 @@ void WebServer::Core::End() {
 }
 
 Result<std::unique_ptr<WebServer>> WebServer::Start(WebOptions options, SpeechService& service) {
-  TRY_ASSIGN(ListenAddress listen, ParseListen(options.listen));
+  TRY_ASSIGN(const ListenAddress listen, ParseListenAddress(options.listen));
   if (!options.tls_certificate.empty() || !options.tls_key.empty())
     return Fail(Errc::kUnsupported,
                 "TLS is not built in; listen on 127.0.0.1 behind a proxy that speaks it");
-  if (!listen.loopback) {
+  if (!listen.address.is_loopback()) {
     if (!options.insecure)
       return Fail(Errc::kInvalid,
                   "{}: others could read speech and tokens on the way there; listen on 127.0.0.1 "
@@ -921,7 +921,7 @@ Result<std::unique_ptr<WebServer>> WebServer::Start(WebOptions options, SpeechSe
                   "{}: only with a token for each client; make one: headroom token add NAME",
                   options.listen);
   }
-  auto core = std::make_shared<Core>(std::move(options), service, std::move(listen));
+  auto core = std::make_shared<Core>(std::move(options), service, listen);
   TRY(core->Begin());
   return std::unique_ptr<WebServer>(new WebServer(std::move(core)));
 }

@@ -493,7 +493,7 @@ TEST_F(WebServerTest, OffLoopbackItAsksForTokensAndATrustedNetwork) {
   ASSERT_TRUE(RevokeToken(options_.tokens, "phone"));
   EXPECT_THAT(why(), HasSubstr("headroom token add"));
   options_.listen = "example.org:80";
-  EXPECT_THAT(why(), HasSubstr("not looked up"));
+  EXPECT_THAT(why(), HasSubstr("not an address"));
   options_.listen = "127.0.0.1:0";
   Start();
   options_.listen = "127.0.0.1:" + std::to_string(server_->port());
