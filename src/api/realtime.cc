@@ -203,12 +203,11 @@ void RealtimeSession::Update(const json& event, const std::string& type) {
   auto settings = Apply(*session, spelling, settings_);
   if (!settings) return BadEvent(settings.error());
   if (const auto done = stream_->Configure(settings->ForStream()); !done) {
-    const bool model = done.error().code == Errc::kNotFound;
-    return SendError(
-        TypeOf(done.error()),
-        {model ? "model_not_found" : std::string(Name(done.error().code)),
-         model ? "session.audio.input.transcription.model" : "session", done.error().what},
-        event_id_);
+    const Errc code = done.error().code;
+    const std::string name = code == Errc::kNotFound  ? "model_not_found"
+                             : code == Errc::kInvalid ? "invalid_value"
+                                                      : std::string(Name(code));
+    return SendError(TypeOf(done.error()), {name, "session", done.error().what}, event_id_);
   }
   const bool other_sound = !(settings->format == settings_.format);
   settings_ = *std::move(settings);
@@ -272,7 +271,7 @@ void RealtimeSession::Continue() {
 
 // The next piece of what came to samples. False: there is none.
 bool RealtimeSession::Convert() {
-  Incoming& in = *incoming_;
+  IncomingAudio& in = *incoming_;
   const std::size_t size = std::max(in.base64.size(), in.bytes.size());
   if (in.at == size) return false;
   const std::size_t length = std::min(kSlice, size - in.at);
@@ -326,7 +325,8 @@ void RealtimeSession::OnEvent(const StreamEvent& event) {
                      "");
   if (event.item <= last_ended_) return;
   if (event.kind == Kind::kDropped) {
-    items_.erase(event.item);
+    const auto dropped = items_.find(event.item);
+    if (dropped != items_.end() && !dropped->second.committed) items_.erase(dropped);
     return;
   }
   Item& item = items_[event.item];

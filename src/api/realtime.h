@@ -38,6 +38,16 @@ struct RealtimeConnect {
 /// header. kInvalid: a field of the query makes no sense; fields that are not known are skipped.
 Result<RealtimeConnect> ParseRealtimeConnect(std::string_view target, bool beta);
 
+// Audio on its way to the stream, and whether its item ends with it.
+struct IncomingAudio {
+  std::string base64;  // or
+  std::vector<std::uint8_t> bytes;
+  std::size_t at = 0;          // of either
+  std::vector<float> samples;  // converted from what is before `at`, and not taken
+  bool commit = false;
+  std::string event_id;  // of the client's event
+};
+
 class RealtimeSession {
  public:
   /// One server event, a line of JSON.
@@ -82,15 +92,6 @@ class RealtimeSession {
     std::string sent;  // in deltas
     bool started = false, committed = false, cleared = false;
   };
-  // Audio on its way to the stream, and whether its item ends with it.
-  struct Incoming {
-    std::string base64;  // or
-    std::vector<std::uint8_t> bytes;
-    std::size_t at = 0;          // of either
-    std::vector<float> samples;  // converted from what is before `at`, and not taken
-    bool commit = false;
-    std::string event_id;  // of the client's event
-  };
 
   void Update(const nlohmann::json& event, const std::string& type);
   void Append(nlohmann::json& event);
@@ -121,7 +122,7 @@ class RealtimeSession {
   std::string event_id_;  // the client's, of the event at hand
 
   Wait wait_ = Wait::kNone;
-  std::optional<Incoming> incoming_;
+  std::optional<IncomingAudio> incoming_;
 
   std::map<std::uint64_t, Item> items_;  // begun and not ended
   std::uint64_t last_committed_ = 0;

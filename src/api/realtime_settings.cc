@@ -16,7 +16,7 @@ using nlohmann::json;
 constexpr std::size_t kLongestPrompt = 4096;
 constexpr std::size_t kLongestName = 200;
 constexpr std::int64_t kLongestPadding = 5'000;
-constexpr std::int64_t kLeastSilence = 100, kLongestSilence = 10'000;
+constexpr std::int64_t kLeastSilence = 100, kLongestSilence = 6'000;
 
 // An object of an update. Fields are asked for one by one; the first thing that is wrong stays, and
 // nothing is asked for after it.
