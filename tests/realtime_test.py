@@ -306,5 +306,5 @@ def test_the_end_of_the_server_is_a_farewell(server):
     with server.connect() as ws:
         receive(ws)
         server.process.stdin.close()
-        assert closed(ws)[1:] == (1001, "the server ends")
+        assert closed(ws)[1:] == (1001, "closed by the server")
         server.process.wait(WITHIN)

@@ -67,7 +67,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
   void Begin() {
     seat_->on_end = [weak = weak_from_this()] {
       if (const auto self = weak.lock())
-        self->Close(Code::going_away, "the server ends", kLastGoodbye);
+        self->Close(Code::going_away, "closed by the server", kLastGoodbye);
     };
     beast::get_lowest_layer(ws_).expires_after(kGoodbye);
     ws_.read_message_max(static_cast<std::size_t>(kLongestMessage.n));
@@ -185,9 +185,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
     queue_.push_back(std::move(event));
     if (std::cmp_greater(waiting_, kBytesWaiting.n) && queue_.size() > 1) {
       queue_.erase(queue_.begin() + (writing_ ? 1 : 0), queue_.end());
-      asio::post(ws_.get_executor(), [self = shared_from_this()] {
-        self->Close(Code::policy_error, "the client does not read", kGoodbye);
-      });
+      asio::post(ws_.get_executor(), [self = shared_from_this()] { self->CloseSlowReader(); });
       closing_ = true;
       return;
     }
@@ -226,8 +224,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
     if (buffer_.size() != seen_) silent_ticks_ = 0;
     seen_ = buffer_.size();
     if (reading_ && ++silent_ticks_ > kSilentTicks) return Drop();
-    if (writing_ && ++stuck_ticks_ > kSilentTicks)
-      return Close(Code::policy_error, "the client does not read", kGoodbye);
+    if (writing_ && ++stuck_ticks_ > kSilentTicks) return CloseSlowReader();
     Ping();
     Tick();
   }
@@ -266,6 +263,11 @@ class Socket : public std::enable_shared_from_this<Socket> {
     tick_.cancel();
     Limit(within);
     if (!writing_) SayFarewell();
+  }
+
+  void CloseSlowReader() {
+    seat_->OnSlowReader();
+    Close(Code::policy_error, "the client does not read", kGoodbye);
   }
 
   void Limit(Milliseconds within) {

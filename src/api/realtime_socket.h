@@ -16,9 +16,12 @@ namespace headroom::api {
 class Seat {
  public:
   virtual ~Seat() = default;
-  /// Called once, on the server's thread, when the server ends: say goodbye and close, within half
-  /// a second. Handlers that are still waiting then are destroyed without a call.
+  /// Called once, on the server's thread, when the server ends or the client's token is revoked:
+  /// say goodbye and close, within half a second. Handlers that are still waiting then are
+  /// destroyed without a call.
   std::function<void()> on_end;
+  /// The client did not read; counted.
+  virtual void OnSlowReader() = 0;
 };
 
 /// Takes over a connection whose request asks for a WebSocket on /v1/realtime and has passed every

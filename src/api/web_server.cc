@@ -127,6 +127,9 @@ class WebServer::SeatOf : public Seat {
     core_.seats.erase(this);
     core_.OnGone();
   }
+  void OnSlowReader() override {
+    core_.Count([](WebCounters& c) { ++c.slow_readers; });
+  }
   const std::string& client() const { return client_; }
   void End() {
     if (const auto once = std::exchange(on_end, nullptr)) once();

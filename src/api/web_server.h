@@ -56,7 +56,7 @@ struct WebCounters {
   std::uint64_t refused_site = 0;   // a wrong Host or Origin
   std::uint64_t refused_rate = 0;   // more requests than a connection may send
   std::uint64_t refused_busy = 0;   // 429 and 503 for the service's sake
-  std::uint64_t slow_readers = 0;   // event streams closed because nobody read
+  std::uint64_t slow_readers = 0;   // event streams and sockets closed: nobody read
   std::uint64_t vanished = 0;       // clients that left before their answer
   std::uint64_t uploads = 0;        // recordings given to the service
   std::uint64_t upload_bytes = 0;
