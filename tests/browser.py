@@ -14,7 +14,7 @@ TIMEOUT = 60
 class Browser:
     """One page. `trouble` holds what a person would find in the console; `requests` every address."""
 
-    def __init__(self, folder, width=1100, height=900):
+    def __init__(self, folder, *more, width=1100, height=900):
         program = shutil.which("chromium")
         assert program, "chromium is not installed (packages.apt)"
         to_read, self._write = os.pipe()
@@ -30,7 +30,8 @@ class Browser:
         self._process = subprocess.Popen(
             [program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
              "--disable-background-networking", "--hide-scrollbars", "--force-color-profile=srgb",
-             f"--user-data-dir={folder}", "--remote-debugging-pipe", f"--window-size={width},{height}", "about:blank"],
+             f"--user-data-dir={folder}", "--remote-debugging-pipe", f"--window-size={width},{height}", *more,
+             "about:blank"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=wire,
             close_fds=False, env={**os.environ, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder)})
         os.close(to_read)

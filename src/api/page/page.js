@@ -1,94 +1,218 @@
-const part = (id) => document.getElementById(id);
-const kept = "headroom-token";
+import { Dictation } from "/dictation.js";
+import { Chart, showFit, showGauges } from "/memory.js";
+import { ask, bytes, follow, keepToken, parseMetrics, quantile, why } from "/service.js";
 
-function ask(path, options = {}) {
-  const token = sessionStorage.getItem(kept);
-  const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  return fetch(path, { ...options, headers });
+const part = (id) => document.getElementById(id);
+const GiB = 2 ** 30;
+const mostLines = 500; // of what was said
+const silent = "The service does not answer.";
+
+// ---- what the service is doing ----
+
+const chart = new Chart(part("chart"), part("chart-says"));
+let tiers = [];
+let touched = false; // the card's size is the user's
+
+function showReady(state) {
+  const loaded = state.models.filter((model) => model.loaded).map((model) => model.id);
+  part("ready").textContent = state.ready
+    ? `Ready, memory ${state.zone}, ${state.queue_seconds} s waiting; ${loaded.join(", ") || "no model is loaded"}`
+    : `Not ready: ${state.reason}`;
 }
 
-async function why(answer) {
-  if (answer.status === 401) part("token").hidden = false;
-  try {
-    return (await answer.json()).error.message;
-  } catch {
-    return `${answer.status} ${answer.statusText}`;
-  }
+function showFacts(status, metrics) {
+  const total = (name, outcome) =>
+    metrics.filter((m) => m.name === name && (!outcome || m.labels.outcome === outcome)).reduce((sum, m) => sum + m.value, 0);
+  const facts = {
+    Version: status.version,
+    "Turns speech into text": status.tier || "nothing is loaded",
+    Doing: status.phase,
+    Microphone: status.microphone && [status.microphone.device, status.microphone.state].filter(Boolean).join(", "),
+    Utterances: `${total("headroom_utterances_total", "text")} became text, ${total("headroom_utterances_total", "failed")} failed`,
+    Waiting: status.waiting,
+  };
+  const half = quantile(metrics, "headroom_latency_seconds", 0.5);
+  if (half !== undefined)
+    facts.Latency = `half within ${half} s, 95 of 100 within ${quantile(metrics, "headroom_latency_seconds", 0.95)} s`;
+  part("facts").replaceChildren(
+    ...Object.entries(facts)
+      .filter(([, value]) => value !== undefined && value !== "")
+      .flatMap(([name, value]) => {
+        const [term, detail] = [document.createElement("dt"), document.createElement("dd")];
+        [term.textContent, detail.textContent] = [name, value];
+        return [term, detail];
+      }),
+  );
+  part("troubles").replaceChildren(
+    ...(status.troubles ?? []).map((text) => Object.assign(document.createElement("li"), { textContent: text })),
+  );
+}
+
+function showWhatFits() {
+  const [card, others] = [Number(part("card").value) * GiB, Number(part("others").value) * GiB];
+  part("card-size").value = bytes(card);
+  part("others-size").value = bytes(others);
+  showFit(part("fit"), tiers, card, others);
+}
+
+function takeCard(memory) {
+  if (touched || !memory?.vram_total_bytes) return;
+  part("card").value = memory.vram_total_bytes / GiB;
+  part("others").value = ((memory.vram_used_bytes ?? 0) - (memory.vram_ours_bytes ?? 0)) / GiB;
 }
 
 async function show() {
   try {
-    const answer = await ask("/readyz");
-    if (answer.ok || answer.status === 503) {
-      const state = await answer.json();
-      const loaded = state.models.filter((model) => model.loaded).map((model) => model.id);
-      part("ready").textContent = state.ready
-        ? `Ready, memory ${state.zone}, ${state.queue_seconds} s waiting; ${loaded.join(", ") || "no model is loaded"}`
-        : `Not ready: ${state.reason}`;
-    } else {
-      part("ready").textContent = await why(answer);
-      return;
+    const ready = await ask("/readyz");
+    if (!ready.ok && ready.status !== 503) return void (part("ready").textContent = await why(ready));
+    showReady(await ready.json());
+    const [metrics, status, plan] = await Promise.all(["/metrics", "/api/status", "/api/plan"].map((path) => ask(path)));
+    const numbers = metrics.ok ? parseMetrics(await metrics.text()) : [];
+    showGauges(part("gauges"), numbers);
+    chart.add(numbers);
+    if (plan.ok) tiers = (await plan.json()).tiers ?? [];
+    if (status.ok) {
+      const now = await status.json();
+      showFacts(now, numbers);
+      takeCard(now.memory);
     }
-    const status = await ask("/api/status");
-    part("status").textContent = status.ok ? JSON.stringify(await status.json(), null, 2) : await why(status);
+    showWhatFits();
   } catch {
-    part("ready").textContent = "The service does not answer.";
+    part("ready").textContent = silent;
   }
 }
 
-// Server-sent events of a POST, which EventSource cannot do.
-async function follow(answer, onEvent) {
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let held = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    held += value;
-    const events = held.split("\n\n");
-    held = events.pop();
-    for (const event of events) {
-      const data = event.split("\n").find((line) => line.startsWith("data: "));
-      if (data) onEvent(JSON.parse(data.slice(6)));
-    }
-  }
+for (const id of ["card", "others"]) {
+  part(id).addEventListener("input", () => {
+    touched = true;
+    showWhatFits();
+  });
 }
 
+document.addEventListener("token-wanted", () => (part("token").hidden = false));
 part("token").addEventListener("submit", (event) => {
   event.preventDefault();
-  sessionStorage.setItem(kept, part("secret").value.trim());
+  keepToken(part("secret").value.trim());
   part("secret").value = "";
   part("token").hidden = true;
   show();
 });
 
-part("upload").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const button = event.submitter;
+const language = () => part("language").value.trim().toLowerCase();
+
+// ---- a recording ----
+
+let upload;
+
+function done() {
+  upload = undefined;
+  part("stop").hidden = true;
+}
+
+async function transcribe(file) {
   const form = new FormData();
-  if (part("language").value) form.append("language", part("language").value.toLowerCase());
+  if (language()) form.append("language", language());
   form.append("stream", "true");
-  form.append("file", part("file").files[0]);
+  form.append("file", file);
   part("text").textContent = part("trouble").textContent = "";
-  if (button) button.disabled = true;
+  upload?.abort();
+  upload = new AbortController();
+  const ours = upload;
+  part("stop").hidden = false;
   try {
-    const answer = await ask("/v1/audio/transcriptions", { method: "POST", body: form });
-    if (!answer.ok) {
-      part("trouble").textContent = await why(answer);
-      return;
-    }
+    const answer = await ask("/v1/audio/transcriptions", { method: "POST", body: form, signal: ours.signal });
+    if (!answer.ok) throw new Error(await why(answer));
     let whole = false;
     await follow(answer, (data) => {
       if (data.type === "transcript.text.delta") part("text").textContent += data.delta;
-      if (data.type === "transcript.text.done") [whole, part("text").textContent] = [true, data.text];
-      if (data.type === "error") [whole, part("trouble").textContent] = [true, data.error.message];
+      if (data.type === "transcript.text.done") [whole, part("text").textContent] = [true, data.text || "Nothing was said."];
+      if (data.type === "error") throw new Error(data.error.message);
     });
-    if (!whole) part("trouble").textContent = "The answer ended early.";
-  } catch {
-    part("trouble").textContent = "The service does not answer.";
+    if (!whole) throw new Error("The answer ended early.");
+  } catch (error) {
+    if (ours.signal.aborted) return;
+    part("trouble").textContent = error instanceof TypeError ? silent : error.message;
   } finally {
-    if (button) button.disabled = false;
+    if (ours === upload) done();
+  }
+}
+
+part("upload").addEventListener("submit", (event) => {
+  event.preventDefault();
+  transcribe(part("file").files[0]);
+});
+part("stop").addEventListener("click", () => {
+  upload?.abort();
+  done();
+});
+for (const kind of ["dragover", "dragleave", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    event.preventDefault();
+    part("drop").classList.toggle("over", kind === "dragover");
+    const file = kind === "drop" && event.dataTransfer.files[0];
+    if (file) transcribe(file);
+  });
+}
+
+// ---- the microphone ----
+
+let dictation;
+const items = new Map(); // id: {line, text, latency, stopped}
+
+function itemOf(id) {
+  if (!items.has(id)) {
+    const [line, text, latency] = ["li", "span", "span"].map((name) => document.createElement(name));
+    text.className = "open";
+    latency.className = "soft";
+    line.append(text, latency);
+    part("said").append(line);
+    if (part("said").children.length > mostLines) part("said").firstElementChild.remove();
+    items.set(id, { line, text, latency });
+  }
+  return items.get(id);
+}
+
+function onItem(id, what) {
+  const item = itemOf(id);
+  if (what.stopped) item.stopped = performance.now();
+  if (what.delta !== undefined) item.text.textContent += what.delta;
+  if (what.text === undefined && what.failed === undefined) return;
+  item.text.textContent = what.text ?? what.failed;
+  item.text.className = what.failed === undefined ? "" : "bad";
+  if (item.stopped) item.latency.textContent = `${Math.round(performance.now() - item.stopped)} ms`;
+  if (what.text === "") item.line.remove();
+}
+
+function showListening(on) {
+  part("speak").setAttribute("aria-pressed", String(on));
+  part("speak").textContent = on ? "Stop" : "Listen";
+}
+
+part("speak").addEventListener("click", async () => {
+  if (dictation) {
+    showListening(false);
+    return dictation.stop();
+  }
+  part("speak-trouble").textContent = "";
+  const ours = new Dictation({
+    item: onItem,
+    level: (peak) => (part("level").value = peak),
+    trouble: (text) => (part("speak-trouble").textContent = text),
+    end: () => {
+      if (dictation === ours) dictation = undefined;
+      showListening(false);
+    },
+  });
+  dictation = ours;
+  showListening(true);
+  try {
+    if (!navigator.mediaDevices) throw new Error("browsers give a microphone only to https and to localhost");
+    await ours.start(language());
+  } catch (error) {
+    part("speak-trouble").textContent = `No microphone: ${error.message}`;
+    ours.stop();
   }
 });
 
 show();
-setInterval(() => document.hidden || show(), 3000);
+setInterval(() => document.hidden || show(), 2000);

@@ -1,0 +1,113 @@
+// Memory as it is now, as it was, and as it would be with another card.
+import { bytes } from "/service.js";
+
+const zones = ["safe", "warning", "danger", "critical"];
+const most = 300; // samples of the chart, at one in two seconds
+const fewest = 30; // across its width
+
+const make = (name, text = "", kind = "") => {
+  const element = document.createElement(name);
+  element.textContent = text;
+  if (kind) element.className = kind;
+  return element;
+};
+
+// {ram: {headroom, others, free}, …} in bytes, as far as they are known.
+function owners(metrics) {
+  const kinds = {};
+  for (const { name, labels, value } of metrics) {
+    if (name === "headroom_memory_bytes") (kinds[labels.kind] ??= {})[labels.owner] = value;
+  }
+  return kinds;
+}
+
+function gauge(kind, { headroom = 0, others = 0, free = 0 }, zone) {
+  const row = make("div", "", "gauge");
+  const bar = make("div", "", "bar");
+  const whole = headroom + others + free;
+  for (const [owner, count] of [["ours", headroom], ["others", others]]) {
+    const part = make("i", "", owner);
+    part.style.width = `${whole > 0 ? (100 * count) / whole : 0}%`;
+    bar.append(part);
+  }
+  const says = [`Headroom ${bytes(headroom)}`];
+  if (others > 0) says.push(`others ${bytes(others)}`);
+  if (free > 0) says.push(`free ${bytes(free)}`);
+  bar.setAttribute("role", "img");
+  bar.setAttribute("aria-label", `${kind}: ${says.join(", ")}`);
+  const line = make("small", `${says.join(", ")} `);
+  if (zone) line.append(make("span", zone, `zone ${zone}`));
+  row.append(make("span", kind), bar, line);
+  return row;
+}
+
+export function showGauges(to, metrics) {
+  const kinds = owners(metrics);
+  const rows = [];
+  for (const [kind, gaugeName, title] of [["vram", "vram", "Card"], ["ram", "ram", "RAM"], ["swap", "swap", "Swap"]]) {
+    const zone = metrics.find((m) => m.name === "headroom_zone" && m.labels.gauge === gaugeName);
+    if (kinds[kind]) rows.push(gauge(title, kinds[kind], zones[zone?.value]));
+  }
+  to.replaceChildren(...(rows.length ? rows : [make("p", "Nothing is known yet.", "soft")]));
+}
+
+export class Chart {
+  #samples = [];
+
+  constructor(svg, caption) {
+    this.svg = svg;
+    this.caption = caption;
+  }
+
+  add(metrics) {
+    const { ram = {}, vram = {} } = owners(metrics);
+    this.#samples.push({
+      ram: ram.headroom,
+      vram: vram.headroom,
+      used: vram.headroom === undefined ? undefined : vram.headroom + (vram.others ?? 0),
+    });
+    if (this.#samples.length > most) this.#samples.shift();
+    this.#draw();
+  }
+
+  #draw() {
+    const known = this.#samples.flatMap((sample) => Object.values(sample)).filter((value) => value !== undefined);
+    const top = Math.max(1, ...known) * 1.1;
+    const step = 600 / (Math.max(this.#samples.length, fewest) - 1);
+    const lines = ["used", "vram", "ram"].map((line) => {
+      const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+      let pen = "M";
+      let d = "";
+      this.#samples.forEach((sample, at) => {
+        if (sample[line] === undefined) return void (pen = "M");
+        d += `${pen}${600 - (this.#samples.length - 1 - at) * step} ${120 - (sample[line] * 120) / top}`;
+        pen = "L";
+      });
+      path.setAttribute("d", d);
+      path.setAttribute("class", line);
+      return path;
+    });
+    this.svg.replaceChildren(...lines);
+    const now = this.#samples.at(-1);
+    const says = [`RAM of Headroom (blue) ${bytes(now.ram ?? 0)}`];
+    if (now.vram !== undefined) says.push(`its part of the card (green) ${bytes(now.vram)}`, `the card's use (dashed) ${bytes(now.used)}`);
+    says.push(`top of the chart ${bytes(top)}`);
+    this.svg.setAttribute("aria-label", `Memory since this page was opened: ${says.join(", ")}`);
+    this.caption.textContent = says.join(" · ");
+  }
+}
+
+// A row for each model: what it takes, and what would be left of a card of that size.
+export function showFit(to, tiers, card, others) {
+  to.replaceChildren(
+    ...tiers.map((tier) => {
+      const needs = Math.max(tier.resident_bytes, ...tier.chunks.map((chunk) => chunk.peak_bytes));
+      const left = card - others - needs;
+      const row = make("tr");
+      const verdict = left >= 0 ? `fits, ${bytes(left)} left` : `does not fit, ${bytes(-left)} short`;
+      row.append(make("td", tier.tier), make("td", bytes(needs)));
+      row.append(tier.on_card ? make("td", verdict, left >= 0 ? "safe" : "danger") : make("td", "runs beside it", "soft"));
+      return row;
+    }),
+  );
+}

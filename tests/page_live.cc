@@ -1,0 +1,87 @@
+// The HTTP server with its page over a service that says what it is told, for page_test.py. Its
+// port is the first line. Standard input: "say TEXT", of the last stream; "samples", how many it
+// was sent.
+#include <iostream>
+
+#include "api/fake_speech.h"
+#include "api/tokens.h"
+#include "api/web_server.h"
+
+namespace {
+
+using namespace headroom::api;
+
+// A machine with a card of 8 GiB.
+class Machine : public FakeSpeech {
+ public:
+  std::optional<std::string> Inspect(const std::string& name) const override {
+    if (name == "status")
+      return R"({"version": "1.2.3", "phase": "idle", "tier": "whisper-base:Q8_0 on cpu", "waiting": 0,
+                 "microphone": {"device": "USB <b>Microphone</b>", "state": "closed"},
+                 "memory": {"zone": "warning", "vram_total_bytes": 8589934592, "vram_used_bytes": 3221225472,
+                            "vram_ours_bytes": 1073741824},
+                 "troubles": ["the disk is nearly full"]})";
+    if (name == "plan")
+      return R"({"tiers": [
+        {"tier": "whisper-large:Q5_0 on card", "on_card": true, "resident_bytes": 2147483648,
+         "chunks": [{"chunk_ms": 10000, "peak_bytes": 2684354560}, {"chunk_ms": 28000, "peak_bytes": 3221225472}]},
+        {"tier": "whisper-base:Q8_0 on cpu", "on_card": false, "resident_bytes": 104857600, "chunks": []}]})";
+    return FakeSpeech::Inspect(name);
+  }
+  std::string Metrics() const override {
+    return "headroom_zone{gauge=\"ram\"} 0\nheadroom_zone{gauge=\"vram\"} 1\n"
+           "headroom_memory_bytes{kind=\"ram\",owner=\"headroom\"} 262144000\n"
+           "headroom_memory_bytes{kind=\"ram\",owner=\"free\"} 8589934592\n"
+           "headroom_memory_bytes{kind=\"vram\",owner=\"headroom\"} 1073741824\n"
+           "headroom_memory_bytes{kind=\"vram\",owner=\"others\"} 2147483648\n"
+           "headroom_memory_bytes{kind=\"vram\",owner=\"free\"} 5368709120\n"
+           "headroom_utterances_total{source=\"dictation\",outcome=\"text\"} 7\n"
+           "headroom_latency_seconds_bucket{source=\"stream\",le=\"0.2\"} 6\n"
+           "headroom_latency_seconds_bucket{source=\"stream\",le=\"0.5\"} 9\n"
+           "headroom_latency_seconds_bucket{source=\"stream\",le=\"+Inf\"} 10\n";
+  }
+};
+
+StreamEvent Event(StreamEvent::Kind kind, std::uint64_t item, std::string text = "") {
+  StreamEvent event;
+  event.kind = kind;
+  event.item = item;
+  event.text = std::move(text);
+  return event;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) return 2;
+  Machine speech;
+  WebOptions options;
+  options.listen = "127.0.0.1:0";
+  options.spool = argv[1];
+  options.tokens = std::string(argv[1]) + "/tokens";
+  std::string token;
+  if (argc > 2)
+    token = AddToken(options.tokens, argv[2], headroom::SystemClock().WallNow()).value_or("");
+  const auto server = WebServer::Start(options, speech);
+  if (!server) {
+    std::cerr << server.error().what << "\n";
+    return 1;
+  }
+  std::cout << (*server)->port() << " " << token << std::endl;
+  std::uint64_t item = 0;
+  for (std::string line; std::getline(std::cin, line);) {
+    const std::string session = "session1";
+    if (line == "samples") {
+      std::cout << speech.Log(session).samples.size() << std::endl;
+    } else if (line.starts_with("say ")) {
+      using Kind = StreamEvent::Kind;
+      const std::string text = line.substr(4);
+      ++item;
+      speech.Push(session, Event(Kind::kStarted, item));
+      speech.Push(session, Event(Kind::kPartial, item, text.substr(0, text.find(' '))));
+      speech.Push(session, Event(Kind::kStopped, item));
+      speech.Push(session, Event(Kind::kCommitted, item));
+      speech.Push(session, Event(Kind::kText, item, text));
+    }
+  }
+}

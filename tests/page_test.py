@@ -1,0 +1,207 @@
+"""The web page in a real browser: what it shows of the service, what would fit, a recording, and the microphone,
+with one that plays a file. Pictures are kept in the build folder's artefacts/."""
+
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from browser import Browser
+
+BIN = Path(os.environ["HEADROOM_TEST_BIN"])
+JFK = Path(os.environ["HEADROOM_TEST_ENGINE"]) / "samples/jfk.wav"
+PICTURES = BIN.parent / "artefacts"
+PATIENCE = 60  # s; only reached when something is broken
+
+
+class Server:
+    def __init__(self, folder, *args):
+        self.process = subprocess.Popen([BIN.parent / "tests/page_live", folder, *args], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        port, *self.token = self.process.stdout.readline().split()
+        self.url = f"http://127.0.0.1:{port}/"
+
+    def tell(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def samples(self):
+        self.tell("samples")
+        return int(self.process.stdout.readline())
+
+
+    def end(self):
+        self.process.communicate(timeout=PATIENCE)
+        assert self.process.returncode == 0
+
+
+@pytest.fixture
+def server(tmp_path):
+    server = Server(tmp_path)
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    with Browser(tmp_path_factory.mktemp("profile"), "--use-fake-device-for-media-stream",
+                 "--use-fake-ui-for-media-stream", f"--use-file-for-fake-audio-capture={JFK}") as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(chromium, server):
+    chromium.trouble.clear()
+    chromium.requests.clear()
+    chromium.open(server.url)
+    until(chromium, "#ready", "Ready")
+    yield chromium
+    assert chromium.trouble == []
+    assert {url.split("/")[2] for url in chromium.requests if not url.startswith("data:")} == {server.url.split("/")[2]}
+    chromium.open("about:blank")
+
+
+def text(browser, selector):
+    return browser.run(f"document.querySelector('{selector}')?.innerText ?? ''")
+
+
+def until(browser, selector, wanted):
+    end = time.monotonic() + PATIENCE
+    while not re.search(wanted, text(browser, selector)):
+        assert time.monotonic() < end, f"{selector} says {text(browser, selector)!r}, not {wanted!r}"
+        time.sleep(0.05)
+
+
+def test_what_the_service_does(page):
+    until(page, "#facts", "whisper-base:Q8_0 on cpu")
+    assert text(page, "#ready").startswith("Ready, memory safe, 0 s waiting; whisper-base")
+    facts = text(page, "#facts")
+    assert "USB <b>Microphone</b>" in facts  # and not a bold one
+    assert "7 became text" in facts
+    assert "half within 0.2 s" in facts
+    assert text(page, "#troubles") == "the disk is nearly full"
+    label = "document.querySelectorAll('#gauges .bar')[{}].getAttribute('aria-label')"
+    assert page.run(label.format(0)) == "Card: Headroom 1.0 GiB, others 2.0 GiB, free 5.0 GiB"
+    assert page.run(label.format(1)) == "RAM: Headroom 250.0 MiB, free 8.0 GiB"
+    assert page.run("[...document.querySelectorAll('#gauges .zone')].map(z => z.innerText).join()") == "warning,safe"
+    width = page.run("document.querySelector('#gauges .others').getBoundingClientRect().width /"
+                     "document.querySelector('#gauges .bar').getBoundingClientRect().width")
+    assert 0.22 < width < 0.28
+    until(page, "#chart-says", "its part of the card .green. 1.0 GiB")
+    drawn = "document.querySelector('#chart .vram').getAttribute('d')"
+    page.run(f"new Promise(done => {{ const look = () => /L/.test({drawn}) ? done() : setTimeout(look, 50); look(); }})")
+    page.picture(PICTURES / "page.png")
+
+
+def test_what_would_fit(page):
+    until(page, "#fit", r"takes|3.0 GiB\s+fits, 3.0 GiB left")
+    until(page, "#fit", "runs beside it")
+    page.run("(() => { card.value = 4; card.dispatchEvent(new Event('input')); })()")
+    assert "does not fit, 1.0 GiB short" in text(page, "#fit")
+    assert text(page, "#card-size") == "4.0 GiB"
+
+
+def until_said(browser, server, words):
+    before, end = server.samples(), time.monotonic() + PATIENCE
+    while server.samples() <= before:
+        assert time.monotonic() < end, text(browser, "#speak-trouble")
+        time.sleep(0.1)
+    server.tell(f"say {words}")
+    until(browser, "#said", words)
+
+
+def drop(browser, name="speech.wav"):
+    browser.run(f"""(() => {{ const dropped = new DataTransfer(); dropped.items.add(new File(['RIFF'], '{name}'));
+        document.dispatchEvent(new DragEvent('drop', {{dataTransfer: dropped, bubbles: true, cancelable: true}})); }})()""")
+
+
+def test_a_dropped_recording_becomes_text(page):
+    drop(page)
+    until(page, "#text", r"^Guten Tag\.\s*How are you\?$")
+    assert text(page, "#trouble") == ""
+    assert page.run("document.querySelector('#stop').hidden") is True
+
+
+def test_what_is_said_becomes_text_while_it_is_said(page, server):
+    page.click("#speak")
+    assert page.run("speak.getAttribute('aria-pressed')") == "true"
+    end = time.monotonic() + PATIENCE
+    while server.samples() < 16000:  # a second of the file that the microphone plays
+        assert time.monotonic() < end, text(page, "#speak-trouble")
+        time.sleep(0.1)
+    page.run("new Promise(done => { const look = () => level.value > 0.05 ? done() : setTimeout(look, 20); look(); })")
+    server.tell("say Ask not what")
+    until(page, "#said", r"Ask not what\s*\d+ ms")
+    server.tell("say your country")
+    until(page, "#said", "your country")
+    page.picture(PICTURES / "page-speaking.png")
+    assert page.run("said.children.length") == 2
+    page.click("#speak")
+    until(page, "#speak", "^Listen$")
+    page.run("new Promise(done => { const look = () => level.value === 0 ? done() : setTimeout(look, 20); look(); })")
+    assert text(page, "#speak-trouble") == ""
+
+
+def test_a_lost_connection_is_taken_up_again(page, server):
+    watch = page.call("Page.addScriptToEvaluateOnNewDocument", source="""window.sockets = [];
+        window.WebSocket = class extends WebSocket { constructor(...with_) { super(...with_); sockets.push(this); } };""")
+    page.open(server.url)
+    page.click("#speak")
+    until_said(page, server, "before")
+    page.run("sockets[0].close(4000)")
+    until(page, "#speak-trouble", "connection was lost")
+    page.run("new Promise(done => { const look = () => sockets[1]?.readyState === 1 ? done() : setTimeout(look, 20); look(); })")
+    assert "session=sess_" in page.run("sockets[1].url") and "last_item=item_" in page.run("sockets[1].url")
+    until_said(page, server, "afterwards")
+    assert text(page, "#speak-trouble") == ""
+    assert page.run("said.children.length") == 2
+    page.click("#speak")
+    until(page, "#speak", "^Listen$")
+    page.call("Page.removeScriptToEvaluateOnNewDocument", identifier=watch["identifier"])
+
+
+def test_a_server_that_wants_a_token(chromium, tmp_path):
+    server = Server(tmp_path, "browser")
+    chromium.open(server.url)
+    until(chromium, "#token", "headroom token add")
+    assert "1.2.3" not in text(chromium, "#facts")
+    for typed in ("wrong", server.token[0]):
+        chromium.run("""new Promise(done => { const look = () =>
+            getComputedStyle(token).display !== 'none' ? done() : setTimeout(look, 20); look(); })""")
+        chromium.run("secret.focus()")
+        chromium.call("Input.insertText", text=typed)
+        for kind in ("keyDown", "keyUp"):
+            chromium.call("Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", text="\r", windowsVirtualKeyCode=13)
+    until(chromium, "#facts", "1.2.3")
+    assert chromium.run("getComputedStyle(token).display") == "none"
+    chromium.click("#speak")
+    until_said(chromium, server, "with a token")
+    drop(chromium)
+    until(chromium, "#text", "How are you")
+    chromium.open("about:blank")
+    server.end()
+
+
+def test_everything_has_a_name_and_is_reached_by_keyboard(page):
+    assert page.run("""[...document.querySelectorAll('input, button, meter, [role=img], ol, section')].filter(e =>
+        !(e.labels?.length || e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.innerText.trim()))
+        .map(e => e.outerHTML)""") == []
+    reached = []
+    for _ in range(12):
+        for kind in ("keyDown", "keyUp"):
+            page.call("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
+        reached.append(page.run("document.activeElement.id"))
+    assert {"language", "speak", "file", "card", "others"} <= set(reached)
+
+
+def test_on_a_phone_and_in_the_dark(page):
+    page.call("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
+    page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    until(page, "#facts", "Version")
+    assert page.run("document.documentElement.scrollWidth") <= 360
+    assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 26)"
+    page.picture(PICTURES / "page-phone.png")
+    page.call("Emulation.clearDeviceMetricsOverride")
+    page.call("Emulation.setEmulatedMedia", features=[])
