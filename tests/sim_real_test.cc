@@ -138,6 +138,19 @@ TEST_F(SimWorker, CountingGivesWhatComputingGives) {
   }
 }
 
+TEST_F(SimWorker, AShorterWindowOfWhisperTakesLessAndIsCountedToo) {
+  PlanRequest request{.path = Whisper(), .threads = kThreads, .chunks = {kLengths[1], kLengths[2]}};
+  request.card = {.counting = true, .profile = kVulkanLike};
+  const auto counted = Spawn()->Plan(request, kLong);
+  ASSERT_TRUE(counted) << counted.error().what;
+  request.card.counting = false;
+  const auto computed = Spawn()->Plan(request, kLong);
+  ASSERT_TRUE(computed) << computed.error().what;
+  EXPECT_EQ(ToJson(*counted), ToJson(*computed));
+  EXPECT_GT(counted->chunks[0].kv, counted->chunks[1].kv);
+  EXPECT_GT(counted->chunks[0].peak, counted->chunks[1].peak);
+}
+
 TEST_F(SimWorker, ProfilesMakeADifference) {
   const auto plain = Plan(Canary(), {.counting = true});
   const auto cuda = Plan(Canary(), {.counting = true, .profile = kCudaLike});
@@ -168,18 +181,19 @@ TEST_F(SimWorker, AHeaderWithAHoleBehindItIsEnough) {
 }
 
 TEST_F(SimWorker, AReadyModelAllocatesNothingAtAnyLengthAndBatch) {
-  constexpr int kClips = 30;
   struct Case {
     std::string path;
     std::vector<Milliseconds> lengths;
     int batch;
     const char* profile;
+    int clips;
   };
   const Case cases[] = {
-      {Canary("q8_0"), {Milliseconds(30'000), Milliseconds(5000)}, 4, ""},
-      {QuickWhisper(), {Milliseconds(8000)}, 3, ""},
+      {Canary("q8_0"), {Milliseconds(30'000), Milliseconds(5000)}, 4, "", 30},
+      {QuickWhisper(), {Milliseconds(8000)}, 3, "", 30},
+      {Whisper(), {Milliseconds(8000), Milliseconds(1000)}, 1, "", 3},  // windows of many lengths
   };
-  for (const auto& [path, lengths, most, profile] : cases) {
+  for (const auto& [path, lengths, most, profile, clips_of_case] : cases) {
     PlanRequest asked{.path = path, .threads = kThreads, .chunks = lengths, .batch = most};
     asked.card = {.counting = true, .profile = profile};
     const auto plan = Spawn()->Plan(asked, kLong);
@@ -197,7 +211,7 @@ TEST_F(SimWorker, AReadyModelAllocatesNothingAtAnyLengthAndBatch) {
     std::mt19937 random(7);
     const auto longest = static_cast<unsigned>(lengths[0].count());
     int runs = 0;
-    for (int clip = 0; clip < kClips; ++runs) {
+    for (int clip = 0; clip < clips_of_case; ++runs) {
       std::vector<std::vector<float>> audio;
       const int batch = 1 + runs % most;
       for (int i = 0; i < batch; ++i, ++clip)

@@ -93,6 +93,48 @@ TEST_F(RealWorker, StopsInsideTheEncoderAndWorksOn) {
   EXPECT_EQ(TextOf(*worker_->Run(request_, samples, kLong)), text);
 }
 
+// Counted, not timed: how much audio the encoder was run over.
+TEST_F(RealWorker, AShortUtteranceIsEncodedInAShortWindowWithTheSameText) {
+  auto whole = Worker::Spawn({});
+  ASSERT_TRUE(whole) << whole.error().what;
+  ASSERT_TRUE((*whole)->Load({.path = model_, .threads = 2, .whole_windows = true}, kLong));
+  const std::vector<float> jfk = Jfk();
+  const auto spoken = [&](Worker& worker, std::size_t samples, Milliseconds& encoded) {
+    const Milliseconds before = worker.Stats(kLong)->encoded;
+    auto result = worker.Run(request_, std::span(jfk).first(samples), kLong);
+    EXPECT_TRUE(result) << result.error().what;
+    encoded = worker.Stats(kLong)->encoded - before;
+    return result ? TextOf(*result) : "";
+  };
+  std::string first;
+  for (const std::size_t samples : {std::size_t{125'000}, jfk.size(), std::size_t{125'000}}) {
+    Milliseconds in_short{0}, in_whole{0};
+    const std::string text = spoken(*worker_, samples, in_short);
+    EXPECT_EQ(text, spoken(**whole, samples, in_whole));
+    EXPECT_EQ(in_whole, Milliseconds(30'000));
+    EXPECT_LE(in_short, in_whole * 6 / 10);
+    EXPECT_GT(in_short, Milliseconds(4000));
+    if (first.empty()) first = text;
+  }
+  EXPECT_THAT(first, HasSubstr("fellow Americans"));
+  EXPECT_EQ(worker_->Stats(kLong)->widened, 0);
+}
+
+// Nobody speaks so fast: what the short window gave is not believed, the whole one decides.
+TEST_F(RealWorker, DoubtfulTextIsTriedAgainInTheWidestWindow) {
+  std::vector<float> noise(4000);
+  std::mt19937 random(1);
+  for (float& sample : noise) sample = std::normal_distribution<float>(0, 0.05F)(random);
+  int i = 0;
+  while (worker_->Stats(kLong)->widened == 0 && i++ < 8) {
+    ASSERT_TRUE(worker_->Run(request_, noise, kLong));
+    for (float& sample : noise) sample *= 1.5F;
+  }
+  const WorkerStats stats = *worker_->Stats(kLong);
+  EXPECT_EQ(stats.widened, 1) << "nothing was doubtful";
+  EXPECT_GE(stats.encoded, Milliseconds(30'000));
+}
+
 TEST_F(RealWorker, NumbersThatAreNoneAreSilence) {
   std::vector<float> samples = Jfk();
   for (std::size_t i = 0; i < samples.size(); i += 1000) {

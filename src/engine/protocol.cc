@@ -159,6 +159,7 @@ json ToJson(const LoadRequest& request) {
           {"threads", request.threads},
           {"chunks", TimesToJson(request.chunks)},
           {"batch", request.batch},
+          {"whole_windows", request.whole_windows},
           {"card", ToJson(request.card)}};
 }
 
@@ -169,6 +170,7 @@ Result<LoadRequest> ParseLoadRequest(const json& body) {
       .threads = static_cast<int>(read.Integer("threads", 0, 1024)),
       .chunks = read.Times("chunks"),
       .batch = static_cast<int>(read.Integer("batch", 1, static_cast<std::int64_t>(kMaxBatch))),
+      .whole_windows = read.Flag("whole_windows"),
       .card = read.Take("card", ParseCardOptions(read.Member("card")))});
 }
 
@@ -356,7 +358,9 @@ json ToJson(const WorkerStats& stats) {
           {"device", stats.device.n},
           {"device_peak", stats.device_peak.n},
           {"device_allocations", stats.device_allocations},
-          {"pool_hits", stats.pool_hits}};
+          {"pool_hits", stats.pool_hits},
+          {"encoded", stats.encoded.count()},
+          {"widened", stats.widened}};
 }
 
 Result<WorkerStats> ParseWorkerStats(const json& body) {
@@ -368,7 +372,9 @@ Result<WorkerStats> ParseWorkerStats(const json& body) {
                   .device = read.Size("device"),
                   .device_peak = read.Size("device_peak"),
                   .device_allocations = read.Integer("device_allocations", 0, INT64_MAX),
-                  .pool_hits = read.Integer("pool_hits", 0, INT64_MAX)});
+                  .pool_hits = read.Integer("pool_hits", 0, INT64_MAX),
+                  .encoded = Milliseconds(read.Integer("encoded", 0, INT64_MAX)),
+                  .widened = read.Integer("widened", 0, INT64_MAX)});
 }
 
 json ToJson(const Error& error) {

@@ -45,6 +45,8 @@ struct LoadRequest {
   /// allocates on the device. Empty: nothing is run, and the first runs allocate.
   std::vector<Milliseconds> chunks = {};
   int batch = 1;  // that many of each length at once
+  /// Whisper's encoder computes its 30 s whatever was said: for comparisons.
+  bool whole_windows = false;
   CardOptions card = {};
 };
 
@@ -129,6 +131,9 @@ struct WorkerStats {
   Bytes device_peak = {};               // the most since the process began
   std::int64_t device_allocations = 0;  // by the driver, since Load answered
   std::int64_t pool_hits = 0;           // buffers that came from the pool instead, since then
+  // Whisper's encoder; 0 for models that compute just what was said.
+  Milliseconds encoded{0};   // audio it was run over, with the silence behind it
+  std::int64_t widened = 0;  // runs whose text was doubtful, tried again with the widest window
 };
 
 nlohmann::json ToJson(const Hello&);

@@ -10,6 +10,7 @@
 #include "audio/format.h"
 #include "worker/cores.h"
 #include "worker/cpu_abort.h"
+#include "worker/encoder_window.h"
 #include "worker/engine.h"
 #include "worker/engine_log.h"
 #include "worker/header_copy.h"
@@ -26,6 +27,13 @@ namespace {
 constexpr std::uint32_t kSamplerSeed = 1;
 // A pool that still had to ask the driver after so many rounds of warming up will always have to.
 constexpr int kWarmRounds = 4;
+
+// In a window that can still be widened, a text is not waited for beyond what can be said in that
+// time in languages with many tokens: it would only be a repetition.
+constexpr std::int64_t kUnlimited = INT64_MAX;
+std::int64_t StepsFor(Milliseconds audio) {
+  return 20 + 15 * audio.count() / 1000;
+}
 
 struct FreeModel {
   void operator()(transcribe_model* model) const { transcribe_model_free(model); }
@@ -101,14 +109,28 @@ class TranscribeEngine : public Engine {
   Result<engine::RunResult> Run(const engine::RunRequest& request,
                                 std::span<const float> samples) override {
     TRY(BeginRun());
-    const RunParameters run(*model_, request, !Counting());
-    const transcribe_status status = transcribe_run(session_.get(), samples.data(),
-                                                    static_cast<int>(samples.size()), &run.params);
-    // A graph that was stopped half-way comes back as an error of the backend.
-    if (stop_) return Fail(Errc::kCancelled, "cancelled");
-    if (status != TRANSCRIBE_OK && !IsPartial(status)) return Explain(status, "recognise");
-    const bool partial = IsPartial(status) || transcribe_was_truncated(session_.get());
-    return Collect(*session_, 0, partial, LengthOf(samples));
+    const Milliseconds length = LengthOf(samples);
+    Milliseconds window = WindowOf(length);
+    while (true) {
+      const bool last = window >= std::max(widest_, WindowOf(length));
+      const RunParameters run(*model_, request, last && !Counting());
+      window_.Set(window, length);
+      steps_left_ = last ? kUnlimited : StepsFor(length);
+      const transcribe_status status = transcribe_run(
+          session_.get(), samples.data(), static_cast<int>(samples.size()), &run.params);
+      const bool endless = steps_left_ < 0;
+      steps_left_ = kUnlimited;
+      encoded_ += std::max(WindowsComputed(*session_), endless ? 1 : 0) * window;
+      // A graph that was stopped half-way comes back as an error of the backend.
+      if (stop_) return Fail(Errc::kCancelled, "cancelled");
+      if (status != TRANSCRIBE_OK && !IsPartial(status) && !endless)
+        return Explain(status, "recognise");
+      const bool partial = endless || IsPartial(status) || transcribe_was_truncated(session_.get());
+      if (last || !(partial || IsDoubtful(*session_, length)))
+        return Collect(*session_, 0, partial, length);
+      ++widened_;
+      window = widest_;
+    }
   }
 
   Result<engine::BatchResult> RunBatch(const engine::RunRequest& request,
@@ -117,10 +139,14 @@ class TranscribeEngine : public Engine {
     const RunParameters run(*model_, request, !Counting());
     std::vector<const float*> starts;
     std::vector<int> sizes;
+    Milliseconds longest{0};
     for (const std::span<const float> clip : clips) {
       starts.push_back(clip.data());
       sizes.push_back(static_cast<int>(clip.size()));
+      longest = std::max(longest, LengthOf(clip));
     }
+    // No clip of a batch is tried again: all have the widest window from the start.
+    window_.Set(std::max(widest_, WindowOf(longest)), longest);
     const transcribe_status status = transcribe_run_batch(
         session_.get(), starts.data(), sizes.data(), static_cast<int>(clips.size()), &run.params);
     if (stop_) return Fail(Errc::kCancelled, "cancelled");
@@ -148,6 +174,8 @@ class TranscribeEngine : public Engine {
   void Cancel() override { stop_ = true; }
 
   void AddDevice(engine::WorkerStats& stats) const override {
+    stats.encoded = encoded_;
+    stats.widened = widened_;
     if (!place_.pool) return;
     const BufferPool::Usage usage = place_.pool->usage();
     stats.device = place_.card ? place_.card->used() : usage.held;
@@ -157,6 +185,9 @@ class TranscribeEngine : public Engine {
   }
 
  private:
+  // Asked by the engine before each window and each token.
+  bool MustStop() { return stop_ || steps_left_-- <= 0; }
+
   bool Counting() const { return place_.card && place_.card->options().counting; }
 
   Result<> BeginRun() {
@@ -167,7 +198,13 @@ class TranscribeEngine : public Engine {
     return {};
   }
 
+  Milliseconds WindowOf(Milliseconds audio) const {
+    return whole_windows_ ? window_.full() : WindowFor(audio, window_.full());
+  }
+
   void Unload() {
+    window_ = {};
+    whole_windows_ = false;
     session_.reset();
     model_.reset();
     if (place_.pool) place_.pool->Set(BufferPool::Mode::kPassThrough);
@@ -187,9 +224,12 @@ class TranscribeEngine : public Engine {
     load.backend = place_.device ? TRANSCRIBE_BACKEND_AUTO : TRANSCRIBE_BACKEND_CPU;
     load.device = reinterpret_cast<transcribe_device_t>(place_.device);
     transcribe_model* model = nullptr;
+    const WindowSearch search;
     const transcribe_status loaded = transcribe_model_load_file(path.c_str(), &load, &model);
     model_.reset(model);
     if (loaded != TRANSCRIBE_OK) return Explain(loaded, "load " + name);
+    window_ = search.found();
+    widest_ = window_.full();
     return {};
   }
 
@@ -203,7 +243,7 @@ class TranscribeEngine : public Engine {
     session_.reset(session);
     if (made != TRANSCRIBE_OK) return Explain(made, "prepare " + name);
     transcribe_set_abort_callback(
-        session, [](void* stop) { return static_cast<std::atomic<bool>*>(stop)->load(); }, &stop_);
+        session, [](void* self) { return static_cast<TranscribeEngine*>(self)->MustStop(); }, this);
     return {};
   }
 
@@ -211,6 +251,8 @@ class TranscribeEngine : public Engine {
     TRY(LoadModel(request.path, request.path));
     TRY(MakeSession(request.threads, request.path));
     TRY_ASSIGN(auto traits, Describe(*model_));
+    whole_windows_ = request.whole_windows;
+    if (!request.chunks.empty()) widest_ = WindowOf(*std::ranges::max_element(request.chunks));
     if (!place_.pool || request.chunks.empty()) return traits;
 
     std::vector<Milliseconds> lengths = request.chunks;
@@ -230,6 +272,7 @@ class TranscribeEngine : public Engine {
     const std::vector<int> sizes(clips.size(), static_cast<int>(noise.size()));
     const engine::RunRequest any;
     const RunParameters run(*model_, any, false);
+    window_.Set(WindowOf(length), length);
     const transcribe_status status =
         batch == 1
             ? transcribe_run(session_.get(), clips[0], sizes[0], &run.params)
@@ -290,6 +333,13 @@ class TranscribeEngine : public Engine {
   std::unique_ptr<Placement> placement_;
   Place place_;
   std::unique_ptr<transcribe_model, FreeModel> model_;  // outlives the session
+  EncoderWindow window_;                                // of model_
+  // Of the longest audio that Load made room for; doubtful text is tried again with it.
+  Milliseconds widest_{0};
+  bool whole_windows_ = false;
+  Milliseconds encoded_{0};   // as in WorkerStats
+  std::int64_t widened_ = 0;  // the same
+  std::int64_t steps_left_ = kUnlimited;
   std::unique_ptr<transcribe_session, FreeSession> session_;
 };
 

@@ -1,10 +1,23 @@
 #include "worker/transcribe_results.h"
 
+#include <transcribe/whisper.h>
+
 #include <algorithm>
 
 #include "base/text.h"
 
 namespace headroom::worker {
+namespace {
+
+// Whisper's own recipe decodes again at a higher temperature beyond 2.4 and -1; a wider window is
+// a better second try, so it is made earlier. Measured: docs/encoder-window.md.
+constexpr float kMostRepetitive = 2.4F;  // length of the text by its length compressed
+constexpr float kLeastLikely = -0.5F;    // mean log probability of a token
+// Fast speech is 20 characters a second; a word or two need no time at all.
+constexpr double kCharactersPerSecond = 25;
+constexpr double kCharactersAtOnce = 12;
+
+}  // namespace
 
 Errc CodeOf(transcribe_status status) {
   switch (status) {
@@ -95,6 +108,24 @@ engine::RunResult Collect(const transcribe_session& session, int i, bool partial
   transcribe_batch_get_timings(&session, i, &timings);
   result.timings = {timings.mel_ms, timings.encode_ms, timings.decode_ms};
   return result;
+}
+
+int WindowsComputed(const transcribe_session& session) {
+  return transcribe_get_whisper_chunk_count(&session);
+}
+
+bool IsDoubtful(const transcribe_session& session, Milliseconds duration) {
+  const int windows = WindowsComputed(session);
+  if (windows == 0) return false;
+  for (int i = 0; i < windows; ++i) {
+    transcribe_whisper_chunk_trace trace;
+    transcribe_whisper_chunk_trace_init(&trace);
+    if (transcribe_get_whisper_chunk_trace(&session, i, &trace) != TRANSCRIBE_OK) return true;
+    if (trace.compression_ratio > kMostRepetitive || trace.avg_logprob < kLeastLikely) return true;
+  }
+  const double seconds = static_cast<double>(duration.count()) / 1000;
+  return static_cast<double>(TextOf(transcribe_batch_full_text(&session, 0)).size()) >
+         kCharactersAtOnce + kCharactersPerSecond * seconds;
 }
 
 }  // namespace headroom::worker

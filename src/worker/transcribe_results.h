@@ -19,4 +19,10 @@ Result<engine::ModelTraits> Describe(const transcribe_model& model);
 engine::RunResult Collect(const transcribe_session& session, int i, bool partial,
                           Milliseconds duration);
 
+/// Encoder windows that the last run computed; 0 for models that are not Whisper.
+int WindowsComputed(const transcribe_session& session);
+/// Of the last run, one clip of `duration`: Whisper's own numbers, or more text than can be said in
+/// that time, make it likely that it went wrong. Other models are never in doubt.
+bool IsDoubtful(const transcribe_session& session, Milliseconds duration);
+
 }  // namespace headroom::worker
