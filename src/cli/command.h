@@ -24,6 +24,7 @@ void AddPlan(CLI::App& app, Action& chosen);
 void AddStatus(CLI::App& app, Action& chosen);
 void AddReport(CLI::App& app, Action& chosen);
 void AddRun(CLI::App& app, Action& chosen);
+void AddToken(CLI::App& app, Action& chosen);
 void AddTop(CLI::App& app, Action& chosen);
 void AddTranscribe(CLI::App& app, Action& chosen);
 void AddWatch(CLI::App& app, Action& chosen);

@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   cli::AddDoctor(app, chosen);
   cli::AddInstallService(app, chosen);
   cli::AddModels(app, chosen);
+  cli::AddToken(app, chosen);
   cli::AddGovernor(app, chosen);
   cli::AddPlan(app, chosen);
   cli::AddReport(app, chosen);

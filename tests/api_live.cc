@@ -1,0 +1,51 @@
+// The HTTP server over a service that hears the same in everything, for api_test.py. Its port is
+// the first line; then a line of JSON is answered with one: "ready", "error", "delay_ms" change
+// what the service does, and the answer is what it was asked since.
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "api/fake_speech.h"
+#include "api/web_server.h"
+
+int main(int argc, char** argv) {
+  using namespace headroom;
+  if (argc != 2) return 2;
+  api::FakeSpeech speech;
+  api::WebOptions options;
+  options.listen = "127.0.0.1:0";
+  options.spool = std::filesystem::path(argv[1]) / "uploads";
+  options.tokens = std::filesystem::path(argv[1]) / "tokens";
+  const auto server = api::WebServer::Start(options, speech);
+  if (!server) {
+    std::cerr << server.error().what << "\n";
+    return 1;
+  }
+  std::cout << (*server)->port() << std::endl;
+  for (std::string line; std::getline(std::cin, line);) {
+    const auto told = nlohmann::json::parse(line);
+    speech.Change([&](api::FakeSpeech& fake) {
+      if (const auto reason = told.find("not_ready"); reason != told.end()) {
+        fake.state.ready = false;
+        fake.state.reason = *reason;
+        fake.state.retry_after = Milliseconds(7000);
+      }
+      if (const auto error = told.find("error"); error != told.end())
+        fake.script.error = Error{ErrcFromName(error->get<std::string>()), "as it was told"};
+      if (const auto delay = told.find("delay_ms"); delay != told.end())
+        fake.script.delay = Milliseconds(delay->get<int>());
+    });
+    nlohmann::json asked = nlohmann::json::array();
+    for (const auto& one : speech.asked()) {
+      asked.push_back({{"model", one.request.model},
+                       {"language", one.request.language},
+                       {"prompt", one.request.prompt},
+                       {"translate", one.request.translate},
+                       {"word_times", one.request.word_times},
+                       {"size", one.size}});
+    }
+    std::cout << nlohmann::json{{"asked", asked},
+                                {"jobs", speech.jobs()},
+                                {"cancelled", speech.cancelled()}}
+              << std::endl;
+  }
+}

@@ -1,0 +1,200 @@
+"""The HTTP server as its clients see it: OpenAI's own Python client, and curl."""
+
+import json
+import subprocess
+import time
+
+import openai
+import pytest
+
+PATIENCE = 60  # s; only reached when something is broken
+TEXT = "Guten Tag. How are you?"
+
+
+class Server:
+    def __init__(self, headroom, folder):
+        self.process = subprocess.Popen(
+            [headroom.bin.parent / "tests/api_live", folder],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
+
+    def tell(self, **told):
+        self.process.stdin.write(json.dumps(told) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def client(self, token="none"):
+        return openai.OpenAI(base_url=self.url + "/v1", api_key=token, max_retries=0, timeout=PATIENCE)
+
+    def curl(self, path, *args):
+        done = subprocess.run(["curl", "-sS", "-m", str(PATIENCE), "-w", "\n%{http_code}", *args, self.url + path],
+                              capture_output=True, text=True, check=True)
+        body, code = done.stdout.rsplit("\n", 1)
+        return int(code), body
+
+
+@pytest.fixture
+def server(headroom, tmp_path):
+    # Where headroom token keeps its file.
+    folder = headroom.home / ".config/headroom"
+    folder.mkdir(parents=True)
+    server = Server(headroom, folder)
+    yield server
+    server.process.communicate(timeout=PATIENCE)
+    assert server.process.returncode == 0
+
+
+@pytest.fixture
+def sound(tmp_path):
+    path = tmp_path / "sound.wav"
+    path.write_bytes(b"RIFF" + bytes(50_000))
+    return path
+
+
+def test_a_transcription_and_a_translation(server, sound):
+    client = server.client()
+    made = client.audio.transcriptions.create(
+        model="whisper-1", file=sound, language="de", prompt="Headroom", temperature=0.2)
+    assert made.text == TEXT
+    assert (made.usage.type, made.usage.seconds) == ("duration", 4)
+    assert client.audio.translations.create(model="whisper-1", file=sound).text == TEXT
+    first, second = server.tell()["asked"]
+    assert first == {"model": "whisper-1", "language": "de", "prompt": "Headroom", "translate": False,
+                     "word_times": False, "size": 50_004}
+    assert second["translate"] and not first["translate"]
+
+
+def test_every_format(server, sound):
+    create = server.client().audio.transcriptions.create
+    assert create(model="whisper-1", file=sound, response_format="text") == TEXT + "\n"
+    assert create(model="whisper-1", file=sound, response_format="srt").startswith("1\n00:00:00,000 --> ")
+    assert create(model="whisper-1", file=sound, response_format="vtt").startswith("WEBVTT\n")
+    verbose = create(model="whisper-1", file=sound, response_format="verbose_json",
+                     timestamp_granularities=["word", "segment"])
+    assert (verbose.text, verbose.language, verbose.duration) == (TEXT, "de", 4.0)
+    assert [(s.id, s.start, s.end, s.text) for s in verbose.segments] == [
+        (0, 0.0, 1.5, "Guten Tag."), (1, 1.5, 4.0, "How are you?")]
+    assert [(w.word, w.start, w.end) for w in verbose.words][:2] == [("Guten", 0.0, 0.7), ("Tag.", 0.7, 1.5)]
+    assert server.tell()["asked"][-1]["word_times"]
+
+
+def test_a_stream(server, sound):
+    events = list(server.client().audio.transcriptions.create(model="whisper-1", file=sound, stream=True))
+    assert [event.type for event in events] == ["transcript.text.delta"] * 2 + ["transcript.text.done"]
+    assert "".join(event.delta for event in events[:-1]) == events[-1].text == TEXT
+
+
+def test_a_stream_that_fails_raises(server, sound):
+    server.tell(error="worker_lost")
+    stream = server.client().audio.transcriptions.create(model="whisper-1", file=sound, stream=True)
+    with pytest.raises(openai.APIError, match="as it was told"):
+        list(stream)
+
+
+@pytest.mark.parametrize("error, raised", [
+    ("corrupt", openai.BadRequestError), ("busy", openai.RateLimitError),
+    ("no_memory", openai.InternalServerError), ("not_found", openai.NotFoundError)])
+def test_errors_are_those_of_the_client(server, sound, error, raised):
+    server.tell(error=error)
+    with pytest.raises(raised, match="as it was told") as why:
+        server.client().audio.transcriptions.create(model="whisper-1", file=sound)
+    if error in ("busy", "no_memory"):
+        assert int(why.value.response.headers["retry-after"]) >= 1
+
+
+def test_what_is_wrong_names_its_field(server, sound):
+    with pytest.raises(openai.NotFoundError) as why:
+        server.client().audio.transcriptions.create(model="gpt-9", file=sound)
+    assert (why.value.param, why.value.code) == ("model", "model_not_found")
+    with pytest.raises(openai.BadRequestError) as why:
+        server.client().audio.transcriptions.create(model="whisper-1", file=sound, language="german")
+    assert (why.value.param, why.value.code) == ("language", "invalid_language_format")
+    with pytest.raises(openai.BadRequestError) as why:
+        server.client().audio.transcriptions.create(model="whisper-1", file=sound, temperature=2)
+    assert why.value.param == "temperature"
+    assert server.tell()["asked"] == []
+
+
+def test_models(server):
+    client = server.client()
+    assert [model.id for model in client.models.list()] == ["whisper-base", "parakeet", "whisper-1"]
+    assert client.models.retrieve("whisper-base").loaded
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("gpt-9")
+
+
+def test_not_ready_is_said_with_its_reason_and_time(server, sound):
+    server.tell(not_ready="memory is critical")
+    with pytest.raises(openai.InternalServerError, match="memory is critical") as why:
+        server.client().audio.transcriptions.create(model="whisper-1", file=sound)
+    assert (why.value.status_code, why.value.response.headers["retry-after"]) == (503, "7")
+    code, body = server.curl("/readyz")
+    assert (code, json.loads(body)["reason"]) == (503, "memory is critical")
+    assert server.curl("/livez") == (200, "alive\n")
+
+
+def test_a_client_that_leaves_takes_its_job_along(server, sound):
+    server.tell(delay_ms=PATIENCE * 1000)
+    curl = subprocess.Popen(["curl", "-sS", "-F", f"file=@{sound}", server.url + "/v1/audio/transcriptions"],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + PATIENCE
+    while not server.tell()["jobs"] and time.monotonic() < until:
+        time.sleep(0.05)
+    curl.kill()
+    curl.wait()
+    while server.tell()["jobs"] and time.monotonic() < until:
+        time.sleep(0.05)
+    assert server.tell() | {"asked": None} == {"asked": None, "jobs": 0, "cancelled": 1}
+
+
+def test_a_large_file_goes_through_to_a_file_without_a_name(server, tmp_path):
+    large = tmp_path / "large.wav"
+    with large.open("wb") as file:
+        file.truncate(100_000_000)
+    # curl asks first whether it may send as much.
+    code, body = server.curl("/v1/audio/transcriptions", "-F", f"file=@{large}", "-F", "response_format=text")
+    assert (code, body) == (200, TEXT + "\n")
+    assert server.tell()["asked"][0]["size"] == 100_000_000
+    assert not any((tmp_path / "home/.config/headroom/uploads").iterdir())
+
+
+def test_a_token_of_the_command_line_opens_and_closes_the_door(headroom, server, sound):
+    create = lambda token: server.client(token).audio.transcriptions.create(model="whisper-1", file=sound)  # noqa: E731
+    assert create("anything").text == TEXT
+    made = headroom("token", "add", "phone")
+    assert made.code == 0 and "not shown again" in made.err
+    token = made.out.strip()
+    with pytest.raises(openai.AuthenticationError) as why:
+        create("anything")
+    assert why.value.code == "invalid_api_key"
+    assert create(token).text == TEXT
+    listed = headroom("token", "list")
+    assert "phone" in listed.out and token not in listed.out
+    assert json.loads(headroom("token", "list", "--json").out)["tokens"][0]["name"] == "phone"
+    assert headroom("token", "add", "phone").code != 0
+    assert headroom("token", "revoke", "phone").code == 0
+    with pytest.raises(openai.AuthenticationError):
+        create(token)
+    assert headroom("token", "revoke", "phone").code == 3
+    assert "nobody gets in" in headroom("token", "list").err
+
+
+def test_a_browser_of_another_site_gets_nothing(server):
+    assert server.curl("/api/history", "-H", "Origin: https://evil.example")[0] == 403
+    assert server.curl("/api/history", "-H", "Host: evil.example")[0] == 403
+    assert server.curl("/api/history")[0] == 200
+
+
+def test_the_page_is_whole(server):
+    code, html = server.curl("/")
+    assert code == 200 and "http" not in html.replace("<!doctype html>", ""), "nothing comes from elsewhere"
+    for path in ("/page.js", "/page.css"):
+        assert path in html and server.curl(path)[0] == 200
+
+
+def test_metrics_count(server):
+    server.curl("/livez")
+    _, text = server.curl("/metrics")
+    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert values["headroom_http_requests_total"] == "2"
+    assert values["headroom_http_open_connections"] == "1"
