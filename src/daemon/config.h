@@ -119,6 +119,24 @@ struct ShortcutConfig {
 /// phrase -> what is written instead
 using Phrases = std::map<std::string, std::string>;
 
+/// OpenAI's routes, the realtime socket, metrics and the page.
+struct ServerConfig {
+  std::string listen = "127.0.0.1:7310";  // "" : off
+  std::filesystem::path tokens;           // "" : tokens beside the configuration
+  std::vector<std::string> origins;       // of web pages that may ask
+  std::vector<std::string> hosts;         // further names this machine is called by
+  std::filesystem::path tls_certificate, tls_key;
+  bool insecure = false;
+  Bytes upload_limit = GiB(1);
+  friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
+};
+
+struct WyomingConfig {
+  std::string listen;              // "" : off
+  std::vector<std::string> allow;  // addresses and networks; empty: this machine
+  friend bool operator==(const WyomingConfig&, const WyomingConfig&) = default;
+};
+
 struct Config {
   AudioConfig audio;
   SpeechConfig speech;
@@ -130,6 +148,8 @@ struct Config {
   SpoolConfig spool;
   HistoryConfig history;
   ShortcutConfig shortcut;
+  ServerConfig server;
+  WyomingConfig wyoming;
   std::filesystem::path control_socket;  // "" : $XDG_RUNTIME_DIR/headroom/control.sock
   LogLevel log_level = LogLevel::kInfo;
   friend bool operator==(const Config&, const Config&) = default;

@@ -408,6 +408,52 @@ ConfigKey SpoolSize() {
           }};
 }
 
+ConfigKey UploadLimit() {
+  return {"server",
+          "upload_limit",
+          "1MiB to 64GiB",
+          "The largest recording that is taken.",
+          true,
+          [](const Config& c) { return TomlText(FormatExact(c.server.upload_limit)); },
+          [](const ConfigValue& value, Config& c) -> Result<> {
+            TRY_ASSIGN(c.server.upload_limit, ReadSize(value, MiB(1), GiB(64)));
+            return {};
+          }};
+}
+
+void AddServer(std::vector<ConfigKey>& keys) {
+  keys.push_back(Text({"server", "listen",
+                       "Where programs reach OpenAI's transcription routes, the realtime socket, "
+                       "/metrics and the page. Empty: nowhere. Beyond this machine it wants "
+                       "tokens, and a certificate or insecure."},
+                      "address:port", AT(server.listen)));
+  keys.push_back(Path({"server", "tokens",
+                       "The file of `headroom token`. Where it is, every client needs a token of "
+                       "it. Empty: $XDG_CONFIG_HOME/headroom/tokens."},
+                      AT(server.tokens)));
+  keys.push_back(List({"server", "origins",
+                       "Web pages that may use the server, such as \"https://notes.example\"."},
+                      "texts", AT(server.origins), kSame, kItself));
+  keys.push_back(List({"server", "hosts",
+                       "Further names that clients call this machine by, such as \"desk.local\"."},
+                      "texts", AT(server.hosts), kSame, kItself));
+  keys.push_back(
+      Path({"server", "tls_certificate", "A certificate, PEM."}, AT(server.tls_certificate)));
+  keys.push_back(Path({"server", "tls_key", "Its key, PEM."}, AT(server.tls_key)));
+  keys.push_back(Flag({"server", "insecure",
+                       "Beyond this machine without a certificate: tokens and speech can be read "
+                       "on the way."},
+                      AT(server.insecure)));
+  keys.push_back(UploadLimit());
+  keys.push_back(Text({"wyoming", "listen",
+                       "Where Home Assistant finds the service, such as \"0.0.0.0:10300\". Empty: "
+                       "nowhere. The protocol has no authentication."},
+                      "address:port", AT(wyoming.listen)));
+  keys.push_back(List({"wyoming", "allow",
+                       "Who may connect, such as \"192.168.1.0/24\". Empty: only this machine."},
+                      "texts", AT(wyoming.allow), kSame, kItself));
+}
+
 std::vector<ConfigKey> MakeKeys() {
   std::vector<ConfigKey> keys;
   AddAudio(keys);
@@ -440,11 +486,13 @@ std::vector<ConfigKey> MakeKeys() {
   keys.push_back(Restart(Path(
       {"control", "socket", "The control socket. Empty: $XDG_RUNTIME_DIR/headroom/control.sock."},
       AT(control_socket))));
+  AddServer(keys);
   keys.push_back(Choice({"log", "level", "How much is logged. No level logs what you say."},
                         kLevels, AT(log_level)));
   // What is made once, when the service starts.
   for (ConfigKey& key : keys) {
-    for (const char* section : {"models", "memory", "spool", "history", "shortcut", "control"})
+    for (const char* section :
+         {"models", "memory", "spool", "history", "shortcut", "control", "server", "wyoming"})
       key.restart = key.restart || key.section == section;
   }
   return keys;
@@ -470,6 +518,8 @@ const std::vector<ConfigSection>& ConfigSections() {
       {"history", "Texts of the last hours."},
       {"shortcut", "A key that works everywhere."},
       {"control", "The socket that commands and programs talk to."},
+      {"server", "The loaded model for other programs, over HTTP."},
+      {"wyoming", "The same for Home Assistant."},
       {"log", "What is written to the journal."}};
   return sections;
 }

@@ -109,6 +109,7 @@ Result<> Service::Start() {
     api::ServerOptions server;
     server.socket = api::ControlSocketPath(config_.control_socket);
     TRY_ASSIGN(server_, api::ControlServer::Start(std::move(server), *this));
+    StartServers();
   }
   board_.Begin(*scheduler_);
   desk_->Start(board_, Urgency::kDictation);
@@ -169,12 +170,14 @@ std::shared_ptr<Dictation> Service::dictation() const {
 
 Service::~Service() {
   server_.reset();  // no request comes any more
-  pasting_ = {};    // waits
+  web_.reset();
+  pasting_ = {};  // waits
   {
     std::shared_ptr<Dictation> last;
     const std::lock_guard lock(mutex_);
     last.swap(dictation_);
   }
+  serving_.reset();
   if (desk_) desk_->Stop();
   board_.End();
   scheduler_.reset();
@@ -213,6 +216,7 @@ Ended Service::Run(CancelToken& stop, const std::function<void()>& turn) {
       if (const auto gone = history_->Expire(); !gone)
         SetTrouble("history", "old texts cannot be deleted: " + gone.error().what);
     }
+    if (serving_) serving_->Expire();
     if (turn) turn();
     if (recording_ && scheduler_) recording_->Governed(scheduler_->status(), desk_->status().queue);
     if (Over()) return Ended::kSourceOver;
@@ -223,6 +227,7 @@ Ended Service::Run(CancelToken& stop, const std::function<void()>& turn) {
 }
 
 void Service::Drain(Milliseconds wait) {
+  if (serving_) serving_->SetDraining(true);
   dictation()->Finish();
   const MonoTime until = SystemClock().Now() + wait;
   while (dictation()->state() != DictationState::kIdle && SystemClock().Now() < until)
@@ -370,6 +375,7 @@ void Service::Tell(const Event& event) {
     SetTrouble("last", event.data.value("text", ""));
   }
   if (recording_) recording_->Happened(event);
+  if (serving_) serving_->Count(event);
   if (server_ && server_->has_subscribers()) server_->Publish(event.name, event.data);
   if (options_.also) options_.also(event);
   if (undelivered) {

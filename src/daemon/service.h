@@ -21,12 +21,14 @@
 
 #include "api/control.h"
 #include "api/status.h"
+#include "api/web_server.h"
 #include "base/cancel.h"
 #include "daemon/config.h"
 #include "daemon/desk.h"
 #include "daemon/dictation.h"
 #include "daemon/post_office.h"
 #include "daemon/recording.h"
+#include "daemon/serving.h"
 #include "engine/scheduler.h"
 #include "speech/history.h"
 
@@ -36,7 +38,7 @@ struct ServiceOptions {
   std::filesystem::path config_file;  // read again by Reload; "": never
   std::vector<std::string> settings;  // over the file, as "speech.mode=hands_free"
   std::filesystem::path state;        // spool, history, flight record
-  bool control = true;                // serve the control socket
+  bool control = true;                // serve the control socket and the network
   bool recording = true;              // keep a flight record
   bool end_with_source = false;       // Run ends once a file was played and all of it is delivered
   EventSink also = {};                // told everything, besides subscribers
@@ -93,12 +95,16 @@ class Service : public api::ControlService {
   explicit Service(ServiceOptions options) : options_(std::move(options)) {}
   Result<> Start();
   Result<> StartScheduler();
+  void DescribeTiers(const std::vector<engine::Tier>& tiers);
+  /// Trouble with a port or a token is no error: it is told, and dictation goes on.
+  void StartServers();
   Result<PostSettings> MakePostSettings(const Config& config) const;
   /// From the configuration; listens where that is hands-free.
   Result<> MakeDictation();
   /// A new one takes over as soon as nobody speaks. Run's thread.
   void ReplaceDictation();
   std::shared_ptr<Dictation> dictation() const;
+  std::optional<std::string> Inspect(const std::string& name) const;
   Result<Config> ReadConfig() const;
   void Post(std::function<void()> task);
   void Tell(const Event& event);
@@ -127,6 +133,10 @@ class Service : public api::ControlService {
   Switchboard board_;
   std::unique_ptr<Desk> desk_;
   std::unique_ptr<engine::Scheduler> scheduler_;
+  std::vector<api::ServedModel> models_;  // of the tiers
+  std::string plan_;                      // of the tiers, as JSON
+  std::unique_ptr<Serving> serving_;
+  std::unique_ptr<api::WebServer> web_;
   std::unique_ptr<api::ControlServer> server_;
 
   mutable std::mutex mutex_;

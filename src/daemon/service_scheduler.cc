@@ -72,6 +72,7 @@ Result<> Service::StartScheduler() {
   if (config_.speech.language != "auto") options.language = config_.speech.language;
   const bool card = std::ranges::any_of(tiers.tiers, &engine::Tier::on_card);
   options.tiers = std::move(tiers.tiers);
+  DescribeTiers(options.tiers);
 
   engine::SchedulerEvents events;
   events.on_decoded = [this](engine::Decoded decoded) { board_.OnDecoded(std::move(decoded)); };

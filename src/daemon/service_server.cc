@@ -1,0 +1,71 @@
+// The service on the network: the servers of src/api over the one loaded model.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/dirs.h"
+#include "daemon/service.h"
+#include "models/store.h"
+
+namespace headroom::daemon {
+
+void Service::DescribeTiers(const std::vector<engine::Tier>& tiers) {
+  nlohmann::json plan = nlohmann::json::array();
+  for (const engine::Tier& tier : tiers) {
+    nlohmann::json chunks = nlohmann::json::array();
+    for (const memory::Workspace& one : tier.plan.workspace)
+      chunks.push_back(
+          {{"chunk_ms", one.chunk.count()}, {"peak_bytes", tier.plan.Peak(one.chunk).bytes.n}});
+    plan.push_back({{"tier", tier.Title()},
+                    {"on_card", tier.on_card()},
+                    {"resident_bytes", tier.plan.Resident().n},
+                    {"chunks", std::move(chunks)}});
+    const auto same = std::ranges::find(models_, tier.plan.model, &api::ServedModel::id);
+    if (same == models_.end()) models_.push_back({tier.plan.model, tier.traits.languages, false});
+  }
+  plan_ = nlohmann::json{{"tiers", std::move(plan)}}.dump();
+}
+
+// For whoever may connect, so nothing that was spoken is in it.
+std::optional<std::string> Service::Inspect(const std::string& name) const {
+  if (name == "plan") return plan_;
+  if (name != "status") return std::nullopt;
+  nlohmann::json status = api::ToJson(Status());
+  status.erase("partial");
+  return status.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+void Service::StartServers() {
+  const ServerConfig& config = config_.server;
+  if (config.listen.empty()) return;
+  const auto vad = models::ResolveVad();
+  if (!vad) return SetTrouble("server", "nothing is served: " + vad.error().what);
+  ServingParts parts;
+  parts.scheduler = [this] { return scheduler_->status(); };
+  parts.dictation = [this] { return desk_->status(); };
+  parts.inspect = [this](const std::string& name) { return Inspect(name); };
+  parts.models = models_;
+  auto serving = Serving::Make(
+      std::move(parts), {.folder = options_.state / "sessions"}, board_,
+      [path = *vad]() -> Result<std::unique_ptr<speech::SpeechProbability>> {
+        return speech::VoiceDetector::Load(path);
+      },
+      [this](const Event& event) { Tell(event); });
+  if (!serving) return SetTrouble("server", "nothing is served: " + serving.error().what);
+  serving_ = std::move(*serving);
+
+  api::WebOptions web;
+  web.listen = config.listen;
+  web.tokens = config.tokens.empty() ? ConfigDir() / "tokens" : config.tokens;
+  web.origins = config.origins;
+  web.hosts = config.hosts;
+  web.tls_certificate = config.tls_certificate;
+  web.tls_key = config.tls_key;
+  web.insecure = config.insecure;
+  web.spool = options_.state;
+  web.upload_limit = config.upload_limit;
+  auto started = api::WebServer::Start(std::move(web), *serving_);
+  if (!started) return SetTrouble("server", "nothing is served: " + started.error().what);
+  web_ = std::move(*started);
+}
+
+}  // namespace headroom::daemon

@@ -1,0 +1,187 @@
+#include "daemon/serving.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace headroom::daemon {
+namespace {
+
+constexpr Milliseconds kComeAgain{5'000};
+// A recording in work: its decoder, a detector, one chunk and the thread.
+constexpr Bytes kForOne = MiB(64);
+constexpr Bytes kSpare = MiB(192);  // of the machine, which is left alone
+
+}  // namespace
+
+// A job that is counted for as long as somebody holds it.
+class Serving::Counted : public api::TranscriptionJob {
+ public:
+  Counted(std::atomic<std::size_t>& jobs, std::unique_ptr<api::TranscriptionJob> job)
+      : jobs_(jobs), job_(std::move(job)) {
+    ++jobs_;
+  }
+  ~Counted() override {
+    job_.reset();
+    --jobs_;
+  }
+
+ private:
+  std::atomic<std::size_t>& jobs_;
+  std::unique_ptr<api::TranscriptionJob> job_;
+};
+
+Serving::Serving(ServingParts parts, Switchboard& board, DetectorMaker make_detector,
+                 EventSink tell)
+    : parts_(std::move(parts)),
+      board_(board),
+      make_detector_(std::move(make_detector)),
+      tell_(std::move(tell)),
+      began_(SystemClock().Now()) {}
+
+Serving::~Serving() = default;
+
+Result<std::unique_ptr<Serving>> Serving::Make(ServingParts parts, StreamsOptions streams,
+                                               Switchboard& board, DetectorMaker make_detector,
+                                               EventSink tell) {
+  std::unique_ptr<Serving> serving(
+      new Serving(std::move(parts), board, std::move(make_detector), std::move(tell)));
+  const auto heard = [s = serving.get()](const Event& event) {
+    if (event.name == "served") return s->CountText("stream", event.data);
+    if (event.name == "trouble") s->tally_.Error(event.data.value("code", "internal"));
+    s->tell_(event);
+  };
+  TRY_ASSIGN(serving->streams_, Streams::Make(
+                                    std::move(streams), board, serving->make_detector_,
+                                    [s = serving.get()](const api::SpeechRequest& wanted) {
+                                      return s->RequestFor(wanted);
+                                    },
+                                    heard));
+  return serving;
+}
+
+Result<> Serving::Admit() const {
+  if (draining_) return Fail(Errc::kBusy, "the service is about to end");
+  const engine::SchedulerStatus status = parts_.scheduler();
+  const auto worst = std::ranges::max_element(status.zones);
+  if (*worst == memory::Zone::kCritical || status.paused)
+    return Fail(Errc::kBusy, "memory is short: {}", status.reason);
+  if (status.suspended) return Fail(Errc::kBusy, "the computer is going to sleep");
+  const auto begun = static_cast<std::int64_t>(jobs_ + streams_->open());
+  if (status.sample.ram_available && *status.sample.ram_available < kSpare + kForOne)
+    return Fail(Errc::kBusy, "only {} of memory are left, with {} clients served",
+                FormatBinary(*status.sample.ram_available), begun);
+  return {};
+}
+
+Result<engine::RunRequest> Serving::RequestFor(const api::SpeechRequest& wanted) const {
+  const bool known =
+      wanted.model.empty() || wanted.model == "whisper-1" ||
+      std::ranges::find(parts_.models, wanted.model, &api::ServedModel::id) != parts_.models.end();
+  if (!known) {
+    std::string names;
+    for (const api::ServedModel& model : parts_.models)
+      names += (names.empty() ? "" : ", ") + model.id;
+    return Fail(Errc::kNotFound, "model: \"{}\" is not here; there is {}", wanted.model, names);
+  }
+  engine::RunRequest request;
+  request.language = wanted.language;
+  request.prompt = wanted.prompt;
+  request.translate = wanted.translate;
+  request.segment_times = true;
+  request.word_times = wanted.word_times;
+  return request;
+}
+
+std::unique_ptr<api::TranscriptionJob> Serving::Transcribe(Fd recording, api::SpeechRequest wanted,
+                                                           api::JobEvents events) {
+  auto request = RequestFor(wanted);
+  auto admitted = Admit();
+  std::optional<Error> refused;
+  if (!request) refused = request.error();
+  if (request && !admitted) refused = admitted.error();
+  auto on_end = std::move(events.on_end);
+  events.on_end = [this, on_end = std::move(on_end)](Result<api::JobEvents::Outcome> outcome) {
+    const bool cancelled = !outcome && outcome.error().code == Errc::kCancelled;
+    tally_.Utterance("file", outcome ? "text" : cancelled ? "cancelled" : "failed");
+    if (!outcome && !cancelled) tally_.Error(std::string(Name(outcome.error().code)));
+    on_end(std::move(outcome));
+  };
+  // A refusal comes the way every other end does.
+  const DetectorMaker detector =
+      refused ? [why = *refused]() -> Result<std::unique_ptr<speech::SpeechProbability>> {
+    return std::unexpected(why);
+  }
+  : make_detector_;
+  auto job = StartJob(board_, detector, std::move(recording),
+                      request ? std::move(*request) : engine::RunRequest(), events);
+  if (!job) {
+    events.on_end(std::unexpected(job.error()));
+    return std::make_unique<api::TranscriptionJob>();
+  }
+  return std::make_unique<Counted>(jobs_, std::move(*job));
+}
+
+Result<std::unique_ptr<api::SpeechStream>> Serving::OpenStream(
+    api::StreamOptions options, std::function<void(const api::StreamEvent&)> on_event) {
+  // Whoever comes back brings what is here already.
+  if (options.resume.empty()) TRY(Admit());
+  return streams_->Open(options, std::move(on_event));
+}
+
+api::ServiceState Serving::State() const {
+  api::ServiceState state;
+  const auto admitted = Admit();
+  state.ready = admitted.has_value();
+  if (!admitted) {
+    state.reason = admitted.error().what;
+    state.retry_after = kComeAgain;
+  }
+  const engine::SchedulerStatus status = parts_.scheduler();
+  state.zone = memory::Name(*std::ranges::max_element(status.zones));
+  state.queue = board_.queue();
+  state.jobs = jobs_;
+  state.streams = streams_->open();
+  state.models = parts_.models;
+  for (api::ServedModel& model : state.models)
+    model.loaded = status.tier_title.starts_with(model.id + " ");
+  return state;
+}
+
+void Serving::CountText(const std::string& source, const nlohmann::json& data) {
+  const bool failed = data.value("failed", false);
+  const std::string outcome = failed                           ? "failed"
+                              : data.value("phantom", false)   ? "phantom"
+                              : data.value("text", "").empty() ? "empty"
+                              : data.value("delivered", true)  ? "text"
+                                                               : "undelivered";
+  tally_.Utterance(source, outcome);
+  (source == "dictation" ? dictation_latency_ : stream_latency_)
+      .Observe(Milliseconds(data.value("latency_ms", std::int64_t{0})));
+}
+
+void Serving::Count(const Event& event) {
+  if (event.name == "text") CountText("dictation", event.data);
+  if (event.name == "passed_over") tally_.Utterance("dictation", "failed");
+  if (event.name == "trouble") tally_.Error(event.data.value("code", "internal"));
+}
+
+std::string Serving::Metrics() const {
+  std::string text = MetricsText(
+      {.scheduler = parts_.scheduler(),
+       .dictation = parts_.dictation(),
+       .queue = board_.queue(),
+       .waiting = board_.waiting(),
+       .jobs = jobs_,
+       .streams = streams_->open(),
+       .uptime = std::chrono::duration_cast<Milliseconds>(SystemClock().Now() - began_)});
+  text += tally_.Text();
+  const std::string name = "headroom_latency_seconds";
+  text +=
+      "# HELP " + name + " From the end of speech to its text.\n# TYPE " + name + " histogram\n";
+  text += dictation_latency_.Text(name, "source=\"dictation\"");
+  text += stream_latency_.Text(name, "source=\"stream\"");
+  return text;
+}
+
+}  // namespace headroom::daemon

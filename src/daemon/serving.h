@@ -1,0 +1,72 @@
+// The loaded model for programs on the network: what src/api's servers ask of the daemon. Work is
+// admitted by the memory there is, not by a fixed number; while memory is short new work is refused
+// and what was begun goes on.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "api/speech_service.h"
+#include "daemon/desk.h"
+#include "daemon/metrics.h"
+#include "daemon/streams.h"
+
+namespace headroom::daemon {
+
+/// What the service gives; any thread may call these.
+struct ServingParts {
+  std::function<engine::SchedulerStatus()> scheduler;
+  std::function<DeskStatus()> dictation;
+  std::function<std::optional<std::string>(const std::string&)> inspect;  // as SpeechService's
+  std::vector<api::ServedModel> models;                                   // of the tiers
+};
+
+class Serving : public api::SpeechService {
+ public:
+  /// `board` must outlive it.
+  static Result<std::unique_ptr<Serving>> Make(ServingParts parts, StreamsOptions streams,
+                                               Switchboard& board, DetectorMaker make_detector,
+                                               EventSink tell);
+  /// Every job and stream must be gone.
+  ~Serving() override;
+
+  std::unique_ptr<api::TranscriptionJob> Transcribe(Fd recording, api::SpeechRequest request,
+                                                    api::JobEvents events) override;
+  Result<std::unique_ptr<api::SpeechStream>> OpenStream(
+      api::StreamOptions options, std::function<void(const api::StreamEvent&)> on_event) override;
+  api::ServiceState State() const override;
+  std::string Metrics() const override;
+  std::optional<std::string> Inspect(const std::string& name) const override {
+    return parts_.inspect(name);
+  }
+
+  /// What is begun is finished, and new work refused.
+  void SetDraining(bool draining) { draining_ = draining; }
+  /// Dictation's own, for the metrics.
+  void Count(const Event& event);
+  /// Every few seconds.
+  void Expire() { streams_->Expire(); }
+
+ private:
+  class Counted;
+  Serving(ServingParts parts, Switchboard& board, DetectorMaker make_detector, EventSink tell);
+  /// kBusy, with the reason, while nothing more is to be begun.
+  Result<> Admit() const;
+  Result<engine::RunRequest> RequestFor(const api::SpeechRequest& wanted) const;
+  void CountText(const std::string& source, const nlohmann::json& data);
+
+  const ServingParts parts_;
+  Switchboard& board_;
+  const DetectorMaker make_detector_;
+  const EventSink tell_;
+  const MonoTime began_;
+  std::atomic<bool> draining_{false};
+  std::atomic<std::size_t> jobs_{0};
+  Tally tally_;
+  Histogram dictation_latency_, stream_latency_;
+  std::unique_ptr<Streams> streams_;
+};
+
+}  // namespace headroom::daemon
