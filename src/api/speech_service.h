@@ -24,10 +24,11 @@ namespace headroom::api {
 
 /// How speech is to be recognised.
 struct SpeechRequest {
-  std::string model;     // "" or "whisper-1": whatever is loaded; else one of ServiceState::models
-  std::string language;  // ISO 639-1; "" : the model finds out, or the configured one
-  std::string prompt;    // context, for models that take one; else ignored
-  bool translate = false;  // into English
+  std::string model =
+      {};  // "" or "whisper-1": whatever is loaded; else one of ServiceState::models
+  std::string language = {};  // ISO 639-1; "" : the model finds out, or the configured one
+  std::string prompt = {};    // context, for models that take one; else ignored
+  bool translate = false;     // into English
   bool word_times = false;
 };
 
@@ -63,20 +64,20 @@ struct TurnDetection {
 };
 
 struct StreamOptions {
-  SpeechRequest request;
+  SpeechRequest request = {};
   std::optional<TurnDetection> turns = TurnDetection{};  // nullopt: only Commit ends an utterance
   bool partials = true;
   /// Of a stream whose client was lost; "" : a new one. kNotFound when it is over or in use.
-  std::string resume;
+  std::string resume = {};
   /// With `resume`: the last item whose text the client has; its text and those before do not come
   /// again. 0: none.
   std::uint64_t have = 0;
 };
 
-/// Items are numbered from 1, ascending, and never used twice in a session, also when it is resumed
-/// after the service was killed. For each item: kStarted, kStopped (only with turn detection),
-/// kCommitted, kPartial (any number, from kStarted to the end), then exactly one of kText and
-/// kFailed. Texts come in the order of the items.
+/// Items have ascending numbers, none of them 0, never used twice in a session, also when it is
+/// resumed after the service was killed. For each item: kStarted, kStopped (only with turn
+/// detection), kCommitted, kPartial (any number, from kStarted to the end), then exactly one of
+/// kText and kFailed. Texts come in the order of the items.
 struct StreamEvent {
   enum class Kind {
     kStarted,    // somebody speaks, since `at`

@@ -171,6 +171,7 @@ std::shared_ptr<Dictation> Service::dictation() const {
 Service::~Service() {
   server_.reset();  // no request comes any more
   web_.reset();
+  wyoming_.reset();
   pasting_ = {};  // waits
   {
     std::shared_ptr<Dictation> last;

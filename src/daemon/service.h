@@ -22,6 +22,7 @@
 #include "api/control.h"
 #include "api/status.h"
 #include "api/web_server.h"
+#include "api/wyoming_server.h"
 #include "base/cancel.h"
 #include "daemon/config.h"
 #include "daemon/desk.h"
@@ -98,6 +99,8 @@ class Service : public api::ControlService {
   void DescribeTiers(const std::vector<engine::Tier>& tiers);
   /// Trouble with a port or a token is no error: it is told, and dictation goes on.
   void StartServers();
+  void StartWeb();
+  void StartWyoming();
   Result<PostSettings> MakePostSettings(const Config& config) const;
   /// From the configuration; listens where that is hands-free.
   Result<> MakeDictation();
@@ -137,6 +140,7 @@ class Service : public api::ControlService {
   std::string plan_;                      // of the tiers, as JSON
   std::unique_ptr<Serving> serving_;
   std::unique_ptr<api::WebServer> web_;
+  std::unique_ptr<api::WyomingServer> wyoming_;
   std::unique_ptr<api::ControlServer> server_;
 
   mutable std::mutex mutex_;

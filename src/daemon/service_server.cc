@@ -35,8 +35,7 @@ std::optional<std::string> Service::Inspect(const std::string& name) const {
 }
 
 void Service::StartServers() {
-  const ServerConfig& config = config_.server;
-  if (config.listen.empty()) return;
+  if (config_.server.listen.empty() && config_.wyoming.listen.empty()) return;
   const auto vad = models::ResolveVad();
   if (!vad) return SetTrouble("server", "nothing is served: " + vad.error().what);
   ServingParts parts;
@@ -52,7 +51,12 @@ void Service::StartServers() {
       [this](const Event& event) { Tell(event); });
   if (!serving) return SetTrouble("server", "nothing is served: " + serving.error().what);
   serving_ = std::move(*serving);
+  if (!config_.server.listen.empty()) StartWeb();
+  if (!config_.wyoming.listen.empty()) StartWyoming();
+}
 
+void Service::StartWeb() {
+  const ServerConfig& config = config_.server;
   api::WebOptions web;
   web.listen = config.listen;
   web.tokens = config.tokens.empty() ? ConfigDir() / "tokens" : config.tokens;
@@ -64,8 +68,19 @@ void Service::StartServers() {
   web.spool = options_.state;
   web.upload_limit = config.upload_limit;
   auto started = api::WebServer::Start(std::move(web), *serving_);
-  if (!started) return SetTrouble("server", "nothing is served: " + started.error().what);
+  if (!started) return SetTrouble("server", "no HTTP: " + started.error().what);
   web_ = std::move(*started);
+}
+
+void Service::StartWyoming() {
+  api::WyomingOptions options;
+  options.listen = config_.wyoming.listen;
+  options.allow = config_.wyoming.allow;
+  options.version = HEADROOM_VERSION;
+  auto started = api::WyomingServer::Start(std::move(options), *serving_);
+  if (!started) return SetTrouble("wyoming", "no Wyoming: " + started.error().what);
+  wyoming_ = std::move(*started);
+  Tell({"notice", {{"text", wyoming_->Notice()}}});
 }
 
 }  // namespace headroom::daemon
