@@ -1,8 +1,10 @@
 """The HTTP server as its clients see it: OpenAI's own Python client, and curl."""
 
 import json
+import re
 import subprocess
 import time
+from pathlib import Path
 
 import openai
 import pytest
@@ -104,7 +106,7 @@ def test_errors_are_those_of_the_client(server, sound, error, raised):
 
 def test_what_is_wrong_names_its_field(server, sound):
     with pytest.raises(openai.NotFoundError) as why:
-        server.client().audio.transcriptions.create(model="gpt-9", file=sound)
+        server.client().audio.transcriptions.create(model="other", file=sound)
     assert (why.value.param, why.value.code) == ("model", "model_not_found")
     with pytest.raises(openai.BadRequestError) as why:
         server.client().audio.transcriptions.create(model="whisper-1", file=sound, language="german")
@@ -198,3 +200,19 @@ def test_metrics_count(server):
     values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
     assert values["headroom_http_requests_total"] == "2"
     assert values["headroom_http_open_connections"] == "1"
+
+
+def test_every_row_of_the_conformance_table_names_a_test():
+    root = Path(__file__).parent.parent
+    table = (root / "docs/api.md").read_text().split("## Conformance\n")[1]
+    sources = "".join(path.read_text() for path in (root / "src/api").glob("*_test.cc"))
+    rows = [line for line in table.splitlines() if line.startswith("| ") and "`" in line]
+    assert len(rows) > 10
+    for row in rows:
+        tests = re.findall(r"`(\w+_test\.py)::(\w+)`|`(\w+)\.(\w+)`", row.rsplit("|", 2)[1])
+        assert tests, row
+        for file, name, suite, case in tests:
+            if file:
+                assert f"def {name}(" in (root / "tests" / file).read_text(), row
+            else:
+                assert re.search(rf"TEST(_F)?\({suite}, {case}\)", sources), row

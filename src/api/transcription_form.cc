@@ -83,7 +83,9 @@ std::optional<WebError> FormReader::Add(std::string_view name, std::string_view 
 }
 
 std::optional<WebError> FormReader::Finish(const std::vector<ServedModel>& models) {
-  const std::string& model = form_.request.model;
+  std::string& model = form_.request.model;
+  // OpenAI's own names mean whatever is loaded.
+  if (model.starts_with("gpt-")) model = "whisper-1";
   if (!model.empty() && model != "whisper-1" &&
       std::ranges::none_of(models, [&](const auto& one) { return one.id == model; })) {
     WebError error =

@@ -26,6 +26,7 @@ TEST(TranscriptionForm, FieldsAreChecked) {
   EXPECT_EQ(Wrong({}), "");
   EXPECT_EQ(Wrong({{"model", "whisper-1"}, {"language", "de"}, {"temperature", "0.5"}}), "");
   EXPECT_EQ(Wrong({{"model", "whisper-base"}, {"language", ""}, {"temperature", "1"}}), "");
+  EXPECT_EQ(Wrong({{"model", "gpt-4o-mini-transcribe"}}), "");
   EXPECT_EQ(Wrong({{"model", "other"}}), "model: model_not_found");
   for (const char* language : {"german", "DE", "d", "de-DE", "d\n"})
     EXPECT_EQ(Wrong({{"language", language}}), "language: invalid_language_format") << language;

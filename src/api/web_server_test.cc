@@ -239,7 +239,7 @@ TEST_F(WebServerTest, TheServicesErrorsAreOpenAis) {
 TEST_F(WebServerTest, WhatIsWrongWithAFormIsSaid) {
   Start();
   const auto why = [&](const std::string& form) { return Ask(Upload(form)); };
-  EXPECT_THAT(why(Part("model", "gpt-9") + File("x") + kEnd),
+  EXPECT_THAT(why(Part("model", "other") + File("x") + kEnd),
               AllOf(StartsWith("HTTP/1.1 404"), HasSubstr("model_not_found")));
   EXPECT_THAT(why(std::string(kEnd)),
               AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("there is no file")));
@@ -562,6 +562,31 @@ TEST_F(WebServerTest, RealtimeWantsAWebSocket) {
   EXPECT_THAT(Ask(Get("/v1/realtime", upgrade + "Origin: https://evil.example\r\n")),
               StartsWith("HTTP/1.1 403"));
   EXPECT_EQ(server_->counters().realtime, 0u);
+}
+
+TEST_F(WebServerTest, ARealtimeSocketLivesNoLongerThanItsTokenAndTheServer) {
+  options_.keep_alive = Milliseconds(100);
+  const std::string phone = AddToken(options_.tokens, "phone", {}).value();
+  const std::string tower = AddToken(options_.tokens, "tower", {}).value();
+  Start();
+  const auto open = [&](const Raw& client, const std::string& token) {
+    client.Send(Get("/v1/realtime",
+                    "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"
+                    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                    "Sec-WebSocket-Protocol: realtime, openai-insecure-api-key." +
+                        token + "\r\n"));
+    return client.Receive("session.created");
+  };
+  Raw first = Connect(), second = Connect();
+  EXPECT_THAT(open(first, phone), StartsWith("HTTP/1.1 101"));
+  EXPECT_THAT(open(second, tower), StartsWith("HTTP/1.1 101"));
+  ASSERT_TRUE(Await([&] { return server_->counters().open == 2; }));
+  ASSERT_TRUE(RevokeToken(options_.tokens, "phone"));
+  EXPECT_THAT(first.Receive(), Not(HasSubstr("<nothing came>")));
+  EXPECT_TRUE(Await([&] { return server_->counters().open == 1; }));
+  server_.reset();
+  EXPECT_THAT(second.Receive(), Not(HasSubstr("<nothing came>")));
+  EXPECT_EQ(speech_.streams(), 0u);
 }
 
 }  // namespace
