@@ -25,6 +25,12 @@ def alike(a, b):
     return SequenceMatcher(None, words(a), words(b)).ratio()
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 class Daemon:
     """`headroom daemon` with a file as its target, and everything it told its subscribers."""
 
@@ -38,7 +44,7 @@ class Daemon:
         self.events = []
         chosen = ["models.tiers=['whisper-tiny.en:F16@cpu']", "output.targets=file",
                   f"output.file={self.text}", "shortcut.on=false",
-                  f"control.socket={self.socket}", *settings]
+                  f"control.socket={self.socket}", "server.listen=", *settings]
         args = [a for setting in chosen for a in ("--set", setting)]
         self.log = open(folder / "log", "ab")
         self.process = headroom.popen("daemon", "--state", self.state, *args, env=env or {},
