@@ -11,6 +11,7 @@ import pytest
 
 HERE = Path(__file__).parent
 LOGIND = ("org.freedesktop.login1", "/org/freedesktop/login1")
+AVAHI = ("org.freedesktop.Avahi", "/")
 PORTAL = ("org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop")
 
 
@@ -31,7 +32,7 @@ class System:
     def mock(self, name, *args):
         # Debian's python3, which has dbusmock; the tests' own environment does not.
         process = self.start(["/usr/bin/python3", "-m", "dbusmock", "--template", *args])
-        bus = "--system" if name is LOGIND else "--user"
+        bus = "--user" if name is PORTAL else "--system"
         deadline = time.monotonic() + 30
         while self.busctl(bus, "status", name[0]).returncode != 0:
             assert process.poll() is None and time.monotonic() < deadline
@@ -46,7 +47,7 @@ class System:
         )
 
     def call(self, name, method, *args, interface="org.freedesktop.DBus.Mock"):
-        bus = "--system" if name is LOGIND else "--user"
+        bus = "--user" if name is PORTAL else "--system"
         outcome = self.busctl(bus, "call", *name, interface, method, *args)
         assert outcome.returncode == 0, outcome.stderr
         return outcome.stdout
@@ -94,7 +95,7 @@ class Echo:
         self.tell("state")
         line = self.heard()
         assert line.startswith("state|"), line
-        return dict(zip(("inhibiting", "sleep_trouble", "bound", "keys", "trouble"), line.split("|")[1:]))
+        return dict(zip(("inhibiting", "sleep_trouble", "bound", "keys", "trouble", "announcement"), line.split("|")[1:]))
 
     def until(self, **wanted):
         deadline = time.monotonic() + 30
@@ -192,3 +193,35 @@ def test_a_user_who_says_no_and_a_desktop_without_a_portal(system):
     system.mock(PORTAL, HERE / "portal_mock.py", "-p", '{"refuse": true}')
     state = echo.until(trouble="the desktop refused a global shortcut")
     assert state["bound"] == "false"
+
+
+def services(system):
+    return system.call(AVAHI, "Services")
+
+
+def test_the_network_is_told_of_the_service(system):
+    echo = Echo(system)
+    assert "not announced by zeroconf" in echo.state()["announcement"]  # Avahi may come late
+    avahi = system.mock(AVAHI, HERE / "avahi_mock.py")
+    echo.until(announcement="")
+    assert services(system).strip() == 's "Headroom on desk|_wyoming._tcp|10300"'
+    avahi.kill()
+    avahi.wait()
+    echo.until(announcement="not announced by zeroconf: Avahi has gone")
+    system.mock(AVAHI, HERE / "avahi_mock.py")
+    echo.until(announcement="")
+    assert "10300" in services(system)
+
+
+def test_a_name_that_is_taken_is_changed(system):
+    system.mock(AVAHI, HERE / "avahi_mock.py", "-p", '{"taken": "Headroom on desk"}')
+    echo = Echo(system)
+    echo.until(announcement="")
+    assert "Headroom on desk #2|" in services(system)
+    # Another machine claims that one as well, later.
+    system.call(AVAHI, "Collide")
+    deadline = time.monotonic() + 30
+    while "Headroom on desk #3|" not in services(system):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    echo.until(announcement="")

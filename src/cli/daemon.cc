@@ -1,14 +1,17 @@
 // headroom daemon: the service in the foreground, as systemd runs it.
 #include <signal.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 
+#include "api/address.h"
 #include "base/cancel.h"
 #include "base/dirs.h"
 #include "cli/command.h"
 #include "cli/terminal.h"
 #include "daemon/service.h"
+#include "system/announcement.h"
 #include "system/desktop_notice.h"
 #include "system/global_shortcut.h"
 #include "system/notify.h"
@@ -26,6 +29,16 @@ struct Options {
 CancelToken* stop = nullptr;
 volatile sig_atomic_t reload = 0;
 std::atomic<daemon::LogLevel> log_level = daemon::LogLevel::kInfo;
+
+/// So that Home Assistant finds the service by itself; nobody is told of what only we can reach.
+std::unique_ptr<system::Announcement> Announce(const std::string& listen) {
+  const auto at = api::ParseListenAddress(listen);
+  if (!at || at->address.is_loopback() || at->port == 0) return nullptr;
+  char host[256] = "";
+  static_cast<void>(::gethostname(host, sizeof(host) - 1));
+  return std::make_unique<system::Announcement>(fmt::format("Headroom on {}", host),
+                                                "_wyoming._tcp", at->port);
+}
 
 /// The desktop's key: held down while speaking in push-to-talk mode, else pressed to begin and end.
 std::unique_ptr<system::GlobalShortcut> Shortcut(daemon::Service& service) {
@@ -93,6 +106,7 @@ int Run(const Options& options) {
       system::SleepEvents{.on_sleep = [&] { running.AskSleep([&] { sleep->ReadyToSleep(); }); },
                           .on_resume = [&] { running.AskWake(); }});
   const auto shortcut = Shortcut(running);
+  const auto announcement = Announce(running.config().wyoming.listen);
   const auto watchdog = system::WatchdogInterval();
   MonoTime fed = SystemClock().Now();
 

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <string>
 
+#include "system/announcement.h"
 #include "system/global_shortcut.h"
 #include "system/sleep_watch.h"
 
@@ -22,11 +23,12 @@ int main() {
                                    .on_release = [&] { say("release"); },
                                    .on_change = [&] { say("change"); }},
                                   kAgain);
+  system::Announcement announcement("Headroom on desk", "_wyoming._tcp", 10300, kAgain);
   for (std::string line; std::getline(std::cin, line);) {
     if (line == "ready") sleep.ReadyToSleep();
     if (line != "state") continue;
     const system::ShortcutState state = shortcut.state();
-    say(fmt::format("state|{}|{}|{}|{}|{}", sleep.inhibiting(), sleep.trouble(), state.bound,
-                    state.keys, state.trouble));
+    say(fmt::format("state|{}|{}|{}|{}|{}|{}", sleep.inhibiting(), sleep.trouble(), state.bound,
+                    state.keys, state.trouble, announcement.trouble()));
   }
 }
