@@ -14,6 +14,8 @@ from wyoming.event import Event
 from wyoming.info import Describe, Info
 from wyoming.ping import Ping, Pong
 
+from live_daemon import CLIPS, free_port, start, words  # noqa: F401 (start is a fixture)
+
 PATIENCE = 60  # s; only reached when something is broken
 
 
@@ -126,3 +128,22 @@ def test_a_wrong_field_is_named_and_ends_the_connection(server):
     came = talk(server.port, [AudioStart(16000, 7, 1)])
     assert [Error.from_event(event).text for event in came] == ["audio-start: width: 1 to 4 bytes are taken"]
     assert talk(server.port, [Describe()], Info)  # others notice nothing
+
+
+def test_the_daemon_hears_what_transcribe_hears(headroom, start):
+    port = free_port()
+    daemon = start(f"wyoming.listen=127.0.0.1:{port}")
+    info = Info.from_event(talk(port, [Describe()], Info)[-1])
+    assert [(m.name, m.languages) for m in info.asr[0].models] == [("whisper-tiny.en", ["en"])]
+    for path in (headroom.jfk, CLIPS[0]):
+        said = headroom("transcribe", "-m", "whisper-tiny.en:F16", path).out
+        came = talk(port, recording(path, Transcribe(language="en")), TranscriptStop)
+        transcript = Transcript.from_event(next(event for event in came if Transcript.is_type(event.type)))
+        assert words(transcript.text) == words(said)
+        assert transcript.language == "en"
+    came = talk(port, [Transcribe(name="whisper-huge"), *recording(headroom.jfk)[1:]])
+    assert "whisper-huge" in Error.from_event(came[-1]).text
+    came = talk(port, [Transcribe(language="xx"), *recording(headroom.jfk)[1:]])
+    assert '"xx"' in Error.from_event(came[-1]).text
+    daemon.stop()
+    assert "country" not in daemon.says()

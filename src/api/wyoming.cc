@@ -14,6 +14,10 @@ namespace {
 using nlohmann::json;
 using speech::JoinTexts;
 
+// The client says when a command ends, so a pause for thought must not cut it: what belongs
+// together is recognised better together. Only of long audio do the parts between pauses become
+// text early.
+constexpr Milliseconds kSilence{3000};
 constexpr std::size_t kMostPrompt = 1000;   // bytes
 constexpr std::size_t kMostText = 1 << 20;  // bytes, of one transcript
 
@@ -203,6 +207,7 @@ Result<> WyomingSession::Chunk(const WyomingEvent& event, WyomingStep& step) {
   if (!open_) {
     step.open = StreamOptions{};
     step.open->request = request_;
+    step.open->turns->silence = kSilence;
     open_ = true;
     intake_.emplace(WireFormat{.rate = format_->rate});
   }

@@ -155,6 +155,7 @@ TEST(WyomingSession, OneCommandAndThenAnother) {
     EXPECT_THAT(Said(first), ElementsAre("open", "audio 2"));
     EXPECT_EQ(first.open->request.language, "de");
     EXPECT_EQ(first.open->request.model, "whisper-base");
+    EXPECT_GE(first.open->turns->silence, Milliseconds(2000));  // a command may have a pause
     EXPECT_THAT(first.audio, ElementsAre(0.5F, -1.0F));
     EXPECT_THAT(Said(session.OnEvent(Chunk())), ElementsAre("audio 2"));
     EXPECT_THAT(Said(session.OnEvent({"audio-stop"})), ElementsAre("finish"));
