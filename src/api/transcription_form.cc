@@ -105,6 +105,9 @@ std::optional<WebError> FormReader::Finish(const std::vector<ServedModel>& model
     return BadField("stream", "stream goes with response_format json or text");
   form_.segments = segments_ || !form_.words;
   form_.request.word_times = form_.words;
+  // A model that is asked for times may write other commas.
+  form_.request.segment_times =
+      form_.format != AnswerFormat::kJson && form_.format != AnswerFormat::kText;
   return std::nullopt;
 }
 

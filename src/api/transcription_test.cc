@@ -55,6 +55,7 @@ TEST(TranscriptionForm, GranularitiesSayWhichTimesThereAre) {
   EXPECT_TRUE(form({}).segments);
   EXPECT_FALSE(form({}).words);
   EXPECT_FALSE(form({}).request.word_times);
+  EXPECT_TRUE(form({}).request.segment_times);
   EXPECT_FALSE(form({"word"}).segments);
   EXPECT_TRUE(form({"word"}).request.word_times);
   EXPECT_TRUE(form({"word", "segment"}).segments);

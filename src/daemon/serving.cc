@@ -88,7 +88,7 @@ Result<engine::RunRequest> Serving::RequestFor(const api::SpeechRequest& wanted)
   request.language = wanted.language;
   request.prompt = wanted.prompt;
   request.translate = wanted.translate;
-  request.segment_times = true;
+  request.segment_times = wanted.segment_times || wanted.word_times;
   request.word_times = wanted.word_times;
   return request;
 }
