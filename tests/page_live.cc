@@ -29,7 +29,7 @@ class Machine : public FakeSpeech {
     return FakeSpeech::Inspect(name);
   }
   std::string Metrics() const override {
-    return "headroom_zone{gauge=\"ram\"} 0\nheadroom_zone{gauge=\"vram\"} 1\n"
+    return "headroom_zone{gauge=\"RAM\"} 0\nheadroom_zone{gauge=\"VRAM\"} 1\n"
            "headroom_memory_bytes{kind=\"ram\",owner=\"headroom\"} 262144000\n"
            "headroom_memory_bytes{kind=\"ram\",owner=\"free\"} 8589934592\n"
            "headroom_memory_bytes{kind=\"vram\",owner=\"headroom\"} 1073741824\n"

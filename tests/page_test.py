@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from browser import Browser
 
+from live_daemon import free_port, start  # noqa: F401 (start is a fixture)
+
 BIN = Path(os.environ["HEADROOM_TEST_BIN"])
 JFK = Path(os.environ["HEADROOM_TEST_ENGINE"]) / "samples/jfk.wav"
 PICTURES = BIN.parent / "artefacts"
-PATIENCE = 60  # s; only reached when something is broken
+PATIENCE = 120  # s; only reached when something is broken
 
 
 class Server:
@@ -205,3 +207,23 @@ def test_on_a_phone_and_in_the_dark(page):
     page.picture(PICTURES / "page-phone.png")
     page.call("Emulation.clearDeviceMetricsOverride")
     page.call("Emulation.setEmulatedMedia", features=[])
+
+
+def test_a_real_sentence_into_the_real_daemon(chromium, start):
+    port = free_port()
+    daemon = start(f"server.listen=127.0.0.1:{port}")
+    chromium.trouble.clear()
+    chromium.open(f"http://127.0.0.1:{port}/")
+    until(chromium, "#facts", "Version")
+    chromium.click("#speak")
+    until(chromium, "#said", r"(?is)ask what you can do for your country.*\d+ ms")
+    until(chromium, "#facts", "whisper-tiny.en F16 on cpu")
+    chromium.click("#speak")
+    until(chromium, "#speak", "^Listen$")
+    assert text(chromium, "#speak-trouble") == ""
+    until(chromium, "#gauges", r"RAM\s+Headroom \d.*(safe|warning|danger|critical)")
+    until(chromium, "#fit", "whisper-tiny.en")
+    chromium.picture(PICTURES / "page-real.png")
+    assert chromium.trouble == []
+    chromium.open("about:blank")
+    daemon.stop()

@@ -44,9 +44,15 @@ function gauge(kind, { headroom = 0, others = 0, free = 0 }, zone) {
 export function showGauges(to, metrics) {
   const kinds = owners(metrics);
   const rows = [];
-  for (const [kind, gaugeName, title] of [["vram", "vram", "Card"], ["ram", "ram", "RAM"], ["swap", "swap", "Swap"]]) {
-    const zone = metrics.find((m) => m.name === "headroom_zone" && m.labels.gauge === gaugeName);
-    if (kinds[kind]) rows.push(gauge(title, kinds[kind], zones[zone?.value]));
+  const zoneOf = (name) => zones[metrics.find((m) => m.name === "headroom_zone" && m.labels.gauge === name)?.value];
+  for (const [kind, name, title] of [["vram", "VRAM", "Card"], ["ram", "RAM", "RAM"], ["swap", "swap", "Swap"]]) {
+    if (kinds[kind]) rows.push(gauge(title, kinds[kind], zoneOf(name)));
+  }
+  const pressure = zoneOf("pressure");
+  if (pressure) {
+    const row = make("div", "", "gauge");
+    row.append(make("span", "Pressure"), make("span", pressure, `zone ${pressure}`));
+    rows.push(row);
   }
   to.replaceChildren(...(rows.length ? rows : [make("p", "Nothing is known yet.", "soft")]));
 }
