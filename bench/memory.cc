@@ -112,7 +112,7 @@ int Host(const std::vector<std::string>& files) {
     const auto plan = Plan(file, {.counting = true});
     for (std::size_t i = 0; i < kLengths.size(); ++i) {
       auto worker = Spawn("headroom-worker-cpu");
-      Must(worker->Load({.path = file, .threads = kThreads}, kLong));
+      Must(worker->Load({.path = file, .threads = kThreads, .chunks = {kLengths[i]}}, kLong));
       const std::vector<float> speech = engine::Jfk();
       std::vector<float> audio(static_cast<std::size_t>(kLengths[i].count()) * 16);
       for (std::size_t k = 0; k < audio.size(); ++k) audio[k] = speech[k % speech.size()];
