@@ -12,7 +12,7 @@ namespace {
 // Whisper's own recipe decodes again at a higher temperature beyond 2.4 and -1; a wider window is
 // a better second try, so it is made earlier. Measured: docs/encoder-window.md.
 constexpr float kMostRepetitive = 2.4F;  // length of the text by its length compressed
-constexpr float kLeastLikely = -0.3F;    // mean log probability of a token
+constexpr float kLeastLikely = -0.5F;    // mean log probability of a token
 // Fast speech is 20 characters a second; a word or two need no time at all.
 constexpr double kCharactersPerSecond = 25;
 constexpr double kCharactersAtOnce = 12;
