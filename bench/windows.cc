@@ -138,7 +138,7 @@ int Main(int argc, char** argv) {
       const bool cut = length < samples.size();
       const std::string name =
           cut ? fmt::format("cut at {} s", length / kSecond)
-              : fmt::format("whole, up to {} s", (length / kSecond / 5 + 1) * 5);
+              : fmt::format("whole, up to {:2} s", (length / kSecond / 5 + 1) * 5);
       Row& row = rows[name];
       const auto clip = std::span(samples).first(length);
       std::int64_t never = 0;
