@@ -255,9 +255,13 @@ def test_a_service_that_does_not_keep_up_slows_the_client(server):
         assert server.log()["samples"] == 20_000
 
 
-def test_a_client_that_vanishes_leaves_nothing(server):
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_client_that_vanishes_leaves_nothing(server, busy):
+    if busy:  # nothing more is read from it
+        server.tell(refuse_samples="busy")
     ws = server.connect()
     receive(ws)
+    ws.send(bytes(48000))
     assert server.log()["streams"] == 1
     ws.socket.shutdown(socket.SHUT_RDWR)
     log = server.wait(lambda log: log["streams"] == 0)

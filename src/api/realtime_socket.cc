@@ -1,6 +1,8 @@
 // With server.cc and web_server.cc the only file with Beast in it.
 #include "api/realtime_socket.h"
 
+#include <poll.h>
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -51,6 +53,19 @@ bool AsksForBeta(const RealtimeRequest& request) {
          Offers(request, kBetaProtocol);
 }
 
+// Ends differently from its base, which would close the socket while the client is still sending:
+// then a reset overtakes the close frame, and the client never learns why.
+struct Wire : beast::tcp_stream {
+  explicit Wire(beast::tcp_stream&& stream) : beast::tcp_stream(std::move(stream)) {}
+};
+template <class Handler>
+void async_teardown(beast::role_type, Wire& wire, Handler&& handler) {
+  ErrorCode ignored;
+  static_cast<void>(wire.socket().shutdown(asio::socket_base::shutdown_send, ignored));
+  asio::post(wire.get_executor(),
+             beast::bind_front_handler(std::forward<Handler>(handler), ErrorCode()));
+}
+
 // Owned by its handlers, of which there is always one until the connection is closed.
 class Socket : public std::enable_shared_from_this<Socket> {
  public:
@@ -59,7 +74,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
       : request_(std::move(request)),
         service_(service),
         seat_(std::move(seat)),
-        ws_(std::move(stream)),
+        ws_(Wire(std::move(stream))),
         tick_(ws_.get_executor()),
         again_(ws_.get_executor()),
         deadline_(ws_.get_executor()) {}
@@ -157,9 +172,16 @@ class Socket : public std::enable_shared_from_this<Socket> {
       case RealtimeSession::Wait::kSoon:
         return asio::post(ws_.get_executor(), [self = shared_from_this()] { self->Continue(); });
       case RealtimeSession::Wait::kLater:
+        if (HasLeft()) return Drop();
         again_.expires_after(kAgain);
         again_.async_wait([self = shared_from_this()](const ErrorCode&) { self->Continue(); });
     }
+  }
+
+  // Whether the other end is closed, which nobody else notices while nothing is read.
+  bool HasLeft() {
+    pollfd socket{beast::get_lowest_layer(ws_).socket().native_handle(), POLLRDHUP, 0};
+    return ::poll(&socket, 1, 0) > 0 && (socket.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
   }
 
   void Continue() {
@@ -173,7 +195,21 @@ class Socket : public std::enable_shared_from_this<Socket> {
     if (session_ && failed == websocket::error::closed &&
         (code == Code::normal || code == Code::none))
       session_->Forget();
-    Drop();
+    if (gone_) return;
+    closing_ = true;
+    session_.reset();
+    if (!farewell_) Limit(kGoodbye);
+    Drain();
+  }
+
+  // Until the client has closed its end too.
+  void Drain() {
+    buffer_.clear();
+    beast::get_lowest_layer(ws_).socket().async_read_some(
+        buffer_.prepare(kKeptBuffer),
+        [self = shared_from_this()](const ErrorCode& failed, std::size_t) {
+          failed || self->gone_ ? self->Drop() : self->Drain();
+        });
   }
 
   // ---- out ----
@@ -294,7 +330,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
   RealtimeRequest request_;
   SpeechService& service_;
   const std::unique_ptr<Seat> seat_;
-  websocket::stream<beast::tcp_stream, false> ws_;
+  websocket::stream<Wire, false> ws_;
   asio::steady_timer tick_, again_, deadline_;
   std::unique_ptr<RealtimeSession> session_;  // none: not yet, or no more
 
