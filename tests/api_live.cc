@@ -9,12 +9,16 @@
 
 int main(int argc, char** argv) {
   using namespace headroom;
-  if (argc != 2) return 2;
+  if (argc != 2 && argc != 4) return 2;
   api::FakeSpeech speech;
   api::WebOptions options;
   options.listen = "127.0.0.1:0";
   options.spool = std::filesystem::path(argv[1]) / "uploads";
   options.tokens = std::filesystem::path(argv[1]) / "tokens";
+  if (argc == 4) {
+    options.tls_certificate = argv[2];
+    options.tls_key = argv[3];
+  }
   const auto server = api::WebServer::Start(options, speech);
   if (!server) {
     std::cerr << server.error().what << "\n";

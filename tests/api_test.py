@@ -2,23 +2,27 @@
 
 import json
 import re
+import socket
+import ssl
 import subprocess
 import time
 from pathlib import Path
 
 import openai
 import pytest
+from websockets.sync.client import connect
 
 PATIENCE = 60  # s; only reached when something is broken
 TEXT = "Guten Tag. How are you?"
 
 
 class Server:
-    def __init__(self, headroom, folder):
+    def __init__(self, headroom, folder, *tls):
         self.process = subprocess.Popen(
-            [headroom.bin.parent / "tests/api_live", folder],
+            [headroom.bin.parent / "tests/api_live", folder, *tls],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
+        self.port = int(self.process.stdout.readline())
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
 
     def tell(self, **told):
         self.process.stdin.write(json.dumps(told) + "\n")
@@ -200,6 +204,79 @@ def test_metrics_count(server):
     values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
     assert values["headroom_http_requests_total"] == "2"
     assert values["headroom_http_open_connections"] == "1"
+
+
+@pytest.fixture
+def secure(headroom, tmp_path):
+    """A server with a certificate, and what curl needs to believe it."""
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
+                    "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    key.chmod(0o600)
+    server = Server(headroom, tmp_path, certificate, key)
+    server.certificate = certificate
+    yield server
+    server.process.communicate(timeout=PATIENCE)
+    assert server.process.returncode == 0
+
+
+def test_tls_carries_everything(secure, tmp_path):
+    trust = ("--cacert", secure.certificate)
+    large = tmp_path / "large.wav"
+    with large.open("wb") as file:
+        file.truncate(20_000_000)
+    upload = ("-F", f"file=@{large}", "-F", "response_format=text")
+    assert secure.curl("/v1/audio/transcriptions", *trust, *upload) == (200, TEXT + "\n")
+    assert secure.tell()["asked"][0]["size"] == 20_000_000
+    code, events = secure.curl("/v1/audio/transcriptions", *trust, "-N", "-F", f"file=@{large}", "-F", "stream=true")
+    assert code == 200 and events.count("event: transcript.text.delta") == 2 and "transcript.text.done" in events
+    # One connection, several requests.
+    done = subprocess.run(["curl", "-sS", "-w", "%{num_connects}\n", *trust, *[secure.url + "/livez"] * 3],
+                          capture_output=True, text=True, check=True)
+    assert done.stdout == "alive\n1\nalive\n0\nalive\n0\n"
+    assert secure.curl("/livez", *trust, "-H", f"Origin: {secure.url}")[0] == 200
+    assert secure.curl("/livez", *trust, "-H", f"Origin: http://127.0.0.1:{secure.port}")[0] == 403
+    # Refused before its body was read: the answer still arrives.
+    code, body = secure.curl("/v1/audio/transcriptions", *trust, "-H", "Expect:", "-H", "Content-Type: text/plain",
+                             "--data-binary", f"@{large}")
+    assert (code, json.loads(body)["error"]["code"]) == (415, "not_a_form")
+
+
+def test_a_realtime_socket_over_tls(secure):
+    context = ssl.create_default_context(cafile=secure.certificate)
+    with connect(f"wss://127.0.0.1:{secure.port}/v1/realtime", ssl=context, open_timeout=PATIENCE) as realtime:
+        assert json.loads(realtime.recv(timeout=PATIENCE))["type"] == "session.created"
+        realtime.send(json.dumps({"type": "input_audio_buffer.append", "audio": "AAAA" * 200_000}))
+        realtime.send(json.dumps({"type": "input_audio_buffer.clear"}))
+        assert json.loads(realtime.recv(timeout=PATIENCE))["type"] == "input_audio_buffer.cleared"
+
+
+def test_tls_is_not_spoken_in_plain_nor_in_old_versions(secure):
+    plain = subprocess.run(["curl", "-sS", "-m", "20", f"http://127.0.0.1:{secure.port}/livez"], capture_output=True)
+    assert plain.returncode != 0 and b"alive" not in plain.stdout
+    old = subprocess.run(["curl", "-sS", "-m", "20", "--cacert", secure.certificate, "--tls-max", "1.1",
+                          "--ciphers", "DEFAULT@SECLEVEL=0", secure.url + "/livez"], capture_output=True)
+    assert old.returncode != 0
+    assert secure.curl("/livez", "--cacert", secure.certificate) == (200, "alive\n")
+
+
+def test_clients_that_leave_in_the_middle_of_tls_leave_nothing(secure):
+    trust = ("--cacert", secure.certificate)
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", secure.port)) as raw:
+            raw.sendall(b"\x16\x03\x01")
+    context = ssl.create_default_context(cafile=secure.certificate)
+    with socket.create_connection(("127.0.0.1", secure.port)) as raw:
+        with context.wrap_socket(raw, server_hostname="127.0.0.1") as stream:
+            stream.sendall(b"GET /livez HT")
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        _, text = secure.curl("/metrics", *trust)
+        if "headroom_http_open_connections 1\n" in text:
+            return
+        time.sleep(0.1)
+    raise AssertionError(text)
 
 
 def test_every_row_of_the_conformance_table_names_a_test():

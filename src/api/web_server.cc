@@ -1,4 +1,4 @@
-// One of the three files with Beast in them: each takes most of a minute to compile.
+// One of the few files with Beast in them: each takes most of a minute to compile.
 #include "api/web_server.h"
 
 #include <netinet/tcp.h>
@@ -28,6 +28,7 @@
 #include "api/upload_file.h"
 #include "api/web_access.h"
 #include "api/web_route.h"
+#include "api/web_tls.h"
 #include "base/dirs.h"
 #include "base/text.h"
 
@@ -66,11 +67,12 @@ struct Feed {
 
 // Everything but the counters belongs to the server's thread.
 struct WebServer::Core : std::enable_shared_from_this<WebServer::Core> {
-  Core(WebOptions with, SpeechService& to, ListenAddress at)
+  Core(WebOptions with, SpeechService& to, ListenAddress at, std::unique_ptr<TlsDoor> door)
       : options(std::move(with)),
         service(to),
         listen(at),
-        rules(listen, options.hosts, options.origins, false),
+        tls(std::move(door)),
+        rules(listen, options.hosts, options.origins, tls != nullptr),
         gate(options.tokens, !listen.address.is_loopback()) {}
 
   Result<> Begin();
@@ -82,7 +84,7 @@ struct WebServer::Core : std::enable_shared_from_this<WebServer::Core> {
   void Run();
   void OnGone() {
     Count([this](WebCounters& c) { c.open = Open(); });
-    if (running && ending && Open() == 0) farewell.cancel();
+    if (running && ending && Open() == 0 && relays == 0) farewell.cancel();
   }
   std::size_t Open() const { return sessions.size() + seats.size(); }
 
@@ -99,10 +101,14 @@ struct WebServer::Core : std::enable_shared_from_this<WebServer::Core> {
   const WebOptions options;
   SpeechService& service;
   const ListenAddress listen;
+  const std::unique_ptr<TlsDoor> tls;  // nullptr: plain text
   const SiteRules rules;
   TokenGate gate;
+  std::mutex mutex;
+  WebCounters counters;         // guarded by mutex
   std::set<Session*> sessions;  // each takes itself out; outlives `io`, whose handlers own them
   std::set<SeatOf*> seats;      // the same
+  std::size_t relays = 0;       // of `tls`, which outlive their sessions a little
   asio::io_context io{1};
   Tcp::acceptor acceptor{io};
   asio::steady_timer accept_again{io}, sweep{io}, farewell{io};
@@ -111,9 +117,6 @@ struct WebServer::Core : std::enable_shared_from_this<WebServer::Core> {
   bool ending = false;
   std::uint64_t age = 0;  // grows with each wait for a request: the smallest waits longest
   std::size_t uploads = 0;
-
-  std::mutex mutex;
-  WebCounters counters;  // guarded by mutex
   std::thread thread;
 };
 
@@ -377,7 +380,7 @@ class WebServer::Session : public std::enable_shared_from_this<Session> {
         if (found) return Send(200, kJson, std::move(*found));
         WebError error;
         error.status = 404;
-        error.message = "there is no such part; there are status, plan, models and history";
+        error.message = "there is no such part of the service";
         error.code = "unknown_url";
         return Refuse(error);
       }
@@ -855,6 +858,18 @@ void WebServer::Core::OnAccept(const BoostError& failed, Tcp::socket peer) {
     set(TCP_KEEPIDLE, 30);
     set(TCP_KEEPINTVL, 10);
     set(TCP_KEEPCNT, 3);
+    if (tls) {
+      ++relays;
+      auto plain = tls->Open(std::move(peer), [this] {
+        --relays;
+        OnGone();
+      });
+      if (!plain) {
+        --relays;
+        return Accept();
+      }
+      peer = std::move(*plain);
+    }
     std::make_shared<Session>(*this, std::move(peer))->Read();
   }
   Accept();
@@ -898,7 +913,7 @@ void WebServer::Core::End() {
   for (SeatOf* seat : std::vector(seats.begin(), seats.end())) {
     if (seats.contains(seat)) seat->End();
   }
-  if (Open() == 0) return;
+  if (Open() == 0 && relays == 0) return;
   farewell.expires_after(kFarewell);
   farewell.async_wait([this](const BoostError& cancelled) {
     if (!cancelled) io.stop();
@@ -907,14 +922,15 @@ void WebServer::Core::End() {
 
 Result<std::unique_ptr<WebServer>> WebServer::Start(WebOptions options, SpeechService& service) {
   TRY_ASSIGN(const ListenAddress listen, ParseListenAddress(options.listen));
-  if (!options.tls_certificate.empty() || !options.tls_key.empty())
-    return Fail(Errc::kUnsupported,
-                "TLS is not built in; listen on 127.0.0.1 behind a proxy that speaks it");
+  std::unique_ptr<TlsDoor> tls;
+  if (!options.tls_certificate.empty() || !options.tls_key.empty()) {
+    TRY_ASSIGN(tls, TlsDoor::Make(options.tls_certificate, options.tls_key, options.write_time));
+  }
   if (!listen.address.is_loopback()) {
-    if (!options.insecure)
+    if (!tls && !options.insecure)
       return Fail(Errc::kInvalid,
-                  "{}: others could read speech and tokens on the way there; listen on 127.0.0.1 "
-                  "behind a proxy that speaks TLS, or say that the network is trusted (insecure)",
+                  "{}: others could read speech and tokens on the way there; give a certificate "
+                  "(tls_certificate, tls_key), or say that the network is trusted (insecure)",
                   options.listen);
     auto tokens = ReadTokens(options.tokens);
     if (!tokens && tokens.error().code != Errc::kNotFound)
@@ -924,7 +940,7 @@ Result<std::unique_ptr<WebServer>> WebServer::Start(WebOptions options, SpeechSe
                   "{}: only with a token for each client; make one: headroom token add NAME",
                   options.listen);
   }
-  auto core = std::make_shared<Core>(std::move(options), service, listen);
+  auto core = std::make_shared<Core>(std::move(options), service, listen, std::move(tls));
   TRY(core->Begin());
   return std::unique_ptr<WebServer>(new WebServer(std::move(core)));
 }

@@ -67,7 +67,8 @@ struct WebCounters {
 class WebServer {
  public:
   /// Listens and serves until destroyed. kInvalid: an address that is none, or one off loopback
-  /// without tokens, or without `insecure` (kUnsupported: TLS). kBusy: somebody else has the port.
+  /// without tokens, or without TLS and `insecure`; a certificate and a key that are
+  /// none. kBusy: somebody else has the port.
   /// `service` outlives the server.
   static Result<std::unique_ptr<WebServer>> Start(WebOptions options, SpeechService& service);
   ~WebServer();

@@ -486,6 +486,16 @@ TEST_F(WebServerTest, OffLoopbackItAsksForTokensAndATrustedNetwork) {
   };
   options_.listen = "0.0.0.0:0";
   EXPECT_THAT(why(), HasSubstr("insecure"));
+  options_.tls_key = folder_ / "key.pem";
+  EXPECT_THAT(why(), HasSubstr("both a certificate and its key"));
+  options_.tls_certificate = folder_ / "certificate.pem";
+  EXPECT_THAT(why(), HasSubstr("No such file"));
+  ASSERT_TRUE(WriteFileAtomic(options_.tls_key, "nonsense"));
+  ASSERT_TRUE(WriteFileAtomic(options_.tls_certificate, "nonsense"));
+  EXPECT_THAT(why(), HasSubstr("not a certificate"));
+  fs::permissions(options_.tls_key, fs::perms::others_read, fs::perm_options::add);
+  EXPECT_THAT(why(), HasSubstr("chmod 600"));
+  options_.tls_key = options_.tls_certificate = "";
   options_.insecure = true;
   EXPECT_THAT(why(), HasSubstr("headroom token add"));
   ASSERT_TRUE(AddToken(options_.tokens, "phone", {}));
