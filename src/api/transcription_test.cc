@@ -61,6 +61,9 @@ TEST(TranscriptionForm, GranularitiesSayWhichTimesThereAre) {
   EXPECT_TRUE(form({"word", "segment"}).segments);
   EXPECT_TRUE(form({"word", "segment"}).words);
   EXPECT_TRUE(form({}).request.translate);
+  FormReader plain(false);
+  EXPECT_FALSE(plain.Finish(kModels));
+  EXPECT_FALSE(plain.form().request.segment_times) << "it would change the text";
 }
 
 const std::vector<speech::Segment> kSegments = {
