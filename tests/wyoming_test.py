@@ -3,6 +3,7 @@
 import asyncio
 import json
 import subprocess
+import urllib.request
 import wave
 
 import pytest
@@ -132,7 +133,8 @@ def test_a_wrong_field_is_named_and_ends_the_connection(server):
 
 def test_the_daemon_hears_what_transcribe_hears(headroom, start):
     port = free_port()
-    daemon = start(f"wyoming.listen=127.0.0.1:{port}")
+    web = free_port()
+    daemon = start(f"wyoming.listen=127.0.0.1:{port}", f"server.listen=127.0.0.1:{web}")
     info = Info.from_event(talk(port, [Describe()], Info)[-1])
     assert [(m.name, m.languages) for m in info.asr[0].models] == [("whisper-tiny.en", ["en"])]
     for path in (headroom.jfk, CLIPS[0]):
@@ -145,5 +147,9 @@ def test_the_daemon_hears_what_transcribe_hears(headroom, start):
     assert "whisper-huge" in Error.from_event(came[-1]).text
     came = talk(port, [Transcribe(language="xx"), *recording(headroom.jfk)[1:]])
     assert '"xx"' in Error.from_event(came[-1]).text
+    with urllib.request.urlopen(f"http://127.0.0.1:{web}/metrics", timeout=PATIENCE) as answer:
+        metrics = answer.read().decode()
+    assert "\nheadroom_wyoming_transcripts_total 2\n" in metrics
+    assert "\nheadroom_wyoming_failed_total 2\n" in metrics
     daemon.stop()
     assert "country" not in daemon.says()

@@ -50,6 +50,9 @@ struct WyomingCounters {
   std::size_t open = 0;           // now
 };
 
+/// Prometheus text.
+std::string CountersText(const WyomingCounters& counters);
+
 class WyomingServer {
  public:
   /// Listens and serves until destroyed. kInvalid: an address that is none, or one off loopback

@@ -139,8 +139,8 @@ class Service : public api::ControlService {
   std::vector<api::ServedModel> models_;  // of the tiers
   std::string plan_;                      // of the tiers, as JSON
   std::unique_ptr<Serving> serving_;
-  std::unique_ptr<api::WebServer> web_;
   std::unique_ptr<api::WyomingServer> wyoming_;
+  std::unique_ptr<api::WebServer> web_;  // after wyoming_, whose counters it shows
   std::unique_ptr<api::ControlServer> server_;
 
   mutable std::mutex mutex_;

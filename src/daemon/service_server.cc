@@ -43,6 +43,9 @@ void Service::StartServers() {
   parts.dictation = [this] { return desk_->status(); };
   parts.inspect = [this](const std::string& name) { return Inspect(name); };
   parts.models = models_;
+  parts.servers = [this] {
+    return wyoming_ ? api::CountersText(wyoming_->counters()) : std::string();
+  };
   auto serving = Serving::Make(
       std::move(parts), {.folder = options_.state / "sessions"}, board_,
       [path = *vad]() -> Result<std::unique_ptr<speech::SpeechProbability>> {
@@ -51,8 +54,9 @@ void Service::StartServers() {
       [this](const Event& event) { Tell(event); });
   if (!serving) return SetTrouble("server", "nothing is served: " + serving.error().what);
   serving_ = std::move(*serving);
-  if (!config_.server.listen.empty()) StartWeb();
+  // The web server shows the other's counters, so it begins last and ends first.
   if (!config_.wyoming.listen.empty()) StartWyoming();
+  if (!config_.server.listen.empty()) StartWeb();
 }
 
 void Service::StartWeb() {

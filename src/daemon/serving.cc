@@ -181,6 +181,7 @@ std::string Serving::Metrics() const {
       "# HELP " + name + " From the end of speech to its text.\n# TYPE " + name + " histogram\n";
   text += dictation_latency_.Text(name, "source=\"dictation\"");
   text += stream_latency_.Text(name, "source=\"stream\"");
+  if (parts_.servers) text += parts_.servers();
   return text;
 }
 
