@@ -60,7 +60,7 @@ export class Dictation {
     this.#ended = true;
     this.#closeMicrophone();
     if (!this.#ready) return this.#finish();
-    this.#say({ type: "input_audio_buffer.commit" });
+    this.#say({ type: "input_audio_buffer.commit", event_id: "rest" });
     setTimeout(() => this.#finish(), 30_000); // no text takes that long
   }
 
@@ -175,7 +175,7 @@ export class Dictation {
         break;
       case "error":
         // Nothing was left to commit when the user stopped.
-        if (event.error.code !== "input_audio_buffer_commit_empty") return this.#on.trouble(event.error.message);
+        if (event.error.event_id !== "rest") return this.#on.trouble(event.error.message);
         this.#settled = true;
         this.#finishIfDone();
         break;
