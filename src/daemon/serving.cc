@@ -1,5 +1,7 @@
 #include "daemon/serving.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -23,7 +25,7 @@ class Serving::Counted : public api::TranscriptionJob {
   }
   ~Counted() override {
     job_.reset();
-    --jobs_;
+    if (--jobs_ == 0) ::malloc_trim(0);
   }
 
  private:

@@ -1,5 +1,6 @@
 #include "daemon/streams.h"
 
+#include <malloc.h>
 #include <sys/random.h>
 
 #include <algorithm>
@@ -164,9 +165,11 @@ void Streams::Expire() {
       return true;
     });
   }
+  if (names.empty()) return;
   over.clear();
   std::error_code ignored;
   for (const std::string& name : names) fs::remove_all(options_.folder / name, ignored);
+  ::malloc_trim(0);  // of threads that are gone, too
 }
 
 std::size_t Streams::open() const {
