@@ -175,7 +175,9 @@ export class Dictation {
         break;
       case "error":
         // Nothing was left to commit when the user stopped.
-        if (event.error.event_id !== "rest") return this.#on.trouble(event.error.message);
+        // By its id when the buffer was empty, by its code when there was only silence in it.
+        if (!this.#ended || (event.error.event_id !== "rest" && event.error.code !== "invalid"))
+          return this.#on.trouble(event.error.message);
         this.#settled = true;
         this.#finishIfDone();
         break;
