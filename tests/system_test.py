@@ -32,7 +32,7 @@ class System:
     def mock(self, name, *args):
         # Debian's python3, which has dbusmock; the tests' own environment does not.
         process = self.start(["/usr/bin/python3", "-m", "dbusmock", "--template", *args])
-        bus = "--user" if name is PORTAL else "--system"
+        bus = "--system" if name in (LOGIND, AVAHI) else "--user"
         deadline = time.monotonic() + 30
         while self.busctl(bus, "status", name[0]).returncode != 0:
             assert process.poll() is None and time.monotonic() < deadline
@@ -47,7 +47,7 @@ class System:
         )
 
     def call(self, name, method, *args, interface="org.freedesktop.DBus.Mock"):
-        bus = "--user" if name is PORTAL else "--system"
+        bus = "--system" if name in (LOGIND, AVAHI) else "--user"
         outcome = self.busctl(bus, "call", *name, interface, method, *args)
         assert outcome.returncode == 0, outcome.stderr
         return outcome.stdout

@@ -202,6 +202,7 @@ TEST(Dictation, TwoSentencesOfAFile) {
   set.Begin();
   ASSERT_TRUE(set.intake.Wait("stop"));
   EXPECT_TRUE(set.Ended());
+  EXPECT_FALSE(set.source->open());
   set.dictation.reset();
   // The second one ends with the file, so nobody waits for silence after it.
   EXPECT_EQ(set.intake.log, "listen begin pause end begin end stop ");
@@ -210,7 +211,6 @@ TEST(Dictation, TwoSentencesOfAFile) {
   EXPECT_EQ(set.intake.ended[0], set.intake.paused);  // so its early text can be taken
   EXPECT_GE(set.intake.kept[0], set.intake.ended[0].size());
   EXPECT_GT(set.intake.partials, 0);
-  EXPECT_FALSE(set.source->open());
 }
 
 TEST(Dictation, AllOfAnUtteranceIsInTheSpoolWhenItEnds) {

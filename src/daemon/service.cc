@@ -108,7 +108,11 @@ Result<> Service::Start() {
   if (options_.control) {
     api::ServerOptions server;
     server.socket = api::ControlSocketPath(config_.control_socket);
-    TRY_ASSIGN(server_, api::ControlServer::Start(std::move(server), *this));
+    TRY_ASSIGN(auto started, api::ControlServer::Start(std::move(server), *this));
+    {
+      const std::lock_guard telling(telling_);
+      server_ = std::move(started);
+    }
     StartServers();
   }
   board_.Begin(*scheduler_);
@@ -169,7 +173,11 @@ std::shared_ptr<Dictation> Service::dictation() const {
 }
 
 Service::~Service() {
-  server_.reset();  // no request comes any more
+  {
+    std::unique_ptr<api::ControlServer> last;  // no request comes any more
+    const std::lock_guard telling(telling_);
+    last.swap(server_);
+  }
   web_.reset();
   wyoming_.reset();
   pasting_ = {};  // waits
@@ -178,10 +186,14 @@ Service::~Service() {
     const std::lock_guard lock(mutex_);
     last.swap(dictation_);
   }
-  serving_.reset();
   if (desk_) desk_->Stop();
   board_.End();
   scheduler_.reset();
+  {
+    std::unique_ptr<Serving> last;
+    const std::lock_guard telling(telling_);
+    last.swap(serving_);
+  }
   desk_.reset();
 }
 
@@ -376,8 +388,11 @@ void Service::Tell(const Event& event) {
     SetTrouble("last", event.data.value("text", ""));
   }
   if (recording_) recording_->Happened(event);
-  if (serving_) serving_->Count(event);
-  if (server_ && server_->has_subscribers()) server_->Publish(event.name, event.data);
+  {
+    const std::lock_guard telling(telling_);
+    if (serving_) serving_->Count(event);
+    if (server_ && server_->has_subscribers()) server_->Publish(event.name, event.data);
+  }
   if (options_.also) options_.also(event);
   if (undelivered) {
     Notify("A text did not arrive", event.data.value("trouble", "") +

@@ -138,6 +138,7 @@ class Service : public api::ControlService {
   std::unique_ptr<engine::Scheduler> scheduler_;
   std::vector<api::ServedModel> models_;  // of the tiers
   std::string plan_;                      // of the tiers, as JSON
+  std::mutex telling_;  // guards the two pointers that Tell uses, which others call meanwhile
   std::unique_ptr<Serving> serving_;
   std::unique_ptr<api::WyomingServer> wyoming_;
   std::unique_ptr<api::WebServer> web_;  // after wyoming_, whose counters it shows

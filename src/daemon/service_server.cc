@@ -53,7 +53,10 @@ void Service::StartServers() {
       },
       [this](const Event& event) { Tell(event); });
   if (!serving) return SetTrouble("server", "nothing is served: " + serving.error().what);
-  serving_ = std::move(*serving);
+  {
+    const std::lock_guard telling(telling_);
+    serving_ = std::move(*serving);
+  }
   // The web server shows the other's counters, so it begins last and ends first.
   if (!config_.wyoming.listen.empty()) StartWyoming();
   if (!config_.server.listen.empty()) StartWeb();
@@ -74,6 +77,7 @@ void Service::StartWeb() {
   auto started = api::WebServer::Start(std::move(web), *serving_);
   if (!started) return SetTrouble("server", "no HTTP: " + started.error().what);
   web_ = std::move(*started);
+  Tell({"notice", {{"text", "programs and the page are served at " + config.listen}}});
 }
 
 void Service::StartWyoming() {

@@ -50,8 +50,7 @@ Result<std::unique_ptr<Serving>> Serving::Make(ServingParts parts, StreamsOption
       new Serving(std::move(parts), board, std::move(make_detector), std::move(tell)));
   const auto heard = [s = serving.get()](const Event& event) {
     if (event.name == "served") return s->CountText("stream", event.data);
-    if (event.name == "trouble") s->tally_.Error(event.data.value("code", "internal"));
-    s->tell_(event);
+    s->tell_(event);  // comes back by Count
   };
   TRY_ASSIGN(serving->streams_, Streams::Make(
                                     std::move(streams), board, serving->make_detector_,
