@@ -73,7 +73,10 @@ struct ControlServer::Core : std::enable_shared_from_this<ControlServer::Core> {
   const ServerOptions options;
   ControlService& service;
   std::optional<LocalSocket> socket;
-  std::set<Session*> sessions;  // each takes itself out; outlives `io`, whose handlers own them
+  // These outlive `io`, whose handlers own the sessions.
+  std::set<Session*> sessions;  // each takes itself out
+  std::mutex mutex;
+  ServerCounters counters;  // guarded by mutex
   asio::io_context io{1};
   Protocol::acceptor acceptor{io};
   asio::steady_timer accept_again{io}, keep_alive{io}, farewell{io};
@@ -82,8 +85,6 @@ struct ControlServer::Core : std::enable_shared_from_this<ControlServer::Core> {
   std::uint64_t age = 0;  // grows with each wait for a request: the smallest waits longest
   YieldId last_yield = 0;
 
-  std::mutex mutex;
-  ServerCounters counters;  // guarded by mutex
   std::atomic<std::uint64_t> next_event{1};
   std::atomic<std::size_t> posted{0};
   std::atomic<std::size_t> subscribers{0};
