@@ -199,7 +199,8 @@ Result<> WyomingSession::Chunk(const WyomingEvent& event, WyomingStep& step) {
     format_ = format;
   }
   state_ = State::kListening;
-  const auto frame = static_cast<std::size_t>(format_->width * format_->channels);
+  const std::size_t frame =
+      static_cast<std::size_t>(format_->width) * static_cast<std::size_t>(format_->channels);
   if (event.payload.size() % frame != 0)
     return Fail(Errc::kInvalid, "audio-chunk: {} bytes are not whole frames of {}",
                 event.payload.size(), frame);
