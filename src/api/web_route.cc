@@ -4,6 +4,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "api/counter_text.h"
 #include "api/route.h"
 #include "base/text.h"
 
@@ -125,10 +126,7 @@ std::string CountersText(const WebCounters& counters) {
   std::string text;
   const auto add = [&](std::string_view name, std::string_view type, std::string_view help,
                        std::uint64_t value) {
-    text += fmt::format(
-        "# HELP headroom_http_{0} {1}\n# TYPE headroom_http_{0} {2}\n"
-        "headroom_http_{0} {3}\n",
-        name, help, type, value);
+    AddNumber(text, fmt::format("headroom_http_{}", name), type, help, value);
   };
   add("connections_total", "counter", "Connections accepted.", counters.connections);
   add("requests_total", "counter", "Requests understood.", counters.requests);

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "api/address.h"
+#include "api/counter_text.h"
 #include "api/wyoming.h"
 
 namespace headroom::api {
@@ -539,10 +540,7 @@ std::string CountersText(const WyomingCounters& counters) {
   std::string text;
   const auto add = [&](std::string_view name, std::string_view type, std::string_view help,
                        std::uint64_t value) {
-    text += fmt::format(
-        "# HELP headroom_wyoming_{0} {1}\n# TYPE headroom_wyoming_{0} {2}\n"
-        "headroom_wyoming_{0} {3}\n",
-        name, help, type, value);
+    AddNumber(text, fmt::format("headroom_wyoming_{}", name), type, help, value);
   };
   add("connections_total", "counter", "Connections accepted.", counters.connections);
   add("transcripts_total", "counter", "Transcripts sent.", counters.transcripts);

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/daemon_client.h"
+#include "cli/runs.h"
 #include "cli/terminal.h"
 
 namespace headroom::cli {
@@ -98,32 +99,24 @@ void AddListOptions(CLI::App& command, Options& options) {
 
 void AddHistory(CLI::App& app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  const auto runs = [&chosen, options](Result<int> (*what)(const Options&)) {
-    return [&chosen, options, what] {
-      chosen = [options, what] {
-        const Result<int> code = what(*options);
-        return code ? *code : Complain(code.error());
-      };
-    };
-  };
   CLI::App* history = app.add_subcommand("history", "Texts of the last hours.");
   history->require_subcommand(0, 1);
-  history->callback([history, list = runs(List)] {
+  history->callback([history, list = Runs(chosen, options, List)] {
     if (history->get_subcommands().empty()) list();
   });
   CLI::App* list =
       history->add_subcommand("list", "Show them: id, time, whether it arrived, text.");
   AddListOptions(*list, *options);
-  list->callback(runs(List));
+  list->callback(Runs(chosen, options, List));
   CLI::App* show = history->add_subcommand("show", "Print one text whole.");
   show->add_option("ID", options->id, "Its id; without one the newest");
-  show->callback(runs(Show));
+  show->callback(Runs(chosen, options, Show));
   CLI::App* paste = history->add_subcommand(
       "paste", "Deliver a text again: the newest that was not delivered, else the newest.");
   paste->add_option("ID", options->id, "That one instead");
-  paste->callback(runs(Paste));
+  paste->callback(Runs(chosen, options, Paste));
   CLI::App* clear = history->add_subcommand("clear", "Forget all texts.");
-  clear->callback(runs(Clear));
+  clear->callback(Runs(chosen, options, Clear));
   for (CLI::App* command : {list, show, paste, clear}) AddSocketOption(*command, options->socket);
 }
 

@@ -5,6 +5,7 @@
 #include "api/tokens.h"
 #include "cli/command.h"
 #include "cli/daemon_client.h"
+#include "cli/runs.h"
 #include "cli/terminal.h"
 
 namespace headroom::cli {
@@ -51,26 +52,18 @@ Result<int> Revoke(const Options& options) {
 
 void AddToken(CLI::App& app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  const auto runs = [&chosen, options](Result<int> (*what)(const Options&)) {
-    return [&chosen, options, what] {
-      chosen = [options, what] {
-        const Result<int> code = what(*options);
-        return code ? *code : Complain(code.error());
-      };
-    };
-  };
   CLI::App* token = app.add_subcommand("token", "Who may use the network server.");
   token->require_subcommand(1);
   token->footer("With the first token every client needs one, also on this machine.");
   CLI::App* add = token->add_subcommand("add", "Make a client's token and print it, this once.");
   add->add_option("NAME", options->name, "Of the client, such as phone")->required();
-  add->callback(runs(Add));
+  add->callback(Runs(chosen, options, Add));
   CLI::App* list = token->add_subcommand("list", "Show which clients have one, and since when.");
   list->add_flag("--json", options->json, "For programs");
-  list->callback(runs(List));
+  list->callback(Runs(chosen, options, List));
   CLI::App* revoke = token->add_subcommand("revoke", "Take a client's token away, at once.");
   revoke->add_option("NAME", options->name, "Of the client")->required();
-  revoke->callback(runs(Revoke));
+  revoke->callback(Runs(chosen, options, Revoke));
 }
 
 }  // namespace headroom::cli

@@ -18,6 +18,17 @@ constexpr std::size_t kPartialEvery = kPerSecond;
 constexpr Milliseconds kLeastRoom{3'000};  // in the spool
 constexpr Milliseconds kLook{100};
 
+StreamEvent EventOf(const Mail& mail) {
+  StreamEvent event;
+  event.kind = mail.failed.empty() ? StreamEvent::Kind::kText : StreamEvent::Kind::kFailed;
+  event.item = mail.item;
+  event.audio = mail.audio;
+  event.text = mail.text;
+  event.language = mail.language;
+  if (!mail.failed.empty()) event.error = {Errc::kWorkerLost, mail.failed};
+  return event;
+}
+
 }  // namespace
 
 Result<speech::EndpointOptions> EndpointFor(const api::TurnDetection& turns) {
@@ -75,16 +86,7 @@ std::uint64_t StreamSession::Attach(StreamWishes wishes, std::uint64_t have, OnE
     on_event_ = std::move(on_event);
     client = ++client_;
     mailbox_.Acknowledge(have);
-    for (const Mail& mail : mailbox_.mail()) {
-      StreamEvent event;
-      event.kind = mail.failed.empty() ? StreamEvent::Kind::kText : StreamEvent::Kind::kFailed;
-      event.item = mail.item;
-      event.audio = mail.audio;
-      event.text = mail.text;
-      event.language = mail.language;
-      if (!mail.failed.empty()) event.error = {Errc::kWorkerLost, mail.failed};
-      on_event_(event);
-    }
+    for (const Mail& mail : mailbox_.mail()) on_event_(EventOf(mail));
   }
   Configure(std::move(wishes));
   desk_->SetListening(true);
@@ -186,13 +188,7 @@ void StreamSession::Trouble(const Error& error) {
 
 // On disk before the client hears of it, and told once.
 void StreamSession::Post(Mail mail) {
-  StreamEvent event;
-  event.kind = mail.failed.empty() ? StreamEvent::Kind::kText : StreamEvent::Kind::kFailed;
-  event.item = mail.item;
-  event.audio = mail.audio;
-  event.text = mail.text;
-  event.language = mail.language;
-  if (!mail.failed.empty()) event.error = {Errc::kWorkerLost, mail.failed};
+  const StreamEvent event = EventOf(mail);
   const std::lock_guard lock(client_mutex_);
   const auto added = mailbox_.Add(std::move(mail));
   if (added && !*added) return;
