@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Writes a Canary model with random weights, for tests of memory, speed and plumbing.
 
-    make_canary.py {tiny,180m,1b} {f16,q8_0} OUT.gguf          (needs numpy and gguf)
+    make_canary.py {tiny,small,180m,1b} {f32,f16,q8_0} OUT.gguf          (needs numpy and gguf)
 
-180m and 1b have the shapes of canary-180m-flash and canary-1b-flash, tiny has nobody's. The engine
-loads and runs them; what they "recognise" is noise. Every weight is drawn with the deviation
-0.7 / sqrt(fan-in), so that activations neither vanish nor explode through the layers.
+180m and 1b have the shapes of canary-180m-flash and canary-1b-flash, tiny and small have nobody's.
+The engine loads and runs them; what they "recognise" is noise. Every weight is drawn with the
+deviation 0.7 / sqrt(fan-in), so that activations neither vanish nor explode through the layers. In
+small no bias is near 0, no scale near 1, attention chooses, and every row is long enough for every
+quantisation, so that no part can be left out or confused without changing what comes out.
 """
 
 import argparse
@@ -41,6 +43,11 @@ class Shape:
     decoder_width: int
     decoder_heads: int
     decoder_inner: int
+    biases: float = 0.01  # their deviation
+    scales: float = 0.0  # that of their logarithms
+    gain: float = 1.0  # of queries, keys and the first convolutions: with 1 frames and attention
+    # are nearly the same everywhere
+    pad_mode: str = "constant"
 
     @property
     def projected(self):
@@ -49,6 +56,7 @@ class Shape:
 
 SHAPES = {
     "tiny": Shape(2, 64, 4, 128, 16, 2, 64, 4, 128),
+    "small": Shape(3, 256, 4, 512, 32, 3, 512, 8, 512, 0.3, 0.3, 3.0, "reflect"),
     "180m": Shape(17, 512, 8, 2048, 256, 4, 1024, 8, 4096),
     "1b": Shape(32, 1024, 8, 4096, 256, 4, 1024, 8, 4096),
 }
@@ -70,9 +78,11 @@ class Model:
 
     def matrix(self, name, columns, rows):
         values = self.noise((columns, rows), 0.7 / np.sqrt(columns))
+        if name.endswith(("linear_q.weight", "linear_k.weight", "attn.q.weight", "attn.k.weight")):
+            values *= np.float32(self.shape.gain)
         if self.weights == "f16":
             self.out.add_tensor(name, values.astype(np.float16))
-        elif columns % 32:
+        elif self.weights == "f32" or columns % 32:
             self.out.add_tensor(name, values)
         else:
             kind = gguf.GGMLQuantizationType.Q8_0
@@ -80,13 +90,17 @@ class Model:
 
     def convolution(self, name, *size):
         values = self.noise(size, 0.7 / np.sqrt(np.prod(size[:-1])))
-        self.out.add_tensor(name, values.astype(np.float16))
+        if ".pre_encode." in name:
+            values *= np.float32(self.shape.gain)
+        self.out.add_tensor(name, values.astype(np.float32 if self.weights == "f32" else np.float16))
 
     def ones(self, name, n):
-        self.out.add_tensor(name, np.ones(n, np.float32))
+        ones = np.ones(n, np.float32)
+        scales = self.shape.scales
+        self.out.add_tensor(name, np.exp(self.noise((n,), scales)) if scales else ones)
 
     def small(self, name, *size):
-        self.out.add_tensor(name, self.noise(size, 0.01))
+        self.out.add_tensor(name, self.noise(size, self.shape.biases))
 
     def linear(self, name, columns, rows):
         self.matrix(f"{name}.weight", columns, rows)
@@ -136,7 +150,7 @@ class Model:
             "stt.frontend.",
             type="mel", num_mels=MEL_BANDS, sample_rate=16000, n_fft=512, win_length=400,
             hop_length=160, window="hann", normalize="per_feature", dither=0.0,
-            pre_emphasis=0.97, f_min=0.0, f_max=8000.0, log=True, pad_mode="constant",
+            pre_emphasis=0.97, f_min=0.0, f_max=8000.0, log=True, pad_mode=s.pad_mode,
         )  # fmt: skip
 
     def describe_tokens(self):
@@ -230,7 +244,7 @@ class Model:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("shape", choices=SHAPES)
-    parser.add_argument("weights", choices=("f16", "q8_0"))
+    parser.add_argument("weights", choices=("f32", "f16", "q8_0"))
     parser.add_argument("out")
     arguments = parser.parse_args()
     model = Model(arguments.out, SHAPES[arguments.shape], arguments.weights)
