@@ -126,6 +126,31 @@ Error ErrorOf(const Request& request, CURLcode code, const std::filesystem::path
   }
 }
 
+// As curl_easy_perform, but kCancelled once `cancel` was raised.
+Result<CURLcode> Transfer(const Request& request, CancelToken* cancel) {
+  const std::unique_ptr<CURLM, FreeMulti> multi(curl_multi_init());
+  CHECK(multi);
+  curl_multi_add_handle(multi.get(), request.curl.get());
+  struct Remove {
+    CURLM* multi;
+    CURL* curl;
+    ~Remove() { curl_multi_remove_handle(multi, curl); }
+  } const remove{multi.get(), request.curl.get()};
+
+  for (int running = 1; running > 0;) {
+    if (cancel && cancel->raised()) return Fail(Errc::kCancelled, "interrupted");
+    CURLMcode code = curl_multi_perform(multi.get(), &running);
+    curl_waitfd stop{cancel ? cancel->fd() : -1, CURL_WAIT_POLLIN, 0};
+    if (code == CURLM_OK && running > 0)
+      code = curl_multi_poll(multi.get(), &stop, cancel ? 1 : 0, cancel ? 10 * kPollMs : kPollMs,
+                             nullptr);
+    if (code != CURLM_OK) return Fail(Errc::kInternal, "{}", curl_multi_strerror(code));
+  }
+  int left = 0;
+  const CURLMsg* const message = curl_multi_info_read(multi.get(), &left);
+  return message ? message->data.result : CURLE_OK;
+}
+
 Result<json> AnswerOf(const Request& request) {
   const json value = json::parse(request.received, nullptr, false);
   if (request.status() >= 200 && request.status() < 300) {
@@ -138,12 +163,12 @@ Result<json> AnswerOf(const Request& request) {
 }  // namespace
 
 Result<json> ControlClient::Ask(const std::string& method, const std::string& target,
-                                const json& body, Milliseconds within) const {
+                                const json& body, Milliseconds within, CancelToken* cancel) const {
   const auto request = MakeRequest(socket_, method, target, body);
   curl_easy_setopt(request->curl.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(within.count()));
   CURLcode code = CURLE_OK;
   for (int tries = 0; tries < kConnectTries; ++tries) {
-    code = curl_easy_perform(request->curl.get());
+    TRY_ASSIGN(code, Transfer(*request, cancel));
     // A queue of waiting connections that is full; a daemon empties it in a moment.
     if (code != CURLE_COULDNT_CONNECT || request->connect_errno() != EAGAIN) break;
     ::poll(nullptr, 0, kPollMs);
@@ -157,28 +182,8 @@ Result<> ControlClient::Follow(const std::string& method, const std::string& tar
                                const json& body) const {
   const auto request = MakeRequest(socket_, method, target, body);
   request->on_event = &on_event;
-  const std::unique_ptr<CURLM, FreeMulti> multi(curl_multi_init());
-  CHECK(multi);
-  curl_multi_add_handle(multi.get(), request->curl.get());
-  struct Remove {
-    CURLM* multi;
-    CURL* curl;
-    ~Remove() { curl_multi_remove_handle(multi, curl); }
-  } const remove{multi.get(), request->curl.get()};
-
-  for (int running = 1; running > 0;) {
-    if (cancel && cancel->raised()) return Fail(Errc::kCancelled, "interrupted");
-    CURLMcode code = curl_multi_perform(multi.get(), &running);
-    curl_waitfd stop{cancel ? cancel->fd() : -1, CURL_WAIT_POLLIN, 0};
-    if (code == CURLM_OK && running > 0)
-      code = curl_multi_poll(multi.get(), &stop, cancel ? 1 : 0, cancel ? 10 * kPollMs : kPollMs,
-                             nullptr);
-    if (code != CURLM_OK) return Fail(Errc::kInternal, "{}", curl_multi_strerror(code));
-  }
-  int left = 0;
-  const CURLMsg* const message = curl_multi_info_read(multi.get(), &left);
+  TRY_ASSIGN(const CURLcode code, Transfer(*request, cancel));
   if (request->done) return {};
-  const CURLcode code = message ? message->data.result : CURLE_OK;
   if (code == CURLE_OK && request->status() != 200) {
     TRY(AnswerOf(*request));
     return Fail(Errc::kProtocol, "the daemon sent no events");

@@ -19,10 +19,11 @@ class ControlClient {
   explicit ControlClient(std::filesystem::path socket) : socket_(std::move(socket)) {}
 
   /// "POST", "/v1/listen". The service's own errors come back as they were; kNotFound when nobody
-  /// listens there, with what to do.
+  /// listens there, with what to do; kCancelled once `cancel` was raised. `within` 0: for ever.
   Result<nlohmann::json> Ask(const std::string& method, const std::string& target,
                              const nlohmann::json& body = nullptr,
-                             Milliseconds within = Milliseconds(65'000)) const;
+                             Milliseconds within = Milliseconds(65'000),
+                             CancelToken* cancel = nullptr) const;
 
   /// Returns false to end the stream.
   using OnEvent = std::function<bool(std::string_view name, const nlohmann::json& data)>;

@@ -14,10 +14,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fd.h"
 
 namespace headroom::api {
 
@@ -47,6 +49,15 @@ struct HistoryRequest {
 };
 
 using YieldId = std::uint64_t;  // never 0, not used twice
+
+/// A piece of a recording that the client reads and cuts itself.
+struct RecognizeRequest {
+  Fd audio = Fd();  // sealed memory (base/fd.h): 16 kHz mono, 32-bit float
+  std::string language = {}, prompt = {};
+  std::vector<std::string> vocabulary = {};
+  bool translate = false, segment_times = false, word_times = false;
+};
+using RecognitionId = std::uint64_t;  // as YieldId
 
 /// What the daemon does for its clients. Every call comes on the server's thread and must not
 /// block: take the answer along and return. Unless said otherwise the answer is status.h's Status
@@ -85,6 +96,13 @@ class ControlService {
   virtual void BeginYield(YieldId id, const std::string& who, Answer answer) = 0;
   /// Its client has gone, perhaps before the answer. An id that is not known is to be ignored.
   virtual void EndYield(YieldId id) = 0;
+
+  /// Text for one piece, with the model that is loaded for everybody, after what is more urgent:
+  /// {"result": worker protocol's RunResult, "tier": "whisper-base Q8_0 on cpu"}. However long it
+  /// takes. kBusy: too many ask at once.
+  virtual void BeginRecognition(RecognitionId id, RecognizeRequest request, Answer answer) = 0;
+  /// Always follows: it was answered, or its client has gone.
+  virtual void EndRecognition(RecognitionId id) = 0;
 };
 
 struct ServerOptions {

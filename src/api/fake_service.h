@@ -69,6 +69,18 @@ class FakeService : public ControlService {
     --yields;
   }
 
+  void BeginRecognition(RecognitionId id, RecognizeRequest request, Answer answer) override {
+    const auto audio = Mapping::OfSealed(request.audio.get(), 1u << 20);
+    Note(fmt::format("recognise {} {}", id, request.language));
+    ++recognitions;
+    if (!audio) return answer(Fail(audio.error()));
+    Hold(std::move(answer), nlohmann::json{{"bytes", audio->bytes().size()}});
+  }
+  void EndRecognition(RecognitionId id) override {
+    Note(fmt::format("end recognition {}", id));
+    --recognitions;
+  }
+
   std::vector<std::string> asked() const {
     const std::lock_guard guard(mutex_);
     return asked_;
@@ -80,7 +92,7 @@ class FakeService : public ControlService {
 
   std::atomic<bool> hold{false};  // answers are kept for TakeHeld
   std::atomic<bool> shutdown{false}, cleared{false};
-  std::atomic<int> yields{0};
+  std::atomic<int> yields{0}, recognitions{0};
 
  private:
   void Note(std::string what) {

@@ -1,5 +1,6 @@
 #include "api/local_socket.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -91,6 +92,13 @@ Result<Peer> PeerOf(int fd) {
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
     return FailErrno(errno, "ask who is connected");
   return Peer{credentials.uid, credentials.pid};
+}
+
+Result<Fd> OpenOfPeer(const Peer& peer, int fd) {
+  auto opened = Open(fmt::format("/proc/{}/fd/{}", peer.pid, fd), O_RDONLY | O_NONBLOCK);
+  if (!opened && opened.error().code == Errc::kNotFound)
+    return Fail(Errc::kInvalid, "process {} has no file descriptor {}", peer.pid, fd);
+  return opened;
 }
 
 bool MayConnect(uid_t uid) {

@@ -44,6 +44,9 @@ struct Peer {
 /// Who is at the other end (SO_PEERCRED).
 Result<Peer> PeerOf(int fd);
 
+/// Opens, for reading, what another process has open as its descriptor `fd`.
+Result<Fd> OpenOfPeer(const Peer& peer, int fd);
+
 /// Whether a process of that user may use our sockets: our own user, or root.
 bool MayConnect(uid_t uid);
 

@@ -44,6 +44,8 @@ class Arguments {
     return arguments;
   }
 
+  bool Has(const char* name) const { return fields_.contains(name); }
+
   std::string Text(const char* name) {
     const auto value = Take(name);
     if (!value) return "";
@@ -68,6 +70,17 @@ class Arguments {
     if (number && *number >= low && *number <= high) return number;
     Wrong(name, fmt::format("has to be a whole number from {} to {}", low, high));
     return std::nullopt;
+  }
+
+  std::vector<std::string> Texts(const char* name) {
+    std::vector<std::string> texts;
+    const auto value = Take(name);
+    if (!value) return texts;
+    const bool all = value->is_array() &&
+                     std::ranges::all_of(*value, [](const json& one) { return one.is_string(); });
+    if (all) return value->get<std::vector<std::string>>();
+    Wrong(name, "has to be a list of texts");
+    return texts;
   }
 
   bool Flag(const char* name) {
@@ -161,6 +174,21 @@ const std::array kEntries = {
     Entry{"POST", "/v1/yield",
           [](Arguments& arguments) -> Route {
             return YieldStream{Printable(arguments.Text("who")).substr(0, 200)};
+          }},
+    Entry{"POST", "/v1/recognize",
+          [](Arguments& arguments) -> Route {
+            const bool given = arguments.Has("fd");
+            const auto fd = arguments.Whole("fd", 0, INT32_MAX);
+            auto how = std::make_shared<RecognizeRequest>();
+            how->language = arguments.Text("language");
+            how->prompt = arguments.Text("prompt");
+            how->vocabulary = arguments.Texts("vocabulary");
+            how->translate = arguments.Flag("translate");
+            how->segment_times = arguments.Flag("segment_times");
+            how->word_times = arguments.Flag("word_times");
+            if (!given)
+              return Refusal{Invalid("fd is missing: a file descriptor of yours"), 400, ""};
+            return RecognizeStream{static_cast<int>(fd.value_or(-1)), std::move(how)};
           }},
 };
 

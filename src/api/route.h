@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -25,6 +26,12 @@ struct YieldStream {
   std::string who;
 };
 
+/// POST /v1/recognize: answered once there is text, given up when the client goes.
+struct RecognizeStream {
+  int fd = -1;                            // of the client
+  std::shared_ptr<RecognizeRequest> how;  // without the audio; shared, since routes are copied
+};
+
 /// Not understood. `allow` is set for 405.
 struct Refusal {
   Error error;
@@ -32,7 +39,7 @@ struct Refusal {
   std::string allow;
 };
 
-using Route = std::variant<Call, EventStream, YieldStream, Refusal>;
+using Route = std::variant<Call, EventStream, YieldStream, RecognizeStream, Refusal>;
 Route FindRoute(std::string_view method, std::string_view target, std::string_view body);
 
 /// The HTTP status for an error of the service.

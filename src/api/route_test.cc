@@ -18,6 +18,10 @@ std::string Outcome(std::string_view method, std::string_view target, std::strin
   if (const auto* events = std::get_if<EventStream>(&route))
     return fmt::format("events {}", fmt::join(events->only, "+"));
   if (const auto* yield = std::get_if<YieldStream>(&route)) return "yield " + yield->who;
+  if (const auto* wanted = std::get_if<RecognizeStream>(&route))
+    return fmt::format("recognise {} {} {}{}{} {}", wanted->fd, wanted->how->language,
+                       wanted->how->translate, wanted->how->segment_times, wanted->how->word_times,
+                       fmt::join(wanted->how->vocabulary, "+"));
   FakeService service;
   std::get<Call>(route)(service, Answer([](Result<nlohmann::json>) {}));
   return service.asked().front();
@@ -40,6 +44,9 @@ TEST(Route, EveryRouteAsksTheService) {
   EXPECT_EQ(Outcome("GET", "/v1/events"), "events ");
   EXPECT_EQ(Outcome("GET", "/v1/events?only=text,,partial"), "events text+partial");
   EXPECT_EQ(Outcome("POST", "/v1/yield", R"({"who":"a\u001b[2Jgame"})"), "yield a [2Jgame");
+  EXPECT_EQ(Outcome("POST", "/v1/recognize",
+                    R"({"fd":7,"language":"de","word_times":true,"vocabulary":["a","b"]})"),
+            "recognise 7 de falsefalsetrue a+b");
 }
 
 TEST(Route, WhatIsNotUnderstoodIsNamed) {
@@ -52,6 +59,11 @@ TEST(Route, WhatIsNotUnderstoodIsNamed) {
   EXPECT_EQ(Outcome("POST", "/v1/listen", R"({"langage":"de"})"),
             "400: there is no field \"langage\"; did you mean \"language\"?");
   EXPECT_EQ(Outcome("POST", "/v1/listen", R"({"language":7})"), "400: language has to be text");
+  EXPECT_EQ(Outcome("POST", "/v1/recognize"), "400: fd is missing: a file descriptor of yours");
+  EXPECT_EQ(Outcome("POST", "/v1/recognize", R"({"fd":-1})"),
+            "400: fd has to be a whole number from 0 to 2147483647");
+  EXPECT_EQ(Outcome("POST", "/v1/recognize", R"({"fd":1,"vocabulary":["a",1]})"),
+            "400: vocabulary has to be a list of texts");
   EXPECT_EQ(Outcome("POST", "/v1/finish", R"({"now":true})"),
             "400: there is no field \"now\"; this route has none");
   for (const char* limit : {"0", "1001", "-5", "", "x", "99999999999999999999"})

@@ -84,6 +84,7 @@ struct ControlServer::Core : std::enable_shared_from_this<ControlServer::Core> {
   bool ending = false;
   std::uint64_t age = 0;  // grows with each wait for a request: the smallest waits longest
   YieldId last_yield = 0;
+  RecognitionId last_recognition = 0;
 
   std::atomic<std::uint64_t> next_event{1};
   std::atomic<std::size_t> posted{0};
@@ -150,6 +151,8 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
     if (state_ == State::kClosed) return;
     if (yield_ != 0) {
       core_.service.EndYield(std::exchange(yield_, 0));
+    } else if (recognition_ != 0) {
+      core_.service.EndRecognition(std::exchange(recognition_, 0));
     } else if (state_ == State::kStreaming) {
       --core_.subscribers;
     }
@@ -202,8 +205,10 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
       });
     } else if (auto* events = std::get_if<EventStream>(&route)) {
       StartEvents(std::move(*events));
+    } else if (auto* yield = std::get_if<YieldStream>(&route)) {
+      StartYield(yield->who);
     } else {
-      StartYield(std::get<YieldStream>(route).who);
+      StartRecognition(std::get<RecognizeStream>(route));
     }
   }
 
@@ -227,8 +232,7 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
   // read or a timer meanwhile, since an answer only holds it weakly.
   template <class Then>
   void Ask(const Call& call, Then then) {
-    if (state_ != State::kStreaming) state_ = State::kAsking;
-    const std::uint64_t turn = ++turn_;
+    const std::uint64_t turn = turn_ + 1;
     answer_timer_.expires_after(core_.options.answer_time);
     answer_timer_.async_wait([self = shared_from_this(), turn, then](const ErrorCode& cancelled) {
       if (cancelled || self->turn_ != turn) return;
@@ -236,6 +240,14 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
       ++self->turn_;
       then(Fail(Errc::kTimeout, "the daemon did not answer in time"));
     });
+    AskPatiently(call, then);
+  }
+
+  // The same, for as long as it takes.
+  template <class Then>
+  void AskPatiently(const Call& call, Then then) {
+    if (state_ != State::kStreaming) state_ = State::kAsking;
+    const std::uint64_t turn = ++turn_;
     Answer answer([core = core_.weak_from_this(), weak = weak_from_this(), turn,
                    then](Result<nlohmann::json> result) {
       const auto alive = core.lock();
@@ -310,6 +322,27 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
         });
   }
 
+  // The head of the answer waits for the text.
+  void StartRecognition(const RecognizeStream& wanted) {
+    const auto peer = PeerOf(stream_.socket().native_handle());
+    Result<Fd> audio = peer ? OpenOfPeer(*peer, wanted.fd) : Result<Fd>(Fail(peer.error()));
+    if (!audio) return Send(HttpStatus(audio.error().code), ErrorJson(audio.error()));
+    wanted.how->audio = std::move(*audio);
+    recognition_ = ++core_.last_recognition;
+    state_ = State::kAsking;
+    WatchPeer();
+    AskPatiently(
+        [id = recognition_, how = wanted.how](ControlService& service, Answer answer) {
+          service.BeginRecognition(id, std::move(*how), std::move(answer));
+        },
+        [this](Result<nlohmann::json> text) {
+          core_.service.EndRecognition(std::exchange(recognition_, 0));
+          keep_ = false;
+          if (text) return Send(200, *text);
+          Send(HttpStatus(text.error().code), ErrorJson(text.error()));
+        });
+  }
+
   void Open() {
     state_ = State::kStreaming;
     Push(std::make_shared<const std::string>(kStreamHead));
@@ -356,6 +389,7 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
   std::uint64_t turn_ = 0;  // which answer is waited for
   std::vector<std::string> only_;
   YieldId yield_ = 0;
+  RecognitionId recognition_ = 0;
   std::deque<Text> queue_;  // the front one is being written
   std::int64_t queue_bytes_ = 0;
   std::array<char, 256> ignored_{};

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -329,6 +330,47 @@ TEST_F(ServerTest, ARefusedYieldIsAnErrorAndHasNoEnd) {
   EXPECT_EQ(refused.error().code, Errc::kBusy);
   server_.reset();
   EXPECT_THAT(service_.asked(), ElementsAre("yield 1 nobody"));
+}
+
+TEST_F(ServerTest, SamplesAreHandedOverByTheirDescriptor) {
+  Start();
+  const std::vector<float> samples(1000, 0.5F);
+  const auto sealed = MakeSealedMemory("test", std::as_bytes(std::span(samples)));
+  ASSERT_TRUE(sealed);
+  const auto answer = Ask("POST", "/v1/recognize", {{"fd", sealed->get()}, {"language", "de"}});
+  ASSERT_TRUE(answer) << answer.error().what;
+  EXPECT_EQ((*answer)["bytes"], 4000);
+  EXPECT_TRUE(Soon([&] { return service_.recognitions == 0; }));
+  EXPECT_THAT(service_.asked(), ElementsAre("recognise 1 de", "end recognition 1"));
+
+  const auto none = Ask("POST", "/v1/recognize", {{"fd", 987'654}});
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, Errc::kInvalid);
+  EXPECT_THAT(none.error().what, HasSubstr("no file descriptor 987654"));
+  const auto open = headroom::Open("/dev/null", O_RDONLY);  // not sealed
+  EXPECT_EQ(Ask("POST", "/v1/recognize", {{"fd", open->get()}}).error().code, Errc::kProtocol);
+}
+
+TEST_F(ServerTest, ARecognitionIsWaitedForAndGivenUpWithItsClient) {
+  options_.answer_time = Milliseconds(50);
+  Start();
+  service_.hold = true;
+  const auto sealed = MakeSealedMemory("test", std::as_bytes(std::span("samples")));
+  const json body{{"fd", sealed->get()}};
+  CancelToken cancel;
+  std::thread asking([&] {
+    const auto given_up =
+        ControlClient(options_.socket).Ask("POST", "/v1/recognize", body, Milliseconds(0), &cancel);
+    EXPECT_EQ(given_up.error().code, Errc::kCancelled);
+  });
+  EXPECT_TRUE(Soon([&] { return service_.recognitions == 1; }));
+  std::this_thread::sleep_for(Milliseconds(200));  // longer than other answers may take
+  EXPECT_EQ(server_->counters().unanswered, 0u);
+  EXPECT_EQ(service_.recognitions, 1);
+  cancel.Raise();
+  asking.join();
+  EXPECT_TRUE(Soon([&] { return service_.recognitions == 0; }));
+  for (auto& [answer, value] : service_.TakeHeld()) answer(std::move(value));
 }
 
 TEST_F(ServerTest, TheEndOfTheServerEndsEverything) {

@@ -41,7 +41,7 @@ struct JobEvents {
   struct Outcome {
     std::string language;     // ISO 639-1; "" when not known
     Milliseconds duration{};  // of the audio
-    std::string model;        // what recognised it: "whisper-base:Q8_0 on cpu"
+    std::string model;        // what recognised it: "whisper-base Q8_0 on cpu"
     std::vector<std::string> warnings;
   };
   /// kInvalid, kCorrupt, kUnsupported: the recording or the request. kBusy: too much waits, come

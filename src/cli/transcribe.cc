@@ -11,6 +11,8 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/daemon_client.h"
+#include "cli/daemon_recognizer.h"
 #include "cli/exit_code.h"
 #include "cli/terminal.h"
 #include "engine/file_transcription.h"
@@ -25,10 +27,12 @@ using speech::TranscriptFormat;
 
 struct Options {
   std::vector<std::string> files;
-  std::string model, format = "text", language, vocabulary, prompt, output, worker;
-  bool words = false, translate = false;
+  std::string model, format = "text", language, vocabulary, prompt, output, worker, socket;
+  bool words = false, translate = false, alone = false;
   int threads = 0;
 };
+
+constexpr Milliseconds kStatusWithin{3'000};
 
 // "German" is not looked up; "de-DE", "de_DE.UTF-8" and "DE" are all "de".
 std::string LanguageCode(const std::string& given) {
@@ -61,18 +65,13 @@ class Command {
   Result<int> Run() {
     TRY_ASSIGN(format_, speech::ParseTranscriptFormat(options_.format));
     TRY(CheckOutput());
-    TRY_ASSIGN(const fs::path model,
-               options_.model.empty() ? models::ResolveDefault() : models::Resolve(options_.model));
     TRY_ASSIGN(const fs::path vad, models::ResolveVad());
-    model_name_ = model.stem();
     TRY_ASSIGN(request_.vocabulary, ReadVocabulary(options_.vocabulary));
     request_.prompt = options_.prompt;
     request_.language = LanguageCode(options_.language);
     request_.translate = options_.translate;
     TRY_ASSIGN(detector_, speech::VoiceDetector::Load(vad));
-    recognizer_ = std::make_unique<engine::Recognizer>(
-        engine::WorkerOptions{.program = options_.worker},
-        engine::LoadRequest{.path = fs::absolute(model), .threads = options_.threads});
+    TRY(ChooseRecognizer());
 
     int code = kOk;
     for (const std::string& file : options_.files) {
@@ -98,7 +97,7 @@ class Command {
     const auto writer = speech::MakeTranscriptWriter(format_, std::move(sink));
     progress_.emplace(file == "-" ? "standard input" : fs::path(file).filename().string());
     const MonoTime begin = SystemClock().Now();
-    engine::FileJob job{.name = file, .model = model_name_, .request = request_, .on_progress = {}};
+    engine::FileJob job{.name = file, .request = request_, .on_progress = {}};
     job.on_progress = [this, begin](const engine::FileProgress& progress) {
       Show(progress, begin);
     };
@@ -112,12 +111,47 @@ class Command {
     return outcome;
   }
 
+  // The running service's model, unless something else is asked for.
+  Result<> ChooseRecognizer() {
+    const bool may_share = !options_.alone && options_.model.empty() && options_.threads == 0;
+    if (may_share) {
+      const api::ControlClient daemon = Daemon(options_.socket);
+      const auto status = daemon.Ask("GET", "/v1/status", nullptr, kStatusWithin);
+      if (status && status->value("version", "") == HEADROOM_VERSION) {
+        const std::string tier = status->value("tier", "");
+        Note(fmt::format("by the running service{}; --alone for a worker of its own",
+                         tier.empty() ? "" : ", " + tier));
+        recognizer_ = std::make_unique<DaemonRecognizer>(daemon, [this](const std::string& line) {
+          if (progress_) progress_->Clear();
+          Note(line);
+        });
+        return {};
+      }
+      if (!options_.socket.empty() && !status) return Fail(Error(status.error()));
+    }
+    TRY_ASSIGN(const fs::path model,
+               options_.model.empty() ? models::ResolveDefault() : models::Resolve(options_.model));
+    model_name_ = model.stem();
+    auto own = std::make_unique<engine::Recognizer>(
+        engine::WorkerOptions{.program = options_.worker},
+        engine::LoadRequest{.path = fs::absolute(model), .threads = options_.threads});
+    own_ = own.get();
+    recognizer_ = std::move(own);
+    return {};
+  }
+
   // Loads the model with the first file that can be read, and checks the options against it.
   Result<> Prepare() {
     if (prepared_) return {};
+    if (!own_) {  // the service has tiers, and knows which of them can do this
+      request_.word_times = options_.words;
+      request_.segment_times = format_ != TranscriptFormat::kText;
+      prepared_ = true;
+      return {};
+    }
     fatal_ = true;  // what fails from here on fails for every file
-    TRY(recognizer_->Start(&InterruptToken()));
-    const engine::ModelTraits& traits = recognizer_->traits();
+    TRY(own_->Start(&InterruptToken()));
+    const engine::ModelTraits& traits = own_->traits();
     TRY(ChooseLanguage(traits));
     if (request_.translate && !traits.translates)
       return Fail(Errc::kUnsupported, "{} cannot translate; whisper-base can", model_name_);
@@ -224,7 +258,8 @@ class Command {
   std::string model_name_;
   engine::RunRequest request_;
   std::unique_ptr<speech::VoiceDetector> detector_;
-  std::unique_ptr<engine::Recognizer> recognizer_;
+  std::unique_ptr<engine::ChunkRecognizer> recognizer_;
+  engine::Recognizer* own_ = nullptr;  // the same; nullptr: the service's
   std::optional<Progress> progress_;
   Fd output_;
   bool folder_ = false;    // --output names a folder
@@ -243,7 +278,8 @@ void AddTranscribe(CLI::App& app, Action& chosen) {
   command->add_option("FILE", options->files, "Audio or video files")->required();
   command->add_option("-m,--model", options->model,
                       "Name (whisper-base, whisper-base:Q8_0, see 'headroom models list') or path; "
-                      "default: whisper-base if it is there, else whisper-tiny.en");
+                      "default: the running service's, else whisper-base if it is there, else "
+                      "whisper-tiny.en");
   command->add_option("-f,--format", options->format, "How the text is written")
       ->type_name("text|json|srt|vtt|tsv")
       ->capture_default_str();
@@ -259,6 +295,10 @@ void AddTranscribe(CLI::App& app, Action& chosen) {
                       "File to write, or a folder (ends with /) for one text a recording");
   command->add_option("-t,--threads", options->threads, "Default: one for each core")
       ->check(CLI::Range(0, 256));
+  command->add_flag("--alone", options->alone,
+                    "With a worker of its own, also when the service runs; so do --model and "
+                    "--threads");
+  AddSocketOption(*command, options->socket);
   command->callback([options, &chosen] {
     chosen = [options] {
       InterruptToken();

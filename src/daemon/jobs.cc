@@ -52,12 +52,12 @@ class LineRecognizer : public engine::ChunkRecognizer {
   // Every tier has had its try: half a text would be no answer.
   bool Recover(CancelToken*) override { return false; }
   Milliseconds longest() const override { return Milliseconds(0); }
+  std::string model() const override { return model_; }
 
   void Wake() {
     const std::lock_guard lock(mutex_);
     came_.notify_all();
   }
-  const std::string& model() const { return model_; }  // that recognised the last chunk
 
  private:
   std::mutex mutex_;
@@ -109,7 +109,7 @@ class Job : public api::TranscriptionJob {
     TRY_ASSIGN(const auto media,
                audio::MediaReader::Open(std::move(recording_), "the file", &cancel_));
     SegmentWriter writer(events_);
-    const engine::FileJob job{.name = "", .model = "", .request = request_, .on_progress = {}};
+    const engine::FileJob job{.name = "", .request = request_, .on_progress = {}};
     TRY_ASSIGN(const engine::FileOutcome outcome,
                TranscribeFile(job, *media, *detector, recognizer_, writer, &cancel_));
     return api::JobEvents::Outcome{.language = writer.end().language,

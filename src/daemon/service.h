@@ -28,6 +28,7 @@
 #include "daemon/desk.h"
 #include "daemon/dictation.h"
 #include "daemon/post_office.h"
+#include "daemon/recognitions.h"
 #include "daemon/recording.h"
 #include "daemon/serving.h"
 #include "engine/scheduler.h"
@@ -86,6 +87,11 @@ class Service : public api::ControlService {
   void ClearHistory(api::Answer answer) override;
   void BeginYield(api::YieldId id, const std::string& who, api::Answer answer) override;
   void EndYield(api::YieldId id) override;
+  void BeginRecognition(api::RecognitionId id, api::RecognizeRequest request,
+                        api::Answer answer) override {
+    recognitions_.Begin(id, std::move(request), std::move(answer));
+  }
+  void EndRecognition(api::RecognitionId id) override { recognitions_.End(id); }
 
  private:
   struct Waiting {
@@ -134,6 +140,7 @@ class Service : public api::ControlService {
   std::unique_ptr<speech::History> history_;
   std::unique_ptr<PostOffice> post_office_;
   Switchboard board_;
+  Recognitions recognitions_{board_};  // the control socket's thread
   std::unique_ptr<Desk> desk_;
   std::unique_ptr<engine::Scheduler> scheduler_;
   std::vector<api::ServedModel> models_;  // of the tiers

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 
 #include "base/cancel.h"
 #include "engine/protocol.h"
@@ -20,6 +21,8 @@ class ChunkRecognizer {
   virtual bool Recover(CancelToken* cancel) = 0;
   /// The longest chunk; 0: no limit.
   virtual Milliseconds longest() const = 0;
+  /// That recognised the last chunk, for a person; "" when none was.
+  virtual std::string model() const = 0;
 };
 
 }  // namespace headroom::engine

@@ -37,13 +37,14 @@ class Run {
         chunks_(detector, ChunkingFor(recognizer.longest())) {}
 
   Result<FileOutcome> Do() {
-    TRY(writer_.Begin({.file = job_.name, .model = job_.model}));
+    TRY(writer_.Begin({.file = job_.name}));
     auto read = ReadAll();
     // Also after a Ctrl-C or an error: what was recognised is written.
     auto rest = Write(stitcher_.Finish());
     if (read && !rest) read = std::move(rest);
     Report(read);
-    TRY(writer_.End({.language = language_,
+    TRY(writer_.End({.model = recognizer_.model(),
+                     .language = language_,
                      .duration = outcome_.duration,
                      .complete = read && outcome_.complete,
                      .warnings = outcome_.warnings}));

@@ -22,8 +22,7 @@ struct FileProgress {
 };
 
 struct FileJob {
-  std::string name;   // as the user gave it
-  std::string model;  // as shown in the transcript's head
+  std::string name;  // as the user gave it
   RunRequest request;
   std::function<void(const FileProgress&)> on_progress;
 };

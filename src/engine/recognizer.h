@@ -6,6 +6,7 @@
 // two halves, cut where the audio is quietest. One thread at a time; cancelling from any thread.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <span>
 
@@ -30,6 +31,7 @@ class Recognizer : public ChunkRecognizer {
                               CancelToken* cancel = nullptr) override;
   bool Recover(CancelToken* cancel) override { return Start(cancel).has_value(); }
   Milliseconds longest() const override { return traits_.max_audio; }
+  std::string model() const override { return std::filesystem::path(model_.path).stem(); }
 
   /// Seconds of computing for a second of audio so far; 0 before the first result.
   double rate() const { return audio_seconds_ > 0 ? run_seconds_ / audio_seconds_ : 0; }

@@ -27,11 +27,11 @@ std::string_view Extension(TranscriptFormat format);
 using TextSink = std::function<Result<>(std::string_view)>;
 
 struct TranscriptHead {
-  std::string file{};   // as the user named it
-  std::string model{};  // its name in the catalogue, or a path
+  std::string file{};  // as the user named it
 };
 
 struct TranscriptEnd {
+  std::string model{};                  // that recognised it; "" when none did
   std::string language{};               // ISO 639-1; "" when not known
   Milliseconds duration{0};             // of the audio that was looked at
   bool complete = true;                 // false: interrupted or failed on the way

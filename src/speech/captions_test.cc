@@ -26,7 +26,7 @@ std::string Written(TranscriptFormat format, const std::vector<Segment>& segment
     out += text;
     return {};
   });
-  EXPECT_TRUE(writer->Begin({.file = "talk.mp3", .model = "whisper-base"}));
+  EXPECT_TRUE(writer->Begin({.file = "talk.mp3"}));
   for (const Segment& segment : segments) EXPECT_TRUE(writer->Add(segment));
   EXPECT_TRUE(writer->End(end));
   return out;
@@ -64,7 +64,10 @@ TEST(Json, IsADocument) {
       Written(TranscriptFormat::kJson,
               {Said(0, 900, "Say \"hi\"\n", {{Milliseconds(10), Milliseconds(400), "Say"}}),
                Said(1000, 2000, "Grüße")},
-              {.language = "de", .duration = Milliseconds(2500), .warnings = {"cut short"}}));
+              {.model = "whisper-base",
+               .language = "de",
+               .duration = Milliseconds(2500),
+               .warnings = {"cut short"}}));
   EXPECT_EQ(doc["schema"], 1);
   EXPECT_EQ(doc["file"], "talk.mp3");
   EXPECT_EQ(doc["model"], "whisper-base");

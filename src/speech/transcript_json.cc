@@ -30,7 +30,7 @@ class JsonWriter : public TranscriptWriter {
   explicit JsonWriter(TextSink sink) : sink_(std::move(sink)) {}
 
   Result<> Begin(const TranscriptHead& head) override {
-    std::string text = Dump(Json{{"schema", 1}, {"file", head.file}, {"model", head.model}});
+    std::string text = Dump(Json{{"schema", 1}, {"file", head.file}});
     text.pop_back();
     return sink_(text + ",\"segments\":[");
   }
@@ -41,7 +41,8 @@ class JsonWriter : public TranscriptWriter {
   }
 
   Result<> End(const TranscriptEnd& end) override {
-    const std::string text = Dump(Json{{"language", end.language},
+    const std::string text = Dump(Json{{"model", end.model},
+                                       {"language", end.language},
                                        {"duration_ms", end.duration.count()},
                                        {"complete", end.complete},
                                        {"warnings", end.warnings}});

@@ -1,0 +1,56 @@
+#include "daemon/recognitions.h"
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "audio/finite.h"
+
+namespace headroom::daemon {
+namespace {
+
+Result<engine::Samples> ReadSamples(const Fd& audio) {
+  constexpr std::size_t kSample = sizeof(float);
+  TRY_ASSIGN(const Mapping mapping,
+             Mapping::OfSealed(audio.get(), engine::kMaxRunSamples * kSample));
+  const auto bytes = mapping.bytes();
+  if (bytes.empty() || bytes.size() % kSample != 0)
+    return Fail(Errc::kInvalid, "{} bytes are no samples of {} bytes each", bytes.size(), kSample);
+  std::vector<float> samples(bytes.size() / kSample);
+  std::memcpy(samples.data(), bytes.data(), bytes.size());
+  audio::MakeFinite(samples);
+  return std::make_shared<const std::vector<float>>(std::move(samples));
+}
+
+engine::RunRequest RunOf(api::RecognizeRequest& wanted) {
+  engine::RunRequest run;
+  run.language = std::move(wanted.language);
+  run.prompt = std::move(wanted.prompt);
+  run.vocabulary = std::move(wanted.vocabulary);
+  run.translate = wanted.translate;
+  run.segment_times = wanted.segment_times || wanted.word_times;
+  run.word_times = wanted.word_times;
+  return run;
+}
+
+}  // namespace
+
+void Recognitions::Begin(api::RecognitionId id, api::RecognizeRequest request, api::Answer answer) {
+  if (lines_.size() >= kMost)
+    return answer(Fail(Errc::kBusy, "{} recordings are being recognised; come again", kMost));
+  auto samples = ReadSamples(request.audio);
+  if (!samples) return answer(Fail(std::move(samples.error())));
+  const auto shared = std::make_shared<api::Answer>(std::move(answer));
+  auto line =
+      board_.Connect(Urgency::kFile, {.on_decoded = [shared](const engine::Decoded& decoded) {
+                       if (!decoded.result) return (*shared)(Fail(decoded.result.error()));
+                       (*shared)(nlohmann::json{{"result", engine::ToJson(*decoded.result)},
+                                                {"tier", decoded.tier}});
+                     }});
+  const auto submitted =
+      line->Submit({.id = 1, .request = RunOf(request), .samples = std::move(*samples)});
+  if (!submitted) return (*shared)(Fail(submitted.error()));
+  lines_.emplace(id, std::move(line));
+}
+
+}  // namespace headroom::daemon
