@@ -21,12 +21,43 @@ set(HEADROOM_ENGINE_PREFIX "${_engine_output}" CACHE INTERNAL "Where the built e
 message(STATUS "Engine: ${HEADROOM_ENGINE_PREFIX}")
 
 find_package(Threads REQUIRED)
-add_library(transcribe_cpp INTERFACE)
-add_library(transcribe_cpp::transcribe_cpp ALIAS transcribe_cpp)
-target_include_directories(transcribe_cpp SYSTEM INTERFACE ${HEADROOM_ENGINE_PREFIX}/include)
-target_link_libraries(transcribe_cpp INTERFACE
-  ${HEADROOM_ENGINE_PREFIX}/lib/libtranscribe.a
-  ${HEADROOM_ENGINE_PREFIX}/lib/libggml.a
-  ${HEADROOM_ENGINE_PREFIX}/lib/libggml-cpu.a
-  ${HEADROOM_ENGINE_PREFIX}/lib/libggml-base.a
-  Threads::Threads ${CMAKE_DL_LIBS} m)
+# Every build of the engine has the same headers; a program links exactly one of the builds.
+add_library(transcribe_cpp_headers INTERFACE)
+add_library(transcribe_cpp::headers ALIAS transcribe_cpp_headers)
+target_include_directories(transcribe_cpp_headers SYSTEM INTERFACE ${HEADROOM_ENGINE_PREFIX}/include)
+
+# _headroom_engine(TARGET PREFIX [LIBRARY…]): that build, with what its backend needs.
+function(_headroom_engine name prefix)
+  add_library(${name} INTERFACE)
+  add_library(transcribe_cpp::${name} ALIAS ${name})
+  file(GLOB backend ${prefix}/lib/libggml-vulkan.a ${prefix}/lib/libggml-cuda.a)
+  target_link_libraries(${name} INTERFACE transcribe_cpp::headers
+    ${prefix}/lib/libtranscribe.a ${prefix}/lib/libggml.a ${backend}
+    ${prefix}/lib/libggml-cpu.a ${prefix}/lib/libggml-base.a
+    ${ARGN} Threads::Threads ${CMAKE_DL_LIBS} m)
+endfunction()
+_headroom_engine(transcribe_cpp ${HEADROOM_ENGINE_PREFIX})
+
+# _headroom_engine_for(BACKEND PREFIX_VARIABLE): builds the engine for it once more, or finds it.
+function(_headroom_engine_for backend into)
+  execute_process(COMMAND ${_engine_command} --backend ${backend}
+    OUTPUT_VARIABLE prefix RESULT_VARIABLE failed OUTPUT_STRIP_TRAILING_WHITESPACE)
+  if(failed)
+    message(FATAL_ERROR "The engine could not be built for ${backend}; the lines above say why.")
+  endif()
+  string(REGEX REPLACE ".*\n" "" prefix "${prefix}")
+  message(STATUS "Engine for ${backend}: ${prefix}")
+  set(${into} ${prefix} PARENT_SCOPE)
+endfunction()
+
+if(HEADROOM_VULKAN)
+  find_package(Vulkan REQUIRED)
+  _headroom_engine_for(vulkan _vulkan_prefix)
+  _headroom_engine(transcribe_cpp_vulkan ${_vulkan_prefix} Vulkan::Vulkan)
+endif()
+if(HEADROOM_CUDA)
+  find_package(CUDAToolkit REQUIRED)
+  _headroom_engine_for(cuda _cuda_prefix)
+  _headroom_engine(transcribe_cpp_cuda ${_cuda_prefix}
+    CUDA::cudart_static CUDA::cublas CUDA::cublasLt CUDA::cuda_driver)
+endif()

@@ -3,6 +3,7 @@
 #
 #   engine.sh                 prints the folder of the finished engine on its last line of stdout
 #   engine.sh --source TREE   builds that source tree instead of the published one
+#   engine.sh --backend NAME  builds it with that backend besides the CPU's: vulkan or cuda
 #
 # What is finished is kept in $XDG_CACHE_HOME/headroom/engine/<key>, so a second clone builds nothing.
 # CC, CXX and HEADROOM_ENGINE_OPTIONS (more -D… for the engine's CMake) are honoured. Progress and
@@ -27,16 +28,50 @@ say() { printf 'engine: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
 source_tree=
-if [ "${1:-}" = --source ]; then
-  source_tree=$(cd "$2" && pwd) || die "$2: no such folder"
-  [ -f "$source_tree/include/transcribe.h" ] || die "$source_tree: not a transcribe.cpp source tree"
+backend=
+while [ $# -ge 2 ]; do
+  case $1 in
+    --source)
+      source_tree=$(cd "$2" && pwd) || die "$2: no such folder"
+      [ -f "$source_tree/include/transcribe.h" ] || die "$source_tree: not a transcribe.cpp source tree"
+      ;;
+    --backend) backend=$2 ;;
+    *) die "$1: unknown; the head of $0 says what there is" ;;
+  esac
+  shift 2
+done
+minutes=2
+toolkit=
+case $backend in
+  '') ;;
+  vulkan)
+    command -v glslc >/dev/null || die "no glslc; apt-get install glslc libvulkan-dev spirv-headers"
+    toolkit=$(glslc --version)
+    minutes=15
+    ;;
+  cuda)
+    nvcc=${CUDACXX:-$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)}
+    [ -x "$nvcc" ] || die "no nvcc; install NVIDIA's CUDA toolkit, or say CUDACXX=/path/to/nvcc"
+    toolkit=$("$nvcc" --version)
+    options+=("-DCMAKE_CUDA_COMPILER=$nvcc")
+    # Only for the cards that are here: all that the toolkit knows would take an hour.
+    cards=${HEADROOM_CUDA_ARCHITECTURES:-$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader |
+      tr -d . | sort -u | paste -sd';')}
+    [ -n "$cards" ] || die "no card to build for; say HEADROOM_CUDA_ARCHITECTURES=86 or the like"
+    options+=("-DCMAKE_CUDA_ARCHITECTURES=$cards")
+    minutes=30
+    ;;
+  *) die "$backend: no such backend; vulkan and cuda are" ;;
+esac
+if [ -n "$backend" ]; then
+  options+=("-DTRANSCRIBE_${backend^^}=ON" -DTRANSCRIBE_BUILD_EXAMPLES=OFF -DTRANSCRIBE_BUILD_TOOLS=OFF)
 fi
 
 # The engine is compiled for this very CPU (GGML_NATIVE), so another CPU must not find this build.
 cpu=$(grep -m1 -E '^(flags|Features)' /proc/cpuinfo | cut -d: -f2 | tr ' ' '\n' | sort | tr '\n' ' ')
 compiler=$("${CXX:-c++}" -E -dM -x c++ /dev/null | grep -w __VERSION__)
-key=$(printf '%s\n' "$sha256" "$source_tree" "${options[@]}" "$compiler" "$cpu" "v1" | sha256sum | cut -c1-16)
-place=$cache/engine/$version-$key
+key=$(printf '%s\n' "$sha256" "$source_tree" "${options[@]}" "$compiler" "$cpu" "v1" ${toolkit:+"$toolkit"} | sha256sum | cut -c1-16)
+place=$cache/engine/$version-${backend:+$backend-}$key
 mkdir -p "$cache/engine"
 
 exec 9>"$place.lock"
@@ -64,9 +99,14 @@ if [ -z "$source_tree" ]; then
   mkdir "$work/source"
   tar -xzf "$archive" -C "$work/source" --strip-components=1
   source_tree=$work/source
+  if [ "$backend" = vulkan ] && ! grep -qs VkLayerSettingEXT /usr/include/vulkan/vulkan_core.h; then
+    # Debian 12's headers do not have the settings of the validation layer, which is not used here.
+    sed -i -e '/vk::LayerSettingEXT> settings = {/,/layer_setting_info(settings);/d' \
+      -e 's/, &layer_setting_info)/)/' "$source_tree/ggml/src/ggml-vulkan/ggml-vulkan.cpp"
+  fi
 fi
 
-say "building (about 2 minutes on 2 cores, once)"
+say "building${backend:+ with $backend} (about $minutes minutes on 2 cores, once)"
 log=$place.log
 cmake -S "$source_tree" -B "$work/build" -G Ninja "${options[@]}" \
   -DCMAKE_INSTALL_PREFIX="$work/prefix" >"$log" 2>&1 || { tail -20 "$log" >&2; die "configure failed; see $log"; }
@@ -83,7 +123,7 @@ cmake --install "$work/build" >>"$log" 2>&1 || { tail -20 "$log" >&2; die "insta
 # Beyond its public headers, the worker hooks the device interface, and the tests want the sample.
 cp "$source_tree"/ggml/src/ggml-backend-impl.h "$source_tree"/ggml/src/ggml-impl.h "$work/prefix/include/"
 mkdir -p "$work/prefix/bin" "$work/prefix/samples"
-cp "$work"/build/bin/transcribe-{quantize,cli} "$work/prefix/bin/"
+[ -n "$backend" ] || cp "$work"/build/bin/transcribe-{quantize,cli} "$work/prefix/bin/"
 cp "$source_tree/samples/jfk.wav" "$work/prefix/samples/"
 cp "$source_tree/LICENSE" "$work/prefix/LICENSE"
 touch "$work/prefix/.finished"

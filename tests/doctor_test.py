@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import pathlib
 import shutil
 
 import pytest
@@ -202,3 +203,37 @@ def test_output_without_a_session(headroom, tmp_path):
     env = {"DISPLAY": "", "WAYLAND_DISPLAY": "", "XDG_RUNTIME_DIR": str(tmp_path)}
     outcome = headroom("doctor", "output", env=env)
     assert outcome.code == 3 and "no graphical session" in outcome.err
+
+
+LISTS = """[{"name": "Vulkan0", "description": "A card", "pci": "0000:01:00.0",
+  "unified": false, "total": 4294967296, "free": 1}]"""
+
+
+@pytest.mark.parametrize(
+    "script, healthy, what, then",
+    [
+        (f"cat <<'X'\n{LISTS}\nX", True, "can use A card (0000:01:00.0, ", ""),
+        ("echo '[]'", False, "finds no card", "mesa-vulkan-drivers"),
+        (
+            "echo 'error while loading shared libraries: libvulkan.so.1: not found' >&2; exit 127",
+            False,
+            "libvulkan.so.1",
+            "apt-get install libvulkan1",
+        ),
+    ],
+    ids=["a card", "no card", "no library"],
+)
+def test_workers_of_cards(headroom, script, healthy, what, then):
+    libexec = headroom.home / "libexec"
+    libexec.mkdir()
+    for program in pathlib.Path(os.environ["HEADROOM_TEST_BIN"]).iterdir():
+        (libexec / program.name).symlink_to(program)
+    (libexec / "headroom-worker-vulkan").unlink(missing_ok=True)
+    (libexec / "headroom-worker-vulkan").write_text(f"#!/bin/sh\n{script}\n")
+    (libexec / "headroom-worker-vulkan").chmod(0o755)
+    outcome = headroom("doctor", "--json", env={"HEADROOM_LIBEXEC": str(libexec)})
+    found = [f for f in json.loads(outcome.out)["findings"] if f["topic"] == "card worker"]
+    found = [f for f in found if "vulkan" in f["what"]]
+    assert len(found) == 1, found
+    assert found[0]["health"] == ("ok" if healthy else "warn")
+    assert what in found[0]["what"] and then in found[0]["next"], found

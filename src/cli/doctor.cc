@@ -47,12 +47,12 @@ void Print(const Finding& finding) {
 int RunDoctor(const Options& options) {
   DoctorContext context{.config = {}, .socket = options.socket};
   const std::vector<std::function<Findings()>> checks = {
-      [&] { return CheckConfig(context); },   [&] { return CheckMicrophone(context); },
-      [&] { return CheckModels(context); },   [&] { return CheckPrograms(context); },
-      [&] { return CheckCards(context); },    [&] { return CheckDisk(context); },
-      [&] { return CheckLimits(context); },   [&] { return CheckOutput(context); },
-      [&] { return CheckShortcut(context); }, [&] { return CheckService(context); },
-      [&] { return CheckDaemon(context); },
+      [&] { return CheckConfig(context); },  [&] { return CheckMicrophone(context); },
+      [&] { return CheckModels(context); },  [&] { return CheckPrograms(context); },
+      [&] { return CheckCards(context); },   [&] { return CheckCardWorkers(context); },
+      [&] { return CheckDisk(context); },    [&] { return CheckLimits(context); },
+      [&] { return CheckOutput(context); },  [&] { return CheckShortcut(context); },
+      [&] { return CheckService(context); }, [&] { return CheckDaemon(context); },
   };
   json all = json::array();
   bool failed = false;

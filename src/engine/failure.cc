@@ -22,11 +22,17 @@ constexpr std::array kWords = {
     Words{"outofhostmemory", Failure::kOutOfMemory},
     Words{"out_of_device_memory", Failure::kOutOfMemory},
     Words{"failed to allocate", Failure::kOutOfMemory},
+    Words{"memory allocation of size", Failure::kOutOfMemory},  // ggml's Vulkan
+    Words{"outofpoolmemory", Failure::kOutOfMemory},
+    Words{"status_alloc_failed", Failure::kOutOfMemory},  // cuBLAS
+    Words{"resource allocation failed", Failure::kOutOfMemory},
     Words{"devicelost", Failure::kLost},
     Words{"device_lost", Failure::kLost},
     Words{"device lost", Failure::kLost},
     Words{"fallen off the bus", Failure::kLost},
     Words{"no cuda-capable device", Failure::kLost},
+    Words{"busy or unavailable", Failure::kLost},  // 46: after a suspend, or another has it alone
+    Words{"errorinitializationfailed", Failure::kLost},
     Words{"no rocm-capable device", Failure::kLost},
     Words{"gpu is lost", Failure::kLost},
     Words{"uncorrectable ecc", Failure::kLost},
@@ -37,8 +43,12 @@ constexpr std::array kWords = {
     Words{"misaligned address", Failure::kSticky},
     Words{"hardware stack error", Failure::kSticky},
     Words{"device-side assert", Failure::kSticky},
+    Words{"context is destroyed", Failure::kSticky},
+    Words{"errorunknown", Failure::kSticky},
     Words{"launch timed out", Failure::kHang},
+    Words{"no kernel image", Failure::kCrash},  // built for other cards: no error of this one
     Words{"cuda error", Failure::kSticky},
+    Words{"rocm error", Failure::kSticky},
 };
 
 }  // namespace

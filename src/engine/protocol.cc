@@ -175,7 +175,8 @@ Result<LoadRequest> ParseLoadRequest(const json& body) {
 }
 
 json ToJson(const CardOptions& card) {
-  return {{"capacity", card.capacity.n},
+  return {{"device", card.device},
+          {"capacity", card.capacity.n},
           {"counting", card.counting},
           {"profile", card.profile},
           {"script", card.script}};
@@ -183,7 +184,8 @@ json ToJson(const CardOptions& card) {
 
 Result<CardOptions> ParseCardOptions(const json& body) {
   Reader read(body, "card");
-  return read.Finish(CardOptions{.capacity = read.Size("capacity"),
+  return read.Finish(CardOptions{.device = read.Text("device"),
+                                 .capacity = read.Size("capacity"),
                                  .counting = read.Flag("counting"),
                                  .profile = read.Text("profile"),
                                  .script = read.Text("script")});

@@ -29,9 +29,10 @@ struct Hello {
   std::string engine;   // "transcribe.cpp 0.4.1"
 };
 
-/// How the simulated card of `headroom-worker-sim` behaves; other workers ignore it.
-/// docs/simulated-card.md has the two formats.
+/// Which card, for workers of cards; the rest is how the simulated card of `headroom-worker-sim`
+/// behaves, which others ignore. docs/simulated-card.md has the two formats.
 struct CardOptions {
+  std::string device = {};     // its PCI address, or the worker's own name for it; "": the first
   Bytes capacity = MiB(4096);  // when counting it is only reported, nothing is refused
   bool counting = false;       // reserves and computes nothing; the texts mean nothing
   std::string profile = {};    // a device profile as JSON text; "": a plain device

@@ -5,6 +5,8 @@
 #include <ggml.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <exception>
 
 #include "worker/transcribe_results.h"
 
@@ -13,12 +15,27 @@ namespace {
 
 constexpr std::size_t kKept = 4;  // a CUDA error is three lines
 
+[[noreturn]] void EndWithReason() {
+  std::string what = "none";
+  try {
+    if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
+  } catch (const std::exception& error) {
+    what = error.what();
+  } catch (...) {
+    what = "of an unknown type";
+  }
+  fmt::print(stderr, "uncaught exception: {}\n", what);
+  std::fflush(stderr);
+  std::abort();
+}
+
 }  // namespace
 
 EngineLog& EngineLog::Install() {
   static EngineLog& log = *[] {
     auto* made = new EngineLog;
     transcribe_log_set(Receive, made);
+    std::set_terminate(EndWithReason);
     ggml_set_abort_callback([](const char* message) {
       const std::string recent = Install().recent();
       fmt::print(stderr, "{}{}{}\n", recent, recent.empty() ? "" : "; ", message);

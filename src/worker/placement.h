@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/protocol.h"
 
@@ -25,11 +26,16 @@ class Placement {
  public:
   virtual ~Placement() = default;
   virtual std::string Backend() const = 0;  // "cpu", "sim"…
-  /// kInvalid when the options make no sense.
+  /// The devices that it could open; none where there is only the CPU.
+  virtual std::vector<ggml_backend_dev_t> Devices() const { return {}; }
+  /// kInvalid when the options make no sense, kNotFound when the device is not there.
   virtual Result<Place> Open(const engine::CardOptions& options) = 0;
 };
 
 std::unique_ptr<Placement> MakeCpuPlacement();
+/// `registry`: ggml's name of the backend, "Vulkan" or "CUDA". Opens the device that the options
+/// name by its PCI address or ggml's own name for it, else the first.
+std::unique_ptr<Placement> MakeDevicePlacement(std::string backend, std::string registry);
 /// $HEADROOM_CARD_CAPACITY, $HEADROOM_CARD_PROFILE (a file) and $HEADROOM_CARD_SCRIPT go before
 /// what a request says.
 std::unique_ptr<Placement> MakeSimPlacement();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <transcribe.h>
+#include <nlohmann/json.hpp>
 
 #include <string_view>
 
@@ -12,9 +13,23 @@
 namespace headroom::worker {
 namespace {
 
+int ListDevices(const Placement& placement) {
+  nlohmann::json list = nlohmann::json::array();
+  for (ggml_backend_dev_t device : placement.Devices()) {
+    ggml_backend_dev_props of{};
+    ggml_backend_dev_get_props(device, &of);
+    list.push_back({{"name", of.name},
+                    {"description", of.description},
+                    {"pci", of.device_id != nullptr ? of.device_id : ""},
+                    {"unified", of.type == GGML_BACKEND_DEVICE_TYPE_IGPU},
+                    {"total", of.memory_total},
+                    {"free", of.memory_free}});
+  }
+  fmt::print("{}\n", list.dump());
+  return 0;
+}
+
 int Record(Placement& placement) {
-  EngineLog::Install();
-  transcribe_init_backends_default();
   const auto place = placement.Open({});
   if (!place) {
     fmt::print(stderr, "{}\n", place.error().what);
@@ -29,9 +44,14 @@ int Record(Placement& placement) {
 }  // namespace
 
 int TranscribeMain(int argc, char** argv, std::unique_ptr<Placement> placement) {
-  if (argc == 2 && std::string_view(argv[1]) == "--record-profile") return Record(*placement);
+  const std::string_view option = argc == 2 ? argv[1] : "";
+  if (option == "--record-profile" || option == "--devices") {
+    EngineLog::Install();
+    transcribe_init_backends_default();
+    return option == "--devices" ? ListDevices(*placement) : Record(*placement);
+  }
   if (argc > 1) {
-    fmt::print(stderr, "{}: a supervisor starts this; the only option is --record-profile\n",
+    fmt::print(stderr, "{}: a supervisor starts this; by hand: --devices, --record-profile\n",
                argv[0]);
     return 2;
   }

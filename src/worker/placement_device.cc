@@ -1,0 +1,57 @@
+#include <algorithm>
+
+#include "worker/placement.h"
+#include "worker/pool.h"
+
+namespace headroom::worker {
+namespace {
+
+// Asking CUDA for a device's properties makes a context on it: only where there is a choice.
+bool IsCalled(ggml_backend_dev_t device, const std::string& wanted) {
+  if (wanted == ggml_backend_dev_name(device)) return true;
+  ggml_backend_dev_props properties{};
+  ggml_backend_dev_get_props(device, &properties);
+  return properties.device_id != nullptr && wanted == properties.device_id;
+}
+
+class DevicePlacement : public Placement {
+ public:
+  DevicePlacement(std::string backend, std::string registry)
+      : backend_(std::move(backend)), registry_(std::move(registry)) {}
+
+  std::string Backend() const override { return backend_; }
+
+  std::vector<ggml_backend_dev_t> Devices() const override {
+    std::vector<ggml_backend_dev_t> devices;
+    if (ggml_backend_reg_t registry = ggml_backend_reg_by_name(registry_.c_str())) {
+      for (std::size_t i = 0; i < ggml_backend_reg_dev_count(registry); ++i)
+        devices.push_back(ggml_backend_reg_dev_get(registry, i));
+    }
+    return devices;
+  }
+
+  Result<Place> Open(const engine::CardOptions& options) override {
+    const std::vector<ggml_backend_dev_t> devices = Devices();
+    if (devices.empty())
+      return Fail(Errc::kNotFound,
+                  "there is no device for {}; headroom doctor says what is missing", registry_);
+    const auto found = std::ranges::find_if(devices, [&](ggml_backend_dev_t device) {
+      return options.device.empty() || IsCalled(device, options.device);
+    });
+    if (found == devices.end())
+      return Fail(Errc::kNotFound, "{} has no device {}", registry_, options.device);
+    BufferPool& pool = BufferPool::Of(ggml_backend_dev_buffer_type(*found));
+    return Place{.device = *found, .pool = &pool, .card = nullptr};
+  }
+
+ private:
+  const std::string backend_, registry_;
+};
+
+}  // namespace
+
+std::unique_ptr<Placement> MakeDevicePlacement(std::string backend, std::string registry) {
+  return std::make_unique<DevicePlacement>(std::move(backend), std::move(registry));
+}
+
+}  // namespace headroom::worker
