@@ -38,10 +38,13 @@ class Store {
   /// Those of one name, the preferred one first.
   std::vector<StoredModel> Here(std::string_view name) const;
   std::optional<StoredModel> Find(const ModelSpec& spec) const;
+  /// Of one name the one to run on a processor: the quickest (docs/performance.md) of those whose
+  /// published word error rate is at most a fiftieth above the best of them.
+  std::optional<StoredModel> ForCpu(std::string_view name) const;
 
   /// A name, name:quantisation, or the path of a file that exists. kNotFound says what to do.
   Result<std::filesystem::path> Resolve(std::string_view spec) const;
-  /// The first of the catalogue's defaults that is there.
+  /// The first of the catalogue's defaults that is there, as ForCpu.
   Result<std::filesystem::path> ResolveDefault() const;
   /// The voice activity model.
   Result<std::filesystem::path> ResolveVad() const;

@@ -15,7 +15,8 @@ constexpr Milliseconds kShortRun{3'000};
 
 // The models of the catalogue that are here: for a card those with the fewest errors first, each in
 // its quantisations as they are preferred; for the CPU the catalogue's defaults, which answer
-// within a breath there. What the CPU can do as well takes no card, unless it is all there is.
+// within a breath there, each in its quickest good quantisation. What the CPU can do as well takes
+// no card, unless it is all there is.
 std::vector<TierWish> Choose(const models::Store& store, Place place, bool card) {
   std::vector<TierWish> wishes;
   if (card && place != Place::kCpu) {
@@ -41,8 +42,8 @@ std::vector<TierWish> Choose(const models::Store& store, Place place, bool card)
   }
   if (place != Place::kCard) {
     for (const std::string& name : store.catalogue().defaults)
-      if (const auto here = store.Here(name); !here.empty())
-        wishes.push_back({ToString(here.front().spec), Place::kCpu});
+      if (const auto here = store.ForCpu(name))
+        wishes.push_back({ToString(here->spec), Place::kCpu});
   }
   return wishes;
 }

@@ -65,6 +65,20 @@ TEST_F(TiersTest, ChoosesTheDefaultsThatAreHereBestFirst) {
   EXPECT_GT(tiers->tiers[1].plan.WorkspaceFor(Milliseconds(30'000)).bytes, MiB(5));
 }
 
+TEST_F(TiersTest, OnTheCpuTheQuickestQuantisationThatIsAsGood) {
+  const models::Store store = Store();
+  for (const char* quantisation : {"F16", "Q8_0", "Q5_K_M", "Q4_K_M"}) {
+    Put(store, "whisper-base", quantisation);
+    Put(store, "whisper-tiny.en", quantisation);
+  }
+  const auto tiers = MakeTiers(store, Options(GiB(8)));
+  ASSERT_TRUE(tiers.has_value()) << tiers.error().what;
+  ASSERT_EQ(tiers->tiers.size(), 2U);
+  EXPECT_EQ(tiers->tiers[0].Title(), "whisper-base Q5_K_M on cpu");
+  // Its Q5_K_M makes 3 % more errors than its Q8_0.
+  EXPECT_EQ(tiers->tiers[1].Title(), "whisper-tiny.en Q8_0 on cpu");
+}
+
 TEST_F(TiersTest, WhatCannotFitIsRefusedWithTheArithmetic) {
   const models::Store store = Store();
   Put(store, "whisper-tiny.en", "F16");
