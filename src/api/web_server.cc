@@ -42,10 +42,12 @@ using Tcp = asio::ip::tcp;
 using BoostError = boost::system::error_code;
 using Text = std::shared_ptr<const std::string>;
 
-constexpr Milliseconds kFarewell{500};     // for answers on their way when the server ends
-constexpr Milliseconds kAcceptAgain{200};  // after running out of descriptors
-constexpr Milliseconds kLinger{2'000};     // for a client to see why it was refused
-constexpr std::size_t kPiece = 64 << 10;   // of a body
+constexpr Milliseconds kFarewell{500};      // for answers on their way when the server ends
+constexpr Milliseconds kAcceptAgain{200};   // after running out of descriptors
+constexpr Milliseconds kLinger{2'000};      // for a client to see why it was refused
+constexpr Milliseconds kUploadBegins{500};  // until its speed is judged
+constexpr Milliseconds kLookForRoom{100};
+constexpr std::size_t kPiece = 64 << 10;  // of a body
 constexpr std::size_t kMostField = 64 << 10;
 constexpr Bytes kFormBytes = MiB(1);                // what a form may have beside the recording
 constexpr std::size_t kWritesPerSecond = 64 << 10;  // the slowest that a long answer may go out
@@ -79,6 +81,7 @@ struct WebServer::Core : std::enable_shared_from_this<WebServer::Core> {
   void Accept();
   void OnAccept(const BoostError& failed, Tcp::socket peer);
   bool MakeRoom();
+  bool MakeRoomForUpload();
   void Sweep();
   void End();
   void Run();
@@ -162,6 +165,15 @@ class WebServer::Session : public std::enable_shared_from_this<Session> {
 
   bool waiting() const { return state_ == State::kReading || state_ == State::kLingering; }
   std::uint64_t age() const { return age_; }
+  /// Since when it sends its recording; nullopt: it does not, or fast enough.
+  std::optional<MonoTime> UploadsSlowlySince(MonoTime now) const {
+    if (state_ != State::kBody) return std::nullopt;
+    const auto took = std::chrono::duration_cast<Milliseconds>(now - upload_->began);
+    const bool slow =
+        took >= kUploadBegins &&
+        upload_->SlowerThan(core_.options.slowest_upload, std::max(took, Milliseconds(1'000)));
+    return slow ? std::optional(upload_->began) : std::nullopt;
+  }
 
   void Read() {
     state_ = State::kReading;
@@ -175,6 +187,12 @@ class WebServer::Session : public std::enable_shared_from_this<Session> {
                             [self = shared_from_this()](const BoostError& failed, std::size_t) {
                               self->OnHeader(failed);
                             });
+  }
+
+  // Its place is for somebody faster.
+  void CutUpload() {
+    stream_.cancel();
+    RefuseSlow();
   }
 
   // An answer on its way is still sent.
@@ -194,7 +212,7 @@ class WebServer::Session : public std::enable_shared_from_this<Session> {
   }
 
  private:
-  enum class State { kReading, kBody, kWorking, kWriting, kLingering, kClosed };
+  enum class State { kReading, kQueued, kBody, kWorking, kWriting, kLingering, kClosed };
 
   // A form on its way in.
   struct Upload {
@@ -236,6 +254,9 @@ class WebServer::Session : public std::enable_shared_from_this<Session> {
       if (in_file) return {};
       if (auto bad = form.Add(name.substr(0, 200), value)) return Wrong(std::move(*bad));
       return {};
+    }
+    bool SlowerThan(std::int64_t bytes_per_second, Milliseconds took) const {
+      return received < took.count() * bytes_per_second / 1000;
     }
     std::unexpected<Error> Wrong(WebError error) {
       wrong = std::move(error);
@@ -425,7 +446,7 @@ class WebServer::Session : public std::enable_shared_from_this<Session> {
     ServeRealtime(std::move(stream_), std::move(request), core_.service, std::move(seat));
   }
 
-  void BeginUpload(bool translate) {
+  void BeginUpload(bool translate, Milliseconds waited = {}) {
     const auto boundary = MultipartReader::BoundaryOf(Field(http::field::content_type));
     if (!boundary) {
       WebError error;
@@ -436,7 +457,8 @@ class WebServer::Session : public std::enable_shared_from_this<Session> {
     }
     const ServiceState state = core_.service.State();
     if (!state.ready) return RefuseForService(NotReady(state));
-    if (core_.uploads >= core_.options.most_uploads) {
+    if (core_.uploads >= core_.options.most_uploads && !core_.MakeRoomForUpload()) {
+      if (waited < core_.options.upload_wait) return WaitForRoom(translate, waited + kLookForRoom);
       return RefuseForService(FromService(
           {Errc::kBusy, fmt::format("{} recordings are on their way already", core_.uploads)},
           state));
@@ -450,7 +472,7 @@ class WebServer::Session : public std::enable_shared_from_this<Session> {
         file.error() = {Errc::kIo, "there is no place to keep the recording in"};
       return RefuseUnread(FromService(file.error(), state));
     }
-    upload_ = std::make_unique<Upload>(*boundary, translate, std::move(*file));
+    upload_ = std::make_shared<Upload>(*boundary, translate, std::move(*file));
     ++core_.uploads;
     uploading_ = true;
     state_ = State::kBody;
@@ -459,10 +481,19 @@ class WebServer::Session : public std::enable_shared_from_this<Session> {
     stream_.expires_after(core_.options.write_time);
     asio::async_write(stream_, asio::buffer(kContinue),
                       [self = shared_from_this()](const BoostError& failed, std::size_t) {
-                        if (self->state_ == State::kClosed) return;
+                        if (self->state_ != State::kBody) return;
                         if (failed) return self->Close();
                         self->ReadBody();
                       });
+  }
+
+  // Nothing is read meanwhile. Those that are in the way have to be fast or to go.
+  void WaitForRoom(bool translate, Milliseconds waited) {
+    state_ = State::kQueued;
+    beat_.expires_after(kLookForRoom);
+    beat_.async_wait([self = shared_from_this(), translate, waited](const BoostError&) {
+      if (self->state_ == State::kQueued) self->BeginUpload(translate, waited);
+    });
   }
 
   void ReadBody() {
@@ -472,31 +503,31 @@ class WebServer::Session : public std::enable_shared_from_this<Session> {
     body.size = upload_->chunk.size();
     stream_.expires_after(core_.options.body_time);
     http::async_read_some(stream_, buffer_, *parser_,
-                          [self = shared_from_this()](const BoostError& failed, std::size_t) {
-                            self->OnBody(failed);
-                          });
+                          [self = shared_from_this(), upload = upload_](
+                              const BoostError& failed, std::size_t) { self->OnBody(failed); });
   }
 
   void OnBody(const BoostError& failed) {
-    if (state_ == State::kClosed) return;
+    if (state_ != State::kBody) return;
     if (failed && failed != http::error::need_buffer) return OnBadRead(failed);
     Upload& upload = *upload_;
     const std::size_t got = upload.chunk.size() - parser_->get().body().size;
     upload.received += static_cast<std::int64_t>(got);
-    const auto took =
-        std::chrono::duration_cast<Milliseconds>(SystemClock().Now() - upload.began).count();
-    if (took > core_.options.body_time.count() &&
-        upload.received < took * core_.options.slowest_upload / 1000) {
-      core_.Count([](WebCounters& c) { ++c.timed_out; });
-      WebError error;
-      error.status = 408;
-      error.message = fmt::format("slower than {} bytes in a second", core_.options.slowest_upload);
-      error.code = "too_slow";
-      return RefuseUnread(error);
-    }
+    const auto took = std::chrono::duration_cast<Milliseconds>(SystemClock().Now() - upload.began);
+    if (took > core_.options.body_time && upload.SlowerThan(core_.options.slowest_upload, took))
+      return RefuseSlow();
     const auto fed = upload.reader.Feed(std::string_view(upload.chunk).substr(0, got));
     if (!fed) return RefuseUnread(upload.wrong ? *upload.wrong : NotAForm(fed.error()));
     ReadBody();
+  }
+
+  void RefuseSlow() {
+    core_.Count([](WebCounters& c) { ++c.timed_out; });
+    WebError error;
+    error.status = 408;
+    error.message = fmt::format("slower than {} bytes in a second", core_.options.slowest_upload);
+    error.code = "too_slow";
+    RefuseUnread(error);
   }
 
   static WebError NotAForm(const Error& why) {
@@ -772,8 +803,8 @@ class WebServer::Session : public std::enable_shared_from_this<Session> {
   std::string origin_;   // of another site's page that may read the answer
   std::uint64_t age_ = 0;
 
-  std::unique_ptr<Upload> upload_;
-  bool uploading_ = false;  // counted in core_.uploads
+  std::shared_ptr<Upload> upload_;  // also of a read that is going on
+  bool uploading_ = false;          // counted in core_.uploads
   std::shared_ptr<Feed> feed_;
   std::unique_ptr<TranscriptionAnswer> answer_;
   std::unique_ptr<TranscriptionJob> job_;
@@ -884,6 +915,19 @@ bool WebServer::Core::MakeRoom() {
   if (!oldest) return false;
   Count([](WebCounters& c) { ++c.evicted_idle; });
   oldest->Close();
+  return true;
+}
+
+// Ends the oldest of the recordings that hardly come.
+bool WebServer::Core::MakeRoomForUpload() {
+  Session* oldest = nullptr;
+  MonoTime since = SystemClock().Now();
+  for (Session* session : sessions) {
+    const auto began = session->UploadsSlowlySince(SystemClock().Now());
+    if (began && (!oldest || *began < since)) oldest = session, since = *began;
+  }
+  if (!oldest) return false;
+  oldest->CutUpload();
   return true;
 }
 

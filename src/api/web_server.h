@@ -31,14 +31,15 @@ struct WebOptions {
   std::filesystem::path spool;  // where uploads lie, nameless; "" : StateDir()
 
   std::size_t most_connections = 256;
-  std::size_t most_uploads = 16;  // being received at once
+  std::size_t most_uploads = 16;    // being received at once
+  Milliseconds upload_wait{5'000};  // for one of them to end
   Bytes header_limit = KiB(16);
   Bytes upload_limit = GiB(1);
   Bytes answer_limit = MiB(64);        // of text in one answer
   Bytes bytes_waiting = KiB(512);      // of events for a client that does not read
   Milliseconds header_time{15'000};    // to send a request, or to be idle before one
   Milliseconds body_time{30'000};      // between two pieces of a body
-  std::int64_t slowest_upload = 4096;  // bytes in a second, after body_time
+  std::int64_t slowest_upload = 4096;  // bytes in a second, after body_time or when others wait
   Milliseconds write_time{15'000};     // for a client to take what it is sent
   Milliseconds keep_alive{15'000};     // a comment on an event stream
   double requests_per_second = 50;     // of one connection, and as many at once

@@ -313,15 +313,32 @@ TEST_F(WebServerTest, AServiceThatIsNotReadySaysWhyAndWhenToComeAgain) {
 
 TEST_F(WebServerTest, MoreUploadsThanItTakesAreBusy) {
   options_.most_uploads = 1;
+  options_.upload_wait = Milliseconds(10);
   Start();
   Raw first = Connect();
-  const std::string request = Upload(File(std::string(1000, 'a')) + kEnd);
+  const std::string request = Upload(File(std::string(1'000'000, 'a')) + kEnd);
   ASSERT_TRUE(first.Send(request.substr(0, request.size() - 10)));
   ASSERT_TRUE(Await([&] { return server_->counters().requests == 1; }));
   EXPECT_THAT(Ask(request), AllOf(StartsWith("HTTP/1.1 429"), HasSubstr("Retry-After")));
   first.HangUp();
   ASSERT_TRUE(Await([&] { return server_->counters().vanished == 1; }));
   EXPECT_THAT(Ask(request), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(WebServerTest, AnUploadThatHardlyComesMakesRoomForAnother) {
+  options_.most_uploads = 2;
+  Start();
+  const std::string request = Upload(File(std::string(1000, 'a')) + kEnd);
+  Raw first = Connect(), second = Connect();
+  ASSERT_TRUE(first.Send(request.substr(0, request.size() - 900)));
+  ASSERT_TRUE(Await([&] { return server_->counters().requests == 1; }));
+  ASSERT_TRUE(second.Send(request.substr(0, request.size() - 900)));
+  ASSERT_TRUE(Await([&] { return server_->counters().requests == 2; }));
+  EXPECT_THAT(Ask(request), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(first.Receive("}}"), AllOf(StartsWith("HTTP/1.1 408"), HasSubstr("too_slow")));
+  EXPECT_EQ(server_->counters().timed_out, 1u);
+  ASSERT_TRUE(second.Send(request.substr(request.size() - 900)));
+  EXPECT_THAT(second.Receive("\r\n\r\n"), StartsWith("HTTP/1.1 200"));
 }
 
 TEST_F(WebServerTest, AClientThatGoesAwayTakesItsJobAlong) {

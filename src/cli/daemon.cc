@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "api/address.h"
@@ -76,7 +77,18 @@ void Log(const daemon::Event& event) {
   }
 }
 
+// 256 connections, each of them perhaps a TLS one, and 256 sessions with three files each are more
+// than the usual 1024.
+void AllowFiles() {
+  constexpr rlim_t kFiles = 4096;
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= kFiles) return;
+  files.rlim_cur = std::min(kFiles, files.rlim_max);
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &files));
+}
+
 int Run(const Options& options) {
+  AllowFiles();
   // What was said is in our memory, and in the workers': no core dumps of it.
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);

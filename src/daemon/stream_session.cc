@@ -62,8 +62,15 @@ Result<std::shared_ptr<StreamSession>> StreamSession::Make(const std::filesystem
   session->desk_ = std::make_unique<Desk>(
       DeskOptions{.request = {}, .retry_after = Milliseconds(5'000)}, std::move(opened), outbox,
       [s = session.get()](const Event& event) { s->OnDesk(event); }, clock);
-  session->desk_->Start(board, Urgency::kStream);
-  session->thread_ = std::thread([s = session.get()] { s->Loop(); });
+  try {
+    session->desk_->Start(board, Urgency::kStream);
+    session->thread_ = std::thread([s = session.get()] { s->Loop(); });
+  } catch (const std::system_error& error) {
+    return Fail(Errc::kNoMemory, "no thread for another stream: {}", error.what());
+  }
+  const bool nothing_waits = session->desk_->status().waiting == 0;
+  const std::lock_guard lock(session->client_mutex_);
+  session->silent_ = nothing_waits && session->mailbox_.mail().empty();
   return session;
 }
 
@@ -137,6 +144,7 @@ Result<> StreamSession::Append(std::span<const float> samples) {
     return Fail(Errc::kBusy, "the speech that waits for its text fills the spool");
   if (!Give({.what = What::kSamples, .samples = {samples.begin(), samples.end()}}))
     return Fail(Errc::kBusy, "too much waits");
+  silent_ = false;
   const std::lock_guard lock(mutex_);
   uncommitted_ += samples.size();
   return {};

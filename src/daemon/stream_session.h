@@ -50,6 +50,8 @@ class StreamSession : private Outbox {
   void Detach(std::uint64_t client);
   bool attached() const;
   MonoTime left_at() const;  // when the last client went
+  /// Nothing was ever heard in it: there is nothing that a client could come back for.
+  bool silent() const { return silent_; }
 
   Result<> Append(std::span<const float> samples);
   Result<> Commit();
@@ -104,6 +106,7 @@ class StreamSession : private Outbox {
   std::uint64_t client_ = 0;
   MonoTime left_at_{};
   Mailbox mailbox_;
+  std::atomic<bool> silent_{true};
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -34,6 +34,31 @@ bool IsName(const std::string& name) {
 
 }  // namespace
 
+// Sessions that are over. Their threads are waited for and their folders deleted at its end, so it
+// has to outlive the lock.
+class Streams::Ended {
+ public:
+  explicit Ended(fs::path folder) : folder_(std::move(folder)) {}
+  ~Ended() {
+    std::error_code ignored;
+    for (auto& [name, session] : sessions_) {
+      session.reset();
+      fs::remove_all(folder_ / name, ignored);
+    }
+  }
+  Ended(const Ended&) = delete;
+  Ended& operator=(const Ended&) = delete;
+
+  void Add(const std::string& name, std::shared_ptr<StreamSession> session) {
+    sessions_.emplace_back(name, std::move(session));
+  }
+  bool empty() const { return sessions_.empty(); }
+
+ private:
+  const fs::path folder_;
+  std::vector<std::pair<std::string, std::shared_ptr<StreamSession>>> sessions_;
+};
+
 // What a client holds.
 class Streams::Handle : public api::SpeechStream {
  public:
@@ -117,11 +142,12 @@ Result<std::unique_ptr<api::SpeechStream>> Streams::Open(
   TRY_ASSIGN(StreamWishes wishes, WishesFor(options));
   if (!options.resume.empty() && !IsName(options.resume))
     return Fail(Errc::kNotFound, "there is no such session");
+  Ended over(options_.folder);
   const std::lock_guard lock(mutex_);
   const std::string name = options.resume.empty() ? NewName() : options.resume;
   std::shared_ptr<StreamSession> session;
   if (options.resume.empty()) {
-    if (sessions_.size() >= options_.most)
+    if (sessions_.size() >= options_.most && !TakeOutSilent(over))
       return Fail(Errc::kBusy, "{} streams are open", sessions_.size());
     auto made = Take(name);
     if (!made) {
@@ -144,10 +170,24 @@ void Streams::Forget(const std::string& name) {
   if (sessions_.contains(name)) forgotten_.insert(name);
 }
 
+// The one that was left first.
+bool Streams::TakeOutSilent(Ended& into) {
+  auto oldest = sessions_.end();
+  for (auto one = sessions_.begin(); one != sessions_.end(); ++one) {
+    const StreamSession& session = *one->second;
+    if (session.attached() || !session.silent()) continue;
+    if (oldest == sessions_.end() || session.left_at() < oldest->second->left_at()) oldest = one;
+  }
+  if (oldest == sessions_.end()) return false;
+  into.Add(oldest->first, oldest->second);
+  forgotten_.erase(oldest->first);
+  sessions_.erase(oldest);
+  return true;
+}
+
 void Streams::Expire() {
-  std::vector<std::shared_ptr<StreamSession>> over;  // ended without the lock
-  std::vector<std::string> names;
   {
+    Ended over(options_.folder);
     const std::lock_guard lock(mutex_);
     const MonoTime now = clock_.Now();
     std::erase_if(sessions_, [&](const auto& one) {
@@ -155,20 +195,16 @@ void Streams::Expire() {
       if (session->attached()) return false;
       if (!forgotten_.contains(name) && now - session->left_at() < options_.keep) return false;
       forgotten_.erase(name);
-      over.push_back(session);
-      names.push_back(name);
+      over.Add(name, session);
       return true;
     });
     std::erase_if(left_, [&](const auto& one) {
       if (now - one.second < options_.keep) return false;
-      names.push_back(one.first);
+      over.Add(one.first, nullptr);
       return true;
     });
+    if (over.empty()) return;
   }
-  if (names.empty()) return;
-  over.clear();
-  std::error_code ignored;
-  for (const std::string& name : names) fs::remove_all(options_.folder / name, ignored);
   ::malloc_trim(0);  // of threads that are gone, too
 }
 

@@ -26,7 +26,7 @@ struct StreamsOptions {
   std::filesystem::path folder;  // of sessions; made with mode 0700
   Milliseconds keep{60'000};     // a session without its client
   Bytes spool = MiB(4);          // of each: two minutes of speech on its way to text
-  std::size_t most = 256;        // sessions
+  std::size_t most = 256;        // sessions, also those without a client
 };
 
 class Streams {
@@ -40,7 +40,8 @@ class Streams {
                                                EventSink tell, const Clock& clock = SystemClock());
   ~Streams();  // all streams must be gone; the sessions stay on disk
 
-  /// A session that is taken up again is taken from a client that still seems to have it.
+  /// A session that is taken up again is taken from a client that still seems to have it. When
+  /// there are too many, one whose client went without having said anything makes room.
   Result<std::unique_ptr<api::SpeechStream>> Open(
       const api::StreamOptions& options, std::function<void(const api::StreamEvent&)> on_event);
   /// Ends the sessions whose minute is over. Call it every few seconds, one thread at a time.
@@ -49,6 +50,7 @@ class Streams {
 
  private:
   class Handle;
+  class Ended;
   Streams(StreamsOptions options, Switchboard& board, DetectorMaker make_detector,
           RequestMaker request, EventSink tell, const Clock& clock)
       : options_(std::move(options)),
@@ -60,6 +62,7 @@ class Streams {
   Result<StreamWishes> WishesFor(const api::StreamOptions& options) const;
   Result<std::shared_ptr<StreamSession>> Find(const std::string& name);
   Result<std::shared_ptr<StreamSession>> Take(const std::string& name);
+  bool TakeOutSilent(Ended& into);
   void Forget(const std::string& name);
 
   const StreamsOptions options_;

@@ -80,7 +80,7 @@ class StreamsTest : public testing::Test {
     scheduler_ = FakeScheduler(script, *board_);
     board_->Begin(*scheduler_);
     auto made = Streams::Make(
-        {.folder = folder_}, *board_,
+        {.folder = folder_, .most = most_}, *board_,
         []() -> Result<std::unique_ptr<speech::SpeechProbability>> {
           return std::make_unique<speech::FakeVad>();
         },
@@ -124,6 +124,7 @@ class StreamsTest : public testing::Test {
   }
 
   fs::path folder_;
+  std::size_t most_ = 256;
   FakeClock clock_;
   std::unique_ptr<Switchboard> board_;
   std::unique_ptr<engine::Scheduler> scheduler_;
@@ -303,6 +304,35 @@ TEST_F(StreamsTest, AMinuteAfterItsClientASessionIsGone) {
   const auto gone = streams_->Open(again, [](const StreamEvent&) {});
   ASSERT_FALSE(gone);
   EXPECT_EQ(gone.error().code, Errc::kNotFound);
+}
+
+TEST_F(StreamsTest, ASessionInWhichNothingWasSaidMakesRoom) {
+  most_ = 3;
+  Make();
+  Client client;
+  const auto stays = Open(client, Manual());
+  std::string spoken, first, second;
+  {
+    const auto a = Open(client, Manual());
+    spoken = a->session();
+    Send(*a, Milliseconds(500), 0.1F);
+  }
+  {
+    const auto b = Open(client, Manual());
+    first = b->session();
+  }
+  clock_.Advance(Milliseconds(100));
+  {
+    const auto c = Open(client, Manual());
+    second = c->session();
+    EXPECT_FALSE(fs::exists(folder_ / first));
+  }
+  const auto d = Open(client, Manual());
+  EXPECT_FALSE(fs::exists(folder_ / second));
+  EXPECT_TRUE(fs::exists(folder_ / spoken));
+  const auto refused = streams_->Open(Manual(), [](const StreamEvent&) {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kBusy);
 }
 
 TEST_F(StreamsTest, SessionsOfAnEarlierRunGoAfterTheirMinute) {
