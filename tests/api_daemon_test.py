@@ -1,30 +1,47 @@
 """The HTTP server of the real daemon: its text is the one that `headroom transcribe` gives."""
 
 import json
-import socket
 import subprocess
+import wave
 
 import openai
 import pytest
 
-from live_daemon import CLIPS, start  # noqa: F401 (a fixture)
+from sound_server import wait_for
+from live_daemon import CLIPS, free_port, start  # noqa: F401 (a fixture)
 
 PATIENCE = 120  # s; only reached when something is broken
 TINY = "whisper-tiny.en"
 
 
 @pytest.fixture
-def url(start):
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    start(f"server.listen=127.0.0.1:{port}", "audio.source=none")
-    return f"http://127.0.0.1:{port}"
+def daemon(start):
+    port = free_port()
+    daemon = start(f"server.listen=127.0.0.1:{port}", "audio.source=none")
+    daemon.url = f"http://127.0.0.1:{port}"
+    return daemon
+
+
+@pytest.fixture
+def url(daemon):
+    return daemon.url
+
+
+def ask(url, *args):
+    """The HTTP status and the JSON of the answer."""
+    said = subprocess.run(["curl", "-sS", "-w", "\n%{http_code}", *args, url], capture_output=True, check=True,
+                          text=True, timeout=PATIENCE).stdout
+    body, status = said.rsplit("\n", 1)
+    return int(status), json.loads(body)
+
+
+def post(url, body):
+    return ask(url, "-H", "Content-Type: application/json", "-d", json.dumps(body))
 
 
 @pytest.fixture
 def create(url):
-    client = openai.OpenAI(base_url=url + "/v1", api_key="none", timeout=PATIENCE)
+    client = openai.OpenAI(base_url=url + "/v1", api_key="none", timeout=PATIENCE, max_retries=0)
     return client.audio.transcriptions.create
 
 
@@ -64,3 +81,28 @@ def test_what_is_no_recording_is_refused_and_the_next_one_is_not(headroom, creat
     assert "headroom_http_uploads_total 2\n" in metrics
     status = json.loads(subprocess.run(["curl", "-sS", url + "/api/status"], capture_output=True, check=True).stdout)
     assert status["tier"].startswith(TINY)
+
+
+def test_a_drained_daemon_finishes_what_it_has_and_takes_nothing_new(headroom, daemon, create, tmp_path):
+    long = tmp_path / "long.wav"
+    with wave.open(str(headroom.jfk)) as jfk, wave.open(str(long), "wb") as out:
+        out.setparams(jfk.getparams())
+        out.writeframes(jfk.readframes(jfk.getnframes()) * 6)
+    begun = subprocess.Popen(["curl", "-sS", "-F", f"file=@{long}", daemon.url + "/v1/audio/transcriptions"],
+                             stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: daemon.status()["clients"] == 1, "the recording to be begun", PATIENCE)
+    status, answer = post(daemon.url + "/api/drain", {})
+    assert status == 200 and answer["draining"]
+    status, ready = ask(daemon.url + "/readyz")
+    assert status == 503 and "drained" in ready["reason"] and ready["retry_after_seconds"] > 0
+    with pytest.raises(openai.InternalServerError) as why:
+        create(model=TINY, file=headroom.jfk)
+    assert why.value.status_code == 503 and "drained" in str(why.value)
+    assert int(why.value.response.headers["Retry-After"]) > 0
+    drained = headroom("drain", "--wait", "--socket", daemon.socket)
+    assert drained.code == 0 and drained.out == "draining, 0 served\n", drained
+    assert "country" in json.loads(begun.communicate(timeout=PATIENCE)[0])["text"]
+    assert "drained" in headroom("status", "--socket", daemon.socket).out
+    assert headroom("drain", "--off", "--socket", daemon.socket).out == "taking work, 0 served\n"
+    assert "country" in create(model=TINY, file=headroom.jfk).text
+    assert daemon.told("drain", on=True) and daemon.told("drain", on=False)

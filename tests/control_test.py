@@ -77,6 +77,16 @@ def test_commands(headroom, daemon):
     assert daemon.asked() == ["listen de", "toggle", "toggle", "finish", "cancel", "reload"]
 
 
+def test_draining(headroom, daemon):
+    assert headroom("drain").out == "draining, 2 served\n"
+    outcome = headroom("drain", "--wait")  # the fake's clients go one by one
+    assert (outcome.code, outcome.out) == (0, "draining, 0 served\n")
+    assert headroom("drain", "--off").out == "taking work, 0 served\n"
+    assert headroom("drain", "--off", "--wait").code == 2
+    asked = daemon.asked()
+    assert asked[:2] == ["drain true"] * 2 and asked[-1] == "drain false" and "status" in asked
+
+
 def test_status(headroom, daemon):
     text = headroom("status").out
     assert re.search(r"^state +idle \(toggle\)$", text, re.M)

@@ -40,7 +40,8 @@ std::optional<Error> ErrorOf(const json& name) {
   return Error{headroom::ErrcFromName(name.get<std::string>()), "as it was told"};
 }
 
-json Do(FakeSpeech& speech, const json& order) {
+json Do(FakeSpeech& speech, headroom::api::WebServer& server, const json& order) {
+  if (order.contains("drain")) server.Drain(order["drain"]);
   if (order.contains("push")) {
     for (int i = order.value("times", 1); i > 0; --i)
       speech.Push(order.at("session"), EventOf(order.at("push")));
@@ -84,5 +85,5 @@ int main() {
   }
   std::cout << (*server)->port() << std::endl;
   for (std::string line; std::getline(std::cin, line);)
-    std::cout << Do(speech, json::parse(line)) << std::endl;
+    std::cout << Do(speech, **server, json::parse(line)) << std::endl;
 }

@@ -312,3 +312,26 @@ def test_the_end_of_the_server_is_a_farewell(server):
         server.process.stdin.close()
         assert closed(ws)[1:] == (1001, "closed by the server")
         server.process.wait(WITHIN)
+
+
+def test_a_drained_service_finishes_what_it_has_and_says_so(server):
+    server.tell(commit_text="the rest")
+    with server.connect() as ws:
+        receive(ws, "session.created")
+        ws.send(bytes(48000))
+        server.wait(lambda log: log["samples"] > 15000)
+        server.tell(drain=True)
+        events, code, reason = closed(ws)
+        told = [event["error"]["code"] for event in events if event["type"] == "error"]
+        assert told == ["draining"]
+        assert [event["transcript"] for event in events if event["type"] == COMPLETED] == ["the rest"]
+        assert code == 1013 and "drained" in reason
+    assert not server.log()["forgotten"]  # it may come back
+    with server.connect() as ws:  # a service that takes it all the same: what it missed, and the end
+        events, code, _ = closed(ws)
+        assert [event["type"] for event in events] == ["session.created", "error"] and code == 1013
+    server.tell(drain=False)
+    with server.connect() as ws:
+        receive(ws, "session.created")
+        ws.send(bytes(48000))
+        server.wait(lambda log: log["samples"] > 15000, session="session3")

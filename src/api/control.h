@@ -59,9 +59,10 @@ struct RecognizeRequest {
 };
 using RecognitionId = std::uint64_t;  // as YieldId
 
-/// What the daemon does for its clients. Every call comes on the server's thread and must not
-/// block: take the answer along and return. Unless said otherwise the answer is status.h's Status
-/// after the change, as JSON. None is called after ~ControlServer has returned.
+/// What the daemon does for its clients. Every call comes on a server's thread (the control
+/// socket's, and for some the HTTP server's) and must not block: take the answer along and return.
+/// Unless said otherwise the answer is status.h's Status after the change, as JSON. None is called
+/// after the servers have gone.
 class ControlService {
  public:
   virtual ~ControlService() = default;
@@ -80,6 +81,10 @@ class ControlService {
   virtual void Reload(Answer answer) = 0;
   /// Ends the service; what was said is in the spool. Answers before the socket closes.
   virtual void Shutdown(Answer answer) = 0;
+
+  /// On: what programs have begun (recordings, streams) is finished and nothing new of theirs is
+  /// taken, until it is off again. Dictation goes on. kUnsupported: nothing is served.
+  virtual void SetDraining(bool on, Answer answer) = 0;
 
   virtual void GetStatus(Answer answer) = 0;
   /// {"entries": [status.h's HistoryEntry…]}

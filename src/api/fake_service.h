@@ -33,6 +33,11 @@ class FakeService : public ControlService {
     shutdown = true;
     answer(nlohmann::json{{"stopping", true}});
   }
+  void SetDraining(bool on, Answer answer) override {
+    draining = on;
+    if (!on) clients = 0;
+    Reply(fmt::format("drain {}", on), std::move(answer), phase_);
+  }
   void GetStatus(Answer answer) override { Reply("status", std::move(answer), phase_); }
   void GetHistory(const HistoryRequest& request, Answer answer) override {
     Note(fmt::format("history {} {}", request.limit, request.undelivered_only));
@@ -91,6 +96,8 @@ class FakeService : public ControlService {
   }
 
   std::atomic<bool> hold{false};  // answers are kept for TakeHeld
+  std::atomic<bool> draining{false};
+  std::atomic<int> clients{2};  // one less with each answer while it drains
   std::atomic<bool> shutdown{false}, cleared{false};
   std::atomic<int> yields{0}, recognitions{0};
 
@@ -116,6 +123,8 @@ class FakeService : public ControlService {
     status.microphone.state = phase == Phase::kIdle ? "closed" : "running";
     status.tier = "whisper-base:Q8_0 on cpu";
     status.memory.ram = MiB(250);
+    status.draining = draining;
+    status.clients = draining && clients > 0 ? clients-- : int{clients};
     status.delivered = 3;
     status.undelivered = 1;
     status.latency = Milliseconds(180);

@@ -133,6 +133,21 @@ void RealtimeSession::Begin(std::unique_ptr<SpeechStream> stream) {
                                      std::string(kSessionPrefix) + stream_->session())}});
 }
 
+void RealtimeSession::Drain(std::function<void()> on_idle) {
+  if (std::exchange(draining_, true)) return;
+  SendError(
+      "server_error",
+      {"draining", "", "the service is being drained: no more audio is taken; come back later"},
+      "");
+  on_idle_ = std::move(on_idle);
+  FinishIfDrained();
+}
+
+// Audio that was sent before is given to the stream first, however long that takes.
+void RealtimeSession::FinishIfDrained() {
+  if (on_idle_ && !incoming_) stream_->Finish(std::exchange(on_idle_, nullptr));
+}
+
 // ---- the client's events ----
 
 void RealtimeSession::OnText(std::string_view message) {
@@ -159,6 +174,8 @@ void RealtimeSession::OnText(std::string_view message) {
     return BadEvent({"missing_required_parameter", "type", "type is missing"});
   if (!found->is_string()) return BadEvent({"invalid_type", "type", "type has to be text"});
   const std::string type = *found;
+  const bool audio = type == "input_audio_buffer.append" || type == "input_audio_buffer.commit";
+  if (audio && draining_) return;  // the client has been told
   if (type == "input_audio_buffer.append") return Append(event);
   if (std::cmp_greater(message.size(), kLongestEvent.n))
     return BadEvent(
@@ -184,6 +201,7 @@ void RealtimeSession::OnText(std::string_view message) {
 void RealtimeSession::OnBinary(std::span<const std::uint8_t> audio) {
   CHECK(wait_ == Wait::kNone);
   event_id_.clear();
+  if (draining_) return;
   if (std::cmp_greater(audio.size(), kMostAudio.n))
     return BadEvent(
         {"string_above_max_length", "audio",
@@ -267,6 +285,7 @@ void RealtimeSession::Continue() {
     return;
   }
   incoming_.reset();
+  FinishIfDrained();
 }
 
 // The next piece of what came to samples. False: there is none.

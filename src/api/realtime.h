@@ -62,6 +62,12 @@ class RealtimeSession {
   /// Sends session.created. No other call but the above comes before this one.
   void Begin(std::unique_ptr<SpeechStream> stream);
 
+  bool begun() const { return stream_ != nullptr; }
+
+  /// No more audio is taken, and the client is told so; what was taken still becomes text, and
+  /// after it `on_idle` is called, on a thread of the service.
+  void Drain(std::function<void()> on_idle);
+
   /// A message of the client. When it returns, or later OnEvent or Continue, and waits(), no other
   /// message may be given until it does not.
   void OnText(std::string_view message);
@@ -99,6 +105,7 @@ class RealtimeSession {
   bool Convert();
   bool Hand();
   bool Commit();
+  void FinishIfDrained();
 
   void Committed(std::uint64_t id, Item& item);
   void Delta(std::uint64_t id, Item& item, const std::string& text);
@@ -123,6 +130,9 @@ class RealtimeSession {
 
   Wait wait_ = Wait::kNone;
   std::optional<IncomingAudio> incoming_;
+
+  bool draining_ = false;
+  std::function<void()> on_idle_;  // once what came before Drain has been taken
 
   std::map<std::uint64_t, Item> items_;  // begun and not ended
   std::uint64_t last_committed_ = 0;

@@ -84,6 +84,9 @@ class Socket : public std::enable_shared_from_this<Socket> {
       if (const auto self = weak.lock())
         self->Close(Code::going_away, "closed by the server", kLastGoodbye);
     };
+    seat_->on_drain = [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->BeginDrain();
+    };
     beast::get_lowest_layer(ws_).expires_after(kGoodbye);
     ws_.read_message_max(static_cast<std::size_t>(kLongestMessage.n));
     ws_.text(true);
@@ -124,6 +127,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
         });
     if (!stream) return Refuse(stream.error());
     session_->Begin(*std::move(stream));
+    if (draining_) BeginDrain();
     Tick();
     Read();
   }
@@ -199,16 +203,28 @@ class Socket : public std::enable_shared_from_this<Socket> {
     closing_ = true;
     session_.reset();
     if (!farewell_) Limit(kGoodbye);
-    Drain();
+    Linger();
+  }
+
+  // Events come on a thread of the service.
+  void BeginDrain() {
+    draining_ = true;
+    if (!session_ || !session_->begun()) return;
+    session_->Drain([executor = ws_.get_executor(), weak = weak_from_this()] {
+      asio::post(executor, [weak] {
+        if (const auto self = weak.lock())
+          self->Close(Code::try_again_later, "the service is being drained", kGoodbye);
+      });
+    });
   }
 
   // Until the client has closed its end too.
-  void Drain() {
+  void Linger() {
     buffer_.clear();
     beast::get_lowest_layer(ws_).socket().async_read_some(
         buffer_.prepare(kKeptBuffer),
         [self = shared_from_this()](const ErrorCode& failed, std::size_t) {
-          failed || self->gone_ ? self->Drop() : self->Drain();
+          failed || self->gone_ ? self->Drop() : self->Linger();
         });
   }
 
@@ -342,6 +358,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
   int silent_ticks_ = 0, stuck_ticks_ = 0;
   std::uint64_t pinged_ = 0;  // the newest item that a ping has named
 
+  bool draining_ = false;
   bool closing_ = false;  // no more events
   bool gone_ = false;     // the connection is closed
   std::optional<websocket::close_reason> farewell_;

@@ -20,6 +20,9 @@ class Seat {
   /// say goodbye and close, within half a second. Handlers that are still waiting then are
   /// destroyed without a call.
   std::function<void()> on_end;
+  /// Called at most once, on the server's thread, when the service is being drained: say so, and
+  /// close once the client has the text of what was taken.
+  std::function<void()> on_drain;
   /// The client did not read; counted.
   virtual void OnSlowReader() = 0;
 };

@@ -24,6 +24,7 @@ struct Told {
   std::size_t room = SIZE_MAX;  // samples until Append says kBusy
   std::size_t most = 0;         // samples in one Append
   std::optional<Error> append, commit, configure;
+  std::function<void()> on_idle;  // of Finish
 };
 
 class Stream : public SpeechStream {
@@ -51,7 +52,7 @@ class Stream : public SpeechStream {
     return {};
   }
   void Acknowledge(std::uint64_t item) override { told_.acknowledged.push_back(item); }
-  void Finish(std::function<void()>) override {}
+  void Finish(std::function<void()> on_idle) override { told_.on_idle = std::move(on_idle); }
   void Forget() override { told_.forgotten = true; }
 
  private:
@@ -546,6 +547,34 @@ TEST_F(Realtime, WhatWasDeliveredIsAcknowledgedOnce) {
   EXPECT_TRUE(told.forgotten);
   session.reset();
   EXPECT_TRUE(told.destroyed);
+}
+
+TEST_F(Realtime, DrainedItFinishesWhatItHas) {
+  told.room = 16000;
+  session->OnBinary(std::vector<std::uint8_t>(4 * 24000, 1));  // two seconds: half of it is taken
+  ASSERT_EQ(session->waits(), Wait::kLater);
+  bool idle = false;
+  session->Drain([&] { idle = true; });
+  const std::vector<json> events = Take();
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0]["error"]["code"], "draining");
+  EXPECT_EQ(events[0]["error"]["type"], "server_error");
+  EXPECT_FALSE(told.on_idle) << "what was sent before is not with the service yet";
+  told.room = SIZE_MAX;
+  session->Continue();
+  EXPECT_EQ(session->waits(), Wait::kNone);
+  const std::size_t had = told.samples.size();
+  EXPECT_GT(had, 31'000U);
+  ASSERT_TRUE(told.on_idle);
+  Client({{"type", "input_audio_buffer.append"}, {"audio", "AAAAAAAA"}});
+  session->OnBinary(std::vector<std::uint8_t>(4000, 1));
+  Client({{"type", "input_audio_buffer.commit"}});
+  EXPECT_EQ(told.samples.size(), had) << "no more is taken";
+  EXPECT_EQ(told.commits, 0);
+  Text(1, "one");
+  EXPECT_EQ(Take().back()["transcript"], "one");
+  told.on_idle();
+  EXPECT_TRUE(idle);
 }
 
 TEST_F(Realtime, Refusals) {

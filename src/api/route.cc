@@ -83,9 +83,9 @@ class Arguments {
     return texts;
   }
 
-  bool Flag(const char* name) {
+  bool Flag(const char* name, bool otherwise = false) {
     const auto value = Take(name);
-    if (!value) return false;
+    if (!value) return otherwise;
     if (value->is_boolean()) return value->get<bool>();
     if (value->is_string() && (*value == "true" || *value == "false")) return *value == "true";
     Wrong(name, "has to be true or false");
@@ -145,6 +145,19 @@ const std::array kEntries = {
     Entry{"POST", "/v1/cancel", Plain<&ControlService::Cancel>},
     Entry{"POST", "/v1/reload", Plain<&ControlService::Reload>},
     Entry{"POST", "/v1/shutdown", Plain<&ControlService::Shutdown>},
+    Entry{"POST", "/v1/drain",
+          [](Arguments& arguments) -> Route {
+            return Call(
+                [on = arguments.Flag("drain", true)](ControlService& service, Answer answer) {
+                  service.SetDraining(on, std::move(answer));
+                });
+          }},
+    Entry{"DELETE", "/v1/drain",
+          [](Arguments&) -> Route {
+            return Call([](ControlService& service, Answer answer) {
+              service.SetDraining(false, std::move(answer));
+            });
+          }},
     Entry{"GET", "/v1/status", Plain<&ControlService::GetStatus>},
     Entry{"GET", "/v1/history",
           [](Arguments& arguments) -> Route {

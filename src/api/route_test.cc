@@ -35,6 +35,9 @@ TEST(Route, EveryRouteAsksTheService) {
   EXPECT_EQ(Outcome("POST", "/v1/cancel"), "cancel");
   EXPECT_EQ(Outcome("POST", "/v1/reload"), "reload");
   EXPECT_EQ(Outcome("POST", "/v1/shutdown"), "shutdown");
+  EXPECT_EQ(Outcome("POST", "/v1/drain"), "drain true");
+  EXPECT_EQ(Outcome("POST", "/v1/drain", R"({"drain":false})"), "drain false");
+  EXPECT_EQ(Outcome("DELETE", "/v1/drain"), "drain false");
   EXPECT_EQ(Outcome("GET", "/v1/status"), "status");
   EXPECT_EQ(Outcome("GET", "/v1/history"), "history 20 false");
   EXPECT_EQ(Outcome("GET", "/v1/history?limit=5&undelivered=true"), "history 5 true");

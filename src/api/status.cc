@@ -19,6 +19,9 @@ class Fields {
   void Get(const char* key, std::string& into) const {
     if (const json* value = Find(key); value && value->is_string()) into = *value;
   }
+  void Get(const char* key, bool& into) const {
+    if (const json* value = Find(key); value && value->is_boolean()) into = value->get<bool>();
+  }
   template <class N>
     requires std::is_integral_v<N>
   void Get(const char* key, N& into) const {
@@ -109,6 +112,8 @@ json ToJson(const Status& status) {
                 {"delivered", status.delivered},
                 {"undelivered", status.undelivered},
                 {"partial", status.partial},
+                {"draining", status.draining},
+                {"clients", status.clients},
                 {"yields", status.yields},
                 {"troubles", status.troubles}};
   if (status.latency) value["latency_ms"] = status.latency->count();
@@ -151,6 +156,8 @@ Result<Status> ParseStatus(const json& value) {
   fields.Get("undelivered", status.undelivered);
   fields.Get("latency_ms", status.latency);
   fields.Get("partial", status.partial);
+  fields.Get("draining", status.draining);
+  fields.Get("clients", status.clients);
   fields.Get("yields", status.yields);
   fields.Get("troubles", status.troubles);
   return status;

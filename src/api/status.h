@@ -54,6 +54,8 @@ struct Status {
   std::int64_t undelivered = 0;         // texts that reached no target, kept in the history
   std::optional<Milliseconds> latency;  // of the last text, from the end of speech to delivery
   std::string partial;                  // what is being said now, as far as it is known
+  bool draining = false;                // nothing new of other programs is taken
+  int clients = 0;                      // recordings and streams of programs, in work
   int yields = 0;                       // programs that hold the card
   std::vector<std::string> troubles;    // one line each: what is wrong and what to do
 };

@@ -25,6 +25,8 @@ TEST(Status, WhatIsWrittenIsRead) {
   status.latency = Milliseconds(230);
   status.partial = "hallo wö";
   status.yields = 1;
+  status.draining = true;
+  status.clients = 3;
   status.troubles = {"one", "two"};
   const nlohmann::json json = ToJson(status);
   EXPECT_EQ(ToJson(ParseStatus(json).value()), json);

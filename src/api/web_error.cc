@@ -78,6 +78,16 @@ WebError FromService(const Error& failed, const ServiceState& state) {
   return error;
 }
 
+WebError FromControl(const Error& failed, unsigned status, const ServiceState& state) {
+  WebError error;
+  error.status = status;
+  error.message = Printable(failed.what);
+  error.code = Name(failed.code);
+  if (status >= 500) error.type = "server_error";
+  if (status == 503 || status == 409) error.retry_after_s = RetryAfterSeconds(state);
+  return error;
+}
+
 WebError BadField(std::string param, std::string message, std::string code) {
   WebError error;
   error.message = std::move(message);

@@ -28,6 +28,8 @@ int RetryAfterSeconds(const ServiceState& state);
 WebError NotReady(const ServiceState& state);
 /// What became of a recording.
 WebError FromService(const Error& error, const ServiceState& state);
+/// What manages the service failed; `status` of HTTP.
+WebError FromControl(const Error& error, unsigned status, const ServiceState& state);
 /// A field of the request.
 WebError BadField(std::string param, std::string message, std::string code = "invalid_value");
 

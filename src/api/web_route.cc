@@ -17,6 +17,11 @@ struct Entry {
   std::string_view method, path;
   WebRoute route;
 };
+// What manages the service is done by the control socket's route of that name, /v1/… for /api/….
+constexpr std::array kCommands = {
+    Entry{"POST", "/api/drain", WebRoute::kCommand},
+    Entry{"DELETE", "/api/drain", WebRoute::kCommand},
+};
 // A path that ends with / has a name after it.
 constexpr std::array kEntries = {
     Entry{"POST", "/v1/audio/transcriptions", WebRoute::kTranscribe},
@@ -56,38 +61,46 @@ std::variant<WebTarget, WebError> FindWebRoute(std::string_view method, std::str
     error.message = "a request's target has to begin with /";
     return error;
   }
-  std::optional<std::string_view> allow;
-  WebTarget found;
+  std::string allow;
+  std::optional<WebTarget> found;
+  for (const Entry& entry : kCommands) {
+    if (entry.path != path) continue;
+    allow += (allow.empty() ? "" : ", ") + std::string(entry.method);
+    if (entry.method == method)
+      found = {WebRoute::kCommand, "/v1" + std::string(target.substr(4)), std::string(method)};
+  }
   for (const Entry& entry : kEntries) {
     const bool named = entry.path.ends_with('/');
-    if (named ? !path.starts_with(entry.path) || path.size() == entry.path.size()
-              : path != entry.path)
+    if (!allow.empty() ||
+        (named ? !path.starts_with(entry.path) || path == entry.path : path != entry.path))
       continue;
     allow = entry.method;
-    found = {entry.route, named ? std::string(path.substr(entry.path.size())) : ""};
+    if (entry.method == method)
+      found = {entry.route, named ? std::string(path.substr(entry.path.size())) : ""};
   }
-  if (!allow && FindPageFile(path)) {
+  if (allow.empty() && FindPageFile(path)) {
     allow = "GET";
-    found = {WebRoute::kPage, std::string(path)};
+    if (method == "GET") found = {WebRoute::kPage, std::string(path)};
   }
-  if (!allow) {
+  if (allow.empty()) {
     error.status = 404;
     error.code = "unknown_url";
     std::vector<std::string> paths;
     for (const Entry& entry : kEntries) paths.emplace_back(entry.path);
+    for (const Entry& entry : kCommands) paths.emplace_back(entry.path);
     const auto near = NearestNames(path.substr(0, 100), paths, 1);
     error.message = fmt::format("there is no {}{}", Printable(path.substr(0, 100)),
                                 near.empty() ? "" : "; did you mean " + near.front() + "?");
     return error;
   }
-  if (*allow != method) {
+  if (!found) {
     error.status = 405;
     error.code = "method_not_allowed";
-    error.message = fmt::format("{} wants {}", Printable(path.substr(0, 100)), *allow);
-    error.allow = *allow == "GET" ? "GET, HEAD" : *allow;
+    error.message = fmt::format("{} wants {}", Printable(path.substr(0, 100)), allow);
+    error.allow = allow == "GET" ? "GET, HEAD" : allow;
     return error;
   }
-  return found;
+  return *found;
 }
 
 std::string ModelsJson(const ServiceState& state) {

@@ -20,12 +20,14 @@ enum class WebRoute {
   kReady,
   kMetrics,
   kInspect,  // name: of SpeechService::Inspect
+  kCommand,  // method and name: the control socket's route that does it
   kPage,     // name: its path; needs no token, since there is nothing in it
   kRealtime,
 };
 struct WebTarget {
   WebRoute route = WebRoute::kPage;
   std::string name{};
+  std::string method{};
 };
 /// HEAD counts as GET.
 std::variant<WebTarget, WebError> FindWebRoute(std::string_view method, std::string_view target);

@@ -34,6 +34,16 @@ TEST(WebRoutes, EveryOne) {
   EXPECT_EQ(Find("GET", "/api/status"), Is(WebRoute::kInspect, "status"));
   EXPECT_EQ(Find("GET", "/"), Is(WebRoute::kPage, "/"));
   EXPECT_EQ(Find("GET", "/page.css"), Is(WebRoute::kPage, "/page.css"));
+  for (const char* method : {"POST", "DELETE"}) {
+    const auto found = FindWebRoute(method, "/api/drain?x=y");
+    ASSERT_TRUE(std::holds_alternative<WebTarget>(found));
+    EXPECT_EQ(std::get<WebTarget>(found).route, WebRoute::kCommand);
+    EXPECT_EQ(std::get<WebTarget>(found).name, "/v1/drain?x=y") << "the control socket's";
+    EXPECT_EQ(std::get<WebTarget>(found).method, method);
+  }
+  EXPECT_EQ(std::get<WebError>(FindWebRoute("GET", "/api/drain")).allow, "POST, DELETE");
+  EXPECT_EQ(Find("POST", "/api/shutdown"), "405") << "not for the network";
+  EXPECT_EQ(Find("POST", "/api/listen"), "405");
   EXPECT_EQ(Find("DELETE", "/v1/models"), "405");
   EXPECT_EQ(Find("POST", "/"), "405");
   EXPECT_EQ(Find("GET", "/v1/audio/transcriptions"), "405");

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "api/control.h"
 #include "api/speech_service.h"
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -42,6 +43,7 @@ struct WebOptions {
   std::int64_t slowest_upload = 4096;  // bytes in a second, after body_time or when others wait
   Milliseconds write_time{15'000};     // for a client to take what it is sent
   Milliseconds keep_alive{15'000};     // a comment on an event stream
+  Milliseconds command_time{60'000};   // for the service to carry out what manages it
   double requests_per_second = 50;     // of one connection, and as many at once
 };
 
@@ -70,9 +72,14 @@ class WebServer {
   /// Listens and serves until destroyed. kInvalid: an address that is none, or one off loopback
   /// without tokens, or without TLS and `insecure`; a certificate and a key that are
   /// none. kBusy: somebody else has the port.
-  /// `service` outlives the server.
-  static Result<std::unique_ptr<WebServer>> Start(WebOptions options, SpeechService& service);
+  /// `service` and `control` outlive the server; without `control` nothing can be managed.
+  static Result<std::unique_ptr<WebServer>> Start(WebOptions options, SpeechService& service,
+                                                  ControlService* control = nullptr);
   ~WebServer();
+
+  /// Realtime sessions end, each once it has the text of what it sent; while `on` new ones do at
+  /// once. What else is refused is the service's business. Any thread.
+  void Drain(bool on);
 
   std::uint16_t port() const;
   WebCounters counters() const;
@@ -80,6 +87,7 @@ class WebServer {
  private:
   struct Core;
   class Session;
+  class Connection;
   class SeatOf;
   explicit WebServer(std::shared_ptr<Core> core) : core_(std::move(core)) {}
   std::shared_ptr<Core> core_;

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "api/fake_service.h"
 #include "api/fake_speech.h"
 #include "api/tokens.h"
 #include "base/file.h"
@@ -109,7 +110,7 @@ class WebServerTest : public ::testing::Test {
     fs::remove_all(folder_);
   }
   void Start() {
-    auto started = WebServer::Start(options_, speech_);
+    auto started = WebServer::Start(options_, speech_, &control_);
     ASSERT_TRUE(started) << started.error().what;
     server_ = std::move(*started);
   }
@@ -144,8 +145,15 @@ class WebServerTest : public ::testing::Test {
   fs::path folder_;
   WebOptions options_;
   FakeSpeech speech_;
+  FakeService control_;
   std::unique_ptr<WebServer> server_;
 };
+
+std::string Post(const std::string& path, const std::string& body, const std::string& more = "",
+                 const std::string& type = "application/json") {
+  return "POST " + path + " HTTP/1.1\r\nHost: localhost\r\n" + more + "Content-Type: " + type +
+         "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
 
 TEST_F(WebServerTest, ARecordingBecomesText) {
   Start();
@@ -614,6 +622,59 @@ TEST_F(WebServerTest, ARealtimeSocketLivesNoLongerThanItsTokenAndTheServer) {
   server_.reset();
   EXPECT_THAT(second.Receive(), Not(HasSubstr("<nothing came>")));
   EXPECT_EQ(speech_.streams(), 0u);
+}
+
+TEST_F(WebServerTest, ACommandIsAnsweredByTheControlSocketsService) {
+  Start();
+  Raw client = Connect();
+  ASSERT_TRUE(client.Send(Post("/api/drain", "{}")));
+  const std::string answer = client.Receive("}\n");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200"));
+  EXPECT_TRUE(json::parse(Body(answer))["draining"]);
+  ASSERT_TRUE(client.Send("DELETE /api/drain HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+  EXPECT_THAT(client.Receive("}\n"), HasSubstr("\"draining\":false"));
+  ASSERT_TRUE(client.Send(Post("/api/drain", R"({"drain": false})")));
+  EXPECT_THAT(client.Receive("}\n"), HasSubstr("\"draining\":false"));
+  EXPECT_THAT(control_.asked(), ::testing::ElementsAre("drain true", "drain false", "drain false"));
+  EXPECT_THAT(Ask(Post("/api/drain", R"({"drian": false})")),
+              AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("did you mean")));
+}
+
+TEST_F(WebServerTest, ACommandOfAnotherSiteOrThatIsNoJsonIsRefused) {
+  options_.origins = {"https://notes.example"};
+  Start();
+  EXPECT_THAT(Ask(Post("/api/drain", "{}", "Origin: https://notes.example\r\n")),
+              StartsWith("HTTP/1.1 403"))
+      << "it may transcribe, not manage";
+  EXPECT_THAT(Ask(Post("/api/drain", "{}", "Origin: https://evil.example\r\n")),
+              StartsWith("HTTP/1.1 403"));
+  EXPECT_THAT(Ask(Post("/api/drain", "{}", "Sec-Fetch-Site: cross-site\r\n")),
+              StartsWith("HTTP/1.1 403"));
+  for (const char* type : {"text/plain", "application/x-www-form-urlencoded", "application/jsonx"})
+    EXPECT_THAT(Ask(Post("/api/drain", "{}", "", type)), StartsWith("HTTP/1.1 415")) << type;
+  EXPECT_THAT(Ask(Post("/api/drain", std::string(5000, ' '))), StartsWith("HTTP/1.1 413"));
+  EXPECT_TRUE(control_.asked().empty());
+  EXPECT_THAT(Ask(Post("/api/drain", "{}", "Origin: http://localhost\r\n",
+                       "application/json; charset=utf-8")),
+              StartsWith("HTTP/1.1 200"))
+      << "our own page";
+  ASSERT_TRUE(AddToken(options_.tokens, "phone", SystemClock().WallNow()));
+  EXPECT_THAT(Ask(Post("/api/drain", "{}")), StartsWith("HTTP/1.1 401"));
+  EXPECT_EQ(control_.asked().size(), 1u);
+}
+
+TEST_F(WebServerTest, ACommandThatIsNotAnsweredTimesOutAndAClientMayLeave) {
+  options_.command_time = Milliseconds(50);
+  Start();
+  control_.hold = true;
+  EXPECT_THAT(Ask(Post("/api/drain", "{}")), StartsWith("HTTP/1.1 504"));
+  {
+    Raw client = Connect();
+    client.Send(Post("/api/drain", "{}"));
+  }
+  control_.TakeHeld().clear();  // answered too late, and to nobody
+  EXPECT_TRUE(Await([&] { return server_->counters().open == 0; }));
+  EXPECT_THAT(Ask(Get("/livez")), StartsWith("HTTP/1.1 200"));
 }
 
 }  // namespace

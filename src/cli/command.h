@@ -15,6 +15,7 @@ void AddDaemon(CLI::App& app, Action& chosen);
 void AddDevices(CLI::App& app, Action& chosen);
 void AddDictate(CLI::App& app, Action& chosen);
 void AddDoctor(CLI::App& app, Action& chosen);
+void AddDrain(CLI::App& app, Action& chosen);
 void AddGovernor(CLI::App& app, Action& chosen);
 void AddHistory(CLI::App& app, Action& chosen);
 void AddInstallService(CLI::App& app, Action& chosen);

@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   cli::AddTop(app, chosen);
   cli::AddRun(app, chosen);
   cli::AddYield(app, chosen);
+  cli::AddDrain(app, chosen);
   cli::AddCompletion(app, chosen);
 
   try {

@@ -52,6 +52,10 @@ std::string StatusText(const api::Status& status) {
   line("model", Tier(status));
   line("memory", Memory(status.memory));
   line("texts", Texts(status));
+  if (status.clients > 0 || status.draining)
+    line("programs",
+         fmt::format("{} served{}", status.clients,
+                     status.draining ? ", no new ones: drained (headroom drain --off)" : ""));
   line("room for", fmt::format("{} min of speech", status.spool_free.count() / 60'000));
   line("daemon", fmt::format("{}, pid {}, up {} min", status.version, status.pid,
                              status.uptime.count() / 60'000));

@@ -81,6 +81,7 @@ class Service : public api::ControlService {
   void Cancel(api::Answer answer) override;
   void Reload(api::Answer answer) override;
   void Shutdown(api::Answer answer) override;
+  void SetDraining(bool on, api::Answer answer) override;
   void GetStatus(api::Answer answer) override;
   void GetHistory(const api::HistoryRequest& request, api::Answer answer) override;
   void PasteHistory(std::optional<std::int64_t> id, api::Answer answer) override;
@@ -145,7 +146,7 @@ class Service : public api::ControlService {
   std::unique_ptr<engine::Scheduler> scheduler_;
   std::vector<api::ServedModel> models_;  // of the tiers
   std::string plan_;                      // of the tiers, as JSON
-  std::mutex telling_;  // guards the two pointers that Tell uses, which others call meanwhile
+  mutable std::mutex telling_;  // guards the pointers that Tell uses, which others call meanwhile
   std::unique_ptr<Serving> serving_;
   std::unique_ptr<api::WyomingServer> wyoming_;
   std::unique_ptr<api::WebServer> web_;  // after wyoming_, whose counters it shows

@@ -69,6 +69,13 @@ api::Status Service::Status() const {
   status.spool_free = desk.room;
   status.delivered = desk.counts.delivered;
   status.latency = desk.last_latency;
+  {
+    const std::lock_guard telling(telling_);
+    if (serving_) {
+      status.draining = serving_->draining();
+      status.clients = static_cast<int>(serving_->begun());
+    }
+  }
   const std::lock_guard lock(mutex_);
   switch (config_.speech.mode) {
     case ListenMode::kToggle:

@@ -34,6 +34,20 @@ std::optional<std::string> Service::Inspect(const std::string& name) const {
   return status.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+void Service::SetDraining(bool on, api::Answer answer) {
+  auto shared = std::make_shared<api::Answer>(std::move(answer));
+  Post([this, on, shared] {
+    if (!serving_)
+      return (*shared)(Fail(Errc::kUnsupported,
+                            "nothing is served: server.listen and "
+                            "wyoming.listen are empty"));
+    serving_->SetDraining(on);
+    if (web_) web_->Drain(on);
+    Tell({"drain", {{"on", on}}});
+    (*shared)(api::ToJson(Status()));
+  });
+}
+
 void Service::StartServers() {
   if (config_.server.listen.empty() && config_.wyoming.listen.empty()) return;
   const auto vad = models::ResolveVad();
@@ -74,7 +88,7 @@ void Service::StartWeb() {
   web.insecure = config.insecure;
   web.spool = options_.state;
   web.upload_limit = config.upload_limit;
-  auto started = api::WebServer::Start(std::move(web), *serving_);
+  auto started = api::WebServer::Start(std::move(web), *serving_, this);
   if (!started) return SetTrouble("server", "no HTTP: " + started.error().what);
   web_ = std::move(*started);
   Tell({"notice", {{"text", "programs and the page are served at " + config.listen}}});

@@ -62,16 +62,15 @@ Result<std::unique_ptr<Serving>> Serving::Make(ServingParts parts, StreamsOption
 }
 
 Result<> Serving::Admit() const {
-  if (draining_) return Fail(Errc::kBusy, "the service is about to end");
+  if (draining_) return Fail(Errc::kBusy, "the service is being drained");
   const engine::SchedulerStatus status = parts_.scheduler();
   const auto worst = std::ranges::max_element(status.zones);
   if (*worst == memory::Zone::kCritical || status.paused)
     return Fail(Errc::kBusy, "memory is short: {}", status.reason);
   if (status.suspended) return Fail(Errc::kBusy, "the computer is going to sleep");
-  const auto begun = static_cast<std::int64_t>(jobs_ + streams_->open());
   if (status.sample.ram_available && *status.sample.ram_available < kSpare + kForOne)
     return Fail(Errc::kBusy, "only {} of memory are left, with {} clients served",
-                FormatBinary(*status.sample.ram_available), begun);
+                FormatBinary(*status.sample.ram_available), begun());
   return {};
 }
 

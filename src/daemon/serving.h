@@ -45,6 +45,9 @@ class Serving : public api::SpeechService {
 
   /// What is begun is finished, and new work refused.
   void SetDraining(bool draining) { draining_ = draining; }
+  bool draining() const { return draining_; }
+  /// Recordings and streams in work.
+  std::size_t begun() const { return jobs_ + streams_->open(); }
   /// Dictation's own, for the metrics.
   void Count(const Event& event);
   /// Every few seconds.

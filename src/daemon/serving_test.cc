@@ -107,7 +107,7 @@ TEST_F(ServingTest, WhileMemoryIsShortNewWorkIsRefusedWithTheReason) {
   refused("100.0 MiB of memory are left");
   status_ = well;
   serving_->SetDraining(true);
-  refused("about to end");
+  refused("drained");
   serving_->SetDraining(false);
   EXPECT_TRUE(serving_->State().ready);
 }
