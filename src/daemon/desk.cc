@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "speech/phantom.h"
+#include "speech/stitch.h"
 
 namespace headroom::daemon {
 namespace {
@@ -13,6 +14,9 @@ constexpr std::int64_t kPerMillisecond = 16;
 // From the start of one partial decode to the next. Twice what one takes leaves half of the
 // processor to others; more than kPartialsMost is no live text any more.
 constexpr Milliseconds kPartialsLeast{700}, kPartialsMost{2'500};
+
+// An utterance that was cut is followed by the next at once, or by silence.
+constexpr Milliseconds kContinuedWithin{2'000};
 
 Milliseconds LengthOf(std::size_t samples) {
   return Milliseconds(static_cast<std::int64_t>(samples) / kPerMillisecond);
@@ -163,7 +167,11 @@ void Desk::Partial(std::vector<float> samples) {
   const std::lock_guard lock(mutex_);
   Sentence* sentence = Open();
   // One at a time, and not while earlier utterances wait for their text.
-  if (sentence == nullptr || sentence->partial != 0 || sentences_.size() > 1) return;
+  if (sentence == nullptr || sentence->partial != 0) return;
+  const auto undecoded = [](const auto& one) {
+    return one->step == Step::kWaiting || one->step == Step::kSubmitted;
+  };
+  if (std::ranges::any_of(sentences_, undecoded)) return;
   const MonoTime now = clock_.Now();
   const speech::PartialPace pace{.interval =
                                      std::clamp(2 * partial_took_, kPartialsLeast, kPartialsMost)};
@@ -190,6 +198,11 @@ void Desk::Resume() {
   sentence->early = sentence->partial = 0;
   sentence->samples.reset();
   if (line_) line_->CancelSpeculation();
+}
+
+void Desk::Continues() {
+  const std::lock_guard lock(mutex_);
+  if (Sentence* sentence = Open()) sentence->continues = true;
 }
 
 Result<> Desk::End(std::vector<float> samples, std::int64_t length,
@@ -324,10 +337,27 @@ void Desk::OnSpeculated(engine::Speculated speculated) {
 
 // ---- delivery: a thread of its own ----
 
-bool Desk::HeadSettled() const {
-  if (sentences_.empty()) return false;
-  const Step step = sentences_.front()->step;
-  return step == Step::kDecoded || step == Step::kFailed || step == Step::kDropped;
+// Until then a next utterance has begun, if there is one.
+MonoTime Desk::ContinuedBy(const Sentence& sentence) const {
+  return sentence.endpoint_at + kContinuedWithin;
+}
+
+bool Desk::HeadSettled() {
+  const auto settled = [](const Sentence& sentence) {
+    return sentence.step == Step::kDecoded || sentence.step == Step::kFailed ||
+           sentence.step == Step::kDropped;
+  };
+  if (sentences_.empty() || !settled(*sentences_.front())) return false;
+  Sentence& head = *sentences_.front();
+  if (!head.continues || head.step != Step::kDecoded) return true;
+  if (sentences_.size() == 1) return clock_.Now() >= ContinuedBy(head);
+  Sentence& next = *sentences_[1];
+  if (!settled(next)) return false;
+  head.continues = false;
+  if (next.step != Step::kDecoded) return true;
+  speech::Stitch(head.result->transcript.segments, next.result->transcript.segments);
+  head.stitched = next.stitched = true;
+  return true;
 }
 
 MonoTime Desk::NextRetry() const {
@@ -336,6 +366,10 @@ MonoTime Desk::NextRetry() const {
     if (sentence->step == Step::kWaiting && sentence->retry_at > MonoTime{}) {
       next = std::min(next, sentence->retry_at);
     }
+  }
+  if (sentences_.size() == 1 && sentences_.front()->continues &&
+      sentences_.front()->step == Step::kDecoded) {
+    next = std::min(next, ContinuedBy(*sentences_.front()));
   }
   return next;
 }
@@ -387,7 +421,8 @@ void Desk::Settle(std::unique_lock<std::mutex>& lock) {
     letter.language = sentence.result->transcript.language.empty()
                           ? sentence.request.language
                           : sentence.result->transcript.language;
-    letter.text = sentence.agreement.Final(TextOf(sentence.result->transcript));
+    letter.text = TextOf(sentence.result->transcript);
+    if (!sentence.stitched) letter.text = sentence.agreement.Final(letter.text);
     phantom =
         sentence.evidence && speech::IsPhantom(letter.text, letter.language, *sentence.evidence);
     if (phantom) letter.text.clear();

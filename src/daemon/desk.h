@@ -5,6 +5,9 @@
 // after it wait. Only after `most_tries` is it passed over: it stays in the spool until the next
 // start, and a person is told. What an earlier run of the service left behind comes first.
 //
+// An utterance that was cut inside speech waits for the next one, which begins in it, so that their
+// texts can be joined at a word that both have (speech/stitch.h).
+//
 // Intake is called by the thread that listens; delivery has a thread of its own.
 #pragma once
 
@@ -64,6 +67,7 @@ class Desk : public Intake {
   void Partial(std::vector<float> samples) override;
   void Pause(std::vector<float> samples) override;
   void Resume() override;
+  void Continues() override;
   Result<> End(std::vector<float> samples, std::int64_t length, const speech::Evidence& evidence,
                Milliseconds silence) override;
   void Drop() override;
@@ -93,7 +97,9 @@ class Desk : public Intake {
     std::string tier, trouble;
     Milliseconds took{};
     bool adopted = false;
-    bool repeated = false;  // its delivery had begun when an earlier run ended
+    bool continues = false;  // the next one begins in it, and has its last words too
+    bool stitched = false;   // it has been freed of words that its neighbour has
+    bool repeated = false;   // its delivery had begun when an earlier run ended
     WallTime began{};
   };
 
@@ -109,7 +115,8 @@ class Desk : public Intake {
   void Settle(std::unique_lock<std::mutex>& lock);
   void Spooled(const char* doing, const Result<>& result) const;
   MonoTime NextRetry() const;
-  bool HeadSettled() const;
+  bool HeadSettled();
+  MonoTime ContinuedBy(const Sentence& sentence) const;
 
   const DeskOptions options_;
   Outbox& outbox_;

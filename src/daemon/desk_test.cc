@@ -77,6 +77,21 @@ struct RunOfService {
                           {.speech = length, .probability = 0.9F}, Milliseconds(800))
                     .has_value());
   }
+  /// Words `from`, `from` + 1, … before `to`, each 100 ms; for the script "reads".
+  static std::vector<float> Words(int from, int to) {
+    std::vector<float> sound;
+    for (int word = from; word < to; ++word)
+      sound.insert(sound.end(), 1600, static_cast<float>(word) / 1000);
+    return sound;
+  }
+  void Cut(const std::vector<float>& sound) {
+    ASSERT_TRUE(desk->Begin().has_value());
+    ASSERT_TRUE(desk->Append(sound).has_value());
+    desk->Continues();
+    ASSERT_TRUE(desk->End(sound, static_cast<std::int64_t>(sound.size()), {.probability = 0.9F},
+                          Milliseconds(0))
+                    .has_value());
+  }
   int Count(const std::string& name) {
     const std::lock_guard lock(mutex);
     return static_cast<int>(std::ranges::count(events, name, &Event::name));
@@ -112,6 +127,38 @@ TEST_F(DeskTest, DeliversInTheOrderOfSpeech) {
   EXPECT_EQ(status.waiting, 0U);
   EXPECT_TRUE(status.last_latency.has_value());
   EXPECT_EQ(run.Count("text"), 4);
+}
+
+TEST_F(DeskTest, WordsAtACutInsideSpeechAreThereOnce) {
+  RunOfService run(folder_, "reads", outbox_);
+  run.Cut(RunOfService::Words(101, 120));
+  run.Cut(RunOfService::Words(112, 140));
+  ASSERT_TRUE(run.desk->Begin().has_value());
+  const std::vector<float> last = RunOfService::Words(130, 150);
+  ASSERT_TRUE(run.desk->Append(last).has_value());
+  // Nothing of the second is delivered before the third has its text.
+  for (int i = 0; i < 500 && run.desk->status().waiting > 1; ++i)
+    std::this_thread::sleep_for(Milliseconds(20));
+  ASSERT_EQ(run.desk->status().waiting, 1U);
+  EXPECT_EQ(outbox_.texts.size(), 1U);
+  ASSERT_TRUE(run.desk
+                  ->End(last, static_cast<std::int64_t>(last.size()), {.probability = 0.9F},
+                        Milliseconds(800))
+                  .has_value());
+  ASSERT_TRUE(run.desk->WaitUntilEmpty(seconds(60)));
+  std::string all, expected;
+  for (const std::string& text : outbox_.texts) all += (all.empty() ? "" : " ") + text;
+  for (int word = 101; word < 150; ++word)
+    expected += (expected.empty() ? "" : " ") + std::to_string(word);
+  EXPECT_EQ(all, expected);
+  EXPECT_EQ(outbox_.texts.size(), 3U);
+}
+
+TEST_F(DeskTest, ACutThatNobodyContinuesIsDeliveredAllTheSame) {
+  RunOfService run(folder_, "reads", outbox_);
+  run.Cut(RunOfService::Words(101, 105));
+  ASSERT_TRUE(run.desk->WaitUntilEmpty(seconds(60)));
+  EXPECT_THAT(outbox_.texts, ElementsAre("101 102 103 104"));
 }
 
 TEST_F(DeskTest, WhatWasNotDecodedIsDecodedByTheNextRun) {

@@ -112,6 +112,7 @@ class FakeIntake : public Intake {
     paused = std::move(samples);
   }
   void Resume() override { Note("resume"); }
+  void Continues() override { Note("continues"); }
   Result<> End(std::vector<float> samples, std::int64_t length, const speech::Evidence& evidence,
                Milliseconds silence) override {
     Note("end");
@@ -221,6 +222,20 @@ TEST(Dictation, AllOfAnUtteranceIsInTheSpoolWhenItEnds) {
   set.dictation.reset();
   ASSERT_EQ(set.intake.kept.size(), 1U);
   EXPECT_EQ(set.intake.kept[0], set.intake.ended[0].size());
+}
+
+TEST(Dictation, SpeechWithoutAPauseIsCutAndTheNextPieceBeginsBeforeTheCut) {
+  DictationOptions options;
+  options.hearing.endpoint.longest = seconds(4);
+  options.hearing.endpoint.overlap = Milliseconds(960);  // whole frames
+  Set set(true, options);
+  set.source->Loud(seconds(6));
+  set.Begin();
+  ASSERT_TRUE(set.intake.Wait("stop"));
+  set.dictation.reset();
+  EXPECT_EQ(set.intake.log, "listen begin continues end begin end stop ");
+  ASSERT_EQ(set.intake.ended.size(), 2U);
+  EXPECT_EQ(set.intake.ended[0].size() + set.intake.ended[1].size(), (6'000U + 960U) * 16U);
 }
 
 TEST(Dictation, FinishEndsWhatIsOpenAndClosesTheMicrophone) {

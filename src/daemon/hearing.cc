@@ -86,6 +86,7 @@ bool Hearing::HandleOne(const speech::Change& change) {
       if (!AppendUpTo(change.end)) return false;
       const auto silence = Milliseconds(std::max<std::int64_t>(
           0, (listener_.heard() - change.end) / kPerMillisecond + options_.endpoint.pause.count()));
+      if (change.forced && options_.endpoint.overlap.count() > 0) intake_.Continues();
       const auto ended = intake_.End(audio(change.begin, change.end), change.end - change.begin,
                                      change.evidence, silence);
       Changed(change);

@@ -28,6 +28,9 @@ class Intake {
   virtual void Pause(std::vector<float> samples) = 0;
   /// Somebody went on.
   virtual void Resume() = 0;
+  /// What is open ends inside speech; if another begins, it does so EndpointOptions::overlap before
+  /// that end. Comes before End.
+  virtual void Continues() {}
   /// The whole utterance; of what was appended only the first `length` samples belong to it. Empty
   /// `samples`: what was appended is all there is. `silence`: how long ago speech was heard.
   virtual Result<> End(std::vector<float> samples, std::int64_t length,

@@ -3,6 +3,9 @@
 namespace headroom::daemon {
 namespace {
 
+// With `longest` it is what Whisper hears at once.
+constexpr Milliseconds kOverlap{1'500};
+
 audio::SourceKind KindFor(SourceKind kind) {
   switch (kind) {
     case SourceKind::kAuto:
@@ -86,6 +89,7 @@ Result<DictationOptions> DictationOptionsFor(const Config& config) {
   options.hearing.endpoint.pause =
       std::min(options.hearing.endpoint.pause, config.speech.silence / 2);
   options.hearing.endpoint.inactivity = config.speech.inactivity;
+  options.hearing.endpoint.overlap = kOverlap;
   TRY(speech::Check(options.hearing.endpoint));
   if (config.speech.mode == ListenMode::kHandsFree) {
     options.give_up = Milliseconds(0);

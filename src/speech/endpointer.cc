@@ -18,7 +18,7 @@ ChunkerOptions ChunkingOf(const EndpointOptions& options) {
           .pad_before = options.pre_roll,
           .pad_after = options.pause,
           .max_chunk = options.longest,
-          .overlap = Milliseconds(0)};
+          .overlap = options.overlap};
 }
 
 }  // namespace
@@ -39,6 +39,8 @@ Result<> Check(const EndpointOptions& options) {
   // Two frames, since both are rounded up to whole ones.
   if (options.silence < options.pause + 2 * kFrame || options.silence > options.longest / 4)
     return wrong("silence", "64 ms longer than pause and at most a quarter of longest");
+  if (options.overlap < Milliseconds(0) || options.overlap > options.longest / 4)
+    return wrong("overlap", "at least 0 and at most a quarter of longest");
   if (options.inactivity <= Milliseconds(0)) return wrong("inactivity", "above 0");
   return {};
 }

@@ -39,6 +39,8 @@ struct EndpointOptions {
   Milliseconds pause{320};
   Milliseconds silence{800};
   Milliseconds longest{28'000};
+  // An utterance after a forced cut begins that much before the cut; the texts are to be stitched.
+  Milliseconds overlap{0};
   // An open utterance ends when no samples came for so long: the microphone was lost.
   Milliseconds inactivity{60'000};
   friend bool operator==(const EndpointOptions&, const EndpointOptions&) = default;

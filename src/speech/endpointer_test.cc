@@ -106,6 +106,17 @@ TEST(Endpointer, WithoutAnyPauseItIsCutByForceAtTheQuietestFrame) {
   EXPECT_EQ(Describe(seen), "B4 0-4, E873 0-701!, B873 701-873, E1200 701-1200");
 }
 
+TEST(Endpointer, AfterAForcedCutTheNextUtteranceRepeatsTheOverlap) {
+  auto frames = Repeat(1200, 0.95F);
+  frames[700] = 0.5F;
+  const EndpointOptions options{.overlap = Milliseconds(1'600)};  // 50 frames
+  EXPECT_EQ(Describe(ChangesOf(frames, options)),
+            "B4 0-4, E873 0-701!, B873 651-873, E1200 651-1200");
+  // A cut in a pause needs none.
+  EXPECT_EQ(Describe(ChangesOf(Repeat(600, 1) + Repeat(20, 0) + Repeat(400, 1), options)),
+            Describe(ChangesOf(Repeat(600, 1) + Repeat(20, 0) + Repeat(400, 1))));
+}
+
 TEST(Endpointer, EvidenceIsThatOfTheUtterance) {
   const auto seen = ChangesOf(Repeat(50, 0.8F) + Repeat(40, 0));
   ASSERT_EQ(seen.size(), 3U);
@@ -163,6 +174,7 @@ TEST(Endpointer, OptionsThatMakeNoSenseAreNamed) {
       {"leave", {.leave = 0}},
       {"leave", {.enter = std::numeric_limits<float>::quiet_NaN()}},
       {"longest", {.longest = Milliseconds(900)}},
+      {"overlap", {.overlap = Milliseconds(7'001)}},
       {"pre_roll", {.pre_roll = Milliseconds(8000)}},
       {"pause", {.pause = Milliseconds(0)}},
       {"silence", {.pause = Milliseconds(780)}},

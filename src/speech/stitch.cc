@@ -152,36 +152,6 @@ void CutBefore(std::vector<Segment>& segments, const Seamed::Place& first) {
   segments.erase(segments.begin(), segments.begin() + static_cast<std::ptrdiff_t>(first.segment));
 }
 
-// Takes off either side what the other says.
-void Stitch(std::vector<Segment>& previous, std::vector<Segment>& next) {
-  // The tokens point into the texts, which stay as they are until each side is cut.
-  const Seamed before = SeamedOf(previous), after = SeamedOf(next);
-  const std::size_t size = before.words.size();
-  const std::size_t from = size > kSeamWords ? size - kSeamWords : 0;
-  const Seam seam =
-      FindSeam(std::span(before.words).subspan(from),
-               std::span(after.words).first(std::min(kSeamWords, after.words.size())));
-  const std::size_t keep = from + seam.keep;
-  const std::string closing(seam.shared ? ClosingOf(after.places[seam.skip - 1].token)
-                            : keep > 0  ? ClosingOf(before.places[keep - 1].token)
-                                        : "");
-  if (keep == 0) {
-    previous.clear();
-  } else if (keep < size || seam.shared) {
-    CutAfter(previous, before.places[keep - 1], closing);
-  }
-  if (seam.skip == after.places.size()) {
-    next.clear();
-  } else if (seam.skip > 0) {
-    CutBefore(next, after.places[seam.skip]);
-  }
-  if (!previous.empty() && !next.empty()) {
-    // Where times are estimates they may cross at the seam.
-    Segment& last = previous.back();
-    last.end = std::max(last.start, std::min(last.end, std::max(next.front().start, last.start)));
-  }
-}
-
 void Append(std::vector<Segment>& to, std::vector<Segment> segments) {
   to.insert(to.end(), std::make_move_iterator(segments.begin()),
             std::make_move_iterator(segments.end()));
@@ -211,6 +181,35 @@ Seam FindSeam(std::span<const SeamWord> previous, std::span<const SeamWord> next
       (pair.next > 0 || previous[pair.previous].folded.size() < next[pair.next].folded.size());
   if (half) return {.keep = pair.previous, .skip = pair.next};
   return {.keep = pair.previous + 1, .skip = pair.next + 1};
+}
+
+void Stitch(std::vector<Segment>& previous, std::vector<Segment>& next) {
+  // The tokens point into the texts, which stay as they are until each side is cut.
+  const Seamed before = SeamedOf(previous), after = SeamedOf(next);
+  const std::size_t size = before.words.size();
+  const std::size_t from = size > kSeamWords ? size - kSeamWords : 0;
+  const Seam seam =
+      FindSeam(std::span(before.words).subspan(from),
+               std::span(after.words).first(std::min(kSeamWords, after.words.size())));
+  const std::size_t keep = from + seam.keep;
+  const std::string closing(seam.shared ? ClosingOf(after.places[seam.skip - 1].token)
+                            : keep > 0  ? ClosingOf(before.places[keep - 1].token)
+                                        : "");
+  if (keep == 0) {
+    previous.clear();
+  } else if (keep < size || seam.shared) {
+    CutAfter(previous, before.places[keep - 1], closing);
+  }
+  if (seam.skip == after.places.size()) {
+    next.clear();
+  } else if (seam.skip > 0) {
+    CutBefore(next, after.places[seam.skip]);
+  }
+  if (!previous.empty() && !next.empty()) {
+    // Where times are estimates they may cross at the seam.
+    Segment& last = previous.back();
+    last.end = std::max(last.start, std::min(last.end, std::max(next.front().start, last.start)));
+  }
 }
 
 std::string StitchText(std::string_view previous, std::string_view next) {

@@ -36,6 +36,9 @@ Seam FindSeam(std::span<const SeamWord> previous, std::span<const SeamWord> next
 /// As many words at the seam are compared; enough for the default overlap in any language.
 inline constexpr std::size_t kSeamWords = 32;
 
+/// Takes off either side what the other says: of two chunks, the second beginning inside the first.
+void Stitch(std::vector<Segment>& previous, std::vector<Segment>& next);
+
 std::string StitchText(std::string_view previous, std::string_view next);
 
 /// The segments of one chunk after the other in, segments without repetition out. Those of a chunk

@@ -9,12 +9,14 @@
 //   exit=N        a run ends the process with that code
 //   hang          a run never ends
 //   truncated     results are marked as truncated
+//   reads         the text is, for each 100 ms, a thousand times its first sample
 //   long=N        the text is N bytes long
 //   english       the model knows only English
 #include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
@@ -58,6 +60,11 @@ class FakeEngine : public Engine {
     engine::RunResult result;
     const auto duration = audio::DurationOf(static_cast<std::int64_t>(samples.size()));
     std::string text = fmt::format("{} samples in {}", samples.size(), request.language);
+    if (Has("reads")) {
+      text.clear();
+      for (std::size_t at = 0; at < samples.size(); at += 1600)
+        text += fmt::format("{}{}", text.empty() ? "" : " ", std::lround(samples[at] * 1000));
+    }
     if (const int length = Number("long"))
       text = std::string(static_cast<std::size_t>(length), 'x');
     result.transcript.language = request.language;
