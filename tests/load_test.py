@@ -94,6 +94,8 @@ def test_fifty_speakers_among_hostile_neighbours(headroom, start, tmp_path):
                 and after.threads <= before.threads + 2 * after.sessions + 5
                 and after.anonymous < before.anonymous + 10 + 0.2 * after.sessions)
 
-    wait_for(settled, "files, threads and memory given back", 30)
-    print(f"afterwards: {now()}")
+    try:
+        wait_for(settled, "files, threads and memory given back", 30)
+    finally:
+        print(f"afterwards: {now()}")
     daemon.stop()

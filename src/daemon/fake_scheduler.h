@@ -37,9 +37,11 @@ inline std::unique_ptr<engine::Scheduler> FakeScheduler(const std::string& scrip
   engine::SchedulerEvents to;
   to.on_decoded = [&board](engine::Decoded one) { board.OnDecoded(std::move(one)); };
   to.on_speculated = [&board](engine::Speculated one) { board.OnSpeculated(std::move(one)); };
-  auto made = engine::Scheduler::Make({.tiers = {Scripted(script)}, .give_up = Milliseconds(200)},
-                                      std::move(to), std::make_unique<Still>(),
-                                      std::make_unique<engine::WorkerRunnerMaker>());
+  memory::Policy policy;
+  policy.timing.cool_down_cpu = Milliseconds(300);
+  auto made = engine::Scheduler::Make(
+      {.tiers = {Scripted(script)}, .policy = std::move(policy), .give_up = Milliseconds(200)},
+      std::move(to), std::make_unique<Still>(), std::make_unique<engine::WorkerRunnerMaker>());
   EXPECT_TRUE(made.has_value()) << made.error().what;
   return std::move(*made);
 }

@@ -12,6 +12,7 @@ namespace headroom::daemon {
 namespace {
 
 constexpr Milliseconds kAskAgain{250};  // when too much waits
+constexpr int kTries = 3;               // of a chunk, as of an utterance
 
 // One chunk at a time, so that the others' turn comes between two of them.
 class LineRecognizer : public engine::ChunkRecognizer {
@@ -26,10 +27,31 @@ class LineRecognizer : public engine::ChunkRecognizer {
   Result<engine::RunResult> Recognize(const engine::RunRequest& request,
                                       std::span<const float> samples,
                                       CancelToken* cancel) override {
+    const auto shared = std::make_shared<const std::vector<float>>(samples.begin(), samples.end());
+    auto result = Decode(request, shared, cancel);
+    // Whoever killed the worker need not have meant this chunk. It comes anew when a tier is there.
+    for (int again = 1; again < kTries && !result && result.error().code == Errc::kWorkerLost;
+         ++again)
+      result = Decode(request, shared, cancel);
+    return result;
+  }
+  // Every tier has had its tries: half a text would be no answer.
+  bool Recover(CancelToken*) override { return false; }
+  Milliseconds longest() const override { return Milliseconds(0); }
+  std::string model() const override { return model_; }
+
+  void Wake() {
+    const std::lock_guard lock(mutex_);
+    came_.notify_all();
+  }
+
+ private:
+  Result<engine::RunResult> Decode(const engine::RunRequest& request, engine::Samples samples,
+                                   CancelToken* cancel) {
     engine::Utterance utterance;
     utterance.id = ++last_;
     utterance.request = request;
-    utterance.samples = std::make_shared<const std::vector<float>>(samples.begin(), samples.end());
+    utterance.samples = std::move(samples);
     std::unique_lock lock(mutex_);
     decoded_.reset();
     while (true) {
@@ -49,17 +71,7 @@ class LineRecognizer : public engine::ChunkRecognizer {
     if (decoded_->result) model_ = decoded_->tier;
     return std::move(decoded_->result);
   }
-  // Every tier has had its try: half a text would be no answer.
-  bool Recover(CancelToken*) override { return false; }
-  Milliseconds longest() const override { return Milliseconds(0); }
-  std::string model() const override { return model_; }
 
-  void Wake() {
-    const std::lock_guard lock(mutex_);
-    came_.notify_all();
-  }
-
- private:
   std::mutex mutex_;
   std::condition_variable came_;
   std::optional<engine::Decoded> decoded_;  // guarded by mutex_

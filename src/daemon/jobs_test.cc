@@ -9,6 +9,7 @@
 #include <condition_variable>
 
 #include "base/fd.h"
+#include "base/file.h"
 #include "daemon/fake_scheduler.h"
 #include "speech/fake_vad.h"
 
@@ -148,6 +149,18 @@ TEST_F(JobsTest, AModelThatFailsIsAnErrorAndNotHalfAText) {
   const auto outcome = run.Wait();
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().code, Errc::kWorkerLost);
+}
+
+TEST_F(JobsTest, AWorkerThatWasKilledIsAskedAgain) {
+  const std::string once = testing::TempDir() + "jobs_test_abort_once";
+  ASSERT_TRUE(WriteFileAtomic(once, ""));
+  Begin("abort-if=" + once);
+  Run run;
+  Start(run, FileOf(Wav({2, 3, 20})));
+  const auto outcome = run.Wait();
+  ASSERT_TRUE(outcome) << outcome.error().what;
+  EXPECT_THAT(run.texts, SizeIs(2));
+  EXPECT_NE(::access(once.c_str(), F_OK), 0);
 }
 
 TEST_F(JobsTest, ADetectorThatCannotBeHad) {

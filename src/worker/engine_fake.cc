@@ -6,6 +6,7 @@
 //   load-slow=MS  loading takes this long
 //   fail-load     loading fails with kCorrupt
 //   abort         a run ends the process as ggml does, with last words
+//   abort-if=FILE the same, if there is such a file, which is then removed
 //   exit=N        a run ends the process with that code
 //   hang          a run never ends
 //   truncated     results are marked as truncated
@@ -49,7 +50,7 @@ class FakeEngine : public Engine {
   Result<engine::RunResult> Run(const engine::RunRequest& request,
                                 std::span<const float> samples) override {
     stop_ = false;
-    if (Has("abort")) {
+    if (Has("abort") || (Has("abort-if") && ::unlink(Text("abort-if").c_str()) == 0)) {
       std::fputs("ggml: some warning\nCUDA error: unspecified launch failure\n", stderr);
       std::abort();
     }
@@ -82,14 +83,15 @@ class FakeEngine : public Engine {
     }
     return false;
   }
-  int Number(std::string_view word) const {
+  std::string Text(std::string_view word) const {
     for (const std::string& entry : script_) {
       const std::size_t equals = entry.find('=');
       if (equals != std::string::npos && entry.substr(0, equals) == word)
-        return std::atoi(entry.c_str() + equals + 1);
+        return entry.substr(equals + 1);
     }
-    return 0;
+    return "";
   }
+  int Number(std::string_view word) const { return std::atoi(Text(word).c_str()); }
   static void Sleep(int ms, const std::atomic<bool>* until) {
     for (int slept = 0; slept < ms && !(until && *until); ++slept)
       std::this_thread::sleep_for(Milliseconds(1));
