@@ -21,22 +21,25 @@ set(HEADROOM_ENGINE_PREFIX "${_engine_output}" CACHE INTERNAL "Where the built e
 message(STATUS "Engine: ${HEADROOM_ENGINE_PREFIX}")
 
 find_package(Threads REQUIRED)
-# Every build of the engine has the same headers; a program links exactly one of the builds.
-add_library(transcribe_cpp_headers INTERFACE)
-add_library(transcribe_cpp::headers ALIAS transcribe_cpp_headers)
-target_include_directories(transcribe_cpp_headers SYSTEM INTERFACE ${HEADROOM_ENGINE_PREFIX}/include)
+# Every build of the engine has the same headers. A program links exactly one of the builds: the one
+# that its property HEADROOM_ENGINE names, "vulkan" or "cuda", else the CPU's.
+add_library(transcribe_cpp INTERFACE)
+add_library(transcribe_cpp::transcribe_cpp ALIAS transcribe_cpp)
+target_include_directories(transcribe_cpp SYSTEM INTERFACE ${HEADROOM_ENGINE_PREFIX}/include)
+target_link_libraries(transcribe_cpp INTERFACE Threads::Threads ${CMAKE_DL_LIBS} m)
 
-# _headroom_engine(TARGET PREFIX [LIBRARY…]): that build, with what its backend needs.
-function(_headroom_engine name prefix)
-  add_library(${name} INTERFACE)
-  add_library(transcribe_cpp::${name} ALIAS ${name})
-  file(GLOB backend ${prefix}/lib/libggml-vulkan.a ${prefix}/lib/libggml-cuda.a)
-  target_link_libraries(${name} INTERFACE transcribe_cpp::headers
-    ${prefix}/lib/libtranscribe.a ${prefix}/lib/libggml.a ${backend}
-    ${prefix}/lib/libggml-cpu.a ${prefix}/lib/libggml-base.a
-    ${ARGN} Threads::Threads ${CMAKE_DL_LIBS} m)
+# _headroom_engine(BACKEND PREFIX [LIBRARY…]): that build, with what its backend needs.
+function(_headroom_engine backend prefix)
+  set(chosen "$<STREQUAL:$<TARGET_PROPERTY:HEADROOM_ENGINE>,${backend}>")
+  if(backend)
+    set(own ${prefix}/lib/libggml-${backend}.a)
+  endif()
+  foreach(library ${prefix}/lib/libtranscribe.a ${prefix}/lib/libggml.a ${own}
+      ${prefix}/lib/libggml-cpu.a ${prefix}/lib/libggml-base.a ${ARGN})
+    target_link_libraries(transcribe_cpp INTERFACE $<${chosen}:${library}>)
+  endforeach()
 endfunction()
-_headroom_engine(transcribe_cpp ${HEADROOM_ENGINE_PREFIX})
+_headroom_engine("" ${HEADROOM_ENGINE_PREFIX})
 
 # _headroom_engine_for(BACKEND PREFIX_VARIABLE): builds the engine for it once more, or finds it.
 function(_headroom_engine_for backend into)
@@ -53,11 +56,11 @@ endfunction()
 if(HEADROOM_VULKAN)
   find_package(Vulkan REQUIRED)
   _headroom_engine_for(vulkan _vulkan_prefix)
-  _headroom_engine(transcribe_cpp_vulkan ${_vulkan_prefix} Vulkan::Vulkan)
+  _headroom_engine(vulkan ${_vulkan_prefix} Vulkan::Vulkan)
 endif()
 if(HEADROOM_CUDA)
   find_package(CUDAToolkit REQUIRED)
   _headroom_engine_for(cuda _cuda_prefix)
-  _headroom_engine(transcribe_cpp_cuda ${_cuda_prefix}
-    CUDA::cudart_static CUDA::cublas CUDA::cublasLt CUDA::cuda_driver)
+  _headroom_engine(cuda ${_cuda_prefix}
+    CUDA::cudart CUDA::cublas CUDA::cublasLt CUDA::cuda_driver)
 endif()

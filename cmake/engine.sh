@@ -47,7 +47,7 @@ case $backend in
   vulkan)
     command -v glslc >/dev/null || die "no glslc; apt-get install glslc libvulkan-dev spirv-headers"
     toolkit=$(glslc --version)
-    minutes=15
+    minutes=5
     ;;
   cuda)
     nvcc=${CUDACXX:-$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)}

@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
   cli::AddToken(app, chosen);
   cli::AddGovernor(app, chosen);
   cli::AddPlan(app, chosen);
+  cli::AddCalibrate(app, chosen);
   cli::AddReport(app, chosen);
   cli::AddWatch(app, chosen);
   cli::AddTop(app, chosen);

@@ -3,14 +3,15 @@
 #include <thread>
 
 #include "base/dirs.h"
+#include "planner/worker_devices.h"
 
 namespace headroom::planner {
 
 std::optional<Card> FindCard(probe::DeviceSource& devices, Milliseconds patience,
                              const Clock& clock) {
   const auto installed = [](const char* program) { return FindProgram(program).has_value(); };
-  const bool cuda = installed("headroom-worker-cuda");
-  const bool vulkan = installed("headroom-worker-vulkan");
+  const bool cuda = installed(kCudaWorker);
+  const bool vulkan = installed(kVulkanWorker);
   if (!cuda && !vulkan) return std::nullopt;
   const MonoTime deadline = clock.Now() + patience;
   probe::DeviceReport report = devices.Ask({}, false);
@@ -33,7 +34,9 @@ std::optional<Card> FindCard(probe::DeviceSource& devices, Milliseconds patience
   card.name = best->name.empty() ? best->pci : best->name;
   if (best->kind == probe::DeviceKind::kUnified) card.kind = memory::DeviceKind::kUnified;
   card.total = best->total.value_or(Bytes(0));
-  card.worker = cuda && nvidia(*best) ? "headroom-worker-cuda" : "headroom-worker-vulkan";
+  card.worker = cuda && nvidia(*best) ? kCudaWorker : kVulkanWorker;
+  card.calibration =
+      FindCalibration({.device = best->pci, .driver = best->driver, .backend = card.worker});
   return card;
 }
 

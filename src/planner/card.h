@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/tier.h"
+#include "planner/calibration.h"
 #include "probe/device_probe.h"
 
 namespace headroom::planner {
@@ -13,9 +14,10 @@ struct Card {
   std::string device;  // for engine::Tier::device: its PCI address
   std::string name;    // for people: "NVIDIA GeForce RTX 3050"
   memory::DeviceKind kind = memory::DeviceKind::kDiscrete;
-  Bytes total;                       // zero: not known
-  std::string worker;                // "headroom-worker-cuda"
-  engine::CardOptions options = {};  // for headroom-worker-sim only
+  Bytes total;                                  // zero: not known
+  std::string worker;                           // "headroom-worker-cuda"
+  engine::CardOptions options = {};             // for headroom-worker-sim only
+  std::optional<Calibration> calibration = {};  // of this card with this driver and worker
 };
 
 /// The best of the cards that a worker program of this installation can use: a discrete one before

@@ -146,6 +146,7 @@ Result<PlanResult> PlanMaker::Ask(const fs::path& file) const {
   engine::PlanRequest request{
       .path = file.native(), .chunks = settings_.chunks, .batch = settings_.batch};
   request.card.capacity = settings_.card;
+  request.card.profile = settings_.profile;
   return worker->Plan(request, kPlanWithin);
 }
 
@@ -157,6 +158,11 @@ Result<PlanResult> PlanMaker::Count(const PlanTarget& target, bool& from_cache) 
                       .profile = {},
                       .chunks = settings_.chunks,
                       .batch = settings_.batch};
+  if (!settings_.profile.empty()) {
+    Sha256 profile;
+    profile.Add(std::as_bytes(std::span(settings_.profile)));
+    key.profile = profile.Finish();
+  }
   models::Skeleton skeleton;
   if (target.source == PlanSource::kFile) {
     TRY_ASSIGN(key.header, HeaderSum(target.file));

@@ -21,6 +21,7 @@ struct PlanSettings {
   /// What the driver holds besides the engine's buffers, where somebody has measured it on the
   /// card. nullopt: the estimate.
   std::optional<Bytes> driver = {};
+  std::string profile = {};  // of the card, as a calibration recorded it; "": a plain device
   bool cached = true;
 };
 

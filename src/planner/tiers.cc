@@ -50,8 +50,9 @@ std::vector<TierWish> Choose(const models::Store& store, Place place, bool card)
 
 class Maker {
  public:
-  Maker(const models::Store& store, const TierOptions& options, const PlanMaker& plans)
-      : store_(store), options_(options), plans_(plans) {}
+  Maker(const models::Store& store, const TierOptions& options, const PlanMaker& cpu,
+        const PlanMaker& card)
+      : store_(store), options_(options), cpu_(cpu), card_(card) {}
 
   Result<Tiers> Make(const std::vector<TierWish>& wishes) {
     const bool chosen = options_.wishes.empty();
@@ -99,10 +100,11 @@ class Maker {
       return false;
     }
     const Card& card = *options_.card;
-    return Add(target, [&](engine::Tier& tier) {
+    return Add(target, card_, [&](engine::Tier& tier) {
       tier.worker = card.worker;
       tier.device = card.device;
       tier.card = card.options;
+      tier.card.device = card.device;
       tier.plan.kind = card.kind;
       tier.plan.device = card.name;
       if (card.kind != memory::DeviceKind::kDiscrete) return options_.host;
@@ -111,7 +113,7 @@ class Maker {
   }
 
   void OnCpu(const PlanTarget& target) {
-    Add(target, [&](engine::Tier& tier) {
+    Add(target, cpu_, [&](engine::Tier& tier) {
       tier.worker = kCpuWorker;
       tier.plan.kind = memory::DeviceKind::kCpu;
       tier.plan.device = "cpu";
@@ -122,8 +124,8 @@ class Maker {
 
   // `place`: puts the tier somewhere and says what room there is.
   template <class Place>
-  bool Add(const PlanTarget& target, const Place& place) {
-    auto made = plans_.Plan(target);
+  bool Add(const PlanTarget& target, const PlanMaker& plans, const Place& place) {
+    auto made = plans.Plan(target);
     if (!made) {
       Refuse(std::move(made).error());
       return false;
@@ -153,7 +155,8 @@ class Maker {
 
   const models::Store& store_;
   const TierOptions& options_;
-  const PlanMaker& plans_;
+  const PlanMaker& cpu_;
+  const PlanMaker& card_;
   Tiers result_;
   Error last_{Errc::kNotFound, "no tier is left"};
 };
@@ -174,8 +177,13 @@ Result<Tiers> MakeTiers(const models::Store& store, const TierOptions& options) 
   settings.chunks.erase(again.begin(), again.end());
   settings.chunk = settings.chunks.back();
   settings.card = options.card ? options.card->total : GiB(64);  // only reported
-  TRY_ASSIGN(const PlanMaker maker, PlanMaker::Make(settings));
-  return Maker(store, options, maker).Make(wishes);
+  TRY_ASSIGN(const PlanMaker cpu, PlanMaker::Make(settings));
+  if (options.card && options.card->calibration) {
+    settings.driver = options.card->calibration->driver();
+    settings.profile = options.card->calibration->profile;
+  }
+  TRY_ASSIGN(const PlanMaker card, PlanMaker::Make(settings));
+  return Maker(store, options, cpu, card).Make(wishes);
 }
 
 }  // namespace headroom::planner

@@ -154,5 +154,32 @@ TEST_F(TiersTest, ACardWithoutAWorkerIsSaid) {
   EXPECT_EQ(tiers.error().code, Errc::kUnsupported);
 }
 
+TEST_F(TiersTest, ACalibrationIsWhatPlansOfItsCardCountWith) {
+  const models::Store store = Store();
+  Put(store, "whisper-base", "Q8_0");
+  TierOptions options = Options(GiB(8));
+  options.place = Place::kCard;
+  options.card = Card{.device = "0000:01:00.0",
+                      .name = "A card",
+                      .kind = memory::DeviceKind::kDiscrete,
+                      .total = MiB(4096),
+                      .worker = "headroom-worker-cuda"};
+  const auto before = MakeTiers(store, options);
+  ASSERT_TRUE(before.has_value()) << before.error().what;
+  EXPECT_EQ(before->tiers[0].plan.driver, MiB(240));
+  EXPECT_EQ(before->tiers[0].card.device, "0000:01:00.0");
+  Calibration calibration;
+  calibration.profile = R"({"registry": "Vulkan", "alignment": 4096, "unsupported": ["IM2COL"]})";
+  calibration.context = MiB(300);
+  calibration.growth = MiB(11);
+  options.card->calibration = calibration;
+  const auto after = MakeTiers(store, options);
+  ASSERT_TRUE(after.has_value()) << after.error().what;
+  EXPECT_EQ(after->tiers[0].plan.driver, MiB(311));
+  EXPECT_NE(after->tiers[0].plan.Peak(Milliseconds(30'000)).bytes - MiB(71),
+            before->tiers[0].plan.Peak(Milliseconds(30'000)).bytes)
+      << "the profile makes other graphs";
+}
+
 }  // namespace
 }  // namespace headroom::planner

@@ -85,13 +85,20 @@ Result<std::vector<WorkerDevice>> ParseDevices(std::string_view text) {
 }
 
 Result<std::vector<WorkerDevice>> AskDevices(const std::string& program, Milliseconds within) {
+  TRY_ASSIGN(const std::string answer, AskWorker(program, {"--devices"}, within));
+  return ParseDevices(answer);
+}
+
+Result<std::string> AskWorker(const std::string& program, std::vector<std::string> arguments,
+                              Milliseconds within) {
   TRY_ASSIGN(const auto path, FindProgram(program));
+  arguments.insert(arguments.begin(), path.native());
   TRY_ASSIGN(Pipe out, MakePipe());
   TRY_ASSIGN(Pipe err, MakePipe());
   const MonoTime deadline = SystemClock().Now() + within;
   TRY_ASSIGN(
       Child child,
-      Child::Spawn({.argv = {path.native(), "--devices"},
+      Child::Spawn({.argv = std::move(arguments),
                     .fds = {{STDOUT_FILENO, out.write.get()}, {STDERR_FILENO, err.write.get()}},
                     .environment = {}}));
   out.write.Reset();
@@ -107,7 +114,7 @@ Result<std::vector<WorkerDevice>> AskDevices(const std::string& program, Millise
     return Fail(Errc::kWorkerLost, "{} {}{}{}", program, Describe(*exit), last.empty() ? "" : ": ",
                 last);
   }
-  return ParseDevices(answer);
+  return answer;
 }
 
 }  // namespace headroom::planner

@@ -26,6 +26,10 @@ struct WorkerDevice {
 /// it is not installed. kWorkerLost with its last line where it cannot start: a library is missing.
 Result<std::vector<WorkerDevice>> AskDevices(const std::string& program, Milliseconds within);
 
+/// Runs `PROGRAM ARGUMENT…` in the same way: what it prints.
+Result<std::string> AskWorker(const std::string& program, std::vector<std::string> arguments,
+                              Milliseconds within);
+
 /// The answer as the worker prints it, a JSON list. kProtocol when it is something else.
 Result<std::vector<WorkerDevice>> ParseDevices(std::string_view text);
 

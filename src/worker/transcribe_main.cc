@@ -29,8 +29,8 @@ int ListDevices(const Placement& placement) {
   return 0;
 }
 
-int Record(Placement& placement) {
-  const auto place = placement.Open({});
+int Record(Placement& placement, const char* name) {
+  const auto place = placement.Open({.device = name});
   if (!place) {
     fmt::print(stderr, "{}\n", place.error().what);
     return 1;
@@ -44,14 +44,16 @@ int Record(Placement& placement) {
 }  // namespace
 
 int TranscribeMain(int argc, char** argv, std::unique_ptr<Placement> placement) {
-  const std::string_view option = argc == 2 ? argv[1] : "";
-  if (option == "--record-profile" || option == "--devices") {
+  const std::string_view option = argc >= 2 ? argv[1] : "";
+  const bool record = option == "--record-profile" && argc <= 3;
+  if (record || (option == "--devices" && argc == 2)) {
     EngineLog::Install();
     transcribe_init_backends_default();
-    return option == "--devices" ? ListDevices(*placement) : Record(*placement);
+    return record ? Record(*placement, argc == 3 ? argv[2] : "") : ListDevices(*placement);
   }
   if (argc > 1) {
-    fmt::print(stderr, "{}: a supervisor starts this; by hand: --devices, --record-profile\n",
+    fmt::print(stderr,
+               "{}: a supervisor starts this; by hand: --devices, --record-profile [DEVICE]\n",
                argv[0]);
     return 2;
   }
