@@ -83,6 +83,58 @@ def test_what_is_no_recording_is_refused_and_the_next_one_is_not(headroom, creat
     assert status["tier"].startswith(TINY)
 
 
+def test_a_model_is_loaded_and_its_memory_given_back_by_hand(headroom, daemon, create):
+    status, models = ask(daemon.url + "/api/models")
+    assert status == 200 and [t["loaded"] for t in models["tiers"]] == [False]
+    tier = models["tiers"][0]
+    assert tier["model"] == TINY and tier["languages"] == ["en"] and tier["peak_bytes"] >= tier["resident_bytes"] > 0
+    tiny = [m for m in models["installed"] if m["model"] == TINY]
+    assert tiny and all(m["bytes"] > 10_000_000 and m["quantisation"] for m in tiny)
+    status, models = post(daemon.url + "/api/models/load", {})
+    assert status == 200 and models["tiers"][0]["loaded"] and models["tiers"][0]["state"] == "ready"
+    assert ask(daemon.url + "/api/models/unload", "-X", "POST")[0] == 415
+    status, models = post(daemon.url + "/api/models/unload", {})
+    assert status == 200 and [t["state"] for t in models["tiers"]] == ["resting"]
+    wait_for(lambda: daemon.told("tier", change="ended"), "the end of the worker", PATIENCE)
+    assert [a["reason"] for a in daemon.told("action", verb="end_worker")] == ["its memory is wanted back"]
+    assert "country" in create(model=TINY, file=headroom.jfk).text  # and it comes back when it is needed
+
+
+def test_events_tell_what_happens_and_no_word_of_it(headroom, daemon, create):
+    followed = subprocess.Popen(["curl", "-sN", "--max-time", str(PATIENCE), daemon.url + "/api/events"],
+                                stdout=subprocess.PIPE, text=True)
+    events = []
+    name = None
+    asked = False
+    for line in followed.stdout:
+        if line.startswith("event: "):
+            name = line[7:].strip()
+        elif line.startswith("data: "):
+            events.append((name, json.loads(line[6:])))
+            if not asked:  # the status comes first: whatever follows is heard
+                asked = True
+                text = create(model=TINY, file=headroom.jfk).text
+            if name == "served":
+                break
+    followed.kill()
+    followed.wait()
+    assert events[0][0] == "status" and "partial" not in events[0][1]
+    served = events[-1][1]
+    assert (served["source"], served["outcome"]) == ("file", "text")
+    assert 10_500 < served["audio_ms"] < 11_500 and served["latency_ms"] > 0 and served["tier"].startswith(TINY)
+    assert [e["change"] for n, e in events if n == "tier"][:2] == ["loading", "ready"]
+    assert "country" in text and "country" not in json.dumps(events)
+
+
+def test_history_and_report_over_the_network(headroom, daemon, start):
+    assert ask(daemon.url + "/api/history")[0] == 404
+    status, answer = ask(daemon.url + "/api/report?since=soon")
+    assert status == 400 and "12h" in answer["error"]["message"]
+    port = free_port()
+    start(f"server.listen=127.0.0.1:{port}", "server.history=true", "audio.source=none", folder="second")
+    assert ask(f"http://127.0.0.1:{port}/api/history?limit=5") == (200, {"entries": []})
+
+
 def test_a_drained_daemon_finishes_what_it_has_and_takes_nothing_new(headroom, daemon, create, tmp_path):
     long = tmp_path / "long.wav"
     with wave.open(str(headroom.jfk)) as jfk, wave.open(str(long), "wb") as out:

@@ -1,8 +1,9 @@
 // The HTTP server with its page over a service that says what it is told, for page_test.py. Its
 // port is the first line. Standard input: "say TEXT", of the last stream; "samples", how many it
-// was sent.
+// was sent; "publish NAME JSON", an event; "asked", what the service was asked to do.
 #include <iostream>
 
+#include "api/fake_service.h"
 #include "api/fake_speech.h"
 #include "api/tokens.h"
 #include "api/web_server.h"
@@ -22,7 +23,7 @@ class Machine : public FakeSpeech {
                             "vram_ours_bytes": 1073741824},
                  "troubles": ["the disk is nearly full"]})";
     if (name == "plan")
-      return R"({"tiers": [
+      return R"({"rules": {"safe": 70, "marginal": 80, "peak": 85}, "tiers": [
         {"tier": "whisper-large:Q5_0 on card", "on_card": true, "resident_bytes": 2147483648,
          "chunks": [{"chunk_ms": 10000, "peak_bytes": 2684354560}, {"chunk_ms": 28000, "peak_bytes": 3221225472}]},
         {"tier": "whisper-base:Q8_0 on cpu", "on_card": false, "resident_bytes": 104857600, "chunks": []}]})";
@@ -55,6 +56,7 @@ StreamEvent Event(StreamEvent::Kind kind, std::uint64_t item, std::string text =
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
   Machine speech;
+  FakeService control;
   WebOptions options;
   options.listen = "127.0.0.1:0";
   options.spool = argv[1];
@@ -62,7 +64,7 @@ int main(int argc, char** argv) {
   std::string token;
   if (argc > 2)
     token = AddToken(options.tokens, argv[2], headroom::SystemClock().WallNow()).value_or("");
-  const auto server = WebServer::Start(options, speech);
+  const auto server = WebServer::Start(options, speech, &control);
   if (!server) {
     std::cerr << server.error().what << "\n";
     return 1;
@@ -73,6 +75,12 @@ int main(int argc, char** argv) {
     const std::string session = "session1";
     if (line == "samples") {
       std::cout << speech.Log(session).samples.size() << std::endl;
+    } else if (line == "asked") {
+      for (const std::string& what : control.asked()) std::cout << what << "|";
+      std::cout << std::endl;
+    } else if (line.starts_with("publish ")) {
+      const std::size_t space = line.find(' ', 8);
+      (*server)->Publish(line.substr(8, space - 8), nlohmann::json::parse(line.substr(space + 1)));
     } else if (line.starts_with("say ")) {
       using Kind = StreamEvent::Kind;
       const std::string text = line.substr(4);

@@ -1,6 +1,7 @@
 """The web page in a real browser: what it shows of the service, what would fit, a recording, and the microphone,
 with one that plays a file. Pictures are kept in the build folder's artefacts/."""
 
+import json
 import os
 import re
 import subprocess
@@ -33,6 +34,9 @@ class Server:
         self.tell("samples")
         return int(self.process.stdout.readline())
 
+
+    def publish(self, name, **data):
+        self.tell(f"publish {name} {json.dumps(data)}")
 
     def end(self):
         self.process.communicate(timeout=PATIENCE)
@@ -98,11 +102,56 @@ def test_what_the_service_does(page):
 
 
 def test_what_would_fit(page):
-    until(page, "#fit", r"takes|3.0 GiB\s+fits, 3.0 GiB left")
+    until(page, "#fit", r"3.0 GiB\s+SAFE: 3.0 GiB left, 28 s at once")
     until(page, "#fit", "runs beside it")
     page.run("(() => { card.value = 4; card.dispatchEvent(new Event('input')); })()")
-    assert "does not fit, 1.0 GiB short" in text(page, "#fit")
+    assert "UNSAFE: 512.0 MiB short" in text(page, "#fit")
     assert text(page, "#card-size") == "4.0 GiB"
+    for size, verdict in (("6", "SAFE: 1.0 GiB left, 28 s"), ("5.5", "MARGINAL: 1.0 GiB left, 10 s"),
+                          ("5", "UNSAFE: 512.0 MiB left")):
+        page.run(f"(() => {{ card.value = {size}; card.dispatchEvent(new Event('input')); }})()")
+        assert verdict in text(page, "#fit"), size
+    assert page.run("card.getAttribute('aria-valuetext')") == "5.0 GiB"
+
+
+def test_events_and_utterances_as_they_happen(page, server):
+    page.run("new Promise(done => { const look = () => document.querySelector('#events') ? done() : 0; look(); })")
+    end = time.monotonic() + PATIENCE
+    while "RAM: safe" not in text(page, "#events"):  # until the page follows
+        assert time.monotonic() < end
+        server.publish("zone", gauge="RAM", **{"from": "safe", "to": "danger", "reason": "it <b>grew</b>"})
+        time.sleep(0.2)
+    assert "RAM: safe → danger, it <b>grew</b>" in text(page, "#events")  # and not bold
+    assert page.run("document.querySelector('#events li').className") == "bad"
+    server.publish("action", verb="stop_speculation", reason="the card is in its warning zone")
+    until(page, "#events", "stop speculation: the card is in its warning zone")
+    server.publish("text", utterance=1, text="secret", tier="whisper-base:Q8_0 on cpu", audio_ms=2500, latency_ms=180,
+                   delivered=True, phantom=False)
+    until(page, "#utterances", r"dictation\s+2.5 s\s+0.2 s\s+text\s+whisper-base:Q8_0 on cpu")
+    server.publish("served", source="stream", outcome="failed")
+    until(page, "#utterances", r"stream\s+failed")
+    assert page.run("document.querySelectorAll('#utterances tr').length") == 2
+    server.publish("status", version="9.9.9", phase="listening", partial="secret")
+    until(page, "#facts", "9.9.9")
+    assert "secret" not in page.run("document.body.innerText")
+    for _ in range(250):
+        server.publish("action", verb="tell", reason="again")
+    server.publish("action", verb="tell", reason="the last")
+    until(page, "#events", "the last")
+    assert page.run("document.querySelectorAll('#events li').length") == 200
+    page.picture(PICTURES / "page-events.png")
+
+
+def test_a_report_is_shown_in_a_frame_of_another_origin(page, server):
+    page.run("(() => { since.value = '1h'; document.querySelector('#report-make').click(); })()")
+    end = time.monotonic() + PATIENCE
+    while page.run("report.hidden"):
+        assert time.monotonic() < end, text(page, "#report-trouble")
+        time.sleep(0.05)
+    server.tell("asked")
+    assert server.process.stdout.readline() == "report 1h|\n"
+    assert page.run("report.contentDocument") is None
+    page.trouble.clear()  # what the report's script may not do is said on the console
 
 
 def until_said(browser, server, words):

@@ -86,6 +86,19 @@ class ControlService {
   /// taken, until it is off again. Dictation goes on. kUnsupported: nothing is served.
   virtual void SetDraining(bool on, Answer answer) = 0;
 
+  /// {"installed": […], "tiers": […]}: docs/control.md.
+  virtual void GetModels(Answer answer) = 0;
+  /// What happens when listening begins. Answers as GetModels once a tier is ready; kNoMemory with
+  /// the reason when none fits.
+  virtual void LoadModel(Answer answer) = 0;
+  /// What happens when nobody has spoken for long. Answers as GetModels once the memory is back;
+  /// kBusy while somebody speaks or a text is awaited.
+  virtual void UnloadModel(Answer answer) = 0;
+
+  /// The memory report of that much of the past, as one HTML page: {"html": "…"}. "12h" and the
+  /// like. kBusy while another is made.
+  virtual void GetReport(const std::string& since, Answer answer) = 0;
+
   virtual void GetStatus(Answer answer) = 0;
   /// {"entries": [status.h's HistoryEntry…]}
   virtual void GetHistory(const HistoryRequest& request, Answer answer) = 0;

@@ -38,6 +38,16 @@ class FakeService : public ControlService {
     if (!on) clients = 0;
     Reply(fmt::format("drain {}", on), std::move(answer), phase_);
   }
+  void GetModels(Answer answer) override { Models("models", std::move(answer)); }
+  void LoadModel(Answer answer) override { Models("load", std::move(answer)); }
+  void UnloadModel(Answer answer) override { Models("unload", std::move(answer)); }
+  void GetReport(const std::string& since, Answer answer) override {
+    Note("report " + since);
+    if (since == "never") return answer(Fail(Errc::kInvalid, "since: \"never\" is no time"));
+    answer(nlohmann::json{{"html", R"(<!doctype html><html><head><style>h1 { color: rgb(1, 2, 3) }
+</style></head><body><h1>A report</h1><script>document.body.dataset.ran = "yes";
+fetch("/api/status").then(() => document.body.dataset.leaked = "yes");</script></body></html>)"}});
+  }
   void GetStatus(Answer answer) override { Reply("status", std::move(answer), phase_); }
   void GetHistory(const HistoryRequest& request, Answer answer) override {
     Note(fmt::format("history {} {}", request.limit, request.undelivered_only));
@@ -110,6 +120,11 @@ class FakeService : public ControlService {
     if (!hold) return answer(std::move(value));
     const std::lock_guard guard(mutex_);
     held_.emplace_back(std::move(answer), std::move(value));
+  }
+  void Models(const std::string& what, Answer answer) {
+    Note(what);
+    Hold(std::move(answer), nlohmann::json{{"installed", nlohmann::json::array()},
+                                           {"tiers", nlohmann::json::array()}});
   }
   void Reply(const std::string& what, Answer answer, Phase phase) {
     Note(what);

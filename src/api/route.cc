@@ -158,6 +158,15 @@ const std::array kEntries = {
               service.SetDraining(false, std::move(answer));
             });
           }},
+    Entry{"GET", "/v1/report",
+          [](Arguments& arguments) -> Route {
+            return Call([since = arguments.Text("since")](ControlService& service, Answer answer) {
+              service.GetReport(since.empty() ? "12h" : since, std::move(answer));
+            });
+          }},
+    Entry{"GET", "/v1/models", Plain<&ControlService::GetModels>},
+    Entry{"POST", "/v1/models/load", Plain<&ControlService::LoadModel>},
+    Entry{"POST", "/v1/models/unload", Plain<&ControlService::UnloadModel>},
     Entry{"GET", "/v1/status", Plain<&ControlService::GetStatus>},
     Entry{"GET", "/v1/history",
           [](Arguments& arguments) -> Route {

@@ -38,6 +38,11 @@ TEST(Route, EveryRouteAsksTheService) {
   EXPECT_EQ(Outcome("POST", "/v1/drain"), "drain true");
   EXPECT_EQ(Outcome("POST", "/v1/drain", R"({"drain":false})"), "drain false");
   EXPECT_EQ(Outcome("DELETE", "/v1/drain"), "drain false");
+  EXPECT_EQ(Outcome("GET", "/v1/report?since=1h"), "report 1h");
+  EXPECT_EQ(Outcome("GET", "/v1/report"), "report 12h");
+  EXPECT_EQ(Outcome("GET", "/v1/models"), "models");
+  EXPECT_EQ(Outcome("POST", "/v1/models/load"), "load");
+  EXPECT_EQ(Outcome("POST", "/v1/models/unload", "{}"), "unload");
   EXPECT_EQ(Outcome("GET", "/v1/status"), "status");
   EXPECT_EQ(Outcome("GET", "/v1/history"), "history 20 false");
   EXPECT_EQ(Outcome("GET", "/v1/history?limit=5&undelivered=true"), "history 5 true");

@@ -2,6 +2,7 @@
 // share. Only for those two, which speak Beast.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -35,6 +36,8 @@ class WebServer::Session {
   virtual void CutUpload() = 0;
   /// The server ends: an answer on its way is still sent.
   virtual void End() = 0;
+  /// One more event, when this one follows them.
+  virtual void Tell(const std::shared_ptr<const std::string>& event) = 0;
   /// May be called twice. Destroys nothing: the handlers still own the session.
   virtual void Close() = 0;
 };
@@ -74,7 +77,9 @@ struct WebServer::Core : std::enable_shared_from_this<WebServer::Core> {
   }
   WebCounters Counters() {
     const std::lock_guard guard(mutex);
-    return counters;
+    WebCounters now = counters;
+    now.subscribers = subscribers;
+    return now;
   }
 
   const WebOptions options;
@@ -96,6 +101,9 @@ struct WebServer::Core : std::enable_shared_from_this<WebServer::Core> {
   bool running = false;  // the thread; false again once it has been joined
   bool ending = false;
   bool draining = false;
+  std::atomic<std::uint64_t> next_event{1};
+  std::atomic<std::size_t> posted{0};       // events on their way to the thread
+  std::atomic<std::size_t> subscribers{0};  // changed by the thread
   std::uint64_t age = 0;  // grows with each wait for a request: the smallest waits longest
   std::size_t uploads = 0;
   std::thread thread;

@@ -21,6 +21,11 @@ struct Entry {
 constexpr std::array kCommands = {
     Entry{"POST", "/api/drain", WebRoute::kCommand},
     Entry{"DELETE", "/api/drain", WebRoute::kCommand},
+    Entry{"GET", "/api/models", WebRoute::kCommand},
+    Entry{"POST", "/api/models/load", WebRoute::kCommand},
+    Entry{"POST", "/api/models/unload", WebRoute::kCommand},
+    Entry{"GET", "/api/history", WebRoute::kCommand},
+    Entry{"GET", "/api/report", WebRoute::kCommand},
 };
 // A path that ends with / has a name after it.
 constexpr std::array kEntries = {
@@ -32,6 +37,7 @@ constexpr std::array kEntries = {
     Entry{"GET", "/livez", WebRoute::kLive},
     Entry{"GET", "/readyz", WebRoute::kReady},
     Entry{"GET", "/metrics", WebRoute::kMetrics},
+    Entry{"GET", "/api/events", WebRoute::kEvents},
     Entry{"GET", "/api/", WebRoute::kInspect},
 };
 
@@ -149,9 +155,12 @@ std::string CountersText(const WebCounters& counters) {
   add("vanished_total", "counter", "Clients that left before their answer.", counters.vanished);
   add("slow_readers_total", "counter", "Event streams closed because nobody read.",
       counters.slow_readers);
+  add("events_lost_total", "counter", "Events not sent because the server did not keep up.",
+      counters.events_lost);
   add("timed_out_total", "counter", "Clients too slow to send or to take.", counters.timed_out);
   add("evicted_idle_total", "counter", "Idle connections closed because there were too many.",
       counters.evicted_idle);
+  add("subscribers", "gauge", "Followers of /api/events now.", counters.subscribers);
   add("open_connections", "gauge", "Connections now.", counters.open);
   text +=
       "# HELP headroom_http_refused_total Requests and connections refused, by reason.\n"

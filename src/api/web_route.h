@@ -20,6 +20,7 @@ enum class WebRoute {
   kReady,
   kMetrics,
   kInspect,  // name: of SpeechService::Inspect
+  kEvents,
   kCommand,  // method and name: the control socket's route that does it
   kPage,     // name: its path; needs no token, since there is nothing in it
   kRealtime,

@@ -41,6 +41,12 @@ TEST(WebRoutes, EveryOne) {
     EXPECT_EQ(std::get<WebTarget>(found).name, "/v1/drain?x=y") << "the control socket's";
     EXPECT_EQ(std::get<WebTarget>(found).method, method);
   }
+  EXPECT_EQ(Find("GET", "/api/events"), Is(WebRoute::kEvents));
+  EXPECT_EQ(Find("GET", "/api/models"), Is(WebRoute::kCommand, "/v1/models"));
+  EXPECT_EQ(Find("POST", "/api/models/load"), Is(WebRoute::kCommand, "/v1/models/load"));
+  EXPECT_EQ(Find("GET", "/api/models/unload"), "405");
+  EXPECT_EQ(Find("GET", "/api/history?limit=3"), Is(WebRoute::kCommand, "/v1/history?limit=3"));
+  EXPECT_EQ(Find("DELETE", "/api/history"), "405");
   EXPECT_EQ(std::get<WebError>(FindWebRoute("GET", "/api/drain")).allow, "POST, DELETE");
   EXPECT_EQ(Find("POST", "/api/shutdown"), "405") << "not for the network";
   EXPECT_EQ(Find("POST", "/api/listen"), "405");

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include "api/public_event.h"
+#include "api/route.h"
 #include "api/web_core.h"
 
 namespace headroom::api {
@@ -16,6 +18,7 @@ namespace {
 
 constexpr Milliseconds kFarewell{500};     // for answers on their way when the server ends
 constexpr Milliseconds kAcceptAgain{200};  // after running out of descriptors
+constexpr std::size_t kMostPosted = 4096;  // events on their way to the server's thread
 
 }  // namespace
 
@@ -208,6 +211,28 @@ WebServer::~WebServer() {
   // Whoever did not take the last answer in time.
   const auto& sessions = core_->sessions;
   for (Session* session : std::vector(sessions.begin(), sessions.end())) session->Close();
+}
+
+void WebServer::Publish(std::string_view name, const nlohmann::json& data) {
+  if (!has_subscribers()) return;
+  const auto shown = PublicEvent(name, data);
+  if (!shown) return;
+  if (core_->posted >= kMostPosted) {
+    core_->Count([](WebCounters& c) { ++c.events_lost; });
+    return;
+  }
+  ++core_->posted;
+  asio::post(core_->io, [core = core_.get(), event = std::make_shared<const std::string>(
+                                                 EventText(core_->next_event++, name, *shown))] {
+    --core->posted;
+    // One that does not read is closed here, never destroyed: its handlers still own it.
+    for (Session* session : std::vector(core->sessions.begin(), core->sessions.end()))
+      session->Tell(event);
+  });
+}
+
+bool WebServer::has_subscribers() const {
+  return core_->subscribers > 0;
 }
 
 void WebServer::Drain(bool on) {

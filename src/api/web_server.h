@@ -32,8 +32,10 @@ struct WebOptions {
   std::filesystem::path spool;  // where uploads lie, nameless; "" : StateDir()
 
   std::size_t most_connections = 256;
-  std::size_t most_uploads = 16;    // being received at once
-  Milliseconds upload_wait{5'000};  // for one of them to end
+  std::size_t most_subscribers = 32;  // of events
+  bool history = false;               // /api/history
+  std::size_t most_uploads = 16;      // being received at once
+  Milliseconds upload_wait{5'000};    // for one of them to end
   Bytes header_limit = KiB(16);
   Bytes upload_limit = GiB(1);
   Bytes answer_limit = MiB(64);        // of text in one answer
@@ -63,8 +65,9 @@ struct WebCounters {
   std::uint64_t vanished = 0;       // clients that left before their answer
   std::uint64_t uploads = 0;        // recordings given to the service
   std::uint64_t upload_bytes = 0;
-  std::uint64_t realtime = 0;  // connections handed to the realtime socket
-  std::size_t open = 0;        // now
+  std::uint64_t realtime = 0;             // connections handed to the realtime socket
+  std::uint64_t events_lost = 0;          // not sent: the server did not keep up
+  std::size_t open = 0, subscribers = 0;  // now
 };
 
 class WebServer {
@@ -80,6 +83,12 @@ class WebServer {
   /// Realtime sessions end, each once it has the text of what it sent; while `on` new ones do at
   /// once. What else is refused is the service's business. Any thread.
   void Drain(bool on);
+
+  /// One event to every follower of /api/events, as far as PublicEvent lets it. Any thread, never
+  /// blocks.
+  void Publish(std::string_view name, const nlohmann::json& data);
+  /// Whether anybody would get an event; lets the caller skip making it.
+  bool has_subscribers() const;
 
   std::uint16_t port() const;
   WebCounters counters() const;

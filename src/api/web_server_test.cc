@@ -464,14 +464,14 @@ TEST_F(WebServerTest, ANameThatIsNotOursAndAPageOfAnotherSiteAreRefused) {
        {"Host: evil.example\r\n", "", "Host: localhost\r\nHost: evil.example\r\n",
         "Host: localhost\r\nOrigin: https://evil.example\r\n",
         "Host: localhost\r\nOrigin: null\r\n", "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n"})
-    EXPECT_THAT(Ask(std::string("GET /api/history HTTP/1.1\r\n") + head + "\r\n"),
+    EXPECT_THAT(Ask(std::string("GET /v1/models HTTP/1.1\r\n") + head + "\r\n"),
                 StartsWith("HTTP/1.1 403"))
         << head;
   EXPECT_EQ(server_->counters().refused_site, 6u);
-  EXPECT_THAT(Ask(Get("/api/history", "Origin: http://localhost\r\n")),
+  EXPECT_THAT(Ask(Get("/v1/models", "Origin: http://localhost\r\n")),
               AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("Cross-Origin-Resource-Policy"),
                     Not(HasSubstr("Access-Control"))));
-  EXPECT_THAT(Ask(Get("/api/history", "Origin: https://notes.example\r\n")),
+  EXPECT_THAT(Ask(Get("/v1/models", "Origin: https://notes.example\r\n")),
               AllOf(StartsWith("HTTP/1.1 200"),
                     HasSubstr("Access-Control-Allow-Origin: https://notes.example")));
   const std::string preflight =
@@ -661,6 +661,79 @@ TEST_F(WebServerTest, ACommandOfAnotherSiteOrThatIsNoJsonIsRefused) {
   ASSERT_TRUE(AddToken(options_.tokens, "phone", SystemClock().WallNow()));
   EXPECT_THAT(Ask(Post("/api/drain", "{}")), StartsWith("HTTP/1.1 401"));
   EXPECT_EQ(control_.asked().size(), 1u);
+}
+
+TEST_F(WebServerTest, EventsHaveNoWordThatWasSpoken) {
+  Start();
+  Raw client = Connect();
+  ASSERT_TRUE(client.Send(Get("/api/events")));
+  const std::string head = client.Receive("\n\n");
+  EXPECT_THAT(head, HasSubstr("Content-Type: text/event-stream"));
+  EXPECT_TRUE(Await([&] { return server_->has_subscribers(); }));
+  server_->Publish("partial", {{"committed", "secret"}});
+  server_->Publish("text", {{"utterance", 7}, {"text", "secret"}, {"latency_ms", 180}});
+  const std::string event = client.Receive("180");
+  EXPECT_THAT(event, HasSubstr("event: text\ndata: {\"latency_ms\":180"));
+  EXPECT_THAT(event, Not(HasSubstr("secret")));
+  EXPECT_EQ(server_->counters().subscribers, 1u);
+  client.HangUp();
+  EXPECT_TRUE(Await([&] { return !server_->has_subscribers(); }));
+}
+
+TEST_F(WebServerTest, AFollowerThatDoesNotReadIsClosedAndTheOthersGoOn) {
+  options_.bytes_waiting = KiB(64);
+  options_.most_subscribers = 2;
+  Start();
+  Raw slow = Connect(4096), quick = Connect();
+  ASSERT_TRUE(slow.Send(Get("/api/events")));
+  ASSERT_TRUE(quick.Send(Get("/api/events")));
+  EXPECT_TRUE(Await([&] { return server_->counters().subscribers == 2; }));
+  EXPECT_THAT(Ask(Get("/api/events")), StartsWith("HTTP/1.1 429"));
+  quick.Receive("\n\n");
+  const std::string reason(20'000, 'x');
+  int sent = 0;
+  EXPECT_TRUE(Await([&] {
+    server_->Publish("zone", {{"gauge", "RAM"}, {"reason", reason + std::to_string(++sent)}});
+    quick.Receive("x" + std::to_string(sent) + "\"");
+    return server_->counters().slow_readers == 1;
+  }));
+  EXPECT_EQ(server_->counters().subscribers, 1u);
+  server_->Publish("zone", {{"gauge", "last"}});
+  EXPECT_THAT(quick.Receive("last"), HasSubstr("last"));
+  server_.reset();
+  EXPECT_TRUE(quick.Closed());
+}
+
+TEST_F(WebServerTest, AReportIsAPageThatCanReachNothing) {
+  Start();
+  const std::string answer = Ask(Get("/api/report?since=1h"));
+  EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("Content-Type: text/html"),
+                            HasSubstr("sandbox allow-scripts; default-src 'none'"),
+                            HasSubstr("<h1>A report</h1>")));
+  EXPECT_THAT(control_.asked(), ::testing::ElementsAre("report 1h"));
+  EXPECT_THAT(Ask(Get("/api/report?since=never")),
+              AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("no time")));
+  const std::string frame = Ask(Get("/frame.html"));
+  EXPECT_THAT(frame, AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("frame-ancestors 'self'")));
+  EXPECT_THAT(Ask(Get("/")), HasSubstr("frame-ancestors 'none'"));
+}
+
+TEST_F(WebServerTest, HistoryOnlyWhereTheConfigurationSaysSo) {
+  Start();
+  EXPECT_THAT(Ask(Get("/api/history")),
+              AllOf(StartsWith("HTTP/1.1 404"), HasSubstr("server.history")));
+  server_.reset();
+  options_.history = true;
+  Start();
+  EXPECT_THAT(Ask(Get("/api/history?limit=3")),
+              AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("Vergangenheit")));
+  EXPECT_THAT(control_.asked(), ::testing::ElementsAre("history 3 false"));
+  server_.reset();
+  options_.origins = {"https://notes.example"};
+  Start();
+  EXPECT_THAT(Ask(Get("/api/history", "Origin: https://notes.example\r\n")),
+              StartsWith("HTTP/1.1 403"))
+      << "it may transcribe, not read what was dictated";
 }
 
 TEST_F(WebServerTest, ACommandThatIsNotAnsweredTimesOutAndAClientMayLeave) {

@@ -35,6 +35,16 @@ constexpr Bytes kFormBytes = MiB(1);                // what a form may have besi
 constexpr std::size_t kMostCommand = 4 << 10;       // its body
 constexpr std::size_t kWritesPerSecond = 64 << 10;  // the slowest that a long answer may go out
 
+constexpr char kPagePolicy[] =
+    "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'self'";
+// A report, and the frame that the page shows it in: its own script and style, nothing from
+// anywhere, an origin of its own.
+constexpr char kFramePolicy[] =
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; "
+    "style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; base-uri 'none'; "
+    "form-action 'none'";
+
 std::string_view View(beast::string_view text) {
   return {text.data(), text.size()};
 }
@@ -98,7 +108,12 @@ class WebServer::Connection final : public Session,
                             });
   }
 
+  void Tell(const Text& event) override {
+    if (subscribed_ && state_ == State::kWorking) Push(*event);
+  }
+
   void End() override {
+    if (subscribed_) return Close();
     if (state_ == State::kWorking)
       FailJob({Errc::kCancelled, "the service ends; ask again when it is back"});
     else if (state_ != State::kWriting)
@@ -108,6 +123,7 @@ class WebServer::Connection final : public Session,
   void Close() override {
     if (state_ == State::kClosed) return;
     DropJob();
+    if (std::exchange(subscribed_, false)) --core_.subscribers;
     state_ = State::kClosed;
     beat_.cancel();
     stream_.close();
@@ -162,6 +178,7 @@ class WebServer::Connection final : public Session,
     keep_ = request.keep_alive();
     head_ = request.method() == http::verb::head;
     origin_.clear();
+    policy_ = kPagePolicy;
     if (!rate_.Admit(SystemClock().Now())) {
       core_.Count([](WebCounters& c) { ++c.refused_rate; });
       WebError error;
@@ -213,6 +230,7 @@ class WebServer::Connection final : public Session,
       error.message = "this route takes no body";
       return RefuseUnread(error);
     }
+    if (to->route == WebRoute::kEvents) return BeginEvents();
     if (to->route == WebRoute::kRealtime) return HandOver(std::move(client));
     Answer(*to);
   }
@@ -251,6 +269,7 @@ class WebServer::Connection final : public Session,
       }
       default: {
         const PageFile* file = FindPageFile(to.name);
+        if (to.name != "/") policy_ = kFramePolicy;
         return Send(200, file->type, std::string(file->text));
       }
     }
@@ -389,22 +408,41 @@ class WebServer::Connection final : public Session,
     StartJob(std::move(*file), upload_->form());
   }
 
+  // ---- events ----
+
+  void BeginEvents() {
+    if (core_.subscribers >= core_.options.most_subscribers)
+      return RefuseForService(
+          FromService({Errc::kBusy, "too many follow the events already"}, core_.service.State()));
+    state_ = State::kWorking;
+    subscribed_ = true;
+    ++core_.subscribers;
+    WatchPeer();
+    Beat();
+    auto status = core_.service.Inspect("status");
+    if (status) std::ranges::replace(*status, '\n', ' ');  // an event's data is one line
+    Push(status ? fmt::format("id: {}\nevent: status\ndata: {}\n\n", core_.next_event++, *status)
+                : std::string(":\n\n"));
+  }
+
   // ---- commands ----
 
   // What changes something is for our own page and for programs, never for a page of another site.
   void BeginCommand(const WebTarget& to) {
     const bool changes = to.method != "GET";
     WebError error;
-    if (!core_.control) {
+    const bool history = to.name.starts_with("/v1/history");
+    if (!core_.control || (history && !core_.options.history)) {
       error.status = 404;
-      error.message = "nothing can be managed here";
+      error.message = history ? "texts are not shown to the network (server.history)"
+                              : "nothing can be managed here";
       error.code = "unknown_url";
       return RefuseUnread(error);
     }
-    if (changes && !origin_.empty()) {
+    if ((changes || history) && !origin_.empty()) {
       core_.Count([](WebCounters& c) { ++c.refused_site; });
       error.status = 403;
-      error.message = "a page of another site may not change anything";
+      error.message = "a page of another site may not do this";
       error.code = "forbidden_site";
       return RefuseUnread(error);
     }
@@ -439,6 +477,7 @@ class WebServer::Connection final : public Session,
     if (const auto* refusal = std::get_if<Refusal>(&route))
       return Refuse(FromControl(refusal->error, refusal->status, core_.service.State()));
     state_ = State::kWorking;
+    policy_ = kFramePolicy;
     stream_.expires_never();
     WatchPeer();
     const std::uint64_t turn = ++turn_;
@@ -460,6 +499,8 @@ class WebServer::Connection final : public Session,
   void OnAnswer(std::uint64_t turn, const Result<nlohmann::json>& result) {
     if (turn_ != turn || state_ != State::kWorking) return;
     EndJob();
+    if (result && result->contains("html"))
+      return Send(200, "text/html; charset=utf-8", result->at("html").get<std::string>());
     if (result) return Send(200, "application/json", Dump(*result) + '\n');
     Refuse(FromControl(result.error(), HttpStatus(result.error().code), core_.service.State()));
   }
@@ -647,10 +688,7 @@ class WebServer::Connection final : public Session,
     if (!allow.empty()) response.set(http::field::allow, allow);
     if (status == 426) response.set(http::field::upgrade, "websocket");
     if (authenticate) response.set(http::field::www_authenticate, "Bearer");
-    if (type.starts_with("text/html"))
-      response.set("Content-Security-Policy",
-                   "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
-                   "base-uri 'none'; form-action 'self'");
+    if (type.starts_with("text/html")) response.set("Content-Security-Policy", policy_);
     response.body() = std::move(body);
     Write(std::move(response));
   }
@@ -714,8 +752,9 @@ class WebServer::Connection final : public Session,
   std::optional<http::request_parser<http::buffer_body>> parser_;
   State state_ = State::kReading;
   bool keep_ = true, head_ = false;
-  bool unread_ = false;  // something of the last request may still come
-  std::string origin_;   // of another site's page that may read the answer
+  bool unread_ = false;               // something of the last request may still come
+  const char* policy_ = kPagePolicy;  // of an answer in HTML
+  std::string origin_;                // of another site's page that may read the answer
   std::uint64_t age_ = 0;
 
   struct Command {
@@ -730,10 +769,11 @@ class WebServer::Connection final : public Session,
   std::unique_ptr<TranscriptionAnswer> answer_;
   std::unique_ptr<TranscriptionJob> job_;
 
-  bool streams_ = false;    // the client wants events
-  bool streaming_ = false;  // and has their head
-  bool last_ = false;       // the last one is in the queue
-  std::deque<Text> queue_;  // the front one is being written
+  bool subscribed_ = false;  // follows the events; counted in core_.subscribers
+  bool streams_ = false;     // the client wants events
+  bool streaming_ = false;   // and has their head
+  bool last_ = false;        // the last one is in the queue
+  std::deque<Text> queue_;   // the front one is being written
   std::int64_t queue_bytes_ = 0;
 };
 

@@ -127,6 +127,7 @@ struct ServerConfig {
   std::vector<std::string> hosts;         // further names this machine is called by
   std::filesystem::path tls_certificate, tls_key;
   bool insecure = false;
+  bool history = false;  // texts to whoever may ask
   Bytes upload_limit = GiB(1);
   friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
 };

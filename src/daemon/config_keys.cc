@@ -444,6 +444,9 @@ void AddServer(std::vector<ConfigKey>& keys) {
                        "Beyond this machine without a certificate: tokens and speech can be read "
                        "on the way."},
                       AT(server.insecure)));
+  keys.push_back(Flag(
+      {"server", "history", "Whether /api/history shows what was dictated to whoever may ask."},
+      AT(server.history)));
   keys.push_back(UploadLimit());
   keys.push_back(Text({"wyoming", "listen",
                        "Where Home Assistant finds the service, such as \"0.0.0.0:10300\". Empty: "

@@ -178,14 +178,20 @@ Service::~Service() {
     const std::lock_guard telling(telling_);
     last.swap(server_);
   }
-  web_.reset();
+  {
+    std::unique_ptr<api::WebServer> last;  // the same
+    const std::lock_guard telling(telling_);
+    last.swap(web_);
+  }
   wyoming_.reset();
-  pasting_ = {};  // waits
+  pasting_ = {};    // waits
+  reporting_ = {};  // the same
   {
     std::shared_ptr<Dictation> last;
     const std::lock_guard lock(mutex_);
     last.swap(dictation_);
   }
+  warm_.reset();
   if (desk_) desk_->Stop();
   board_.End();
   scheduler_.reset();
@@ -222,6 +228,7 @@ Ended Service::Run(CancelToken& stop, const std::function<void()>& turn) {
     }
     for (const auto& task : tasks) task();
     AnswerListeners();
+    AnswerLoaders();
     if (replace_dictation_) ReplaceDictation();
     PublishStatus();
     if (history_ && SystemClock().Now() - expired_ >= kExpireEvery) {
@@ -343,7 +350,9 @@ void Service::AnswerListeners() {
 
 // What a person would want to see again, and not what changes all the time.
 void Service::PublishStatus() {
-  if (!server_ || !server_->has_subscribers()) return;
+  const bool local = server_ && server_->has_subscribers();
+  const bool remote = web_ && web_->has_subscribers();
+  if (!local && !remote) return;
   const api::Status status = Status();
   nlohmann::json json = api::ToJson(status);
   nlohmann::json seen = json;
@@ -352,7 +361,8 @@ void Service::PublishStatus() {
   std::string text = seen.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   if (text == published_) return;
   published_ = std::move(text);
-  server_->Publish("status", json);
+  if (local) server_->Publish("status", json);
+  if (remote) web_->Publish("status", json);
 }
 
 // ---- what happens ----
@@ -392,6 +402,7 @@ void Service::Tell(const Event& event) {
     const std::lock_guard telling(telling_);
     if (serving_) serving_->Count(event);
     if (server_ && server_->has_subscribers()) server_->Publish(event.name, event.data);
+    if (web_ && web_->has_subscribers()) web_->Publish(event.name, event.data);
   }
   if (options_.also) options_.also(event);
   if (undelivered) {
@@ -399,7 +410,8 @@ void Service::Tell(const Event& event) {
                                         ". It is kept: headroom "
                                         "history paste");
   }
-  if (event.name == "state" || event.name == "text") {  // somebody may wait for the first sample
+  // Somebody may wait for the first sample, or for a model.
+  if (event.name == "state" || event.name == "text" || event.name == "tier") {
     {
       const std::lock_guard lock(mutex_);
       news_ = true;

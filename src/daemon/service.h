@@ -82,6 +82,10 @@ class Service : public api::ControlService {
   void Reload(api::Answer answer) override;
   void Shutdown(api::Answer answer) override;
   void SetDraining(bool on, api::Answer answer) override;
+  void GetReport(const std::string& since, api::Answer answer) override;
+  void GetModels(api::Answer answer) override;
+  void LoadModel(api::Answer answer) override;
+  void UnloadModel(api::Answer answer) override;
   void GetStatus(api::Answer answer) override;
   void GetHistory(const api::HistoryRequest& request, api::Answer answer) override;
   void PasteHistory(std::optional<std::int64_t> id, api::Answer answer) override;
@@ -122,6 +126,8 @@ class Service : public api::ControlService {
   void TellTier(const engine::TierEvent& event);
   Result<nlohmann::json> ReloadNow();
   void AnswerListeners();
+  void AnswerLoaders();
+  nlohmann::json Models() const;
   void PublishStatus();
   void SetTrouble(const std::string& topic, std::string text);
   void Notify(std::string title, std::string text);
@@ -136,6 +142,7 @@ class Service : public api::ControlService {
   std::string published_;           // the last status, as far as a person sees it; Run's thread
   bool replace_dictation_ = false;  // Run's thread, as the next
   MonoTime expired_{};              // when the history was last looked through
+  std::future<void> reporting_;     // a report in the making; the same
   std::future<void> pasting_;       // a text of the history on its way; Run's thread
   std::unique_ptr<Recording> recording_;
   std::unique_ptr<speech::History> history_;
@@ -146,6 +153,7 @@ class Service : public api::ControlService {
   std::unique_ptr<engine::Scheduler> scheduler_;
   std::vector<api::ServedModel> models_;  // of the tiers
   std::string plan_;                      // of the tiers, as JSON
+  std::vector<engine::Tier> tiers_;       // best first
   mutable std::mutex telling_;  // guards the pointers that Tell uses, which others call meanwhile
   std::unique_ptr<Serving> serving_;
   std::unique_ptr<api::WyomingServer> wyoming_;
@@ -156,7 +164,9 @@ class Service : public api::ControlService {
   std::condition_variable changed_;
   std::shared_ptr<Dictation> dictation_;  // guarded by mutex_, as all below
   std::deque<std::function<void()>> tasks_;
-  std::vector<Waiting> listeners_;  // who asked to listen and waits for samples
+  std::unique_ptr<Switchboard::Line> warm_;  // Run's thread: wants a model for the loaders
+  std::vector<Waiting> loaders_;             // the same: who asked for one
+  std::vector<Waiting> listeners_;           // who asked to listen and waits for samples
   std::vector<api::YieldId> yields_;
   std::string partial_;
   std::vector<std::pair<std::string, std::string>> troubles_;  // topic, text

@@ -22,7 +22,13 @@ void Service::DescribeTiers(const std::vector<engine::Tier>& tiers) {
     const auto same = std::ranges::find(models_, tier.plan.model, &api::ServedModel::id);
     if (same == models_.end()) models_.push_back({tier.plan.model, tier.traits.languages, false});
   }
-  plan_ = nlohmann::json{{"tiers", std::move(plan)}}.dump();
+  tiers_ = tiers;
+  const memory::FitRules rules;
+  plan_ =
+      nlohmann::json{
+          {"tiers", std::move(plan)},
+          {"rules", {{"safe", rules.safe}, {"marginal", rules.marginal}, {"peak", rules.peak}}}}
+          .dump();
 }
 
 // For whoever may connect, so nothing that was spoken is in it.
@@ -88,9 +94,13 @@ void Service::StartWeb() {
   web.insecure = config.insecure;
   web.spool = options_.state;
   web.upload_limit = config.upload_limit;
+  web.history = config.history;
   auto started = api::WebServer::Start(std::move(web), *serving_, this);
   if (!started) return SetTrouble("server", "no HTTP: " + started.error().what);
-  web_ = std::move(*started);
+  {
+    const std::lock_guard telling(telling_);
+    web_ = std::move(*started);
+  }
   Tell({"notice", {{"text", "programs and the page are served at " + config.listen}}});
 }
 

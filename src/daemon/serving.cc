@@ -14,6 +14,23 @@ constexpr Milliseconds kComeAgain{5'000};
 constexpr Bytes kForOne = MiB(64);
 constexpr Bytes kSpare = MiB(192);  // of the machine, which is left alone
 
+std::string OutcomeOf(const nlohmann::json& text) {
+  return text.value("failed", false)      ? "failed"
+         : text.value("phantom", false)   ? "phantom"
+         : text.value("text", "").empty() ? "empty"
+         : text.value("delivered", true)  ? "text"
+                                          : "undelivered";
+}
+
+// What became of somebody's speech, without a word of it.
+nlohmann::json Shown(const char* source, const std::string& outcome, const nlohmann::json& of) {
+  nlohmann::json shown = {{"source", source}, {"outcome", outcome}};
+  for (const char* field : {"tier", "audio_ms", "latency_ms"}) {
+    if (of.contains(field)) shown[field] = of[field];
+  }
+  return shown;
+}
+
 }  // namespace
 
 // A job that is counted for as long as somebody holds it.
@@ -49,7 +66,10 @@ Result<std::unique_ptr<Serving>> Serving::Make(ServingParts parts, StreamsOption
   std::unique_ptr<Serving> serving(
       new Serving(std::move(parts), board, std::move(make_detector), std::move(tell)));
   const auto heard = [s = serving.get()](const Event& event) {
-    if (event.name == "served") return s->CountText("stream", event.data);
+    if (event.name == "served") {
+      s->CountText("stream", event.data);
+      return s->tell_({"served", Shown("stream", OutcomeOf(event.data), event.data)});
+    }
     s->tell_(event);  // comes back by Count
   };
   TRY_ASSIGN(serving->streams_, Streams::Make(
@@ -101,9 +121,19 @@ std::unique_ptr<api::TranscriptionJob> Serving::Transcribe(Fd recording, api::Sp
   if (!request) refused = request.error();
   if (request && !admitted) refused = admitted.error();
   auto on_end = std::move(events.on_end);
-  events.on_end = [this, on_end = std::move(on_end)](Result<api::JobEvents::Outcome> outcome) {
+  events.on_end = [this, on_end = std::move(on_end),
+                   began = SystemClock().Now()](Result<api::JobEvents::Outcome> outcome) {
     const bool cancelled = !outcome && outcome.error().code == Errc::kCancelled;
-    tally_.Utterance("file", outcome ? "text" : cancelled ? "cancelled" : "failed");
+    const std::string became = outcome ? "text" : cancelled ? "cancelled" : "failed";
+    tally_.Utterance("file", became);
+    nlohmann::json of = nlohmann::json::object();
+    if (outcome) {
+      const auto took = std::chrono::duration_cast<Milliseconds>(SystemClock().Now() - began);
+      of = {{"tier", outcome->model},
+            {"audio_ms", outcome->duration.count()},
+            {"latency_ms", took.count()}};
+    }
+    tell_({"served", Shown("file", became, of)});
     if (!outcome && !cancelled) tally_.Error(std::string(Name(outcome.error().code)));
     on_end(std::move(outcome));
   };
@@ -149,13 +179,7 @@ api::ServiceState Serving::State() const {
 }
 
 void Serving::CountText(const std::string& source, const nlohmann::json& data) {
-  const bool failed = data.value("failed", false);
-  const std::string outcome = failed                           ? "failed"
-                              : data.value("phantom", false)   ? "phantom"
-                              : data.value("text", "").empty() ? "empty"
-                              : data.value("delivered", true)  ? "text"
-                                                               : "undelivered";
-  tally_.Utterance(source, outcome);
+  tally_.Utterance(source, OutcomeOf(data));
   (source == "dictation" ? dictation_latency_ : stream_latency_)
       .Observe(Milliseconds(data.value("latency_ms", std::int64_t{0})));
 }

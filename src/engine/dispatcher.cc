@@ -331,7 +331,12 @@ memory::Sample Dispatcher::Seen() const {
 void Dispatcher::Govern() {
   const MonoTime now = clock_.Now();
   if (finish_by_ && now >= *finish_by_) finish_by_.reset();
-  if (suspending_) {
+  std::optional<memory::Policy> at_once;
+  if (std::exchange(unloading_, false) && !Demand()) {
+    at_once = policy_;
+    at_once->timing.idle = Milliseconds(0);
+  }
+  if (suspending_ || at_once) {
     CutOff(Post::kQuick);
     crew_.Dismiss(Post::kQuick, numbers_);
   }
@@ -344,7 +349,8 @@ void Dispatcher::Govern() {
       sample.failed_tier = failures_.front().tier;
       failures_.pop_front();
     }
-    memory::Outcome outcome = memory::Step(policy_, std::move(governor_), sample, now);
+    memory::Outcome outcome =
+        memory::Step(at_once ? *at_once : policy_, std::move(governor_), sample, now);
     governor_ = std::move(outcome.state);
     for (const memory::Action& action : outcome.actions) CarryOut(action);
   } while (!failures_.empty());

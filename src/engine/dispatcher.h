@@ -48,6 +48,8 @@ class Dispatcher {
   /// Answered with kCancelled. False: it is not here any more.
   bool Cancel(std::uint64_t id);
   void Yield(bool yielded) { yielded_ = yielded; }
+  /// The idle time is over at once, unless there is demand.
+  void Unload() { unloading_ = true; }
   void Suspend() { suspending_ = true; }
   void Resume() { resumed_ = true; }
 
@@ -157,7 +159,7 @@ class Dispatcher {
   std::array<std::int64_t, 2> allocations_{};  // by the worker of each post, counted already
 
   bool wanted_ = false, demand_ = false, yielded_ = false;
-  bool suspending_ = false, resumed_ = false;
+  bool suspending_ = false, resumed_ = false, unloading_ = false;
   std::string reason_;
   SchedulerCounts counts_;
 };

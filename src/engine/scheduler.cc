@@ -114,6 +114,11 @@ bool Scheduler::Yield(bool yielded, Milliseconds within) {
   return !yielded || Await(within, [this] { return card_left_; });
 }
 
+bool Scheduler::Unload(Milliseconds within) {
+  Tell([](Dispatcher& d) { d.Unload(); });
+  return Await(within, [this] { return none_left_; });
+}
+
 bool Scheduler::Suspend(Milliseconds within) {
   Tell([](Dispatcher& d) { d.Suspend(); });
   return Await(within, [this] { return none_left_; });

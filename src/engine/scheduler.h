@@ -46,6 +46,9 @@ class Scheduler {
   /// Leave the card, and stay away until Yield(false). Returns when it is left, or after `within`;
   /// false then. From an event: returns at once.
   bool Yield(bool yielded, Milliseconds within = Milliseconds(5'000));
+  /// The memory back now, as after the idle time. Waits like Yield; false also when there is
+  /// demand.
+  bool Unload(Milliseconds within = Milliseconds(5'000));
   /// Before the computer sleeps: the workers end. Waits like Yield.
   bool Suspend(Milliseconds within = Milliseconds(3'000));
   void Resume();

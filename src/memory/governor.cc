@@ -543,7 +543,9 @@ class Turn {
     }
     if (!s_.idle_since) s_.idle_since = now_;
     if (!s_.target || now_ - *s_.idle_since < timing_.idle) return;
-    EndWorker(fmt::format("nobody has spoken for {}", Seconds(timing_.idle)));
+    EndWorker(timing_.idle > Milliseconds(0)
+                  ? fmt::format("nobody has spoken for {}", Seconds(timing_.idle))
+                  : std::string("its memory is wanted back"));
     for (TierState& tier : s_.tiers) tier.left = false;  // the next load is judged by its fit alone
     s_.outside = true;
   }

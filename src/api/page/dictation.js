@@ -103,7 +103,8 @@ export class Dictation {
     if (socket !== this.#socket) return;
     this.#ready = false;
     this.#lostAt ||= performance.now();
-    if (this.#session && !this.#ended && performance.now() - this.#lostAt < patience) {
+    const later = event.code === 1013; // the server says that it would be in vain
+    if (this.#session && !later && !this.#ended && performance.now() - this.#lostAt < patience) {
       this.#on.trouble("The connection was lost; what is said is kept.");
       setTimeout(() => socket === this.#socket && this.#connect(), again);
       return;

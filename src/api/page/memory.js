@@ -103,16 +103,37 @@ export class Chart {
   }
 }
 
-// A row for each model: what it takes, and what would be left of a card of that size.
-export function showFit(to, tiers, card, others) {
+// The service's own rule: resident and others in the first line, the longest piece of audio that
+// leaves room for its workspace in the second.
+export function judge(tier, rules, card, others) {
+  const within = (held, percent) => held * 100 <= card * percent;
+  const chunks = [...tier.chunks].sort((a, b) => b.chunk_ms - a.chunk_ms);
+  for (const chunk of chunks.length ? chunks : [{ peak_bytes: tier.resident_bytes }]) {
+    if (!within(tier.resident_bytes + others, rules.marginal) || !within(chunk.peak_bytes + others, rules.peak)) continue;
+    return { fit: within(tier.resident_bytes + others, rules.safe) ? "SAFE" : "MARGINAL", chunk };
+  }
+  return { fit: "UNSAFE", chunk: chunks.at(-1) ?? { peak_bytes: tier.resident_bytes } };
+}
+
+const colours = { SAFE: "safe", MARGINAL: "warning", UNSAFE: "danger" };
+
+// A row for each model: what it takes, and the verdict on a card of that size.
+export function showFit(to, tiers, rules, card, others) {
   to.replaceChildren(
     ...tiers.map((tier) => {
-      const needs = Math.max(tier.resident_bytes, ...tier.chunks.map((chunk) => chunk.peak_bytes));
+      const { fit, chunk } = judge(tier, rules, card, others);
+      const needs = Math.max(tier.resident_bytes, chunk.peak_bytes);
       const left = card - others - needs;
       const row = make("tr");
-      const verdict = left >= 0 ? `fits, ${bytes(left)} left` : `does not fit, ${bytes(-left)} short`;
       row.append(make("td", tier.tier), make("td", bytes(needs)));
-      row.append(tier.on_card ? make("td", verdict, left >= 0 ? "safe" : "danger") : make("td", "runs beside it", "soft"));
+      if (!tier.on_card) {
+        row.append(make("td", "runs beside it", "soft"));
+        return row;
+      }
+      const verdict = make("td", "", "");
+      const pieces = chunk.chunk_ms ? `, ${chunk.chunk_ms / 1000} s at once` : "";
+      verdict.append(make("b", fit, colours[fit]), left >= 0 ? `: ${bytes(left)} left${pieces}` : `: ${bytes(-left)} short`);
+      row.append(verdict);
       return row;
     }),
   );

@@ -1,4 +1,5 @@
 import { Dictation } from "/dictation.js";
+import { Events } from "/events.js";
 import { Chart, showFit, showGauges } from "/memory.js";
 import { ask, bytes, follow, keepToken, parseMetrics, quantile, why } from "/service.js";
 
@@ -10,7 +11,8 @@ const silent = "The service does not answer.";
 // ---- what the service is doing ----
 
 const chart = new Chart(part("chart"), part("chart-says"));
-let tiers = [];
+let plan = { tiers: [], rules: { safe: 70, marginal: 80, peak: 85 } };
+let numbers = []; // the last metrics
 let touched = false; // the card's size is the user's
 
 function showReady(state) {
@@ -52,7 +54,9 @@ function showWhatFits() {
   const [card, others] = [Number(part("card").value) * GiB, Number(part("others").value) * GiB];
   part("card-size").value = bytes(card);
   part("others-size").value = bytes(others);
-  showFit(part("fit"), tiers, card, others);
+  part("card").setAttribute("aria-valuetext", bytes(card));
+  part("others").setAttribute("aria-valuetext", bytes(others));
+  showFit(part("fit"), plan.tiers, plan.rules, card, others);
 }
 
 function takeCard(memory) {
@@ -66,11 +70,11 @@ async function show() {
     const ready = await ask("/readyz");
     if (!ready.ok && ready.status !== 503) return void (part("ready").textContent = await why(ready));
     showReady(await ready.json());
-    const [metrics, status, plan] = await Promise.all(["/metrics", "/api/status", "/api/plan"].map((path) => ask(path)));
-    const numbers = metrics.ok ? parseMetrics(await metrics.text()) : [];
+    const [metrics, status, plans] = await Promise.all(["/metrics", "/api/status", "/api/plan"].map((path) => ask(path)));
+    numbers = metrics.ok ? parseMetrics(await metrics.text()) : [];
     showGauges(part("gauges"), numbers);
     chart.add(numbers);
-    if (plan.ok) tiers = (await plan.json()).tiers ?? [];
+    if (plans.ok) plan = { ...plan, ...(await plans.json()) };
     if (status.ok) {
       const now = await status.json();
       showFacts(now, numbers);
@@ -211,6 +215,39 @@ part("speak").addEventListener("click", async () => {
   } catch (error) {
     part("speak-trouble").textContent = `No microphone: ${error.message}`;
     ours.stop();
+  }
+});
+
+// ---- what happens ----
+
+new Events(
+  { events: part("events"), utterances: part("utterances") },
+  { status: (status) => showFacts(status, numbers), state: (text) => (part("events-trouble").textContent = text) },
+);
+
+// ---- the report ----
+
+part("report-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const [button, frame, trouble] = [part("report-make"), part("report"), part("report-trouble")];
+  trouble.textContent = "";
+  button.disabled = true;
+  button.textContent = "Reading the record…";
+  try {
+    const answer = await ask(`/api/report?since=${encodeURIComponent(part("since").value)}`);
+    if (!answer.ok) throw new Error(await why(answer));
+    const report = await answer.text();
+    frame.onload = () => {
+      frame.onload = null;
+      frame.contentWindow.postMessage(report, "*"); // it has no origin
+    };
+    frame.src = "/frame.html";
+    frame.hidden = false;
+  } catch (error) {
+    trouble.textContent = error instanceof TypeError ? silent : error.message;
+  } finally {
+    button.disabled = false;
+    button.textContent = "Show";
   }
 });
 

@@ -19,7 +19,7 @@ export async function why(answer) {
   }
 }
 
-// The server-sent events of a POST, which EventSource cannot do.
+// Server-sent events with a token, or of a POST, which EventSource cannot do: onEvent(data, name).
 export async function follow(answer, onEvent) {
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let held = "";
@@ -30,8 +30,10 @@ export async function follow(answer, onEvent) {
     const events = held.split("\n\n");
     held = events.pop();
     for (const event of events) {
-      const data = event.split("\n").find((line) => line.startsWith("data: "));
-      if (data) onEvent(JSON.parse(data.slice(6)));
+      const lines = event.split("\n");
+      const field = (name) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+      const data = field("data");
+      if (data) onEvent(JSON.parse(data), field("event"));
     }
   }
 }

@@ -1,0 +1,57 @@
+// The memory report for the page: made by headroom-report, in a process of its own, from the flight
+// record.
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/child.h"
+#include "base/dirs.h"
+#include "base/duration.h"
+#include "base/file.h"
+#include "daemon/service.h"
+
+namespace headroom::daemon {
+namespace {
+
+constexpr Milliseconds kReportWithin{45'000};
+constexpr Bytes kMostHtml = MiB(32);
+
+Result<nlohmann::json> MakeReport(const std::filesystem::path& record, Milliseconds since) {
+  TRY_ASSIGN(const std::filesystem::path program, FindProgram("headroom-report"));
+  Fd page(::memfd_create("report", MFD_CLOEXEC));
+  if (!page) return FailErrno(errno, "report");
+  TRY_ASSIGN(Child child, Child::Spawn({.argv = {program, "report", "--input", record, "--since",
+                                                 FormatDuration(since), "--format", "html",
+                                                 "--title", "Headroom"},
+                                        .fds = {{1, page.get()}},
+                                        .environment = {}}));
+  // Whoever speaks meanwhile goes first.
+  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(child.pid()), 10));
+  TRY_ASSIGN(const auto exit, child.WaitUntil(SystemClock().Now() + kReportWithin));
+  if (!exit) return Fail(Errc::kTimeout, "the report takes too long; headroom report has no limit");
+  if (!exit->ok())
+    return Fail(Errc::kNotFound, "there is no report of that time: headroom-report {}",
+                Describe(*exit));
+  TRY_ASSIGN(std::string html, ReadFile(fmt::format("/proc/self/fd/{}", page.get()), kMostHtml));
+  return nlohmann::json{{"html", std::move(html)}};
+}
+
+}  // namespace
+
+void Service::GetReport(const std::string& since, api::Answer answer) {
+  const auto length = ParseDuration(since);
+  if (!length || length->count() <= 0)
+    return answer(Fail(Errc::kInvalid, "since has to be a length of time, such as 12h"));
+  auto shared = std::make_shared<api::Answer>(std::move(answer));
+  Post([this, length = *length, shared] {
+    if (!recording_) return (*shared)(Fail(Errc::kNotFound, "no flight record is kept"));
+    if (reporting_.valid() && reporting_.wait_for(Milliseconds(0)) != std::future_status::ready)
+      return (*shared)(Fail(Errc::kBusy, "another report is being made"));
+    reporting_ = std::async(std::launch::async, [shared, length, state = options_.state] {
+      (*shared)(MakeReport(state / "flight-record.db", length));
+    });
+  });
+}
+
+}  // namespace headroom::daemon
