@@ -43,7 +43,8 @@ int main(int argc, char** argv) {
       asked.push_back({{"model", one.request.model},
                        {"language", one.request.language},
                        {"prompt", one.request.prompt},
-                       {"translate", one.request.translate},
+                       {"translate_to", one.request.translate_to},
+                       {"unpunctuated", one.request.unpunctuated},
                        {"word_times", one.request.word_times},
                        {"size", one.size}});
     }

@@ -65,9 +65,13 @@ def test_a_transcription_and_a_translation(server, sound):
     assert (made.usage.type, made.usage.seconds) == ("duration", 4)
     assert client.audio.translations.create(model="whisper-1", file=sound).text == TEXT
     first, second = server.tell()["asked"]
-    assert first == {"model": "whisper-1", "language": "de", "prompt": "Headroom", "translate": False,
-                     "word_times": False, "size": 50_004}
-    assert second["translate"] and not first["translate"]
+    assert first == {"model": "whisper-1", "language": "de", "prompt": "Headroom", "translate_to": "",
+                     "unpunctuated": False, "word_times": False, "size": 50_004}
+    assert second["translate_to"] == "en"
+    client.audio.transcriptions.create(model="whisper-1", file=sound, language="en",
+                                       extra_body={"translate_to": "fr", "punctuation": "false"})
+    third = server.tell()["asked"][-1]
+    assert (third["translate_to"], third["unpunctuated"]) == ("fr", True)
 
 
 def test_every_format(server, sound):

@@ -1,7 +1,8 @@
 // The worker's engine with a Canary model, for canary_test.py: canary_live MODEL. A line
-// of JSON {audio, out, graphs, language, translate} is one run; what went through the first
-// `graphs` graphs of the engine is written to the folder `out`, and the answer is a line that says
-// what is there.
+// of JSON {audio, out, graphs, language, translate_to, unpunctuated} is one run; what went through
+// the first `graphs` graphs of the engine is written to the folder `out`, and the answer is a line
+// that says what is there. Without MODEL it is headroom-worker-cpu, and writes
+// to the folder $CANARY_LIVE_OUT.
 //
 // The engine has no call for its tensors, so at link time (--wrap) its computing of a graph becomes
 // computing it and copying the tensors that have these names.
@@ -13,8 +14,10 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "base/dirs.h"
 #include "worker/engine.h"
 #include "worker/placement.h"
+#include "worker/transcribe_main.h"
 
 namespace {
 
@@ -72,7 +75,8 @@ std::vector<float> ReadAudio(const std::string& path) {
 json OneRun(headroom::worker::Engine& engine, const json& asked) {
   headroom::engine::RunRequest request;
   request.language = asked.value("language", "");
-  request.translate = asked.value("translate", false);
+  request.translate_to = asked.value("translate_to", "");
+  request.unpunctuated = asked.value("unpunctuated", false);
   Capture taken{.folder = asked.at("out"), .most = asked.value("graphs", 8)};
   capture = &taken;
   taken.engine = &engine;
@@ -93,7 +97,7 @@ ggml_status __wrap_ggml_backend_sched_graph_compute(ggml_backend_sched_t schedul
   const ggml_status status = __real_ggml_backend_sched_graph_compute(scheduler, graph);
   if (capture) {
     capture->TakeOutputs(graph);
-    if (++capture->graphs == capture->most) capture->engine->Cancel();
+    if (++capture->graphs == capture->most && capture->engine) capture->engine->Cancel();
   }
   return status;
 }
@@ -101,6 +105,11 @@ ggml_status __wrap_ggml_backend_sched_graph_compute(ggml_backend_sched_t schedul
 
 int main(int argc, char** argv) {
   using namespace headroom;
+  if (argc == 1) {
+    Capture taken{.folder = Environment("CANARY_LIVE_OUT"), .most = 3};
+    capture = &taken;
+    return worker::TranscribeMain(argc, argv, worker::MakeCpuPlacement());
+  }
   if (argc != 2) return 2;
   const auto engine = worker::MakeTranscribeEngine(worker::MakeCpuPlacement());
   const auto traits = engine->Load({.path = argv[1], .threads = 1});
@@ -108,8 +117,9 @@ int main(int argc, char** argv) {
     std::cerr << traits.error().what << "\n";
     return 1;
   }
-  std::cout << json{{"languages", traits->languages}, {"translates", traits->translates}}.dump()
-            << std::endl;
+  std::cout
+      << json{{"languages", traits->languages}, {"translates_to", traits->translates_to}}.dump()
+      << std::endl;
   for (std::string line; std::getline(std::cin, line);)
     std::cout << OneRun(*engine, json::parse(line)).dump() << std::endl;
 }

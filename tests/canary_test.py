@@ -13,13 +13,18 @@ import wave
 from pathlib import Path
 
 import canary_reference as reference
+import make_canary
 import numpy as np
 import pytest
+
+from live_daemon import files, free_port
+from live_daemon import start as start_daemon  # noqa: F401 (a fixture)
+from sound_server import wait_for
 
 TESTS = Path(__file__).parent
 BIN = Path(os.environ["HEADROOM_TEST_BIN"])
 JFK = Path(os.environ["HEADROOM_TEST_ENGINE"]) / "samples/jfk.wav"
-PROMPT = "startofcontext startoftranscript emo:undefined SOURCE TARGET PNC noitn notimestamp nodiarize"
+PROMPT_TOKENS = 9
 GRAPHS = 7  # encoder, keys of its output, prompt, four tokens: enough for what is remembered of them
 
 # Features: the engine has doubles too and keeps floats. F32: attention goes through F16 queries, keys,
@@ -49,18 +54,18 @@ def speech():
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("canary")
-    paths = {}
+    made = set()
 
-    def model(kind, shape="small"):
-        path = folder / f"{shape}-{kind}.gguf"
-        if (shape, kind) in paths:
+    def model(kind, shape="small", prompt="canary2"):
+        path = folder / f"{shape}-{kind}-{prompt}.gguf"
+        if path in made:
             return path
-        paths[shape, kind] = path
+        made.add(path)
         if kind == "q4_k_m":
             quantize = [BIN / "headroom-quantize", model("f32"), path, "--quant", "Q4_K_M"]
             subprocess.run(quantize, check=True, capture_output=True)
         else:
-            make = [sys.executable, TESTS / "make_canary.py", shape, kind, path]
+            make = [sys.executable, TESTS / "make_canary.py", shape, kind, path, prompt]
             subprocess.run(make, check=True)
         return path
 
@@ -129,7 +134,7 @@ def test_numbers_are_those_of_the_published_architecture(kind, models, start):
         assert relative_error(got["enc.final"][0], memory) < limits["encoder"], name
 
         tokens = np.concatenate(got["dec.token_ids"], axis=1)[0]
-        assert len(tokens) == len(PROMPT.split()) + GRAPHS - 3
+        assert len(tokens) == PROMPT_TOKENS + GRAPHS - 3
         logits, parts = reference.decoded(weights, tokens, memory)
         assert relative_error(np.concatenate(got["dec.logits"]), logits) < limits["logits"], name
         assert len(parts) == 9
@@ -142,6 +147,107 @@ def test_features_with_zeros_around_them(models, start):
     samples = speech()["3 s"]
     got = start(models("f16", "tiny")).run(samples, language="en")
     assert relative_error(got["mel.in"][0].T, reference.log_mel(samples, "constant")) < MEL
+
+
+# NeMo's prompt formatters canary2.py and canary.py, with what is not asked for switched off.
+CANARY2 = (
+    "<|startofcontext|> <|startoftranscript|> <|emo:undefined|> <|{spoken}|> <|{written}|> <|{pnc}|> "
+    "<|noitn|> <|notimestamp|> <|nodiarize|>"
+)
+PROMPTS = {
+    "canary2": CANARY2,
+    "canary2-one": "\u2581 " + CANARY2,  # an empty context is a space of its one vocabulary
+    "canary": "<|startoftranscript|> <|{spoken}|> <|{task}|> <|{written}|> <|{pnc}|>",
+}
+
+
+def prompt_of(form, spoken="en", written=None, pnc="pnc"):
+    written = written or spoken
+    task = "transcribe" if written == spoken else "translate"
+    text = PROMPTS[form].format(spoken=spoken, written=written, pnc=pnc, task=task)
+    return [make_canary.SPECIAL.index(token) for token in text.split(" ")]
+
+
+@pytest.mark.parametrize("form", PROMPTS)
+def test_the_prompt_has_what_was_asked_for(form, models, start):
+    engine = start(models("f16", "silent", form))
+    assert engine.traits == {"languages": ["en", "de", "es", "fr"], "translates_to": ["en", "de", "es", "fr"]}
+    samples = speech()["3 s"][:16000]
+
+    def prompt(**asked):
+        got = engine.run(samples, graphs=3, **asked)
+        return got["dec.token_ids"][0][0].tolist() if "dec.token_ids" in got else got["error"]
+
+    assert prompt() == prompt_of(form)
+    assert prompt(language="de") == prompt_of(form, "de")
+    assert prompt(language="fr", unpunctuated=True) == prompt_of(form, "fr", pnc="nopnc")
+    assert prompt(language="de", translate_to="en") == prompt_of(form, "de", "en")
+    assert prompt(language="en", translate_to="es") == prompt_of(form, "en", "es")
+    # What is spoken already is not translated, said or assumed.
+    assert prompt(language="en", translate_to="en") == prompt_of(form)
+    assert prompt(translate_to="en") == prompt_of(form)
+    for asked in ({"language": "pl"}, {"language": "en", "translate_to": "pl"},
+                  {"language": "de", "translate_to": "fr"}):  # only to and from English
+        assert "language" in prompt(**asked), asked
+
+
+@pytest.fixture
+def listening_in(headroom, tmp_path):
+    """The program with a worker that tells the prompts of its runs."""
+    programs, out = tmp_path / "programs", tmp_path / "out"
+    programs.mkdir()
+    out.mkdir()
+    for program in headroom.bin.iterdir():
+        (programs / program.name).symlink_to(program)
+    (programs / "headroom-worker-cpu").unlink()
+    (programs / "headroom-worker-cpu").symlink_to(headroom.bin.parent / "tests/canary_live")
+    headroom.env |= {"HEADROOM_LIBEXEC": str(programs), "CANARY_LIVE_OUT": str(out)}
+
+    file = out / "2-dec.token_ids"
+
+    def prompt():
+        ids = np.fromfile(file, np.int32).tolist()
+        file.unlink()
+        return ids
+
+    prompt.ready = lambda: file.exists() and file.stat().st_size == 4 * PROMPT_TOKENS
+    return prompt
+
+
+def test_the_command_lines_options_reach_the_prompt(headroom, listening_in, models):
+    model = models("f16", "silent")
+
+    def prompt(*options):
+        outcome = headroom("transcribe", "-t", "1", "-m", model, *options, JFK)
+        assert outcome.code == 0, outcome.err
+        return listening_in()
+
+    assert prompt("-l", "de") == prompt_of("canary2", "de")
+    assert prompt("-l", "de", "--translate") == prompt_of("canary2", "de", "en")
+    assert prompt("-l", "en", "--translate-to", "fr", "--no-punctuation") == prompt_of(
+        "canary2", "en", "fr", pnc="nopnc")
+    refused = headroom("transcribe", "-m", model, "--translate-to", "pl", JFK)
+    assert refused.code != 0 and 'cannot translate into "pl"' in refused.err
+
+
+def test_the_configurations_and_the_servers_options_reach_the_prompt(start_daemon, listening_in, models):
+    port = free_port()
+    daemon = start_daemon(f"models.tiers=['{models('f16', 'silent')}@cpu']", f"server.listen=127.0.0.1:{port}",
+                          "audio.source=file", files(JFK), "audio.real_time=false", "speech.mode=hands_free",
+                          "speech.language=en", "speech.translate_to=es", "speech.punctuation=false")
+    wait_for(listening_in.ready, "the sentence", 120)
+    assert listening_in() == prompt_of("canary2", "en", "es", pnc="nopnc")
+    daemon.idle()
+
+    def prompt(route="transcriptions", **fields):
+        form = [part for field in fields.items() for part in ("-F", "=".join(field))]
+        url = f"http://127.0.0.1:{port}/v1/audio/{route}"
+        subprocess.run(["curl", "-sSf", "-F", f"file=@{JFK}", *form, url], check=True, timeout=120)
+        return listening_in()
+
+    assert prompt(language="de", punctuation="false") == prompt_of("canary2", "de", pnc="nopnc")
+    assert prompt(language="en", translate_to="fr") == prompt_of("canary2", "en", "fr")
+    assert prompt("translations", language="de") == prompt_of("canary2", "de", "en")
 
 
 # Softmax does not change when all scores of a query do.

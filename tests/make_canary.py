@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 """Writes a Canary model with random weights, for tests of memory, speed and plumbing.
 
-    make_canary.py {tiny,small,180m,1b} {f32,f16,q8_0} OUT.gguf          (needs numpy and gguf)
+    make_canary.py {tiny,silent,small,180m,1b} {f32,f16,q8_0} OUT.gguf [PROMPT]    (needs numpy and gguf)
 
-180m and 1b have the shapes of canary-180m-flash and canary-1b-flash, tiny and small have nobody's.
+PROMPT is canary2 (of both flash models), canary2-one (of 1b-v2: one vocabulary for all languages)
+or canary (of the first 1b).
+
+
+180m and 1b have the shapes of canary-180m-flash and canary-1b-flash, the others have nobody's.
 The engine loads and runs them; what they "recognise" is noise. Every weight is drawn with the
 deviation 0.7 / sqrt(fan-in), so that activations neither vanish nor explode through the layers. In
 small no bias is near 0, no scale near 1, attention chooses, and every row is long enough for every
@@ -25,7 +29,8 @@ SPECIAL = (
     "<unk> <|nospeech|> <pad> <|endoftext|> <|startoftranscript|> <|pnc|> <|nopnc|> "
     "<|startofcontext|> <|itn|> <|noitn|> <|timestamp|> <|notimestamp|> <|diarize|> "
     "<|nodiarize|> <|spkchange|> <|audioseparator|> <|emo:undefined|>"
-).split() + [f"<|{code}|>" for code in LANGUAGES]
+).split() + [f"<|{code}|>" for code in LANGUAGES] + ["<|transcribe|>", "<|translate|>", "\u2581"]
+PROMPTS = ("canary2", "canary2-one", "canary")
 NAMED_SPECIALS = (
     "startoftranscript startofcontext endoftext nospeech pnc nopnc itn noitn timestamp "
     "notimestamp diarize nodiarize"
@@ -48,6 +53,7 @@ class Shape:
     gain: float = 1.0  # of queries, keys and the first convolutions: with 1 frames and attention
     # are nearly the same everywhere
     pad_mode: str = "constant"
+    silent: bool = False  # ends at once, whatever was said
 
     @property
     def projected(self):
@@ -56,6 +62,7 @@ class Shape:
 
 SHAPES = {
     "tiny": Shape(2, 64, 4, 128, 16, 2, 64, 4, 128),
+    "silent": Shape(1, 64, 4, 128, 16, 1, 64, 4, 128, silent=True),
     "small": Shape(3, 256, 4, 512, 32, 3, 512, 8, 512, 0.3, 0.3, 3.0, "reflect"),
     "180m": Shape(17, 512, 8, 2048, 256, 4, 1024, 8, 4096),
     "1b": Shape(32, 1024, 8, 4096, 256, 4, 1024, 8, 4096),
@@ -63,9 +70,10 @@ SHAPES = {
 
 
 class Model:
-    def __init__(self, path, shape, weights):
+    def __init__(self, path, shape, weights, prompt):
         self.shape = shape
         self.weights = weights
+        self.prompt = prompt
         self.random = np.random.default_rng(0)
         self.out = gguf.GGUFWriter(path, "canary")
 
@@ -166,11 +174,12 @@ class Model:
             "stt.canary.tokenizer.",
             lang_codes=["spl_tokens"] + LANGUAGES,
             lang_offsets=[sum(sizes[:i]) for i in range(len(sizes))],
-            lang_sizes=sizes, single_sp=False, prompt_format="canary2",
+            lang_sizes=sizes, single_sp=self.prompt == "canary2-one",
+            prompt_format=self.prompt.removesuffix("-one"),
         )  # fmt: skip
         special = "stt.canary.special."
         self.put(special, pad_id=SPECIAL.index("<pad>"))
-        for name in NAMED_SPECIALS:
+        for name in NAMED_SPECIALS + ["transcribe", "translate"] * (self.prompt == "canary"):
             self.put(special, **{f"{name}_id": SPECIAL.index(f"<|{name}|>")})
         for code in LANGUAGES:
             self.put(special, **{f"lang.{code}_id": SPECIAL.index(f"<|{code}|>")})
@@ -226,7 +235,10 @@ class Model:
             self.linear(f"{at}ffn.up", d, s.decoder_inner)
             self.linear(f"{at}ffn.down", s.decoder_inner, d)
         self.norm("dec.norm", d)
-        self.linear("dec.head", d, VOCABULARY)
+        self.matrix("dec.head.weight", d, VOCABULARY)
+        bias = self.noise((VOCABULARY,), s.biases)
+        bias[SPECIAL.index("<|endoftext|>")] += 1000 * s.silent
+        self.out.add_tensor("dec.head.bias", bias)
 
     def write(self):
         self.subsampling()
@@ -246,8 +258,9 @@ def main():
     parser.add_argument("shape", choices=SHAPES)
     parser.add_argument("weights", choices=("f32", "f16", "q8_0"))
     parser.add_argument("out")
+    parser.add_argument("prompt", choices=PROMPTS, nargs="?", default="canary2")
     arguments = parser.parse_args()
-    model = Model(arguments.out, SHAPES[arguments.shape], arguments.weights)
+    model = Model(arguments.out, SHAPES[arguments.shape], arguments.weights, arguments.prompt)
     model.describe(arguments.shape)
     model.describe_tokens()
     model.write()

@@ -26,10 +26,11 @@ namespace headroom::api {
 struct SpeechRequest {
   std::string model =
       {};  // "" or "whisper-1": whatever is loaded; else one of ServiceState::models
-  std::string language = {};   // ISO 639-1; "" : the model finds out, or the configured one
-  std::string prompt = {};     // context, for models that take one; else ignored
-  bool translate = false;      // into English
-  bool segment_times = false;  // without them a segment is a chunk's whole text
+  std::string language = {};      // ISO 639-1; "" : the model finds out, or the configured one
+  std::string prompt = {};        // context, for models that take one; else ignored
+  std::string translate_to = {};  // ISO 639-1; "" or the language: not translated
+  bool unpunctuated = false;      // and in lower case, by models that can be told so
+  bool segment_times = false;     // without them a segment is a chunk's whole text
   bool word_times = false;
 };
 

@@ -97,7 +97,7 @@ Result<std::string> TranscriptionAnswer::Add(const speech::Segment& segment) {
 }
 
 json TranscriptionAnswer::Verbose(const JobEvents::Outcome& outcome) const {
-  json body = {{"task", form_.request.translate ? "translate" : "transcribe"},
+  json body = {{"task", form_.request.translate_to.empty() ? "transcribe" : "translate"},
                {"language", outcome.language},
                {"duration", Seconds(outcome.duration)},
                {"text", WithoutLineEnd(text_)},

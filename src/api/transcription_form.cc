@@ -8,14 +8,10 @@
 namespace headroom::api {
 namespace {
 
-const std::vector<std::string> kKnown = {"file",
-                                         "model",
-                                         "language",
-                                         "prompt",
-                                         "response_format",
-                                         "stream",
-                                         "temperature",
-                                         "timestamp_granularities[]"};
+const std::vector<std::string> kKnown = {"file",        "model",       "language",
+                                         "prompt",      "punctuation", "response_format",
+                                         "stream",      "temperature", "timestamp_granularities[]",
+                                         "translate_to"};
 
 std::optional<AnswerFormat> FormatOf(std::string_view name) {
   if (name == "json") return AnswerFormat::kJson;
@@ -29,6 +25,12 @@ std::optional<AnswerFormat> FormatOf(std::string_view name) {
 bool IsLanguage(std::string_view text) {
   return (text.size() == 2 || text.size() == 3) &&
          std::ranges::all_of(text, [](char c) { return c >= 'a' && c <= 'z'; });
+}
+
+std::optional<bool> ParseFlag(std::string_view text) {
+  if (text == "true" || text == "True" || text == "1") return true;
+  if (text == "false" || text == "False" || text == "0") return false;
+  return std::nullopt;
 }
 
 bool IsTemperature(std::string_view text) {
@@ -46,12 +48,16 @@ std::optional<WebError> FormReader::Add(std::string_view name, std::string_view 
   seen_.emplace_back(name);
   if (name == "model") {
     form_.request.model = value;
-  } else if (name == "language") {
+  } else if (name == "language" || name == "translate_to") {
     if (!value.empty() && !IsLanguage(value))
-      return BadField("language",
+      return BadField(Printable(name),
                       fmt::format("\"{}\" is not an ISO 639-1 code like \"en\"", Printable(value)),
                       "invalid_language_format");
-    form_.request.language = value;
+    (name == "language" ? form_.request.language : form_.request.translate_to) = value;
+  } else if (name == "punctuation") {
+    const auto wanted = ParseFlag(value);
+    if (!wanted) return BadField("punctuation", "punctuation is true or false");
+    form_.request.unpunctuated = !*wanted;
   } else if (name == "prompt") {
     form_.request.prompt = Printable(value);
   } else if (name == "response_format") {
@@ -60,10 +66,9 @@ std::optional<WebError> FormReader::Add(std::string_view name, std::string_view 
       return BadField("response_format", "response_format is json, text, srt, vtt or verbose_json");
     form_.format = *format;
   } else if (name == "stream") {
-    if (value != "true" && value != "false" && value != "True" && value != "False" &&
-        value != "1" && value != "0")
-      return BadField("stream", "stream is true or false");
-    form_.stream = value == "true" || value == "True" || value == "1";
+    const auto wanted = ParseFlag(value);
+    if (!wanted) return BadField("stream", "stream is true or false");
+    form_.stream = *wanted;
   } else if (name == "temperature") {
     if (!IsTemperature(value)) return BadField("temperature", "temperature is from 0 to 1");
   } else if (name == "timestamp_granularities[]") {

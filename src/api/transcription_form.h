@@ -22,7 +22,9 @@ struct TranscriptionForm {
 
 class FormReader {
  public:
-  explicit FormReader(bool translate) { form_.request.translate = translate; }
+  explicit FormReader(bool translate) {
+    if (translate) form_.request.translate_to = "en";
+  }
 
   /// A field that came, once each; only those with [] may come again.
   std::optional<WebError> Add(std::string_view name, std::string_view value);

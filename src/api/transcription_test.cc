@@ -60,10 +60,11 @@ TEST(TranscriptionForm, GranularitiesSayWhichTimesThereAre) {
   EXPECT_TRUE(form({"word"}).request.word_times);
   EXPECT_TRUE(form({"word", "segment"}).segments);
   EXPECT_TRUE(form({"word", "segment"}).words);
-  EXPECT_TRUE(form({}).request.translate);
+  EXPECT_EQ(form({}).request.translate_to, "en");
   FormReader plain(false);
   EXPECT_FALSE(plain.Finish(kModels));
   EXPECT_FALSE(plain.form().request.segment_times) << "it would change the text";
+  EXPECT_EQ(plain.form().request.translate_to, "");
 }
 
 const std::vector<speech::Segment> kSegments = {

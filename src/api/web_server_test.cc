@@ -171,7 +171,7 @@ TEST_F(WebServerTest, ARecordingBecomesText) {
   EXPECT_EQ(asked.mode, 0600u);
   EXPECT_EQ(asked.request.language, "de");
   EXPECT_EQ(asked.request.prompt, "Headroom");
-  EXPECT_FALSE(asked.request.translate);
+  EXPECT_EQ(asked.request.translate_to, "");
   EXPECT_TRUE(fs::is_empty(folder_ / "uploads")) << "the file has no name";
   EXPECT_TRUE(Await([&] { return speech_.jobs() == 0; }));
   EXPECT_EQ(speech_.cancelled(), 0u);
@@ -185,7 +185,7 @@ TEST_F(WebServerTest, TheFormMayComeInAnyOrderAndInPieces) {
       Upload(File("RIFF") + Part("response_format", "text") + kEnd, "", "/v1/audio/translations");
   for (const char c : request) ASSERT_TRUE(client.Send(std::string_view(&c, 1)));
   EXPECT_THAT(client.Receive("you?"), HasSubstr("\r\n\r\nGuten Tag. How are you?"));
-  EXPECT_TRUE(speech_.asked()[0].request.translate);
+  EXPECT_EQ(speech_.asked()[0].request.translate_to, "en");
 }
 
 TEST_F(WebServerTest, AConnectionIsUsedAgain) {

@@ -27,8 +27,9 @@ using speech::TranscriptFormat;
 
 struct Options {
   std::vector<std::string> files;
-  std::string model, format = "text", language, vocabulary, prompt, output, worker, socket;
-  bool words = false, translate = false, alone = false;
+  std::string model, format = "text", language, translate_to, vocabulary, prompt, output, worker;
+  std::string socket;
+  bool words = false, translate = false, unpunctuated = false, alone = false;
   int threads = 0;
 };
 
@@ -69,7 +70,8 @@ class Command {
     TRY_ASSIGN(request_.vocabulary, ReadVocabulary(options_.vocabulary));
     request_.prompt = options_.prompt;
     request_.language = LanguageCode(options_.language);
-    request_.translate = options_.translate;
+    request_.translate_to = options_.translate ? "en" : LanguageCode(options_.translate_to);
+    request_.unpunctuated = options_.unpunctuated;
     TRY_ASSIGN(detector_, speech::VoiceDetector::Load(vad));
     TRY(ChooseRecognizer());
 
@@ -153,8 +155,10 @@ class Command {
     TRY(own_->Start(&InterruptToken()));
     const engine::ModelTraits& traits = own_->traits();
     TRY(ChooseLanguage(traits));
-    if (request_.translate && !traits.translates)
-      return Fail(Errc::kUnsupported, "{} cannot translate; whisper-base can", model_name_);
+    TRY(CheckTranslation(traits));
+    if (request_.unpunctuated && !traits.punctuation)
+      Note(model_name_ +
+           " always punctuates; --no-punctuation is not used (canary models take it)");
     if (!request_.vocabulary.empty() && !traits.vocabulary) {
       Note(model_name_ + " takes no vocabulary; --vocabulary is not used");
       request_.vocabulary.clear();
@@ -172,6 +176,16 @@ class Command {
     fatal_ = false;
     prepared_ = true;
     return {};
+  }
+
+  Result<> CheckTranslation(const engine::ModelTraits& traits) const {
+    const std::string& to = request_.translate_to;
+    if (to.empty() || to == request_.language) return {};
+    if (traits.translates_to.empty())
+      return Fail(Errc::kUnsupported, "{} cannot translate; whisper-base can", model_name_);
+    if (std::ranges::find(traits.translates_to, to) != traits.translates_to.end()) return {};
+    return Fail(Errc::kUnsupported, "{} cannot translate into \"{}\"; it can into {}", model_name_,
+                to, fmt::join(traits.translates_to, ", "));
   }
 
   Result<> ChooseLanguage(const engine::ModelTraits& traits) {
@@ -285,7 +299,14 @@ void AddTranscribe(CLI::App& app, Action& chosen) {
       ->capture_default_str();
   command->add_option("-l,--language", options->language,
                       "Spoken language, e.g. de; default: the model finds out where it can");
-  command->add_flag("--translate", options->translate, "Into English, where the model can");
+  CLI::Option* translate =
+      command->add_flag("--translate", options->translate, "Into English, where the model can");
+  command
+      ->add_option("--translate-to", options->translate_to,
+                   "Into this language, e.g. de, where the model can (Canary)")
+      ->excludes(translate);
+  command->add_flag("--no-punctuation", options->unpunctuated,
+                    "Lower case without punctuation, where the model can (Canary)");
   command->add_flag("--words", options->words, "Word times in json, where the model has them");
   command->add_option(
       "--vocabulary", options->vocabulary,

@@ -44,6 +44,8 @@ struct AudioConfig {
 struct SpeechConfig {
   ListenMode mode = ListenMode::kToggle;
   std::string language = "auto";
+  std::string translate_to;         // ISO 639-1; "": not translated
+  bool punctuation = true;          // where a model can be told
   Milliseconds silence{800};        // after so much of it an utterance has ended
   Milliseconds min_speech{128};     // shorter is no utterance
   Milliseconds pre_roll{500};       // taken along from before speech began

@@ -244,6 +244,14 @@ void AddSpeech(std::vector<ConfigKey>& keys) {
   keys.push_back(Text({"speech", "language",
                        "What is spoken, such as \"de\". auto: the model finds out, where it can."},
                       "auto | a code", AT(speech.language)));
+  keys.push_back(Text({"speech", "translate_to",
+                       "Text is written in this language instead, such as \"en\". Only models that "
+                       "can are used: Whisper into English, Canary into more."},
+                      "a code", AT(speech.translate_to)));
+  keys.push_back(Flag({"speech", "punctuation",
+                       "false: lower case without punctuation, from models that can be told so "
+                       "(Canary). Others always punctuate."},
+                      AT(speech.punctuation)));
   keys.push_back(Duration({"speech", "silence", "So much silence ends an utterance."},
                           AT(speech.silence), Milliseconds(100), Milliseconds(10'000)));
   keys.push_back(Duration({"speech", "min_speech", "Shorter sounds are not speech."},

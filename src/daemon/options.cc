@@ -103,6 +103,8 @@ Result<DictationOptions> DictationOptionsFor(const Config& config) {
 engine::RunRequest RequestFor(const Config& config, std::vector<std::string> vocabulary) {
   engine::RunRequest request;
   if (config.speech.language != "auto") request.language = config.speech.language;
+  request.translate_to = config.speech.translate_to;
+  request.unpunctuated = !config.speech.punctuation;
   request.vocabulary = std::move(vocabulary);
   return request;
 }

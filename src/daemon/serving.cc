@@ -107,7 +107,8 @@ Result<engine::RunRequest> Serving::RequestFor(const api::SpeechRequest& wanted)
   engine::RunRequest request;
   request.language = wanted.language;
   request.prompt = wanted.prompt;
-  request.translate = wanted.translate;
+  request.translate_to = wanted.translate_to;
+  request.unpunctuated = wanted.unpunctuated;
   request.segment_times = wanted.segment_times || wanted.word_times;
   request.word_times = wanted.word_times;
   return request;

@@ -246,7 +246,8 @@ json ToJson(const ModelTraits& traits) {
           {"variant", traits.variant},
           {"languages", traits.languages},
           {"detects_language", traits.detects_language},
-          {"translates", traits.translates},
+          {"translates_to", traits.translates_to},
+          {"punctuation", traits.punctuation},
           {"segment_times", traits.segment_times},
           {"word_times", traits.word_times},
           {"vocabulary", traits.vocabulary},
@@ -261,7 +262,8 @@ Result<ModelTraits> ParseModelTraits(const json& body) {
                                  .variant = read.Text("variant"),
                                  .languages = read.Texts("languages"),
                                  .detects_language = read.Flag("detects_language"),
-                                 .translates = read.Flag("translates"),
+                                 .translates_to = read.Texts("translates_to"),
+                                 .punctuation = read.Flag("punctuation"),
                                  .segment_times = read.Flag("segment_times"),
                                  .word_times = read.Flag("word_times"),
                                  .vocabulary = read.Flag("vocabulary"),
@@ -271,15 +273,20 @@ Result<ModelTraits> ParseModelTraits(const json& body) {
 }
 
 json ToJson(const RunRequest& request) {
-  return {{"language", request.language},           {"translate", request.translate},
-          {"segment_times", request.segment_times}, {"word_times", request.word_times},
-          {"vocabulary", request.vocabulary},       {"prompt", request.prompt}};
+  return {{"language", request.language},
+          {"translate_to", request.translate_to},
+          {"unpunctuated", request.unpunctuated},
+          {"segment_times", request.segment_times},
+          {"word_times", request.word_times},
+          {"vocabulary", request.vocabulary},
+          {"prompt", request.prompt}};
 }
 
 Result<RunRequest> ParseRunRequest(const json& body) {
   Reader read(body, "run request");
   return read.Finish(RunRequest{.language = read.Text("language"),
-                                .translate = read.Flag("translate"),
+                                .translate_to = read.Text("translate_to"),
+                                .unpunctuated = read.Flag("unpunctuated"),
                                 .segment_times = read.Flag("segment_times"),
                                 .word_times = read.Flag("word_times"),
                                 .vocabulary = read.Texts("vocabulary"),

@@ -67,7 +67,8 @@ struct ModelTraits {
   std::vector<std::string>
       languages;  // ISO 639-1 where they have one; empty: the model does not say
   bool detects_language = false;
-  bool translates = false;
+  std::vector<std::string> translates_to;  // ISO 639-1; empty: it cannot translate
+  bool punctuation = false;                // can be told to leave it out
   bool segment_times = false;
   bool word_times = false;
   bool vocabulary = false;  // takes a word list
@@ -96,8 +97,9 @@ struct PlanResult {
 };
 
 struct RunRequest {
-  std::string language;  // "": the model's own choice
-  bool translate = false;
+  std::string language;           // "": the model's own choice
+  std::string translate_to = {};  // ISO 639-1; "" or what is spoken: not translated
+  bool unpunctuated = false;      // and in lower case, by models that can be told so
   bool segment_times = false;
   bool word_times = false;
   std::vector<std::string> vocabulary;

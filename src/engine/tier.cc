@@ -11,8 +11,11 @@ std::string WhyNot(const Tier& tier, const RunRequest& request) {
   if (!request.language.empty() && !known.empty() &&
       std::ranges::find(known, request.language) == known.end())
     return fmt::format("{} does not know the language \"{}\"", tier.Title(), request.language);
-  if (request.translate && !traits.translates)
-    return fmt::format("{} cannot translate", tier.Title());
+  const auto& into = traits.translates_to;
+  if (request.translate_to.empty() || request.translate_to == request.language) return "";
+  if (into.empty()) return fmt::format("{} cannot translate", tier.Title());
+  if (std::ranges::find(into, request.translate_to) == into.end())
+    return fmt::format("{} cannot translate into \"{}\"", tier.Title(), request.translate_to);
   return "";
 }
 

@@ -38,6 +38,13 @@ void SkeletonParts::Norm(const std::string& name, std::int64_t width) {
   Tensor(name + ".bias", {width});
 }
 
+const std::vector<std::string>& European25() {
+  static const std::vector<std::string> languages = {
+      "bg", "hr", "cs", "da", "nl", "en", "et", "fi", "fr", "de", "el", "hu", "it",
+      "lv", "lt", "mt", "pl", "pt", "ro", "sk", "sl", "es", "sv", "ru", "uk"};
+  return languages;
+}
+
 bool HasSkeleton(std::string_view model) {
   SkeletonParts parts;
   return AddFamily(model, parts);

@@ -24,7 +24,11 @@ constexpr Dimensions kModels[] = {
 constexpr std::int64_t kHeads = 8, kMels = 128;
 constexpr std::int64_t kDecoderWidth = 1024, kDecoderInner = 4096;
 
-constexpr std::string_view kLanguages[] = {"en", "de", "es", "fr"};
+const std::vector<std::string>& LanguagesOf(const Dimensions& model) {
+  static const std::vector<std::string> four = {"en", "de", "es", "fr"};
+  return model.model == "canary-1b-v2" ? European25() : four;
+}
+
 constexpr std::string_view kSpecials[] = {
     "startoftranscript",
     "endoftext",
@@ -53,7 +57,7 @@ void SetVocabulary(SkeletonParts& parts, const Dimensions& model) {
                      static_cast<std::uint32_t>(tokens.size()));
     tokens.push_back(fmt::format("<|{}|>", special));
   }
-  for (const std::string_view language : kLanguages) {
+  for (const std::string& language : LanguagesOf(model)) {
     keys.SetUnsigned(fmt::format("stt.canary.special.lang.{}_id", language),
                      static_cast<std::uint32_t>(tokens.size()));
     tokens.push_back(fmt::format("<|{}|>", language));
@@ -77,7 +81,16 @@ void SetKeys(SkeletonParts& parts, const Dimensions& model) {
   keys.SetText("general.type", "model");
   keys.SetUnsigned("general.file_type", parts.file_type);
   keys.SetText("stt.variant", model.model);
-  keys.SetTexts("general.languages", {std::begin(kLanguages), std::end(kLanguages)});
+  keys.SetTexts("general.languages", LanguagesOf(model));
+  keys.SetBool("stt.capability.translate", true);
+  keys.SetTexts("stt.translation.target_languages", LanguagesOf(model));
+  std::vector<std::string> pairs;  // to and from English
+  for (const std::string& language : LanguagesOf(model)) {
+    if (language == "en") continue;
+    pairs.push_back("en>" + language);
+    pairs.push_back(language + ">en");
+  }
+  keys.SetTexts("stt.translation.pairs", pairs);
   SetConformerKeys("stt.canary.encoder.",
                    {.layers = model.encoder_layers, .width = model.width, .mels = kMels}, keys);
   const auto decoder = [&](const char* key, std::int64_t value) {

@@ -28,7 +28,8 @@ void SetKeys(SkeletonParts& parts, const Dimensions& model) {
   keys.SetText("general.type", "model");
   keys.SetUnsigned("general.file_type", parts.file_type);
   keys.SetText("stt.variant", model.model);
-  keys.SetTexts("general.languages", {"en"});
+  keys.SetTexts("general.languages",
+                model.model.ends_with("-v3") ? European25() : std::vector<std::string>{"en"});
   SetConformerKeys("stt.parakeet.encoder.", model.encoder, keys);
   SetConformerFrontend(model.encoder.mels, "per_feature", keys);
   keys.SetText("stt.parakeet.head_kind", model.durations ? "tdt" : "rnnt");

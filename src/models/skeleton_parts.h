@@ -25,6 +25,9 @@ struct SkeletonParts {
   void Norm(const std::string& name, std::int64_t width);
 };
 
+/// The 25 European languages of canary-1b-v2 and parakeet-tdt-0.6b-v3, ISO 639-1.
+const std::vector<std::string>& European25();
+
 /// False for a model that is not of this family.
 bool AddWhisper(std::string_view model, SkeletonParts& parts);
 bool AddCanary(std::string_view model, SkeletonParts& parts);

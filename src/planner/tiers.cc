@@ -138,7 +138,7 @@ class Maker {
     const memory::Room room = place(tier);
     engine::RunRequest request;
     request.language = options_.language;
-    request.translate = options_.translate;
+    request.translate_to = options_.translate_to;
     if (std::string why = engine::WhyNot(tier, request); !why.empty()) {
       Refuse({Errc::kUnsupported, std::move(why)});
       return false;

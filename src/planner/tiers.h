@@ -23,7 +23,7 @@ struct TierOptions {
   Place place = Place::kAny;      // for wishes that say none, and for what is chosen
   std::optional<Card> card = {};  // nullopt: there is none that can be used; see FindCard
   std::string language = {};      // that each tier must know; "": any
-  bool translate = false;         // each tier must be able to
+  std::string translate_to = {};  // each tier must be able to; "": it need not
   int threads = 0;                // 0: one for each core
   std::vector<Milliseconds> chunks = memory::kChunks;
   memory::FitRules rules = {};

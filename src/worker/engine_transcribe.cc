@@ -55,7 +55,12 @@ struct RunParameters {
   RunParameters(const transcribe_model& model, const engine::RunRequest& request, bool fallback) {
     transcribe_run_params_init(&params);
     if (!request.language.empty()) params.language = request.language.c_str();
-    if (request.translate) params.task = TRANSCRIBE_TASK_TRANSLATE;
+    if (!request.translate_to.empty() && request.translate_to != Spoken(model, request)) {
+      params.task = TRANSCRIBE_TASK_TRANSLATE;
+      params.target_language = request.translate_to.c_str();
+    }
+    if (request.unpunctuated && transcribe_model_supports(&model, TRANSCRIBE_FEATURE_PNC))
+      params.pnc = TRANSCRIBE_PNC_MODE_OFF;
     params.timestamps = request.word_times      ? TRANSCRIBE_TIMESTAMPS_WORD
                         : request.segment_times ? TRANSCRIBE_TIMESTAMPS_SEGMENT
                                                 : TRANSCRIBE_TIMESTAMPS_NONE;
@@ -77,6 +82,15 @@ struct RunParameters {
   transcribe_run_params params;
 
  private:
+  static std::string Spoken(const transcribe_model& model, const engine::RunRequest& request) {
+    if (!request.language.empty()) return request.language;
+    transcribe_capabilities able;
+    transcribe_capabilities_init(&able);
+    const bool detects = transcribe_model_get_capabilities(&model, &able) == TRANSCRIBE_OK &&
+                         able.supports_language_detect;
+    return detects ? "" : "en";  // what the engine takes where nothing is said
+  }
+
   std::vector<const char*> vocabulary_;
   transcribe_whisper_run_ext whisper_;
 };

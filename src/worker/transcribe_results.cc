@@ -60,7 +60,11 @@ Result<engine::ModelTraits> Describe(const transcribe_model& model) {
   traits.variant = TextOf(transcribe_model_variant_string(&model));
   for (int i = 0; i < able.n_languages; ++i) traits.languages.push_back(TextOf(able.languages[i]));
   traits.detects_language = able.supports_language_detect;
-  traits.translates = able.supports_translate;
+  for (int i = 0; able.supports_translate && i < able.n_translate_target_languages; ++i)
+    traits.translates_to.push_back(TextOf(able.translate_target_languages[i]));
+  // Whisper does not say, and knows English only.
+  if (able.supports_translate && traits.translates_to.empty()) traits.translates_to = {"en"};
+  traits.punctuation = transcribe_model_supports(&model, TRANSCRIBE_FEATURE_PNC);
   traits.segment_times = able.max_timestamp_kind >= TRANSCRIBE_TIMESTAMPS_SEGMENT;
   traits.word_times = able.max_timestamp_kind >= TRANSCRIBE_TIMESTAMPS_WORD;
   traits.vocabulary = transcribe_model_supports(&model, TRANSCRIBE_FEATURE_VOCABULARY);
