@@ -1,6 +1,7 @@
 """headroom config, as a person uses it."""
 
 import re
+from pathlib import Path
 
 
 def test_check_names_every_mistake_with_its_line(headroom, tmp_path):
@@ -38,3 +39,12 @@ def test_the_users_own_file(headroom):
     own.write_text("[speech]\nmode = 1\n")
     outcome = headroom("config", "show")
     assert outcome.code == 2 and f"{own}:2: speech.mode" in outcome.err
+
+
+def test_what_the_guides_tell_to_set_is_understood(headroom):
+    page = (Path(__file__).parent.parent / "docs/4gb.md").read_text()
+    headroom.configure(page.split("```toml\n")[1].split("```")[0])
+    done = headroom("config", "check")
+    assert done.code == 0, done.err
+    shown = headroom("config", "show").out
+    assert "canary-1b-flash:Q8_0@gpu" in shown and 'when_cold = "fast"' in shown

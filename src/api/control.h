@@ -55,7 +55,8 @@ struct RecognizeRequest {
   Fd audio = Fd();  // sealed memory (base/fd.h): 16 kHz mono, 32-bit float
   std::string language = {}, prompt = {};
   std::vector<std::string> vocabulary = {};
-  bool translate = false, segment_times = false, word_times = false;
+  std::string translate_to = {};
+  bool unpunctuated = false, segment_times = false, word_times = false;
 };
 using RecognitionId = std::uint64_t;  // as YieldId
 

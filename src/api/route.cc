@@ -205,7 +205,8 @@ const std::array kEntries = {
             how->language = arguments.Text("language");
             how->prompt = arguments.Text("prompt");
             how->vocabulary = arguments.Texts("vocabulary");
-            how->translate = arguments.Flag("translate");
+            how->translate_to = arguments.Text("translate_to");
+            how->unpunctuated = arguments.Flag("unpunctuated");
             how->segment_times = arguments.Flag("segment_times");
             how->word_times = arguments.Flag("word_times");
             if (!given)

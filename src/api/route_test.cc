@@ -19,8 +19,9 @@ std::string Outcome(std::string_view method, std::string_view target, std::strin
     return fmt::format("events {}", fmt::join(events->only, "+"));
   if (const auto* yield = std::get_if<YieldStream>(&route)) return "yield " + yield->who;
   if (const auto* wanted = std::get_if<RecognizeStream>(&route))
-    return fmt::format("recognise {} {} {}{}{} {}", wanted->fd, wanted->how->language,
-                       wanted->how->translate, wanted->how->segment_times, wanted->how->word_times,
+    return fmt::format("recognise {} {}>{} {}{}{} {}", wanted->fd, wanted->how->language,
+                       wanted->how->translate_to, wanted->how->unpunctuated,
+                       wanted->how->segment_times, wanted->how->word_times,
                        fmt::join(wanted->how->vocabulary, "+"));
   FakeService service;
   std::get<Call>(route)(service, Answer([](Result<nlohmann::json>) {}));
@@ -53,8 +54,9 @@ TEST(Route, EveryRouteAsksTheService) {
   EXPECT_EQ(Outcome("GET", "/v1/events?only=text,,partial"), "events text+partial");
   EXPECT_EQ(Outcome("POST", "/v1/yield", R"({"who":"a\u001b[2Jgame"})"), "yield a [2Jgame");
   EXPECT_EQ(Outcome("POST", "/v1/recognize",
-                    R"({"fd":7,"language":"de","word_times":true,"vocabulary":["a","b"]})"),
-            "recognise 7 de falsefalsetrue a+b");
+                    R"({"fd":7,"language":"de","translate_to":"en","unpunctuated":true,)"
+                    R"("word_times":true,"vocabulary":["a","b"]})"),
+            "recognise 7 de>en truefalsetrue a+b");
 }
 
 TEST(Route, WhatIsNotUnderstoodIsNamed) {

@@ -9,6 +9,7 @@ namespace headroom::cli {
 
 using Action = std::function<int()>;
 
+void AddBench(CLI::App& app, Action& chosen);
 void AddCalibrate(CLI::App& app, Action& chosen);
 void AddCompletion(CLI::App& app, Action& chosen);  // completion, man: hidden
 void AddConfig(CLI::App& app, Action& chosen);

@@ -13,7 +13,8 @@ nlohmann::json BodyOf(const engine::RunRequest& request, int fd) {
           {"language", request.language},
           {"prompt", request.prompt},
           {"vocabulary", request.vocabulary},
-          {"translate", request.translate},
+          {"translate_to", request.translate_to},
+          {"unpunctuated", request.unpunctuated},
           {"segment_times", request.segment_times},
           {"word_times", request.word_times}};
 }

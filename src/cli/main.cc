@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   cli::AddListen(app, chosen);
   cli::AddStatus(app, chosen);
   cli::AddHistory(app, chosen);
+  cli::AddBench(app, chosen);
   cli::AddConfig(app, chosen);
   cli::AddDevices(app, chosen);
   cli::AddDoctor(app, chosen);

@@ -27,7 +27,8 @@ engine::RunRequest RunOf(api::RecognizeRequest& wanted) {
   run.language = std::move(wanted.language);
   run.prompt = std::move(wanted.prompt);
   run.vocabulary = std::move(wanted.vocabulary);
-  run.translate = wanted.translate;
+  run.translate_to = std::move(wanted.translate_to);
+  run.unpunctuated = wanted.unpunctuated;
   run.segment_times = wanted.segment_times || wanted.word_times;
   run.word_times = wanted.word_times;
   return run;

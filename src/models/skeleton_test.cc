@@ -126,13 +126,13 @@ TEST_F(Skeletons, AreSparseFilesThatTheReaderAccepts) {
     EXPECT_EQ(header->architecture, model.family);
     EXPECT_EQ(header->quantisation, "Q5_K_M");
     EXPECT_EQ(header->size, skeleton.size);
-    if (model.family != "whisper")
-      EXPECT_THAT(HeaderOf(path).Texts("general.languages"),
-                  testing::UnorderedElementsAreArray(model.languages))
-          << model.name;
     struct stat status{};
     ASSERT_EQ(::stat(path.c_str(), &status), 0);
     EXPECT_LT(status.st_blocks * 512, 4 << 20);
+    if (model.family == "whisper") continue;  // see AreTheImportedModels
+    EXPECT_THAT(HeaderOf(path).Texts("general.languages"),
+                testing::UnorderedElementsAreArray(model.languages))
+        << model.name;
   }
 }
 
