@@ -1,6 +1,7 @@
 // headroom bench vad: the detector on whole recordings, at full speed, in this process.
 #include <fmt/format.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -39,7 +40,7 @@ double ProcessorSeconds() {
 Result<Bytes> Resident() {
   TRY_ASSIGN(const std::string text, ReadFile("/proc/self/statm", KiB(4)));
   const std::size_t space = text.find(' ');
-  return Bytes(std::stoll(text.substr(space + 1)) * 4096);
+  return Bytes(std::stoll(text.substr(space + 1)) * ::sysconf(_SC_PAGESIZE));
 }
 
 Result<std::vector<float>> Detect(speech::VoiceDetector& detector, std::span<const float> samples,

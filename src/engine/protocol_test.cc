@@ -43,8 +43,10 @@ struct Type {
   std::function<bool(const json&)> parses;
 };
 std::vector<Type> Types() {
-  ModelTraits traits{
-      .architecture = "whisper", .variant = "whisper-base", .languages = {"en", "de"}};
+  ModelTraits traits{.architecture = "whisper",
+                     .variant = "whisper-base",
+                     .languages = {"en", "de"},
+                     .translates_to = {"en"}};
   traits.max_audio = Milliseconds(40'000);
   return {
       {"hello", ToJson(Hello{.version = 1, .backend = "cpu", .engine = "x"}),
@@ -76,6 +78,19 @@ TEST(Protocol, ResultsRoundTrip) {
   ASSERT_TRUE(back);
   EXPECT_EQ(ToJson(*back), ToJson(result));
   EXPECT_EQ(back->transcript.segments[0].words[0].text, "Hello,");
+}
+
+TEST(Protocol, WishesRoundTrip) {
+  const RunRequest request{.language = "de",
+                           .translate_to = "fr",
+                           .unpunctuated = true,
+                           .vocabulary = {"Ada"},
+                           .prompt = "p"};
+  const auto back = ParseRunRequest(ToJson(request));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(ToJson(*back), ToJson(request));
+  EXPECT_EQ(back->translate_to, "fr");
+  EXPECT_TRUE(back->unpunctuated);
 }
 
 TEST(Protocol, BatchesRoundTrip) {
