@@ -17,10 +17,6 @@ import make_canary
 import numpy as np
 import pytest
 
-from live_daemon import files, free_port
-from live_daemon import start as start_daemon  # noqa: F401 (a fixture)
-from sound_server import wait_for
-
 TESTS = Path(__file__).parent
 BIN = Path(os.environ["HEADROOM_TEST_BIN"])
 JFK = Path(os.environ["HEADROOM_TEST_ENGINE"]) / "samples/jfk.wav"
@@ -210,7 +206,6 @@ def listening_in(headroom, tmp_path):
         file.unlink()
         return ids
 
-    prompt.ready = lambda: file.exists() and file.stat().st_size == 4 * PROMPT_TOKENS
     return prompt
 
 
@@ -228,26 +223,6 @@ def test_the_command_lines_options_reach_the_prompt(headroom, listening_in, mode
         "canary2", "en", "fr", pnc="nopnc")
     refused = headroom("transcribe", "-m", model, "--translate-to", "pl", JFK)
     assert refused.code != 0 and 'cannot translate into "pl"' in refused.err
-
-
-def test_the_configurations_and_the_servers_options_reach_the_prompt(start_daemon, listening_in, models):
-    port = free_port()
-    daemon = start_daemon(f"models.tiers=['{models('f16', 'silent')}@cpu']", f"server.listen=127.0.0.1:{port}",
-                          "audio.source=file", files(JFK), "audio.real_time=false", "speech.mode=hands_free",
-                          "speech.language=en", "speech.translate_to=es", "speech.punctuation=false")
-    wait_for(listening_in.ready, "the sentence", 120)
-    assert listening_in() == prompt_of("canary2", "en", "es", pnc="nopnc")
-    daemon.idle()
-
-    def prompt(route="transcriptions", **fields):
-        form = [part for field in fields.items() for part in ("-F", "=".join(field))]
-        url = f"http://127.0.0.1:{port}/v1/audio/{route}"
-        subprocess.run(["curl", "-sSf", "-F", f"file=@{JFK}", *form, url], check=True, timeout=120)
-        return listening_in()
-
-    assert prompt(language="de", punctuation="false") == prompt_of("canary2", "de", pnc="nopnc")
-    assert prompt(language="en", translate_to="fr") == prompt_of("canary2", "en", "fr")
-    assert prompt("translations", language="de") == prompt_of("canary2", "de", "en")
 
 
 # Softmax does not change when all scores of a query do.
