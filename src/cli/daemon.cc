@@ -1,4 +1,5 @@
 // headroom daemon: the service in the foreground, as systemd runs it.
+#include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -89,6 +90,8 @@ void AllowFiles() {
 
 int Run(const Options& options) {
   AllowFiles();
+  // Threads come and go with recordings and streams; a heap for each would keep what they freed.
+  ::mallopt(M_ARENA_MAX, 2);
   // What was said is in our memory, and in the workers': no core dumps of it.
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
