@@ -190,9 +190,11 @@ def test_a_token_of_the_command_line_opens_and_closes_the_door(headroom, server,
 
 
 def test_a_browser_of_another_site_gets_nothing(server):
-    assert server.curl("/api/history", "-H", "Origin: https://evil.example")[0] == 403
-    assert server.curl("/api/history", "-H", "Host: evil.example")[0] == 403
-    assert server.curl("/api/history")[0] == 200
+    for path in ("/api/status", "/api/models", "/api/history"):
+        assert server.curl(path, "-H", "Origin: https://evil.example")[0] == 403
+        assert server.curl(path, "-H", "Host: evil.example")[0] == 403
+    assert server.curl("/api/status")[0] == 200
+    assert server.curl("/api/history")[0] == 404  # unless the configuration says so
 
 
 def test_the_page_is_whole(server):

@@ -107,8 +107,8 @@ def test_text_comes_while_somebody_speaks_and_is_that_of_transcribe(headroom, st
     client.ws.send(json.dumps({"type": "input_audio_buffer.commit"}))
     completed = client.until(COMPLETED)
     assert {event["item_id"] for event in client.of(DELTA)} == {completed["item_id"]}
-    # Where transcribe leaves out silence, a comma may come out otherwise.
-    assert words(completed["transcript"]) == words(transcribed(headroom, headroom.jfk))
+    # Words that were told while somebody spoke stay, also where the whole sentence is heard otherwise.
+    assert alike(completed["transcript"], transcribed(headroom, headroom.jfk)) > 0.9
     spoken = words("".join(event["delta"] for event in early))
     assert spoken == words(completed["transcript"])[:len(spoken)]
 
