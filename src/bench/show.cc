@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "bench/measured.h"
 #include "speech/words.h"
@@ -76,7 +77,7 @@ std::string Table(const std::vector<std::vector<std::string>>& cells) {
 std::size_t Place(double value, double least, double most, std::size_t cells) {
   if (!(most > least)) return 0;
   const double part = (value - least) / (most - least);
-  return static_cast<std::size_t>(part * static_cast<double>(cells - 1) + 0.5);
+  return static_cast<std::size_t>(std::lround(part * static_cast<double>(cells - 1)));
 }
 
 // What is on the front is a letter in brackets.

@@ -140,7 +140,7 @@ class Bench {
     const models::Model* model = store_->catalogue().Find(target.spec.name);
     const models::PublishedFile* file = model ? model->FileFor(target.spec.quantisation) : nullptr;
     if (file && file->wer_percent) {
-      row.wer = *file->wer_percent;
+      row.wer = file->wer_percent;
       row.published = true;
     }
     return row;
