@@ -15,7 +15,8 @@ constexpr std::size_t kMostQueued = 10 * kPerSecond;
 constexpr std::size_t kMostOrders = 4'096;
 constexpr std::size_t kLongestItem = 60 * kPerSecond;  // then it is committed
 constexpr std::size_t kPartialEvery = kPerSecond;
-constexpr Milliseconds kLeastRoom{3'000};  // in the spool
+constexpr Milliseconds kLeastRoom{3'000};   // in the spool, besides what is queued
+constexpr Milliseconds kItemRoom{1'000};    // what an item takes there besides its audio, at most
 constexpr Milliseconds kLook{100};
 
 StreamEvent EventOf(const Mail& mail) {
@@ -126,6 +127,7 @@ bool StreamSession::Give(Order order) {
     const std::lock_guard lock(mutex_);
     if (orders_.size() >= kMostOrders && order.what != What::kLeave) return false;
     queued_ += order.samples.size();
+    if (order.what == What::kCommit) ++queued_commits_;
     orders_.push_back(std::move(order));
   }
   changed_.notify_all();
@@ -135,12 +137,15 @@ bool StreamSession::Give(Order order) {
 Result<> StreamSession::Append(std::span<const float> samples) {
   if (samples.empty()) return {};
   if (samples.size() > kMostQueued) return Fail(Errc::kInvalid, "more than 10 s of audio at once");
+  Milliseconds needed = kLeastRoom;
   {
     const std::lock_guard lock(mutex_);
     if (queued_ + samples.size() > kMostQueued)
       return Fail(Errc::kBusy, "10 s of audio wait to be listened to");
+    needed += audio::DurationOf(static_cast<std::int64_t>(queued_ + samples.size()));
+    needed += queued_commits_ * kItemRoom;
   }
-  if (desk_->status().room < kLeastRoom)
+  if (desk_->status().room < needed)
     return Fail(Errc::kBusy, "the speech that waits for its text fills the spool");
   if (!Give({.what = What::kSamples, .samples = {samples.begin(), samples.end()}}))
     return Fail(Errc::kBusy, "too much waits");
@@ -275,9 +280,12 @@ void StreamSession::Loop() {
       if (end_) break;
       order = std::move(orders_.front());
       orders_.pop_front();
-      queued_ -= order.samples.size();
     }
+    const std::size_t samples = order.samples.size();
     Do(order);
+    const std::lock_guard lock(mutex_);  // only now is it in the spool
+    queued_ -= samples;
+    if (order.what == What::kCommit) --queued_commits_;
   }
   static_cast<void>(EndOpen());
 }

@@ -111,7 +111,8 @@ class StreamSession : private Outbox {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Order> orders_;  // guarded by mutex_, as the next
-  std::size_t queued_ = 0;    // samples in them
+  std::size_t queued_ = 0;    // samples in them and in the one that is being done
+  int queued_commits_ = 0;    // likewise
   std::size_t uncommitted_ = 0;
   bool end_ = false;
 

@@ -381,6 +381,28 @@ TEST_F(StreamsTest, WhatIsDecodedTooSlowlyIsRefusedAndNotLost) {
   EXPECT_LT(taken, 140);  // two minutes are what the spool holds
 }
 
+TEST_F(StreamsTest, ShortItemsFasterThanTheirTextsWaitUntilThereIsRoom) {
+  board_->End();  // nothing is decoded
+  Client client;
+  const auto stream = Open(client, Manual());
+  const std::vector<float> word(1'600, 0.3F);
+  std::size_t said = 0;
+  // Until it has been refused for as long as any queue takes to be worked off.
+  for (int refused = 0; refused < 500;) {
+    if (stream->Append(word) && stream->Commit()) {
+      ++said;
+      refused = 0;
+    } else {
+      ++refused;
+      std::this_thread::sleep_for(Milliseconds(2));
+    }
+  }
+  EXPECT_GT(said, 100U);
+  const auto committed = client.Wait(Kind::kCommitted, said);
+  EXPECT_EQ(committed.size(), said);
+  EXPECT_EQ(client.Wait(Kind::kTrouble, 0).size(), 0U);
+}
+
 TEST_F(StreamsTest, ManyAtOnce) {
   constexpr int kClients = 20;
   std::vector<Client> clients(kClients);
