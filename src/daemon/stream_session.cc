@@ -15,8 +15,8 @@ constexpr std::size_t kMostQueued = 10 * kPerSecond;
 constexpr std::size_t kMostOrders = 4'096;
 constexpr std::size_t kLongestItem = 60 * kPerSecond;  // then it is committed
 constexpr std::size_t kPartialEvery = kPerSecond;
-constexpr Milliseconds kLeastRoom{3'000};   // in the spool, besides what is queued
-constexpr Milliseconds kItemRoom{1'000};    // what an item takes there besides its audio, at most
+constexpr Milliseconds kLeastRoom{3'000};  // in the spool, besides what is queued
+constexpr Milliseconds kItemRoom{1'000};   // what an item takes there besides its audio, at most
 constexpr Milliseconds kLook{100};
 
 StreamEvent EventOf(const Mail& mail) {
