@@ -50,6 +50,8 @@ def test_what_is_there(prefix):
     }
     for name in ("catalogue.toml", "headroom.service.in", "dictation/en.toml", "errors/30-cuda.toml"):
         assert f"share/headroom/{name}" in files
+    for name in ("transcribe.cpp", "uPlot"):
+        assert "MIT License" in (prefix / "share/doc/headroom/licences" / name).read_text()
     unit = (prefix / "lib/systemd/user/headroom.service").read_text()
     assert f'ExecStart="{prefix}/bin/headroom" daemon\n' in unit and not re.search("@[A-Z]", unit)
 

@@ -31,6 +31,10 @@ class Machine : public FakeSpeech {
   }
   std::string Metrics() const override {
     return "headroom_zone{gauge=\"RAM\"} 0\nheadroom_zone{gauge=\"VRAM\"} 1\n"
+           "headroom_zone_border_bytes{gauge=\"VRAM\",zone=\"warning\"} 6012954214\n"
+           "headroom_zone_border_bytes{gauge=\"VRAM\",zone=\"danger\"} 7301444403\n"
+           "headroom_zone_border_bytes{gauge=\"VRAM\",zone=\"critical\"} 8160437862\n"
+           "headroom_zone_border_bytes{gauge=\"RAM\",zone=\"warning\"} 2000000000\n"
            "headroom_memory_bytes{kind=\"ram\",owner=\"headroom\"} 262144000\n"
            "headroom_memory_bytes{kind=\"ram\",owner=\"free\"} 8589934592\n"
            "headroom_memory_bytes{kind=\"vram\",owner=\"headroom\"} 1073741824\n"

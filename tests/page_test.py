@@ -95,10 +95,73 @@ def test_what_the_service_does(page):
     width = page.run("document.querySelector('#gauges .others').getBoundingClientRect().width /"
                      "document.querySelector('#gauges .bar').getBoundingClientRect().width")
     assert 0.22 < width < 0.28
-    until(page, "#chart-says", "its part of the card .green. 1.0 GiB")
-    drawn = "document.querySelector('#chart .vram').getAttribute('d')"
-    page.run(f"new Promise(done => {{ const look = () => /L/.test({drawn}) ? done() : setTimeout(look, 50); look(); }})")
     page.picture(PICTURES / "page.png")
+
+
+# The pixels of the card's chart, by way of a copy that may be read.
+COPY = """const canvas = document.querySelector('#charts canvas');
+    const context = (width, height) => Object.assign(document.createElement('canvas'), { width, height })
+        .getContext('2d', { willReadFrequently: true });
+    const copy = context(canvas.width, canvas.height);
+    copy.drawImage(canvas, 0, 0);"""
+# Where in it a colour of the page's style is, as shares of its height: [] when it is not.
+PAINTED = f"(name => {{ {COPY}" + """
+    const probe = context(1, 1);
+    probe.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(name);
+    probe.fillRect(0, 0, 1, 1);
+    const wanted = probe.getImageData(0, 0, 1, 1).data;
+    const { width, height } = canvas;
+    const all = copy.getImageData(0, 0, width, height).data;
+    const rows = new Set();
+    for (let i = 0; i < all.length; i += 4)
+        if ([0, 1, 2].every(c => all[i + c] === wanted[c]) && all[i + 3] === 255) rows.add(Math.floor(i / 4 / width));
+    return [...rows].map(row => row / height); })"""
+
+
+def until_true(browser, script):
+    end = time.monotonic() + PATIENCE
+    while not (value := browser.run(script)):
+        assert time.monotonic() < end, script
+        time.sleep(0.05)
+    return value
+
+
+def test_the_chart_has_lines_over_zones(page):
+    until(page, "#charts", "Card · warning from 5.6 GiB · danger from 6.8 GiB · critical from 7.6 GiB")
+    until(page, "#charts", "(?s)RAM of Headroom · warning from 1.9 GiB")
+    assert page.run("document.querySelectorAll('#charts canvas').length") == 2
+    until(page, ".u-legend", r"(?s)Headroom\s*:?\s*1.0 GiB.*others\s*:?\s*2.0 GiB.*together\s*:?\s*3.0 GiB")
+    # Two samples make a line: a GiB of eight is in the lower part, three are above it, the zones at the top.
+    ours = until_true(page, f"(rows => rows.length && rows)({PAINTED}('--ours'))")
+    together = until_true(page, f"(rows => rows.length && rows)({PAINTED}('--fg'))")
+    assert max(together) < min(ours), (ours, together)
+    alpha = f"(share => {{ {COPY}" + "return [...copy.getImageData(canvas.width - 40, canvas.height * share, 1, 1).data]; })"
+    top, middle = page.run(f"{alpha}(0.1)"), page.run(f"{alpha}(0.5)")
+    assert top[3] > 30 and middle[3] == 0, (top, middle)
+
+    slider = "document.querySelector('#charts [role=slider]')"
+    assert page.run(f"{slider}.getAttribute('aria-label')") == "Card since this page was opened"
+    until_true(page, f"Number({slider}.getAttribute('aria-valuemax')) >= 2")
+    page.run(f"{slider}.focus()")
+    for key in ("Home", "ArrowRight"):
+        for kind in ("keyDown", "keyUp"):
+            page.call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+    says = page.run(f"{slider}.getAttribute('aria-valuetext')")
+    assert re.search(r"\d\d:\d\d:\d\d.*: Headroom 1.0 GiB, others 2.0 GiB, together 3.0 GiB$", says), says
+    assert page.run(f"{slider}.getAttribute('aria-valuenow')") == "1"
+    assert page.run("document.querySelector('#charts .u-cursor-x').classList.contains('u-off')") is False
+    time_of = "document.querySelector('#charts .u-legend .u-value').innerText"
+    chosen = says.split(": Headroom")[0]
+    until_true(page, f"{time_of} === {json.dumps(chosen)}")
+    page.run(f"{slider}.blur()")
+    until_true(page, f"{time_of} !== {json.dumps(chosen)}")
+
+    left, upper, width, tall = page.box("#charts .u-over")
+    page.mouse("mouseMoved", left + 2, upper + tall / 2)
+    page.mouse("mouseMoved", left + width - 2, upper + tall / 2)
+    until_true(page, "!document.querySelector('#charts .u-cursor-x').classList.contains('u-off')")
+    page.mouse("mouseMoved", 1, 1)
+    page.picture(PICTURES / "page-chart.png")
 
 
 def test_what_would_fit(page):
@@ -236,22 +299,27 @@ def test_a_server_that_wants_a_token(chromium, tmp_path):
 
 
 def test_everything_has_a_name_and_is_reached_by_keyboard(page):
-    assert page.run("""[...document.querySelectorAll('input, button, meter, [role=img], ol, section')].filter(e =>
+    assert page.run("""[...document.querySelectorAll('input, button, meter, [role=img], [role=slider], ol, section')].filter(e =>
         !(e.labels?.length || e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.innerText.trim()))
         .map(e => e.outerHTML)""") == []
     reached = []
-    for _ in range(12):
+    for _ in range(14):
         for kind in ("keyDown", "keyUp"):
             page.call("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
-        reached.append(page.run("document.activeElement.id"))
-    assert {"language", "speak", "file", "card", "others"} <= set(reached)
+        reached.append(page.run("document.activeElement.id || document.activeElement.getAttribute('aria-label')"))
+    assert {"language", "speak", "file", "card", "others", "Card since this page was opened"} <= set(reached)
 
 
 def test_on_a_phone_and_in_the_dark(page):
     page.call("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
     page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
     until(page, "#facts", "Version")
+    until(page, "#charts", "(?s)Card.*together")
+    until_true(page, "document.querySelectorAll('#charts canvas').length === 2")
+    until_true(page, f"{PAINTED}('--ours').length > 0")  # the dark one
     assert page.run("document.documentElement.scrollWidth") <= 360
+    chart = page.run("document.querySelector('#charts canvas').getBoundingClientRect().right")
+    assert 200 < chart <= 360
     assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 26)"
     page.picture(PICTURES / "page-phone.png")
     page.call("Emulation.clearDeviceMetricsOverride")

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "memory/zones.h"
 
@@ -46,6 +47,30 @@ class Page {
  private:
   std::string text_;
 };
+
+// Where the zones begin, in bytes of the device as it is.
+void Borders(Page& page, const memory::Thresholds& thresholds, const memory::Sample& sample) {
+  page.Head("headroom_zone_border_bytes", "gauge", "Where the zones of a gauge begin.");
+  const auto gauge = [&page](memory::Gauge which, Bytes warning, Bytes danger, Bytes critical) {
+    for (const auto& [zone, border] :
+         {std::pair(memory::Zone::kWarning, warning), std::pair(memory::Zone::kDanger, danger),
+          std::pair(memory::Zone::kCritical, critical)})
+      page.Line("headroom_zone_border_bytes",
+                fmt::format("gauge=\"{}\",zone=\"{}\"", memory::Name(which), memory::Name(zone)),
+                border.n);
+  };
+  if (sample.vram_total) {
+    const auto share = [&sample](double percent) {
+      return Bytes(std::llround(static_cast<double>(sample.vram_total->n) * percent / 100));
+    };
+    const auto& vram = thresholds.vram;
+    gauge(memory::Gauge::kVram, share(vram.warning), share(vram.danger), share(vram.critical));
+  }
+  const auto ram = memory::RamBorders(thresholds, sample.memory_high, sample.host_total);
+  gauge(memory::Gauge::kRam, ram.warning, ram.danger, ram.critical);
+  const auto& swap = thresholds.swap;
+  gauge(memory::Gauge::kSwap, swap.warning, swap.danger, swap.critical);
+}
 
 }  // namespace
 
@@ -114,6 +139,9 @@ std::string MetricsText(const MetricsOf& of) {
   };
   bytes("ram", "headroom", s.sample.ram);
   bytes("ram", "free", s.sample.ram_available);
+  if (s.sample.ram && s.sample.ram_available && s.sample.host_total)
+    bytes("ram", "others",
+          std::max(Bytes(0), *s.sample.host_total - *s.sample.ram_available - *s.sample.ram));
   bytes("swap", "headroom", s.sample.swap);
   bytes("vram", "headroom", s.sample.vram_ours);
   if (s.sample.vram_used) {
@@ -121,6 +149,7 @@ std::string MetricsText(const MetricsOf& of) {
     bytes("vram", "others", std::max(Bytes(0), *s.sample.vram_used - ours));
     if (s.sample.vram_total) bytes("vram", "free", *s.sample.vram_total - *s.sample.vram_used);
   }
+  Borders(page, of.thresholds, s.sample);
   page.Head("headroom_tier", "gauge", "1 for the tier that decodes now.");
   for (const engine::TierStatus& tier : s.tiers)
     page.Line("headroom_tier",

@@ -49,6 +49,7 @@ class Tally {
 
 struct MetricsOf {
   engine::SchedulerStatus scheduler;
+  memory::Thresholds thresholds;
   DeskStatus dictation;
   Milliseconds queue{};     // of everybody
   std::size_t waiting = 0;  // utterances of everybody

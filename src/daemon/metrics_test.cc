@@ -56,6 +56,10 @@ TEST(Metrics, AreWellFormedAndSayWhatIsKnown) {
   EXPECT_THAT(text,
               HasSubstr("headroom_memory_bytes{kind=\"vram\",owner=\"others\"} 2147483648\n"));
   EXPECT_THAT(text, HasSubstr("headroom_memory_bytes{kind=\"vram\",owner=\"free\"} 1073741824\n"));
+  EXPECT_THAT(
+      text, HasSubstr("headroom_zone_border_bytes{gauge=\"VRAM\",zone=\"critical\"} 4080218931\n"));
+  EXPECT_THAT(text,
+              HasSubstr("headroom_zone_border_bytes{gauge=\"RAM\",zone=\"warning\"} 2000000000\n"));
   EXPECT_THAT(text, Not(HasSubstr("owner=\"headroom\",")));
   EXPECT_THAT(text, HasSubstr("headroom_tier{tier=\"a \\\"b\\\" on cpu\",state=\"ready\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("headroom_queue_seconds 2.5\n"));

@@ -63,6 +63,7 @@ void Service::StartServers() {
   parts.dictation = [this] { return desk_->status(); };
   parts.inspect = [this](const std::string& name) { return Inspect(name); };
   parts.models = models_;
+  parts.thresholds = config_.memory.thresholds;
   parts.servers = [this] {
     return wyoming_ ? api::CountersText(wyoming_->counters()) : std::string();
   };

@@ -194,6 +194,7 @@ void Serving::Count(const Event& event) {
 std::string Serving::Metrics() const {
   std::string text = MetricsText(
       {.scheduler = parts_.scheduler(),
+       .thresholds = parts_.thresholds,
        .dictation = parts_.dictation(),
        .queue = board_.queue(),
        .waiting = board_.waiting(),

@@ -21,6 +21,7 @@ struct ServingParts {
   std::function<DeskStatus()> dictation;
   std::function<std::optional<std::string>(const std::string&)> inspect;  // as SpeechService's
   std::vector<api::ServedModel> models;                                   // of the tiers
+  memory::Thresholds thresholds = {};
   std::function<std::string()> servers = {};  // Prometheus text of further servers; may be empty
 };
 

@@ -1,6 +1,6 @@
 // What happens in the service, as it happens: the list of events and that of utterances. Nothing
 // that was spoken comes this way.
-import { ask, follow, why } from "/service.js";
+import { ask, follow, make, why } from "/service.js";
 
 const most = 200; // lines of each list
 const again = 3000; // ms
@@ -31,7 +31,7 @@ function outcome(e) {
   return e.delivered === false ? "undelivered" : "text";
 }
 
-const cell = (text, kind = "") => Object.assign(document.createElement("td"), { textContent: text, className: kind });
+const cell = (text, kind = "") => make("td", text, kind);
 
 export class Events {
   #on;

@@ -1,17 +1,8 @@
 // Memory as it is now, as it was, and as it would be with another card.
-import { bytes } from "/service.js";
+import { MemoryChart } from "/chart.js";
+import { bytes, make } from "/service.js";
 
 const zones = ["safe", "warning", "danger", "critical"];
-const most = 300; // samples of the chart, at one in two seconds
-const fewest = 30; // across its width
-
-const make = (name, text = "", kind = "") => {
-  const element = document.createElement(name);
-  element.textContent = text;
-  if (kind) element.className = kind;
-  return element;
-};
-
 // {ram: {headroom, others, free}, …} in bytes, as far as they are known.
 function owners(metrics) {
   const kinds = {};
@@ -57,49 +48,25 @@ export function showGauges(to, metrics) {
   to.replaceChildren(...(rows.length ? rows : [make("p", "Nothing is known yet.", "soft")]));
 }
 
-export class Chart {
-  #samples = [];
+// The card's and the RAM's lines since the page was opened.
+export class Charts {
+  #card;
+  #ram;
 
-  constructor(svg, caption) {
-    this.svg = svg;
-    this.caption = caption;
+  constructor(to) {
+    const ours = { title: "Headroom", colour: "ours" };
+    this.#card = new MemoryChart(to, "Card", [ours, { title: "others", colour: "others", dash: [6, 4] }, { title: "together", colour: "fg" }]);
+    this.#ram = new MemoryChart(to, "RAM of Headroom", [ours]);
   }
 
   add(metrics) {
     const { ram = {}, vram = {} } = owners(metrics);
-    this.#samples.push({
-      ram: ram.headroom,
-      vram: vram.headroom,
-      used: vram.headroom === undefined ? undefined : vram.headroom + (vram.others ?? 0),
-    });
-    if (this.#samples.length > most) this.#samples.shift();
-    this.#draw();
-  }
-
-  #draw() {
-    const known = this.#samples.flatMap((sample) => Object.values(sample)).filter((value) => value !== undefined);
-    const top = Math.max(1, ...known) * 1.1;
-    const step = 600 / (Math.max(this.#samples.length, fewest) - 1);
-    const lines = ["used", "vram", "ram"].map((line) => {
-      const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-      let pen = "M";
-      let d = "";
-      this.#samples.forEach((sample, at) => {
-        if (sample[line] === undefined) return void (pen = "M");
-        d += `${pen}${600 - (this.#samples.length - 1 - at) * step} ${120 - (sample[line] * 120) / top}`;
-        pen = "L";
-      });
-      path.setAttribute("d", d);
-      path.setAttribute("class", line);
-      return path;
-    });
-    this.svg.replaceChildren(...lines);
-    const now = this.#samples.at(-1);
-    const says = [`RAM of Headroom (blue) ${bytes(now.ram ?? 0)}`];
-    if (now.vram !== undefined) says.push(`its part of the card (green) ${bytes(now.vram)}`, `the card's use (dashed) ${bytes(now.used)}`);
-    says.push(`top of the chart ${bytes(top)}`);
-    this.svg.setAttribute("aria-label", `Memory since this page was opened: ${says.join(", ")}`);
-    this.caption.textContent = says.join(" · ");
+    const borders = (gauge) =>
+      zones.slice(1).map((zone) => metrics.find((m) => m.name === "headroom_zone_border_bytes" && m.labels.gauge === gauge && m.labels.zone === zone)?.value);
+    const { headroom = null, others = null, free } = vram;
+    const together = headroom === null && others === null ? null : (headroom ?? 0) + (others ?? 0);
+    this.#card.add([headroom, others, together], borders("VRAM"), free === undefined ? undefined : together + free);
+    this.#ram.add([ram.headroom ?? null], borders("RAM"));
   }
 }
 

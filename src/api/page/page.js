@@ -1,6 +1,6 @@
 import { Dictation } from "/dictation.js";
 import { Events } from "/events.js";
-import { Chart, showFit, showGauges } from "/memory.js";
+import { Charts, showFit, showGauges } from "/memory.js";
 import { ask, bytes, follow, keepToken, parseMetrics, quantile, why } from "/service.js";
 
 const part = (id) => document.getElementById(id);
@@ -10,7 +10,7 @@ const silent = "The service does not answer.";
 
 // ---- what the service is doing ----
 
-const chart = new Chart(part("chart"), part("chart-says"));
+const charts = new Charts(part("charts"));
 let plan = { tiers: [], rules: { safe: 70, marginal: 80, peak: 85 } };
 let numbers = []; // the last metrics
 let touched = false; // the card's size is the user's
@@ -73,7 +73,7 @@ async function show() {
     const [metrics, status, plans] = await Promise.all(["/metrics", "/api/status", "/api/plan"].map((path) => ask(path)));
     numbers = metrics.ok ? parseMetrics(await metrics.text()) : [];
     showGauges(part("gauges"), numbers);
-    chart.add(numbers);
+    if (metrics.ok) charts.add(numbers);
     if (plans.ok) plan = { ...plan, ...(await plans.json()) };
     if (status.ok) {
       const now = await status.json();

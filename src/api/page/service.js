@@ -64,6 +64,13 @@ export function quantile(metrics, name, share) {
   return whole > 0 ? ends.find((end) => buckets.get(end) >= share * whole) : undefined;
 }
 
+export function make(name, text = "", kind = "") {
+  const element = document.createElement(name);
+  element.textContent = text;
+  if (kind) element.className = kind;
+  return element;
+}
+
 export function bytes(count) {
   const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
   let at = 0;
