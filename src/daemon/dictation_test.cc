@@ -13,6 +13,19 @@ namespace {
 
 using std::chrono::seconds;
 
+/// Says how many samples it is given at once.
+class CountingVad : public speech::FakeVad {
+ public:
+  explicit CountingVad(std::vector<std::size_t>& pieces) : pieces_(pieces) {}
+  Result<std::span<const float>> Feed(std::span<const float> samples) override {
+    pieces_.push_back(samples.size());
+    return FakeVad::Feed(samples);
+  }
+
+ private:
+  std::vector<std::size_t>& pieces_;
+};
+
 /// Gives what it was filled with, then ends, or waits for more.
 class FakeSource : public audio::Source {
  public:
@@ -38,7 +51,7 @@ class FakeSource : public audio::Source {
   Result<std::size_t> Read(std::span<float> into, Milliseconds wait) override {
     {
       const std::lock_guard lock(mutex_);
-      const std::size_t count = std::min(into.size(), samples_.size() - at_);
+      const std::size_t count = std::min({into.size(), most_at_once, samples_.size() - at_});
       std::copy_n(samples_.begin() + static_cast<std::ptrdiff_t>(at_), count, into.begin());
       at_ += count;
       if (count > 0) return count;
@@ -67,6 +80,8 @@ class FakeSource : public audio::Source {
     const std::lock_guard lock(mutex_);
     return opened_;
   }
+
+  std::size_t most_at_once = 16'000;
 
  private:
   void Fill(Milliseconds length, float level) {
@@ -168,7 +183,8 @@ struct Set {
   }
   void Begin() {
     dictation = std::make_unique<Dictation>(
-        options, std::move(pending), [] { return std::make_unique<speech::FakeVad>(); }, intake,
+        options, std::move(pending), [this] { return std::make_unique<CountingVad>(pieces); },
+        intake,
         [this](const Event& event) {
           const std::lock_guard lock(intake.mutex);
           events.push_back(event);
@@ -191,8 +207,27 @@ struct Set {
   std::unique_ptr<audio::Source> pending;
   FakeIntake intake;
   std::vector<Event> events;
+  std::vector<std::size_t> pieces;  // that the detector was given
   std::unique_ptr<Dictation> dictation;
 };
+
+TEST(Dictation, WhatIsHeardInSilenceIsLookedAtThreeFramesAtATime) {
+  Set set(true);
+  set.source->most_at_once = 320;  // 20 ms
+  set.source->Quiet(seconds(1));
+  set.source->Loud(seconds(1));
+  set.source->Quiet(Milliseconds(1'990));
+  set.Begin();
+  ASSERT_TRUE(set.intake.Wait("stop"));
+  set.dictation.reset();
+  EXPECT_EQ(set.intake.log, "listen begin pause end stop ");
+  EXPECT_EQ(set.pieces.front(), 1'600U);
+  // Speech, once it is seen, and the 800 ms of silence that end it.
+  EXPECT_NEAR(static_cast<double>(std::ranges::count(set.pieces, 320U)), 85, 7);
+  std::size_t all = 0;
+  for (const std::size_t piece : set.pieces) all += piece;
+  EXPECT_EQ(all, 3'990U * 16);  // and what was held when the source ended
+}
 
 TEST(Dictation, TwoSentencesOfAFile) {
   Set set(true);
