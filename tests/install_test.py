@@ -43,7 +43,7 @@ def test_what_is_there(prefix):
     assert named == {
         "bin/headroom", "bin/headroom-report",
         *(f"libexec/headroom/headroom-{name}" for name in
-          ("decode", "probe", "quantize", "worker-cpu", "worker-sim")),
+          ("daemon", "decode", "probe", "quantize", "worker-cpu", "worker-sim")),
         "lib/systemd/user/headroom.service", "share/man/man1/headroom.1",
         "share/bash-completion/completions/headroom", "share/fish/vendor_completions.d/headroom.fish",
         "share/zsh/site-functions/_headroom", "share/applications/org.headroom.Headroom.desktop",

@@ -71,7 +71,10 @@ Result<fs::path> FindProgram(const std::string& name) {
 }
 
 Result<fs::path> FindShared(const std::string& name) {
-  return FindIn({Environment("HEADROOM_SHARE"), OwnFolder() / "../share/headroom"}, name, R_OK);
+  const fs::path own = OwnFolder();
+  return FindIn(
+      {Environment("HEADROOM_SHARE"), own / "../share/headroom", own / "../../share/headroom"},
+      name, R_OK);
 }
 
 }  // namespace headroom

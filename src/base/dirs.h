@@ -25,7 +25,7 @@ std::filesystem::path RuntimeDir();
 Result<std::filesystem::path> FindProgram(const std::string& name);
 
 /// A data file of this installation, e.g. "catalogue.toml": $HEADROOM_SHARE, then
-/// ../share/headroom beside the running program.
+/// ../share/headroom beside the running program, then ../../share/headroom (from libexec/headroom).
 Result<std::filesystem::path> FindShared(const std::string& name);
 
 }  // namespace headroom
