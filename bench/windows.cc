@@ -3,24 +3,25 @@
 //
 //   bench_windows MODEL LANGUAGE WAV…      16 kHz, one channel, 16 bits; each whole and cut
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cstring>
 #include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "base/file.h"
 #include "base/text.h"
+#include "clip.h"
 #include "engine/worker.h"
 
 namespace headroom {
 namespace {
 
+using bench::CpuOf;
+using bench::Must;
+using bench::ReadWav;
 using engine::RunResult;
 using engine::Worker;
 
@@ -28,24 +29,6 @@ constexpr Milliseconds kLong{900'000};
 constexpr int kThreads = 2;
 constexpr std::size_t kSecond = 16'000;
 constexpr std::array<std::size_t, 3> kCuts{2, 4, 7};  // seconds; in the middle of words, too
-
-template <class T>
-T Must(Result<T> result) {
-  if (result) return std::move(*result);
-  fmt::print(stderr, "bench_windows: {}\n", result.error().what);
-  std::exit(1);
-}
-
-std::vector<float> ReadWav(const std::string& path) {
-  const std::string bytes = Must(ReadFile(path, MiB(64)));
-  std::vector<float> samples;
-  for (std::size_t at = 44; at + 1 < bytes.size(); at += 2) {
-    std::int16_t value = 0;
-    std::memcpy(&value, bytes.data() + at, sizeof value);
-    samples.push_back(static_cast<float>(value) / 32768.0F);
-  }
-  return samples;
-}
 
 // Lower case, letters and digits of all languages, without punctuation.
 std::vector<std::string> WordsOf(const std::string& text) {
@@ -76,14 +59,6 @@ std::size_t Changed(const std::vector<std::string>& from, const std::vector<std:
     }
   }
   return row.back();
-}
-
-// Processor time of a process so far, in milliseconds (proc(5): utime and stime, in ticks).
-double CpuOf(pid_t pid) {
-  const std::string stat = Must(ReadFile(fmt::format("/proc/{}/stat", pid)));
-  const auto fields = Split(stat.substr(stat.rfind(')') + 2), ' ');
-  return static_cast<double>(std::stoll(fields[11]) + std::stoll(fields[12])) * 1000 /
-         static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
 struct Cost {

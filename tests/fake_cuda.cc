@@ -61,9 +61,12 @@ int cuMemFree_v2(unsigned long long at) {
 }
 // The newest of a name, as the driver gives it.
 int cuGetProcAddress_v2(const char* name, void** function, int, std::uint64_t, int*) {
-  if (std::strcmp(name, "cuMemAlloc") == 0) *function = reinterpret_cast<void*>(&cuMemAlloc_v2);
-  else if (std::strcmp(name, "cuInit") == 0) *function = reinterpret_cast<void*>(&cuInit);
-  else return kNotFound;
+  if (std::strcmp(name, "cuMemAlloc") == 0)
+    *function = reinterpret_cast<void*>(&cuMemAlloc_v2);
+  else if (std::strcmp(name, "cuInit") == 0)
+    *function = reinterpret_cast<void*>(&cuInit);
+  else
+    return kNotFound;
   return 0;
 }
 }

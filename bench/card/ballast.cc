@@ -66,7 +66,8 @@ class Cuda : public Card {
       Check("cuDeviceGetByPCIBusId", library_.Find<int(int*, const char*)>("cuDeviceGetByPCIBusId")(
                                          &number, device.c_str()));
     else
-      Check("cuDeviceGet", library_.Find<int(int*, int)>("cuDeviceGet")(&number, std::stoi(device)));
+      Check("cuDeviceGet",
+            library_.Find<int(int*, int)>("cuDeviceGet")(&number, std::stoi(device)));
     void* context = nullptr;
     Check("cuDevicePrimaryCtxRetain",
           library_.Find<int(void**, int)>("cuDevicePrimaryCtxRetain")(&context, number));
@@ -88,10 +89,10 @@ class Cuda : public Card {
     if (code != 0) Die(fmt::format("{} gives {}", what, code));
   }
   const Library library_{"libcuda.so.1"};
-  int (*look_)(std::size_t*, std::size_t*) =
-      library_.Find<int(std::size_t*, std::size_t*)>("cuMemGetInfo_v2");
-  int (*take_)(unsigned long long*, std::size_t) =
-      library_.Find<int(unsigned long long*, std::size_t)>("cuMemAlloc_v2");
+  int (*look_)(std::size_t*,
+               std::size_t*) = library_.Find<int(std::size_t*, std::size_t*)>("cuMemGetInfo_v2");
+  int (*take_)(unsigned long long*,
+               std::size_t) = library_.Find<int(unsigned long long*, std::size_t)>("cuMemAlloc_v2");
   int (*give_)(unsigned long long) = library_.Find<int(unsigned long long)>("cuMemFree_v2");
 };
 
@@ -112,7 +113,8 @@ class Vulkan : public Card {
     VkInstanceCreateInfo how{};
     how.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO;
     how.pApplicationInfo = &application;
-    Check("vkCreateInstance", Of<PFN_vkCreateInstance>("vkCreateInstance")(&how, nullptr, &instance_));
+    Check("vkCreateInstance",
+          Of<PFN_vkCreateInstance>("vkCreateInstance")(&how, nullptr, &instance_));
     std::uint32_t count = 16;
     VkPhysicalDevice cards[16];
     Of<PFN_vkEnumeratePhysicalDevices>("vkEnumeratePhysicalDevices")(instance_, &count, cards);
@@ -130,7 +132,8 @@ class Vulkan : public Card {
     open.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO;
     open.queueCreateInfoCount = 1;
     open.pQueueCreateInfos = &queue;
-    Check("vkCreateDevice", Of<PFN_vkCreateDevice>("vkCreateDevice")(card_, &open, nullptr, &device_));
+    Check("vkCreateDevice",
+          Of<PFN_vkCreateDevice>("vkCreateDevice")(card_, &open, nullptr, &device_));
   }
   Space Look() override {
     Space space{.total = static_cast<std::int64_t>(memory_.memoryHeaps[heap_].size)};
@@ -140,8 +143,8 @@ class Vulkan : public Card {
     VkPhysicalDeviceMemoryProperties2 properties{};
     properties.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2;
     properties.pNext = &budget;
-    Of<PFN_vkGetPhysicalDeviceMemoryProperties2>("vkGetPhysicalDeviceMemoryProperties2")(card_,
-                                                                                        &properties);
+    Of<PFN_vkGetPhysicalDeviceMemoryProperties2>("vkGetPhysicalDeviceMemoryProperties2")(
+        card_, &properties);
     // The budget is what this process may have, so it holds what it has.
     space.free = static_cast<std::int64_t>(budget.heapBudget[heap_]) -
                  static_cast<std::int64_t>(budget.heapUsage[heap_]);
@@ -153,7 +156,8 @@ class Vulkan : public Card {
     how.allocationSize = static_cast<VkDeviceSize>(bytes);
     how.memoryTypeIndex = type_;
     VkDeviceMemory memory = VK_NULL_HANDLE;
-    const VkResult got = Of<PFN_vkAllocateMemory>("vkAllocateMemory")(device_, &how, nullptr, &memory);
+    const VkResult got =
+        Of<PFN_vkAllocateMemory>("vkAllocateMemory")(device_, &how, nullptr, &memory);
     return got == VK_SUCCESS ? reinterpret_cast<std::uint64_t>(memory) : 0;
   }
   void Give(std::uint64_t block) override {
@@ -172,7 +176,7 @@ class Vulkan : public Card {
   }
   void FindHeap() {
     Of<PFN_vkGetPhysicalDeviceMemoryProperties>("vkGetPhysicalDeviceMemoryProperties")(card_,
-                                                                                      &memory_);
+                                                                                       &memory_);
     for (std::uint32_t i = 0; i < memory_.memoryTypeCount; ++i) {
       if (!(memory_.memoryTypes[i].propertyFlags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT)) continue;
       type_ = i;

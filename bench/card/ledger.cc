@@ -139,11 +139,10 @@ HEADROOM_COUNTED(vkAllocateMemory, driver, static_cast<const VulkanAllocation*>(
                  (device, info, host, memory))
 
 // Waits for the card: what a fault of it comes back from.
-#define HEADROOM_WAIT(name, parameters, arguments)                          \
-  extern "C" int name parameters {                                          \
-    if (const auto fault = Ledger().fault.exchange(0); fault != 0)          \
-      return static_cast<int>(fault);                                       \
-    return Real<int parameters>(#name) arguments;                           \
+#define HEADROOM_WAIT(name, parameters, arguments)                                                 \
+  extern "C" int name parameters {                                                                 \
+    if (const auto fault = Ledger().fault.exchange(0); fault != 0) return static_cast<int>(fault); \
+    return Real<int parameters>(#name) arguments;                                                  \
   }
 HEADROOM_WAIT(cudaStreamSynchronize, (void* stream), (stream))
 HEADROOM_WAIT(vkQueueSubmit,
@@ -159,8 +158,8 @@ extern "C" void* dlsym(void* handle, const char* name) noexcept {
   return headroom::Wrapped(name, headroom::RealDlsym(handle, name));
 }
 extern "C" void* vkGetInstanceProcAddr(void* instance, const char* name) {
-  return headroom::Wrapped(name,
-                           Real<void*(void*, const char*)>("vkGetInstanceProcAddr")(instance, name));
+  return headroom::Wrapped(
+      name, Real<void*(void*, const char*)>("vkGetInstanceProcAddr")(instance, name));
 }
 extern "C" void* vkGetDeviceProcAddr(void* device, const char* name) {
   return headroom::Wrapped(name,
@@ -204,17 +203,25 @@ namespace {
 
 #define HEADROOM_HOOK(name) {#name, reinterpret_cast<void*>(&name)}
 Hook* Find(std::string_view name) {
-  static Hook hooks[] = {
-      HEADROOM_HOOK(cudaMalloc),           HEADROOM_HOOK(cudaMallocManaged),
-      HEADROOM_HOOK(cudaMallocAsync),      HEADROOM_HOOK(cuMemAlloc_v2),
-      HEADROOM_HOOK(cuMemAllocManaged),    HEADROOM_HOOK(cuMemAllocPitch_v2),
-      HEADROOM_HOOK(cuMemAllocAsync),      HEADROOM_HOOK(cuMemAllocFromPoolAsync),
-      HEADROOM_HOOK(cuMemCreate),          HEADROOM_HOOK(cuMemHostAlloc),
-      HEADROOM_HOOK(cuMemAllocHost_v2),    HEADROOM_HOOK(vkAllocateMemory),
-      HEADROOM_HOOK(cudaStreamSynchronize), HEADROOM_HOOK(vkQueueSubmit),
-      HEADROOM_HOOK(vkWaitForFences),      HEADROOM_HOOK(vkGetInstanceProcAddr),
-      HEADROOM_HOOK(vkGetDeviceProcAddr),  HEADROOM_HOOK(cuGetProcAddress),
-      HEADROOM_HOOK(cuGetProcAddress_v2)};
+  static Hook hooks[] = {HEADROOM_HOOK(cudaMalloc),
+                         HEADROOM_HOOK(cudaMallocManaged),
+                         HEADROOM_HOOK(cudaMallocAsync),
+                         HEADROOM_HOOK(cuMemAlloc_v2),
+                         HEADROOM_HOOK(cuMemAllocManaged),
+                         HEADROOM_HOOK(cuMemAllocPitch_v2),
+                         HEADROOM_HOOK(cuMemAllocAsync),
+                         HEADROOM_HOOK(cuMemAllocFromPoolAsync),
+                         HEADROOM_HOOK(cuMemCreate),
+                         HEADROOM_HOOK(cuMemHostAlloc),
+                         HEADROOM_HOOK(cuMemAllocHost_v2),
+                         HEADROOM_HOOK(vkAllocateMemory),
+                         HEADROOM_HOOK(cudaStreamSynchronize),
+                         HEADROOM_HOOK(vkQueueSubmit),
+                         HEADROOM_HOOK(vkWaitForFences),
+                         HEADROOM_HOOK(vkGetInstanceProcAddr),
+                         HEADROOM_HOOK(vkGetDeviceProcAddr),
+                         HEADROOM_HOOK(cuGetProcAddress),
+                         HEADROOM_HOOK(cuGetProcAddress_v2)};
   for (Hook& hook : hooks)
     if (hook.name == name) return &hook;
   return nullptr;

@@ -251,7 +251,7 @@ class TranscribeEngine : public Engine {
     session_.reset();
     transcribe_session_params parameters;
     transcribe_session_params_init(&parameters);
-    parameters.n_threads = threads > 0 ? threads : UsableCores();
+    parameters.n_threads = threads > 0 ? threads : UseCores();
     transcribe_session* session = nullptr;
     const transcribe_status made = transcribe_session_init(model_.get(), &parameters, &session);
     session_.reset(session);
