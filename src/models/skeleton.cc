@@ -46,8 +46,7 @@ const std::vector<std::string>& European25() {
 }
 
 bool HasSkeleton(std::string_view model) {
-  SkeletonParts parts;
-  return AddFamily(model, parts);
+  return IsWhisper(model) || IsCanary(model) || IsParakeet(model);
 }
 
 Result<Skeleton> MakeSkeleton(std::string_view model, std::string_view quantisation) {

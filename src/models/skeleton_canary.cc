@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "models/skeleton_conformer.h"
 #include "models/skeleton_parts.h"
 
@@ -128,6 +130,10 @@ void AddDecoder(SkeletonParts& parts, const Dimensions& model) {
 }
 
 }  // namespace
+
+bool IsCanary(std::string_view model) {
+  return std::ranges::find(kModels, model, &Dimensions::model) != std::end(kModels);
+}
 
 bool AddCanary(std::string_view model, SkeletonParts& parts) {
   for (const Dimensions& dimensions : kModels) {

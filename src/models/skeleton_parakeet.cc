@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "models/skeleton_conformer.h"
 #include "models/skeleton_parts.h"
 
@@ -51,6 +53,10 @@ void SetKeys(SkeletonParts& parts, const Dimensions& model) {
 }
 
 }  // namespace
+
+bool IsParakeet(std::string_view model) {
+  return std::ranges::find(kModels, model, &Dimensions::model) != std::end(kModels);
+}
 
 bool AddParakeet(std::string_view model, SkeletonParts& parts) {
   for (const Dimensions& dimensions : kModels) {

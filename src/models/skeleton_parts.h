@@ -28,6 +28,11 @@ struct SkeletonParts {
 /// The 25 European languages of canary-1b-v2 and parakeet-tdt-0.6b-v3, ISO 639-1.
 const std::vector<std::string>& European25();
 
+/// Whether a model is of this family, in a few comparisons.
+bool IsWhisper(std::string_view model);
+bool IsCanary(std::string_view model);
+bool IsParakeet(std::string_view model);
+
 /// False for a model that is not of this family.
 bool AddWhisper(std::string_view model, SkeletonParts& parts);
 bool AddCanary(std::string_view model, SkeletonParts& parts);

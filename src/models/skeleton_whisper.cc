@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "models/import_mel.h"
 #include "models/skeleton_parts.h"
 #include "models/whisper_keys.h"
@@ -86,6 +88,10 @@ void AddTensors(const WhisperShape& shape, SkeletonParts& parts) {
 }
 
 }  // namespace
+
+bool IsWhisper(std::string_view model) {
+  return std::ranges::find(kModels, model, &Dimensions::model) != std::end(kModels);
+}
 
 bool AddWhisper(std::string_view model, SkeletonParts& parts) {
   for (const Dimensions& dimensions : kModels) {

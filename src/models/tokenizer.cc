@@ -110,9 +110,10 @@ WhisperVocabulary MakePlaceholderVocabulary(std::int64_t size) {
   const std::size_t texts = tokens.size() - SpecialTokens(size).size();
   std::vector<std::string> merges;
   for (std::size_t id = 0; id < texts; ++id) {
-    tokens[id] = fmt::format("w{}", id);
+    const std::string number = std::to_string(id);  // a hundred thousand of them: fmt is slower
+    tokens[id] = "w" + number;
     present[id] = true;
-    if (id >= kBytes) merges.push_back(fmt::format("w {}", id));
+    if (id >= kBytes) merges.push_back("w " + number);
   }
   auto vocabulary = Complete(std::move(tokens), std::move(present), size);
   CHECK(vocabulary.has_value());

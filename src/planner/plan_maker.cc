@@ -140,17 +140,22 @@ Result<PlanMaker> PlanMaker::Make(PlanSettings settings) {
   return PlanMaker(std::move(settings), std::move(*worker), std::move(engine));
 }
 
-Result<PlanResult> PlanMaker::Ask(const fs::path& file) const {
-  TRY_ASSIGN(auto worker,
-             engine::Worker::Spawn({.program = worker_.native(), .start_within = kStartWithin}));
+Result<PlanResult> PlanMaker::Ask(const fs::path& file, WorkerSlot& worker) const {
+  if (!worker) {
+    TRY_ASSIGN(worker,
+               engine::Worker::Spawn({.program = worker_.native(), .start_within = kStartWithin}));
+  }
   engine::PlanRequest request{
       .path = file.native(), .chunks = settings_.chunks, .batch = settings_.batch};
   request.card.capacity = settings_.card;
   request.card.profile = settings_.profile;
-  return worker->Plan(request, kPlanWithin);
+  auto plan = worker->Plan(request, kPlanWithin);
+  if (!plan) worker.reset();
+  return plan;
 }
 
-Result<PlanResult> PlanMaker::Count(const PlanTarget& target, bool& from_cache) const {
+Result<PlanResult> PlanMaker::Count(const PlanTarget& target, WorkerSlot& worker,
+                                    bool& from_cache) const {
   engine::PlanKey key{.header = {},
                       .size = target.size,
                       .mtime = 0,
@@ -184,10 +189,10 @@ Result<PlanResult> PlanMaker::Count(const PlanTarget& target, bool& from_cache) 
     }
   }
   const auto asked = [&]() -> Result<PlanResult> {
-    if (target.source == PlanSource::kFile) return Ask(target.file);
+    if (target.source == PlanSource::kFile) return Ask(target.file, worker);
     TRY_ASSIGN(const Temporary file, Temporary::Make());
     TRY(models::WriteSkeleton(skeleton, file.path()));
-    return Ask(file.path());
+    return Ask(file.path(), worker);
   };
   TRY_ASSIGN(PlanResult plan, asked());
   if (settings_.cached) cache_.Store(key, plan);
@@ -195,12 +200,17 @@ Result<PlanResult> PlanMaker::Count(const PlanTarget& target, bool& from_cache) 
 }
 
 Result<MadePlan> PlanMaker::Plan(const PlanTarget& target) const {
+  WorkerSlot worker;
+  return Plan(target, worker);
+}
+
+Result<MadePlan> PlanMaker::Plan(const PlanTarget& target, WorkerSlot& worker) const {
   MadePlan made;
   made.target = target;
   if (target.source == PlanSource::kSize) {
     made.counted = Estimate(target, settings_);
   } else {
-    auto counted = Count(target, made.from_cache);
+    auto counted = Count(target, worker, made.from_cache);
     if (!counted) return Within(counted, "plan {}", models::ToString(target.spec));
     made.counted = std::move(*counted);
   }
@@ -218,8 +228,9 @@ std::vector<Result<MadePlan>> PlanMaker::PlanAll(const std::vector<PlanTarget>& 
     const std::size_t most = std::max(1U, std::thread::hardware_concurrency());
     for (std::size_t i = 0; i < std::min(most, targets.size()); ++i)
       threads.emplace_back([&] {
+        WorkerSlot worker;
         for (std::size_t at = next++; at < targets.size(); at = next++)
-          made[at] = Plan(targets[at]);
+          made[at] = Plan(targets[at], worker);
       });
   }
   std::vector<Result<MadePlan>> all;

@@ -11,6 +11,10 @@
 #include "memory/plan.h"
 #include "planner/plan_target.h"
 
+namespace headroom::engine {
+class Worker;
+}
+
 namespace headroom::planner {
 
 struct PlanSettings {
@@ -39,15 +43,20 @@ class PlanMaker {
 
   /// Any number of threads at once.
   Result<MadePlan> Plan(const PlanTarget& target) const;
-  /// One after the other on every core; in the targets' order.
+  /// One after the other on every core, each core's in one worker as long as it lives; in the
+  /// targets' order.
   std::vector<Result<MadePlan>> PlanAll(const std::vector<PlanTarget>& targets) const;
 
   const PlanSettings& settings() const { return settings_; }
 
  private:
   PlanMaker(PlanSettings settings, std::filesystem::path worker, std::string engine);
-  Result<engine::PlanResult> Count(const PlanTarget& target, bool& from_cache) const;
-  Result<engine::PlanResult> Ask(const std::filesystem::path& file) const;
+  /// `worker` is started where there is none, and gone after an error.
+  using WorkerSlot = std::unique_ptr<engine::Worker>;
+  Result<MadePlan> Plan(const PlanTarget& target, WorkerSlot& worker) const;
+  Result<engine::PlanResult> Count(const PlanTarget& target, WorkerSlot& worker,
+                                   bool& from_cache) const;
+  Result<engine::PlanResult> Ask(const std::filesystem::path& file, WorkerSlot& worker) const;
 
   PlanSettings settings_;
   std::filesystem::path worker_;

@@ -5,20 +5,29 @@
 #include <ggml-cpu.h>
 
 #include "base/check.h"
+#include "worker/count_only.h"
 
 namespace headroom::worker {
 namespace {
 
 const std::atomic<bool>* stop = nullptr;
 ggml_backend_t (*make_backend)(ggml_backend_dev_t, const char*) = nullptr;
+ggml_status (*compute)(ggml_backend_t, ggml_cgraph*) = nullptr;  // of every CPU backend
 
 bool MustStop(void*) {
   return stop->load(std::memory_order_relaxed);
 }
 
+ggml_status Compute(ggml_backend_t backend, ggml_cgraph* graph) {
+  return CountOnly::Now() ? GGML_STATUS_SUCCESS : compute(backend, graph);
+}
+
 ggml_backend_t MakeStoppable(ggml_backend_dev_t device, const char* parameters) {
   ggml_backend_t backend = make_backend(device, parameters);
-  if (backend) ggml_backend_cpu_set_abort_callback(backend, MustStop, nullptr);
+  if (!backend) return nullptr;
+  ggml_backend_cpu_set_abort_callback(backend, MustStop, nullptr);
+  compute = backend->iface.graph_compute;
+  backend->iface.graph_compute = Compute;
   return backend;
 }
 

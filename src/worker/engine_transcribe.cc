@@ -9,6 +9,7 @@
 
 #include "audio/format.h"
 #include "worker/cores.h"
+#include "worker/count_only.h"
 #include "worker/cpu_abort.h"
 #include "worker/encoder_window.h"
 #include "worker/engine.h"
@@ -281,7 +282,7 @@ class TranscribeEngine : public Engine {
 
   // Memory by itself is what this is for: `batch` clips of `length`, and what comes out is dropped.
   Result<> RunNoise(Milliseconds length, int batch) {
-    const std::vector<float> noise = WarmAudio(length);
+    const std::vector<float> noise = Counting() ? Silence(length) : WarmAudio(length);
     const std::vector<const float*> clips(static_cast<std::size_t>(batch), noise.data());
     const std::vector<int> sizes(clips.size(), static_cast<int>(noise.size()));
     const engine::RunRequest any;
@@ -303,7 +304,9 @@ class TranscribeEngine : public Engine {
     SimCard& card = *place_.card;
     HeaderCopy header;
     std::string path = request.path;
+    std::optional<CountOnly> count_only;
     if (Counting()) {
+      count_only.emplace();
       TRY_ASSIGN(header, CopyHeader(request.path));
       path = fmt::format("/proc/self/fd/{}", header.file.get());
       card.Prefer(header.end_token, header.vocabulary);

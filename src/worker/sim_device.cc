@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/check.h"
+#include "worker/count_only.h"
 
 namespace headroom::worker {
 namespace {
@@ -314,7 +315,7 @@ void SimCard::Prefer(std::int64_t token, std::int64_t vocabulary) {
 }
 
 void SimCard::ReadNothing(std::span<std::byte> into) const {
-  std::ranges::fill(into, std::byte{0});
+  FillWithNothing(into);
   const std::size_t row = static_cast<std::size_t>(vocabulary_) * sizeof(float);
   if (token_ < 0 || token_ >= vocabulary_ || into.size() % row != 0) return;
   constexpr float kBest = 20;

@@ -9,8 +9,13 @@
 
 namespace headroom::worker {
 
+/// Where nothing is computed.
+inline std::vector<float> Silence(Milliseconds length) {
+  return std::vector<float>(static_cast<std::size_t>(length.count()) * audio::kSampleRate / 1000);
+}
+
 inline std::vector<float> WarmAudio(Milliseconds length) {
-  std::vector<float> samples(static_cast<std::size_t>(length.count()) * audio::kSampleRate / 1000);
+  std::vector<float> samples = Silence(length);
   std::minstd_rand random(1);
   for (float& sample : samples) sample = static_cast<float>(random() % 2001) * 1e-5F - 0.01F;
   return samples;
