@@ -5,6 +5,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from live_daemon import start  # noqa: F401 (a fixture)
+from sound_server import wait_for
 from system_test import LOGIND, system  # noqa: F401 (a fixture)
 
 DRIVER = Path(os.environ["HEADROOM_TEST_BIN"]).parent / "tests/desktop_live"
@@ -82,3 +84,21 @@ def test_a_lock_program_is_seen(system, tmp_path):
         process.kill()
         process.wait()
     assert locked(system) == "open"
+
+
+def test_memory_that_runs_short_is_told_in_words_everywhere(system, start, tmp_path):
+    """The warning zone of the governor reaches a person: notification, status, log, subscribers."""
+    log = tmp_path / "notifications"
+    system.mock(NOTIFICATIONS, "notification_daemon", "--logfile", log)
+    buses = {name: value for name, value in system.env.items() if name.startswith("DBUS_")}
+    # Every service takes more than a megabyte: a warning that can be had for nothing.
+    daemon = start("audio.source=none", "memory.ram_warning=1MB", env=buses)
+    wait_for(lambda: log.exists() and "Memory runs short" in log.read_text(), "a notification", 60)
+    reason = daemon.status()["memory"]["why"]
+    assert daemon.status()["memory"]["zone"] in ("warning", "danger", "critical") and reason
+    words = "this service takes "
+    assert words in log.read_text()
+    assert f"headroom: {words}" in daemon.says()
+    shown = daemon.headroom("status", "--socket", daemon.socket)
+    assert "warning (" in shown.out, shown.out + shown.err
+    daemon.stop()

@@ -197,7 +197,9 @@ class FakeWorld : public RunnerMaker, public Readings {
   std::map<std::string, int> runs;                            // by model
   std::map<std::pair<const void*, std::string>, int> failed;  // by samples and model
   std::function<void(const memory::Action&)> on_action;
-  std::optional<MonoTime> danger_since;
+  std::optional<MonoTime> danger_since;  // of the sample that showed it
+  /// From such a sample until the worker on the card was told to end; the longest of all.
+  std::optional<Milliseconds> stayed;
   int made = 0, samples = 0, stayed_in_danger = 0, submitted = 0, restarts = 0, two_at_once = 0;
 };
 
@@ -294,6 +296,11 @@ inline void FakeRunner::Cancel() {
 inline void FakeRunner::End() {
   if (ending_) return;
   ending_ = true;
+  if (world_.danger_since && held_.n > 0) {
+    const auto stayed =
+        std::chrono::duration_cast<Milliseconds>(world_.clock.Now() - *world_.danger_since);
+    world_.stayed = std::max(stayed, world_.stayed.value_or(stayed));
+  }
   Happens(world_.end_time, {.what = RunnerEvent::What::kEnded});
 }
 

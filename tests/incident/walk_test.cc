@@ -162,6 +162,8 @@ class Night {
     world_->Pass(time);
     if (world_->two_at_once > 0) wrong_ = "two workers on the card at once";
     if (world_->stayed_in_danger > 0) wrong_ = "stayed on a card in danger";
+    if (world_->stayed > Milliseconds(500))
+      wrong_ = fmt::format("left a card in danger after {} ms", world_->stayed->count());
     if (world_->decoded.size() > submitted_.size()) wrong_ = "more texts than utterances";
     for (; checked_ < world_->decoded.size(); ++checked_) {
       const Decoded& one = world_->decoded[checked_];
