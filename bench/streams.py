@@ -2,6 +2,9 @@
 silence between two: texts, latency from the noticed end of speech to the text, certain text before that, and
 the daemon's memory before, during and after.
 
+While somebody speaks: how long after the begin of speech its first words come, and how far behind the speech the
+words of each delta are, as if those of an item had been spoken at an even pace.
+
 Word errors are those of all clients together; each says the same sentences, begun at different moments.
 """
 
@@ -50,24 +53,41 @@ class Client:
     def __init__(self, number, pcm):
         self.number, self.pcm = number, pcm
         self.texts, self.stopped, self.latencies = [], {}, []
-        self.deltas, self.early, self.committed, self.troubles = 0, set(), set(), []
+        self.early, self.committed, self.troubles = set(), set(), []
+        self.began = 0  # when the first sample was spoken
+        self.starts, self.ends = {}, {}  # of items, in seconds of the audio
+        self.deltas = {}  # of items: (when it came, words so far), while somebody spoke
+        self.first, self.behind = [], []
 
     def take(self, event):
         kind, item = event["type"], event.get("item_id")
-        if kind == "input_audio_buffer.speech_stopped":
+        if kind == "input_audio_buffer.speech_started":
+            self.starts[item] = event["audio_start_ms"] / 1000
+        elif kind == "input_audio_buffer.speech_stopped":
             self.stopped[item] = time.monotonic()
+            self.ends[item] = event["audio_end_ms"] / 1000
         elif kind == "input_audio_buffer.committed":
             self.committed.add(item)
         elif kind.endswith("transcription.delta"):
-            self.deltas += 1
             if item not in self.stopped:
                 self.early.add(item)
+                said = self.deltas.setdefault(item, [])
+                said.append((time.monotonic(), (said[-1][1] if said else 0) + len(words(event["delta"]))))
         elif kind.endswith("transcription.completed"):
             self.texts.append(event["transcript"])
             if item in self.stopped:
                 self.latencies.append(time.monotonic() - self.stopped[item])
+            self.judge(item, len(words(event["transcript"])))
         elif kind == "error" or kind.endswith("transcription.failed"):
             self.troubles.append(event["error"]["message"])
+
+    def judge(self, item, count):
+        start, end = self.starts.get(item), self.ends.get(item)
+        if item not in self.deltas or start is None or end is None or count == 0:
+            return
+        self.first.append(self.deltas[item][0][0] - self.began - start)
+        for came, known in self.deltas[item]:
+            self.behind.append(came - self.began - (start + (end - start) * min(known, count) / count))
 
     async def run(self, url, patience):
         await asyncio.sleep(0.37 * self.number)
@@ -78,10 +98,10 @@ class Client:
                                     "turn_detection": {"type": "server_vad", "silence_duration_ms": 800}}}}}))
             listening = asyncio.create_task(self.listen(ws))
             size = int(RATE * STEP) * 2
-            begin = time.monotonic()
-            for count, at in enumerate(range(0, len(self.pcm), size)):
+            self.began = time.monotonic()
+            for count, at in enumerate(range(0, len(self.pcm), size)):  # a piece once it has been spoken
+                await asyncio.sleep(max(0, self.began + (count + 1) * STEP - time.monotonic()))
                 await ws.send(self.pcm[at:at + size])
-                await asyncio.sleep(max(0, begin + (count + 1) * STEP - time.monotonic()))
             end = time.monotonic() + patience
             while time.monotonic() < end and len(self.texts) + len(self.troubles) < len(self.committed):
                 await asyncio.sleep(0.1)
@@ -106,17 +126,27 @@ async def play(clients, url, pid, patience):
     return peak
 
 
+def spread(values):
+    if not values:
+        return "none | none"
+    values = sorted(values)
+    return f"{1000 * statistics.median(values):.0f} ms | {1000 * values[int(0.95 * len(values))]:.0f} ms"
+
+
 def show(args, tier, clients, recordings, before, peak, after):
     committed = sum(len(c.committed) for c in clients)
-    latencies = sorted(x for c in clients for x in c.latencies)
     wrong = sum(errors(words(" ".join(r.text for r in recordings)), words(" ".join(c.texts))) for c in clients)
     said = len(clients) * sum(len(words(r.text)) for r in recordings)
     print(f"| clients | tier | items | texts | troubles | with text before the end | p50 | p95 | word errors | "
           f"memory a client | left after |\n|{'---|' * 11}")
     print(f"| {args.clients} | {tier} | {committed} | {sum(len(c.texts) for c in clients)} | "
           f"{sum(len(c.troubles) for c in clients)} | {sum(len(c.early) for c in clients)} | "
-          f"{1000 * statistics.median(latencies):.0f} ms | {1000 * latencies[int(0.95 * len(latencies))]:.0f} ms | "
-          f"{wrong} of {said} | {(peak[1] - before[1]) / len(clients):.1f} MiB | {after[1] - before[1]:.1f} MiB |")
+          f"{spread([x for c in clients for x in c.latencies])} | {wrong} of {said} | "
+          f"{(peak[1] - before[1]) / len(clients):.1f} MiB | {after[1] - before[1]:.1f} MiB |")
+    print(f"\n| while speaking | deltas | p50 | p95 |\n|{'---|' * 4}")
+    print(f"| first words after the begin of speech | | {spread([x for c in clients for x in c.first])} |")
+    print(f"| words behind the speech | {sum(len(c.behind) for c in clients)} | "
+          f"{spread([x for c in clients for x in c.behind])} |")
     for trouble in sorted({t for c in clients for t in c.troubles}):
         print(f"trouble: {trouble}")
 

@@ -1,6 +1,9 @@
 """The HTTP server of the real daemon: its text is the one that `headroom transcribe` gives."""
 
 import json
+import signal
+import socket
+import ssl
 import subprocess
 import wave
 
@@ -100,6 +103,17 @@ def test_a_model_is_loaded_and_its_memory_given_back_by_hand(headroom, daemon, c
     assert "country" in create(model=TINY, file=headroom.jfk).text  # and it comes back when it is needed
 
 
+def test_the_command_line_loads_and_unloads(headroom, daemon):
+    loaded = headroom("models", "load", "--socket", daemon.socket)
+    assert loaded.code == 0 and loaded.out.startswith(f"{TINY} F16 on cpu is loaded, "), loaded
+    status, models = ask(daemon.url + "/api/models")
+    assert [t["loaded"] for t in models["tiers"]] == [True]
+    unloaded = headroom("models", "unload", "--json", "--socket", daemon.socket)
+    assert unloaded.code == 0 and [t["loaded"] for t in json.loads(unloaded.out)["tiers"]] == [False]
+    assert headroom("models", "unload", "--socket", daemon.socket).out == "no model is loaded\n"
+    assert headroom("models", "load", "--socket", daemon.folder / "none").code != 0
+
+
 def test_events_tell_what_happens_and_no_word_of_it(headroom, daemon, create):
     followed = subprocess.Popen(["curl", "-sN", "--max-time", str(PATIENCE), daemon.url + "/api/events"],
                                 stdout=subprocess.PIPE, text=True)
@@ -133,6 +147,72 @@ def test_history_and_report_over_the_network(headroom, daemon, start):
     port = free_port()
     start(f"server.listen=127.0.0.1:{port}", "server.history=true", "audio.source=none", folder="second")
     assert ask(f"http://127.0.0.1:{port}/api/history?limit=5") == (200, {"entries": []})
+
+
+def test_the_report_has_what_happened(headroom, daemon, create):
+    create(model=TINY, file=headroom.jfk)
+    asked = []
+
+    def whole():
+        said = subprocess.run(["curl", "-sS", "-i", daemon.url + "/api/report?since=1h"], capture_output=True,
+                              text=True, timeout=PATIENCE, check=True).stdout
+        head, page = said.split("\n\n", 1)  # text has no carriage returns
+        asked.append(head.split()[1])
+        if asked[-1] == "404":  # a fresh daemon
+            assert "nothing is recorded of the last 1h yet" in page
+            return None
+        assert asked[-1] == "200", said
+        return (head, page) if "the model is ready" in page and "RAM of headroom" in page else None
+
+    wait_for(lambda: bool(whole()), "numbers and the load in the report", PATIENCE)
+    head, page = whole()
+    policy = next(line for line in head.splitlines() if line.lower().startswith("content-security-policy:"))
+    assert "sandbox" in policy and "default-src 'none'" in policy
+    assert "country" not in page and page.rstrip().endswith("</html>")
+    assert ask(daemon.url + "/api/report?since=0s")[0] == 400
+
+
+def certify(folder, name):
+    """A certificate for this machine, and its serial number."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
+                    "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    key.chmod(0o600)
+    return certificate, key
+
+
+def test_a_renewed_certificate_is_used_after_a_reload(headroom, start, tmp_path):
+    certificate, key = certify(tmp_path, "before")
+    port = free_port()
+    daemon = start(f"server.listen=127.0.0.1:{port}", "audio.source=none", f"server.tls_certificate={certificate}",
+                   f"server.tls_key={key}")
+
+    def shown():
+        context = ssl._create_unverified_context()
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as raw:
+            with context.wrap_socket(raw) as tls:
+                return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True)).strip()
+
+    before = certificate.read_text().strip()
+    assert shown() == before
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as raw:
+        with ssl._create_unverified_context().wrap_socket(raw) as held:
+            certify(tmp_path, "afterwards")
+            assert shown() == before  # until it is told
+            daemon.process.send_signal(signal.SIGHUP)
+            wait_for(lambda: shown() == certificate.read_text().strip(), "the new certificate", PATIENCE)
+            held.sendall(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert b"alive" in held.recv(4096) + held.recv(4096)
+    renewed = shown()
+    key.write_text("nonsense")
+    assert headroom("reload", "--socket", daemon.socket).code == 0
+    assert any("certificate of before" in trouble for trouble in daemon.status()["troubles"])
+    assert shown() == renewed
+    certify(tmp_path, "again")
+    assert headroom("reload", "--socket", daemon.socket).code == 0
+    wait_for(lambda: shown() == certificate.read_text().strip(), "the third certificate", PATIENCE)
+    assert not any("certificate" in trouble for trouble in daemon.status()["troubles"])
 
 
 def test_a_drained_daemon_finishes_what_it_has_and_takes_nothing_new(headroom, daemon, create, tmp_path):

@@ -111,6 +111,18 @@ class Browser:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
+    def frame_text(self):
+        """What a frame of another origin, which has a process of its own, shows; "" without one."""
+        page, self._session = self._session, None
+        try:
+            frames = [t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "iframe"]
+            if not frames:
+                return ""
+            self._session = self.call("Target.attachToTarget", targetId=frames[0]["targetId"], flatten=True)["sessionId"]
+            return self.run("document.body.innerText")
+        finally:
+            self._session = page
+
     def box(self, selector):
         """Its left, top, width and height in the window, scrolled into view."""
         return self.run(f"""(() => {{ const e = document.querySelector({json.dumps(selector)});

@@ -342,5 +342,13 @@ def test_a_real_sentence_into_the_real_daemon(chromium, start):
     until(chromium, "#fit", "whisper-tiny.en")
     chromium.picture(PICTURES / "page-real.png")
     assert chromium.trouble == []
+    chromium.run("(() => { since.value = '1h'; document.querySelector('#report-make').click(); })()")
+    end = time.monotonic() + PATIENCE
+    while "RAM of headroom" not in (shown := chromium.frame_text()):
+        assert time.monotonic() < end, (shown, text(chromium, "#report-trouble"))
+        time.sleep(0.2)
+    assert "the model is ready" in shown
+    chromium.run("report.scrollIntoView()")
+    chromium.picture(PICTURES / "page-report.png")
     chromium.open("about:blank")
     daemon.stop()

@@ -1,6 +1,6 @@
 // The HTTP server over a speech service that says what it is told to, for realtime_test.py. Its
-// first line is the port; then each line of its input, one JSON object, is done and answered by
-// one.
+// argument is a JSON object with limits, its first line the port; then each line of its input, one
+// JSON object, is done and answered by one.
 #include <nlohmann/json.hpp>
 
 #include <iostream>
@@ -74,10 +74,15 @@ json Do(FakeSpeech& speech, headroom::api::WebServer& server, const json& order)
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   FakeSpeech speech;
   headroom::api::WebOptions options;
   options.listen = "127.0.0.1:0";
+  const json chosen = argc > 1 ? json::parse(argv[1]) : json::object();
+  options.most_connections = chosen.value("most", options.most_connections);
+  options.realtime_quiet = Milliseconds(chosen.value("quiet", options.realtime_quiet.count()));
+  options.realtime_spare = Milliseconds(chosen.value("spare", options.realtime_spare.count()));
+  options.keep_alive = Milliseconds(chosen.value("sweep", options.keep_alive.count()));
   const auto server = headroom::api::WebServer::Start(options, speech);
   if (!server) {
     std::cerr << server.error().what << "\n";

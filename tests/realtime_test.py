@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,9 @@ WITHIN = 30
 
 
 class Server:
-    def __init__(self):
+    def __init__(self, **limits):
         program = Path(os.environ["HEADROOM_TEST_BIN"]).parent / "tests/realtime_live"
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([program, json.dumps(limits)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
 
     def tell(self, **order):
@@ -312,6 +313,43 @@ def test_the_end_of_the_server_is_a_farewell(server):
         server.process.stdin.close()
         assert closed(ws)[1:] == (1001, "closed by the server")
         server.process.wait(WITHIN)
+
+
+def test_a_quiet_client_is_closed_and_may_resume():
+    server = Server(quiet=4000, sweep=100)
+    with server.connect() as speaks, server.connect() as quiet:
+        receive(speaks, "session.created")
+        session = receive(quiet, "session.created")["session"]["id"]
+        end = time.monotonic() + WITHIN
+        while not server.log("session2")["closed"]:
+            assert time.monotonic() < end
+            speaks.send(bytes(4800))
+            send(quiet, "session.update", session={"type": "transcription"})  # is no audio
+            time.sleep(0.1)
+        _, code, reason = closed(quiet)
+        assert code == 1001 and "no audio" in reason
+        assert not server.log("session2")["forgotten"]
+        send(speaks, "input_audio_buffer.clear")
+        receive(speaks, "input_audio_buffer.cleared")
+        with server.connect(f"session={session}") as again:
+            assert receive(again, "session.created")["session"]["id"] == session
+    server.stop()
+
+
+def test_the_quietest_client_makes_room_when_all_places_are_taken():
+    server = Server(most=3, spare=300)
+    with server.connect() as first, server.connect() as second, server.connect() as third:
+        for ws in (first, second, third):
+            receive(ws, "session.created")
+        time.sleep(0.4)
+        second.send(bytes(4800))
+        server.wait(lambda log: log["samples"] > 0, "session2")
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/livez", timeout=WITHIN) as answer:
+            assert answer.read() == b"alive\n"
+        _, code, reason = closed(first)
+        assert code == 1001 and "place is wanted" in reason
+        assert [server.log(f"session{n}")["closed"] for n in (1, 2, 3)] == [True, False, False]
+    server.stop()
 
 
 def test_a_drained_service_finishes_what_it_has_and_says_so(server):

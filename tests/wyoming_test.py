@@ -131,6 +131,44 @@ def test_a_wrong_field_is_named_and_ends_the_connection(server):
     assert talk(server.port, [Describe()], Info)  # others notice nothing
 
 
+def test_a_drained_daemon_finishes_the_command_that_is_spoken(headroom, start):
+    port = free_port()
+    daemon = start(f"wyoming.listen=127.0.0.1:{port}")
+    events = recording(headroom.jfk, Transcribe(language="en"))
+
+    async def command():
+        async with AsyncTcpClient("127.0.0.1", port) as client, AsyncTcpClient("127.0.0.1", port) as other:
+            for event in events[:len(events) // 2]:
+                await client.write_event(event.event())
+            while await asyncio.to_thread(lambda: daemon.status()["clients"]) == 0:
+                await asyncio.sleep(0.1)
+            drained = await asyncio.to_thread(headroom, "drain", "--socket", daemon.socket)
+            assert drained.out == "draining, 1 served\n", drained
+            for event in events[len(events) // 2:]:
+                await client.write_event(event.event())
+            while not Transcript.is_type((event := await client.read_event()).type):
+                assert not Error.is_type(event.type), event
+            transcript = Transcript.from_event(event)
+            # The next is refused, with the reason, of this client and of another.
+            said = []
+            for one in (client, other):
+                for event in events[:3]:
+                    await one.write_event(event.event())
+                while (event := await one.read_event()) is not None:
+                    if Error.is_type(event.type):
+                        said.append(Error.from_event(event).text)
+                        break
+            return transcript.text, said
+
+    text, said = asyncio.run(asyncio.wait_for(command(), PATIENCE))
+    assert "country" in text
+    assert len(said) == 2 and all("drained" in why for why in said), said
+    assert headroom("drain", "--wait", "--socket", daemon.socket).out == "draining, 0 served\n"
+    assert headroom("drain", "--off", "--socket", daemon.socket).code == 0
+    came = talk(port, events, TranscriptStop)
+    assert any(Transcript.is_type(event.type) for event in came)
+
+
 def test_the_daemon_hears_what_transcribe_hears(headroom, start):
     port = free_port()
     web = free_port()

@@ -318,6 +318,7 @@ bool RealtimeSession::Hand() {
       break;
     }
     at += length;
+    samples_ += length;
   }
   samples.erase(samples.begin(), samples.begin() + static_cast<std::ptrdiff_t>(at));
   return samples.empty();

@@ -81,6 +81,8 @@ class RealtimeSession {
 
   void OnEvent(const StreamEvent& event);
 
+  /// Of audio, that the stream has taken.
+  std::uint64_t samples() const { return samples_; }
   /// The newest item whose end was sent; 0: none.
   std::uint64_t last_ended() const { return last_ended_; }
   /// The client has everything that was sent until `item` had ended.
@@ -138,6 +140,7 @@ class RealtimeSession {
   std::uint64_t last_committed_ = 0;
   std::uint64_t last_ended_ = 0;
   std::uint64_t acknowledged_ = 0;
+  std::uint64_t samples_ = 0;
 };
 
 }  // namespace headroom::api

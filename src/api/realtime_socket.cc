@@ -87,6 +87,9 @@ class Socket : public std::enable_shared_from_this<Socket> {
     seat_->on_drain = [weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->BeginDrain();
     };
+    seat_->on_quiet = [weak = weak_from_this()](const char* why) {
+      if (const auto self = weak.lock()) self->Close(Code::going_away, why, kLastGoodbye);
+    };
     beast::get_lowest_layer(ws_).expires_after(kGoodbye);
     ws_.read_message_max(static_cast<std::size_t>(kLongestMessage.n));
     ws_.text(true);
@@ -122,7 +125,9 @@ class Socket : public std::enable_shared_from_this<Socket> {
         [executor = ws_.get_executor(), weak = weak_from_this()](const StreamEvent& event) {
           asio::post(executor, [weak, event] {
             const auto self = weak.lock();
-            if (self && self->session_) self->session_->OnEvent(event);
+            if (!self || !self->session_) return;
+            self->seat_->active_at = SystemClock().Now();
+            self->session_->OnEvent(event);
           });
         });
     if (!stream) return Refuse(stream.error());
@@ -170,6 +175,10 @@ class Socket : public std::enable_shared_from_this<Socket> {
   // up by its own connection.
   void Next() {
     if (!session_) return Read();
+    if (const auto audio = session_->samples(); audio != samples_) {
+      samples_ = audio;
+      seat_->active_at = SystemClock().Now();
+    }
     switch (session_->waits()) {
       case RealtimeSession::Wait::kNone:
         return Read();
@@ -356,7 +365,8 @@ class Socket : public std::enable_shared_from_this<Socket> {
   bool reading_ = false, writing_ = false, pinging_ = false;
   std::size_t seen_ = 0;  // bytes of an unfinished message at the last tick
   int silent_ticks_ = 0, stuck_ticks_ = 0;
-  std::uint64_t pinged_ = 0;  // the newest item that a ping has named
+  std::uint64_t pinged_ = 0;   // the newest item that a ping has named
+  std::uint64_t samples_ = 0;  // that the session had after the last message
 
   bool draining_ = false;
   bool closing_ = false;  // no more events

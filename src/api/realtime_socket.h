@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "api/speech_service.h"
+#include "base/clock.h"
 
 namespace headroom::api {
 
@@ -23,6 +24,11 @@ class Seat {
   /// Called at most once, on the server's thread, when the service is being drained: say so, and
   /// close once the client has the text of what was taken.
   std::function<void()> on_drain;
+  /// Called at most once, on the server's thread, when the client has been quiet for too long or
+  /// its place is wanted: say `why` and close; the session may be resumed.
+  std::function<void(const char* why)> on_quiet;
+  /// When there was last any audio of the client, or news for it; kept by the socket.
+  MonoTime active_at = SystemClock().Now();
   /// The client did not read; counted.
   virtual void OnSlowReader() = 0;
 };

@@ -60,6 +60,7 @@ struct WebServer::Core : std::enable_shared_from_this<WebServer::Core> {
   void OnAccept(const BoostError& failed, Tcp::socket peer);
   bool MakeRoom();
   bool MakeRoomForUpload();
+  SeatOf* Quietest(MonoTime since);
   void Sweep();
   void Drain(bool on);
   void End();
@@ -86,7 +87,7 @@ struct WebServer::Core : std::enable_shared_from_this<WebServer::Core> {
   SpeechService& service;
   ControlService* const control;  // nullptr: nothing can be managed
   const ListenAddress listen;
-  const std::unique_ptr<TlsDoor> tls;  // nullptr: plain text
+  std::unique_ptr<TlsDoor> tls;  // nullptr: plain text
   const SiteRules rules;
   TokenGate gate;
   std::mutex mutex;
@@ -128,6 +129,11 @@ class WebServer::SeatOf : public Seat {
   }
   void Drain() {
     if (const auto once = std::exchange(on_drain, nullptr)) once();
+  }
+  bool may_quiet() const { return on_quiet != nullptr; }
+  void Quiet(const char* why) {
+    core_.Count([](WebCounters& c) { ++c.quiet; });
+    if (const auto once = std::exchange(on_quiet, nullptr)) once(why);
   }
 
  private:

@@ -160,6 +160,7 @@ std::string CountersText(const WebCounters& counters) {
   add("timed_out_total", "counter", "Clients too slow to send or to take.", counters.timed_out);
   add("evicted_idle_total", "counter", "Idle connections closed because there were too many.",
       counters.evicted_idle);
+  add("quiet_total", "counter", "Realtime sockets closed because no audio came.", counters.quiet);
   add("subscribers", "gauge", "Followers of /api/events now.", counters.subscribers);
   add("open_connections", "gauge", "Connections now.", counters.open);
   text +=

@@ -112,13 +112,28 @@ void WebServer::Core::OnAccept(const BoostError& failed, Tcp::socket peer) {
   Accept();
 }
 
-// Closes the connection that has waited longest for a request.
+// The realtime socket without audio for the longest time, if that is since before `since`.
+WebServer::SeatOf* WebServer::Core::Quietest(MonoTime since) {
+  SeatOf* quietest = nullptr;
+  for (SeatOf* seat : seats) {
+    if (!seat->may_quiet() || seat->active_at > since) continue;
+    if (!quietest || seat->active_at < quietest->active_at) quietest = seat;
+  }
+  return quietest;
+}
+
+// Closes the connection that has waited longest for a request; if none does, the realtime socket
+// that has been quiet for longest.
 bool WebServer::Core::MakeRoom() {
   Session* oldest = nullptr;
   for (Session* session : sessions) {
     if (session->waiting() && (!oldest || session->age() < oldest->age())) oldest = session;
   }
-  if (!oldest) return false;
+  if (!oldest) {
+    SeatOf* seat = Quietest(SystemClock().Now() - options.realtime_spare);
+    if (seat) seat->Quiet("no audio came, and the place is wanted; resume the session to go on");
+    return seat != nullptr;
+  }
   Count([](WebCounters& c) { ++c.evicted_idle; });
   oldest->Close();
   return true;
@@ -137,7 +152,7 @@ bool WebServer::Core::MakeRoomForUpload() {
   return true;
 }
 
-// A realtime socket whose token was revoked does not live on.
+// A realtime socket whose token was revoked, or that is quiet for too long, does not live on.
 void WebServer::Core::Sweep() {
   sweep.expires_after(options.keep_alive);
   sweep.async_wait([this](const BoostError& cancelled) {
@@ -148,6 +163,8 @@ void WebServer::Core::Sweep() {
     for (SeatOf* seat : revoked) {
       if (seats.contains(seat)) seat->End();
     }
+    while (SeatOf* seat = Quietest(SystemClock().Now() - options.realtime_quiet))
+      seat->Quiet("no audio came for too long; resume the session to go on");
     Sweep();
   });
 }
@@ -237,6 +254,18 @@ bool WebServer::has_subscribers() const {
 
 void WebServer::Drain(bool on) {
   asio::post(core_->io, [core = core_.get(), on] { core->Drain(on); });
+}
+
+Result<> WebServer::ReloadCertificate() {
+  const WebOptions& options = core_->options;
+  if (options.tls_certificate.empty() && options.tls_key.empty()) return {};
+  TRY_ASSIGN(auto door,
+             TlsDoor::Make(options.tls_certificate, options.tls_key, options.write_time));
+  // Connections that are open keep what they have begun with.
+  asio::post(core_->io, [core = core_.get(), door = std::move(door)]() mutable {
+    core->tls = std::move(door);
+  });
+  return {};
 }
 
 std::uint16_t WebServer::port() const {

@@ -38,15 +38,17 @@ struct WebOptions {
   Milliseconds upload_wait{5'000};    // for one of them to end
   Bytes header_limit = KiB(16);
   Bytes upload_limit = GiB(1);
-  Bytes answer_limit = MiB(64);        // of text in one answer
-  Bytes bytes_waiting = KiB(512);      // of events for a client that does not read
-  Milliseconds header_time{15'000};    // to send a request, or to be idle before one
-  Milliseconds body_time{30'000};      // between two pieces of a body
-  std::int64_t slowest_upload = 4096;  // bytes in a second, after body_time or when others wait
-  Milliseconds write_time{15'000};     // for a client to take what it is sent
-  Milliseconds keep_alive{15'000};     // a comment on an event stream
-  Milliseconds command_time{60'000};   // for the service to carry out what manages it
-  double requests_per_second = 50;     // of one connection, and as many at once
+  Bytes answer_limit = MiB(64);          // of text in one answer
+  Bytes bytes_waiting = KiB(512);        // of events for a client that does not read
+  Milliseconds header_time{15'000};      // to send a request, or to be idle before one
+  Milliseconds body_time{30'000};        // between two pieces of a body
+  std::int64_t slowest_upload = 4096;    // bytes in a second, after body_time or when others wait
+  Milliseconds write_time{15'000};       // for a client to take what it is sent
+  Milliseconds keep_alive{15'000};       // a comment on an event stream
+  Milliseconds command_time{60'000};     // for the service to carry out what manages it
+  Milliseconds realtime_quiet{600'000};  // without audio; then it is closed, and may be resumed
+  Milliseconds realtime_spare{60'000};   // the same when its place is wanted
+  double requests_per_second = 50;       // of one connection, and as many at once
 };
 
 /// Since the server began; also in /metrics.
@@ -56,6 +58,7 @@ struct WebCounters {
   std::uint64_t bad_requests = 0;   // not HTTP, or more than the limits allow
   std::uint64_t timed_out = 0;      // too slow to send or to take
   std::uint64_t evicted_idle = 0;   // oldest idle connection closed because there were too many
+  std::uint64_t quiet = 0;          // realtime sockets closed because no audio came
   std::uint64_t refused_full = 0;   // too many, and none of them idle
   std::uint64_t refused_token = 0;  // no token, or one that is not known
   std::uint64_t refused_site = 0;   // a wrong Host or Origin
@@ -83,6 +86,10 @@ class WebServer {
   /// Realtime sessions end, each once it has the text of what it sent; while `on` new ones do at
   /// once. What else is refused is the service's business. Any thread.
   void Drain(bool on);
+
+  /// Reads the certificate and its key anew, for connections from now on; an error leaves those
+  /// that were. Nothing to do without TLS. Any thread.
+  Result<> ReloadCertificate();
 
   /// One event to every follower of /api/events, as far as PublicEvent lets it. Any thread, never
   /// blocks.

@@ -10,6 +10,7 @@ void AddModels(CLI::App& app, Action& chosen) {
   AddModelsList(*models, chosen);
   AddModelsGet(*models, chosen);
   AddModelsFiles(*models, chosen);
+  AddModelsRunning(*models, chosen);
 }
 
 }  // namespace headroom::cli

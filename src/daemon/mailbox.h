@@ -1,6 +1,7 @@
 // The texts of one stream, kept until its client has them: in memory, and in a file so that they
 // outlive the service. A line of JSON each, flushed before the client is told; a torn last line is
-// ignored. One thread at a time.
+// ignored. When what the client has outweighs the rest the file is written anew. One thread at a
+// time.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <filesystem>
 #include <string>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -25,6 +27,9 @@ struct Mail {
 class Mailbox {
  public:
   static constexpr std::size_t kMost = 1'000;  // then the oldest goes
+  /// What is acknowledged may lie in the file up to here, or for as long as it is less than the
+  /// rest.
+  static constexpr Bytes kSlack = KiB(64);
 
   /// Takes up what is there. The file is made with mode 0600.
   static Result<Mailbox> Open(const std::filesystem::path& path);
@@ -37,9 +42,16 @@ class Mailbox {
   const std::deque<Mail>& mail() const { return mail_; }
 
  private:
+  Mailbox() = default;
+  void Keep(Mail mail);
+  void DropFirst();
+  Result<> Rewrite();
+
+  std::filesystem::path path_;
   Fd file_;
   std::deque<Mail> mail_;
-  std::uint64_t last_ = 0;  // the highest that ever came
+  std::int64_t written_ = 0, wanted_ = 0;  // bytes of the file, and those of mail_'s lines in it
+  std::uint64_t last_ = 0;                 // the highest that ever came
 };
 
 }  // namespace headroom::daemon

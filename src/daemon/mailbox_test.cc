@@ -97,6 +97,42 @@ TEST_F(MailboxTest, CutOffAnywhereTheWholeLinesCount) {
   }
 }
 
+TEST_F(MailboxTest, TheFileDoesNotGrowWithWhatTheClientHas) {
+  const std::string text(1'000, 'x');
+  std::uintmax_t most = 0;
+  {
+    Mailbox box = Open();
+    for (std::uint64_t item = 1; item <= 300; ++item) {
+      ASSERT_EQ(box.Add(Text(item, text)), true);
+      if (item >= 4) box.Acknowledge(item - 3);
+      most = std::max(most, fs::file_size(path_));
+    }
+  }
+  EXPECT_LT(most, 2U * static_cast<std::uintmax_t>(Mailbox::kSlack.n));
+  EXPECT_GT(most,
+            static_cast<std::uintmax_t>(Mailbox::kSlack.n));  // and not written anew each time
+  Mailbox box = Open();
+  ASSERT_GE(box.mail().size(), 3U);
+  EXPECT_EQ(box.mail().back().item, 300U);
+  EXPECT_EQ(box.Add(Text(300, "again")), false);
+  struct stat status{};
+  ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600U);
+}
+
+TEST_F(MailboxTest, WhatIsNotAcknowledgedIsKeptWhenTheFileIsWrittenAnew) {
+  const std::string text(2'000, 'x');
+  Mailbox box = Open();
+  for (std::uint64_t item = 1; item <= 100; ++item) ASSERT_TRUE(box.Add(Text(item, text)));
+  box.Acknowledge(60);
+  EXPECT_EQ(Open().mail().size(), 100U);
+  ASSERT_TRUE(box.Add(Text(101, "the last")));
+  EXPECT_EQ(Texts(Open()), Texts(box));
+  EXPECT_EQ(Open().mail().size(), 41U);
+  ASSERT_TRUE(box.Add(Text(102, "and into the new file")));
+  EXPECT_EQ(Open().mail().size(), 42U);
+}
+
 TEST_F(MailboxTest, RubbishIsPassedOver) {
   {
     std::ofstream(path_) << "rubbish\n[1]\n{\"item\":-1}\n{\"item\":7,\"text\":8}\n\n";

@@ -317,6 +317,11 @@ Result<nlohmann::json> Service::ReloadNow() {
   replace_dictation_ = std::ranges::any_of(change.live, [](const std::string& key) {
     return key.starts_with("audio.") || key.starts_with("speech.");
   });
+  if (web_) {
+    const auto read = web_->ReloadCertificate();
+    SetTrouble("certificate",
+               read ? "" : "the certificate of before is used: " + read.error().what);
+  }
   nlohmann::json answer = {{"changed", change.live}, {"restart", change.restart}};
   Tell({"reloaded", answer});
   return answer;

@@ -9,6 +9,7 @@
 #include "base/dirs.h"
 #include "base/duration.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "daemon/service.h"
 
 namespace headroom::daemon {
@@ -16,24 +17,35 @@ namespace {
 
 constexpr Milliseconds kReportWithin{45'000};
 constexpr Bytes kMostHtml = MiB(32);
+constexpr int kNothingKnown = 4;  // headroom-report's code for a record without numbers
 
 Result<nlohmann::json> MakeReport(const std::filesystem::path& record, Milliseconds since) {
   TRY_ASSIGN(const std::filesystem::path program, FindProgram("headroom-report"));
-  Fd page(::memfd_create("report", MFD_CLOEXEC));
-  if (!page) return FailErrno(errno, "report");
+  const Fd page(::memfd_create("report", MFD_CLOEXEC)), said(::memfd_create("said", MFD_CLOEXEC));
+  if (!page || !said) return FailErrno(errno, "report");
   TRY_ASSIGN(Child child, Child::Spawn({.argv = {program, "report", "--input", record, "--since",
                                                  FormatDuration(since), "--format", "html",
                                                  "--title", "Headroom"},
-                                        .fds = {{1, page.get()}},
+                                        .fds = {{1, page.get()}, {2, said.get()}},
                                         .environment = {}}));
   // Whoever speaks meanwhile goes first.
   static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(child.pid()), 10));
   TRY_ASSIGN(const auto exit, child.WaitUntil(SystemClock().Now() + kReportWithin));
   if (!exit) return Fail(Errc::kTimeout, "the report takes too long; headroom report has no limit");
-  if (!exit->ok())
-    return Fail(Errc::kNotFound, "there is no report of that time: headroom-report {}",
-                Describe(*exit));
-  TRY_ASSIGN(std::string html, ReadFile(fmt::format("/proc/self/fd/{}", page.get()), kMostHtml));
+  const auto text = [](const Fd& fd) {
+    return ReadFile(fmt::format("/proc/self/fd/{}", fd.get()), kMostHtml);
+  };
+  if (!exit->ok()) {
+    const std::string why = text(said).value_or("");
+    if (exit->code == kNothingKnown && exit->signal == 0)
+      return Fail(Errc::kNotFound,
+                  "nothing is recorded of the last {} yet; a record begins with the service, and "
+                  "has its first numbers after some seconds",
+                  FormatDuration(since));
+    return Fail(Errc::kInternal, "headroom-report {}{}{}", Describe(*exit), why.empty() ? "" : ": ",
+                Printable(why.substr(0, why.find('\n'))));
+  }
+  TRY_ASSIGN(std::string html, text(page));
   return nlohmann::json{{"html", std::move(html)}};
 }
 

@@ -122,6 +122,18 @@ MonoTime StreamSession::left_at() const {
   return left_at_;
 }
 
+// In the order in which audio becomes text, so that nothing is missed on its way.
+bool StreamSession::spent() const {
+  if (silent_) return true;
+  {
+    const std::lock_guard lock(mutex_);
+    if (doing_ || !orders_.empty()) return false;
+  }
+  if (desk_->status().waiting > 0) return false;
+  const std::lock_guard lock(client_mutex_);
+  return mailbox_.mail().empty();
+}
+
 bool StreamSession::Give(Order order) {
   {
     const std::lock_guard lock(mutex_);
@@ -280,10 +292,12 @@ void StreamSession::Loop() {
       if (end_) break;
       order = std::move(orders_.front());
       orders_.pop_front();
+      doing_ = true;
     }
     const std::size_t samples = order.samples.size();
     Do(order);
     const std::lock_guard lock(mutex_);  // only now is it in the spool
+    doing_ = false;
     queued_ -= samples;
     if (order.what == What::kCommit) --queued_commits_;
   }

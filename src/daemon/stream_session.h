@@ -50,8 +50,9 @@ class StreamSession : private Outbox {
   void Detach(std::uint64_t client);
   bool attached() const;
   MonoTime left_at() const;  // when the last client went
-  /// Nothing was ever heard in it: there is nothing that a client could come back for.
-  bool silent() const { return silent_; }
+  /// Nothing is in it that a client could come back for: all that was heard became text, and the
+  /// client has it.
+  bool spent() const;  // at once when nothing was ever heard in it
 
   Result<> Append(std::span<const float> samples);
   Result<> Commit();
@@ -108,12 +109,13 @@ class StreamSession : private Outbox {
   Mailbox mailbox_;
   std::atomic<bool> silent_{true};
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Order> orders_;  // guarded by mutex_, as the next
   std::size_t queued_ = 0;    // samples in them and in the one that is being done
   int queued_commits_ = 0;    // likewise
   std::size_t uncommitted_ = 0;
+  bool doing_ = false;  // an order
   bool end_ = false;
 
   // The thread's own.

@@ -147,7 +147,7 @@ Result<std::unique_ptr<api::SpeechStream>> Streams::Open(
   const std::string name = options.resume.empty() ? NewName() : options.resume;
   std::shared_ptr<StreamSession> session;
   if (options.resume.empty()) {
-    if (sessions_.size() >= options_.most && !TakeOutSilent(over))
+    if (sessions_.size() >= options_.most && !TakeOutSpent(over))
       return Fail(Errc::kBusy, "{} streams are open", sessions_.size());
     auto made = Take(name);
     if (!made) {
@@ -171,12 +171,13 @@ void Streams::Forget(const std::string& name) {
 }
 
 // The one that was left first.
-bool Streams::TakeOutSilent(Ended& into) {
+bool Streams::TakeOutSpent(Ended& into) {
   auto oldest = sessions_.end();
   for (auto one = sessions_.begin(); one != sessions_.end(); ++one) {
     const StreamSession& session = *one->second;
-    if (session.attached() || !session.silent()) continue;
-    if (oldest == sessions_.end() || session.left_at() < oldest->second->left_at()) oldest = one;
+    if (session.attached()) continue;
+    if (oldest != sessions_.end() && session.left_at() >= oldest->second->left_at()) continue;
+    if (session.spent()) oldest = one;
   }
   if (oldest == sessions_.end()) return false;
   into.Add(oldest->first, oldest->second);

@@ -41,7 +41,7 @@ class Streams {
   ~Streams();  // all streams must be gone; the sessions stay on disk
 
   /// A session that is taken up again is taken from a client that still seems to have it. When
-  /// there are too many, one whose client went without having said anything makes room.
+  /// there are too many, one whose client went and has all of its text makes room.
   Result<std::unique_ptr<api::SpeechStream>> Open(
       const api::StreamOptions& options, std::function<void(const api::StreamEvent&)> on_event);
   /// Ends the sessions whose minute is over. Call it every few seconds, one thread at a time.
@@ -62,7 +62,7 @@ class Streams {
   Result<StreamWishes> WishesFor(const api::StreamOptions& options) const;
   Result<std::shared_ptr<StreamSession>> Find(const std::string& name);
   Result<std::shared_ptr<StreamSession>> Take(const std::string& name);
-  bool TakeOutSilent(Ended& into);
+  bool TakeOutSpent(Ended& into);
   void Forget(const std::string& name);
 
   const StreamsOptions options_;

@@ -335,6 +335,36 @@ TEST_F(StreamsTest, ASessionInWhichNothingWasSaidMakesRoom) {
   EXPECT_EQ(refused.error().code, Errc::kBusy);
 }
 
+TEST_F(StreamsTest, ASessionWhoseTextsHaveArrivedMakesRoom) {
+  most_ = 1;
+  Make();
+  Client client;
+  std::string spoken;
+  std::uint64_t item = 0;
+  {
+    const auto a = Open(client, Manual());
+    spoken = a->session();
+    Send(*a, Milliseconds(500), 0.1F);
+    ASSERT_TRUE(a->Commit());
+    item = client.Wait(Kind::kText, 1).front().item;
+  }
+  // The text may be what a client comes back for.
+  EXPECT_FALSE(streams_->Open(Manual(), [](const StreamEvent&) {}));
+  EXPECT_TRUE(fs::exists(folder_ / spoken));
+  {
+    api::StreamOptions again = Manual();
+    again.resume = spoken;
+    const auto a = Open(client, again);
+    a->Acknowledge(item);
+  }
+  const MonoTime end = SystemClock().Now() + Milliseconds(60'000);
+  while (!streams_->Open(Manual(), [](const StreamEvent&) {})) {
+    ASSERT_LT(SystemClock().Now(), end);
+    std::this_thread::sleep_for(Milliseconds(10));
+  }
+  EXPECT_FALSE(fs::exists(folder_ / spoken));
+}
+
 TEST_F(StreamsTest, SessionsOfAnEarlierRunGoAfterTheirMinute) {
   Client client;
   {

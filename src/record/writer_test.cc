@@ -273,6 +273,15 @@ TEST(WriterTest, ItLeavesRoomToOthers) {
   EXPECT_FALSE(fs::exists(options.path));
 }
 
+TEST(WriterTest, IsKnownForWhatItIsFromItsFirstCommit) {
+  const Folder folder;
+  const fs::path path = folder.path() / "r.db";
+  auto writer = Writer::Open(OptionsFor(path));
+  (*writer)->Add(SampleAt(0));
+  ASSERT_TRUE((*writer)->Flush());
+  EXPECT_TRUE(IsFlightRecord(path));  // while it is being written
+}
+
 TEST(WriterTest, ADatabaseThatIsNotOursIsLeftAlone) {
   const Folder folder;
   const fs::path path = folder.path() / "r.db";
