@@ -202,8 +202,11 @@ def test_a_renewed_certificate_is_used_after_a_reload(headroom, start, tmp_path)
             assert shown() == before  # until it is told
             daemon.process.send_signal(signal.SIGHUP)
             wait_for(lambda: shown() == certificate.read_text().strip(), "the new certificate", PATIENCE)
-            held.sendall(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-            assert b"alive" in held.recv(4096) + held.recv(4096)
+            held.sendall(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            answer = b""
+            while piece := held.recv(4096):
+                answer += piece
+            assert answer.endswith(b"alive\n")
     renewed = shown()
     key.write_text("nonsense")
     assert headroom("reload", "--socket", daemon.socket).code == 0
