@@ -296,8 +296,10 @@ void AddModels(std::vector<ConfigKey>& keys) {
                          "The first sentence after a rest: wait for the good model, or be fast and "
                          "use a quick one."},
                         kWhenCold, AT(models.when_cold)));
-  keys.push_back(Whole({"models", "threads", "Compute threads. 0: one for each core but slow ones that would hold fast ones up."},
-                       AT(models.threads), 0, 256));
+  keys.push_back(
+      Whole({"models", "threads",
+             "Compute threads. 0: one for each core but slow ones that would hold fast ones up."},
+            AT(models.threads), 0, 256));
   keys.push_back(Duration({"models", "idle",
                            "After so long without speech the model gives its memory back. 0s: "
                            "never."},

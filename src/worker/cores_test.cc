@@ -32,8 +32,7 @@ class CoresTest : public testing::Test {
   void Add(int cores, const std::string& file, int speed, int threads = 1) {
     for (int core = 0; core < cores; ++core) {
       std::string siblings;
-      for (int t = 0; t < threads; ++t)
-        siblings += (t == 0 ? "" : ",") + std::to_string(next_ + t);
+      for (int t = 0; t < threads; ++t) siblings += (t == 0 ? "" : ",") + std::to_string(next_ + t);
       for (int t = 0; t < threads; ++t, ++next_) {
         Write(next_, "topology/thread_siblings_list", siblings);
         if (!file.empty()) Write(next_, file, std::to_string(speed));
