@@ -194,7 +194,7 @@ def main():
             print("| program | utterances | endpoint to text p50 / p95 | last word to text p50 / p95 | word errors |")
             print("|---|---|---|---|---|")
             rows = {}
-            for quant in ("F16", "Q8_0"):
+            for quant in ("F16", "Q8_0", "Q5_K_M"):
                 state = folder / f"{model}-{quant}"
                 state.mkdir()
                 text, word, endpoint, use = played(state, f"{model}:{quant}", recording.path,

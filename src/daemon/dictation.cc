@@ -130,7 +130,8 @@ bool Dictation::Open() {
   detector_ = std::move(*made);
   hearing_.emplace(options_.hearing, *detector_, intake_,
                    HearingEvents{.on_change = [this](const auto& change) { Changed(change); },
-                                 .on_trouble = [this](const Error& error) { Trouble(error); }});
+                                 .on_trouble = [this](const Error& error) { Trouble(error); }},
+                   clock_);
   return true;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "audio/format.h"
 #include "base/check.h"
 
 namespace headroom::daemon {
@@ -13,11 +14,12 @@ constexpr std::int64_t kPerMillisecond = 16;
 }  // namespace
 
 Hearing::Hearing(const HearingOptions& options, speech::SpeechProbability& detector, Intake& intake,
-                 HearingEvents events)
+                 HearingEvents events, const Clock& clock)
     : options_(options),
       intake_(intake),
       events_(std::move(events)),
-      listener_(detector, options.endpoint) {}
+      listener_(detector, options.endpoint),
+      pace_(clock) {}
 
 bool Hearing::Take(std::span<const float> samples) {
   const auto changes = listener_.Feed(samples);
@@ -28,7 +30,7 @@ bool Hearing::Take(std::span<const float> samples) {
   }
   if (!Handle(*changes)) return false;
   if (!listener_.open()) return true;
-  if (listener_.heard() - appended_ >= options_.append_every.count() * kPerMillisecond &&
+  if (pace_.Due(audio::DurationOf(listener_.heard() - appended_)) &&
       !AppendUpTo(listener_.heard())) {
     return false;
   }

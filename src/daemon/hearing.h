@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "daemon/append_pace.h"
 #include "speech/listener.h"
 
 namespace headroom::daemon {
@@ -41,7 +42,6 @@ class Intake {
 
 struct HearingOptions {
   speech::EndpointOptions endpoint = {};
-  Milliseconds append_every{250};
   /// The utterance so far is offered for a partial so often; zero: never.
   Milliseconds partial_every{250};
 };
@@ -54,9 +54,9 @@ struct HearingEvents {
 
 class Hearing {
  public:
-  /// `detector` and `intake` must outlive it.
+  /// `detector`, `intake` and `clock` must outlive it.
   Hearing(const HearingOptions& options, speech::SpeechProbability& detector, Intake& intake,
-          HearingEvents events);
+          HearingEvents events, const Clock& clock);
 
   /// At most a second of samples. False: nothing can be kept any more, and what is open was ended.
   bool Take(std::span<const float> samples);
@@ -85,6 +85,7 @@ class Hearing {
   speech::Listener listener_;
   std::int64_t begin_ = 0;     // of the open utterance
   std::int64_t appended_ = 0;  // up to here it is in the spool
+  AppendPace pace_;
   std::int64_t partial_at_ = 0;
   bool paused_ = false;
   bool told_ = false;  // of a piece of the open utterance that the spool did not take

@@ -19,6 +19,10 @@ constexpr Milliseconds kLeastRoom{3'000};  // in the spool, besides what is queu
 constexpr Milliseconds kItemRoom{1'000};   // what an item takes there besides its audio, at most
 constexpr Milliseconds kLook{100};
 
+Milliseconds LengthOf(std::size_t samples) {
+  return audio::DurationOf(static_cast<std::int64_t>(samples));
+}
+
 StreamEvent EventOf(const Mail& mail) {
   StreamEvent event;
   event.kind = mail.failed.empty() ? StreamEvent::Kind::kText : StreamEvent::Kind::kFailed;
@@ -149,12 +153,12 @@ bool StreamSession::Give(Order order) {
 Result<> StreamSession::Append(std::span<const float> samples) {
   if (samples.empty()) return {};
   if (samples.size() > kMostQueued) return Fail(Errc::kInvalid, "more than 10 s of audio at once");
-  Milliseconds needed = kLeastRoom;
+  Milliseconds needed = kLeastRoom + AppendPace::kMostWaiting;
   {
     const std::lock_guard lock(mutex_);
     if (queued_ + samples.size() > kMostQueued)
       return Fail(Errc::kBusy, "10 s of audio wait to be listened to");
-    needed += audio::DurationOf(static_cast<std::int64_t>(queued_ + samples.size()));
+    needed += LengthOf(queued_ + samples.size());
     needed += queued_commits_ * kItemRoom;
   }
   if (desk_->status().room < needed)
@@ -360,7 +364,8 @@ bool StreamSession::PrepareEar() {
                                        if (change.kind == speech::SpeechChange::kBegin)
                                          begin_ = ear_began_ + change.begin;
                                      },
-                                 .on_trouble = [this](const Error& error) { Trouble(error); }});
+                                 .on_trouble = [this](const Error& error) { Trouble(error); }},
+                   clock_);
   return true;
 }
 
@@ -378,11 +383,11 @@ void StreamSession::Gather(std::span<const float> samples) {
     begin_ = heard_;
     if (const auto begun = desk_->Begin(); !begun) return Trouble(begun.error());
     gathering_ = true;
-    offered_ = 0;
+    appended_ = offered_ = 0;
     gathered_.clear();
   }
-  if (const auto kept = desk_->Append(samples); !kept) Trouble(kept.error());
   gathered_.insert(gathered_.end(), samples.begin(), samples.end());
+  if (pace_.Due(LengthOf(gathered_.size() - appended_))) AppendGathered();
   if (wishes_.partials && gathered_.size() - offered_ >= kPartialEvery) {
     offered_ = gathered_.size();
     desk_->Partial(gathered_);
@@ -390,8 +395,15 @@ void StreamSession::Gather(std::span<const float> samples) {
   if (gathered_.size() >= kLongestItem) static_cast<void>(EndOpen());
 }
 
+void StreamSession::AppendGathered() {
+  const auto kept = desk_->Append(std::span(gathered_).subspan(appended_));
+  if (!kept) Trouble(kept.error());
+  appended_ = gathered_.size();
+}
+
 bool StreamSession::EndOpen() {
   if (gathering_) {
+    AppendGathered();
     gathering_ = false;
     if (const auto kept =
             desk_->End({}, static_cast<std::int64_t>(gathered_.size()), {}, Milliseconds(0));

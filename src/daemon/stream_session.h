@@ -93,6 +93,7 @@ class StreamSession : private Outbox {
   void Do(Order& order);
   void Hear(std::span<const float> samples);
   void Gather(std::span<const float> samples);
+  void AppendGathered();
   bool EndOpen();
   void DropOpen();
   void Apply(StreamWishes wishes);
@@ -124,7 +125,9 @@ class StreamSession : private Outbox {
   std::optional<Hearing> hearing_;
   std::vector<float> gathered_;  // the open item, when the client commits
   bool gathering_ = false;
-  std::size_t offered_ = 0;             // of it, for a partial
+  std::size_t appended_ = 0;  // of it, to the spool
+  std::size_t offered_ = 0;   // of it, for a partial
+  AppendPace pace_{clock_};
   std::atomic<std::int64_t> begin_{0};  // of the open item, in samples of the stream
   std::int64_t heard_ = 0;              // samples
   std::int64_t ear_began_ = 0;          // where the ear's count begins

@@ -433,6 +433,20 @@ TEST_F(StreamsTest, ShortItemsFasterThanTheirTextsWaitUntilThereIsRoom) {
   EXPECT_EQ(client.Wait(Kind::kTrouble, 0).size(), 0U);
 }
 
+TEST_F(StreamsTest, ALongItemInSmallPiecesFitsItsSpool) {
+  Client client;
+  const auto stream = Open(client, Manual());
+  const std::vector<float> piece(320, 0.3F);  // 20 ms, as telephones send it
+  for (int i = 0; i < 50 * 28; ++i) {
+    for (int tries = 0; !stream->Append(piece); ++tries) {
+      ASSERT_LT(tries, 1'000) << "after " << i << " pieces";
+      std::this_thread::sleep_for(Milliseconds(2));
+    }
+  }
+  ASSERT_TRUE(stream->Commit());
+  EXPECT_EQ(client.Wait(Kind::kText, 1)[0].text, "448000 samples in en");
+}
+
 TEST_F(StreamsTest, ManyAtOnce) {
   constexpr int kClients = 20;
   std::vector<Client> clients(kClients);
