@@ -95,13 +95,14 @@ json CardJson(const PlanSettings& settings, const memory::Room& room) {
 
 // Plans what could be used instead: only what may fit by its size, the best few of each sort.
 std::vector<memory::Advice> AdviceFor(const Store& store, const PlanMaker& maker,
-                                      const JudgedPlan& asked, const memory::Room& room) {
+                                      const JudgedPlan& asked, const memory::Room& room,
+                                      PlanMaker::WorkerSlot& worker) {
   std::vector<memory::Option> options;
   std::size_t same = 0, others = 0;
   for (const PlanTarget& target : PlanAlternatives(store, asked.made.target)) {
     std::size_t& sort = target.spec.name == asked.made.target.spec.name ? same : others;
     if (sort == kMostAlternatives || target.size + room.others > room.total) continue;
-    auto made = maker.Plan(target);
+    auto made = maker.Plan(target, worker);
     if (!made) continue;  // advice that cannot be given is none
     const auto numbers = memory::Measure(made->plan, maker.settings().chunk, room);
     if (numbers.fit == memory::Fit::kUnsafe) continue;
@@ -117,10 +118,11 @@ std::vector<memory::Advice> AdviceFor(const Store& store, const PlanMaker& maker
 Result<int> PlanOne(const Store& store, const PlanMaker& maker, const Options& options,
                     const memory::Room& room) {
   TRY_ASSIGN(const PlanTarget target, planner::FindPlanTarget(store, options.model));
-  TRY_ASSIGN(MadePlan made, maker.Plan(target));
+  PlanMaker::WorkerSlot worker;
+  TRY_ASSIGN(MadePlan made, maker.Plan(target, worker));
   const JudgedPlan judged = Judge(std::move(made), maker.settings(), room);
   std::vector<memory::Advice> advice;
-  if (judged.fit.fit != memory::Fit::kSafe) advice = AdviceFor(store, maker, judged, room);
+  if (judged.fit.fit != memory::Fit::kSafe) advice = AdviceFor(store, maker, judged, room, worker);
   std::erase_if(advice, [](const auto& one) { return one.way == memory::Way::kAsAsked; });
   if (!options.json) {
     fmt::print("{}", ShowPlan(judged, maker.settings(), room, advice));

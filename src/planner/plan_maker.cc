@@ -10,7 +10,6 @@
 
 #include "base/dirs.h"
 #include "base/sha256.h"
-#include "engine/worker.h"
 #include "models/gguf.h"
 #include "models/skeleton.h"
 

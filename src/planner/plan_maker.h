@@ -8,12 +8,9 @@
 #include <vector>
 
 #include "engine/plan_cache.h"
+#include "engine/worker.h"
 #include "memory/plan.h"
 #include "planner/plan_target.h"
-
-namespace headroom::engine {
-class Worker;
-}
 
 namespace headroom::planner {
 
@@ -41,8 +38,14 @@ class PlanMaker {
   /// kNotFound when the worker program is not there.
   static Result<PlanMaker> Make(PlanSettings settings);
 
+  /// A worker that plans one after the other; empty: there is none yet.
+  using WorkerSlot = std::unique_ptr<engine::Worker>;
+
   /// Any number of threads at once.
   Result<MadePlan> Plan(const PlanTarget& target) const;
+  /// The same with the worker of the plan before. It is started where there is none, and gone after
+  /// an error. Any number of threads, each with a slot of its own.
+  Result<MadePlan> Plan(const PlanTarget& target, WorkerSlot& worker) const;
   /// One after the other on every core, each core's in one worker as long as it lives; in the
   /// targets' order.
   std::vector<Result<MadePlan>> PlanAll(const std::vector<PlanTarget>& targets) const;
@@ -51,9 +54,6 @@ class PlanMaker {
 
  private:
   PlanMaker(PlanSettings settings, std::filesystem::path worker, std::string engine);
-  /// `worker` is started where there is none, and gone after an error.
-  using WorkerSlot = std::unique_ptr<engine::Worker>;
-  Result<MadePlan> Plan(const PlanTarget& target, WorkerSlot& worker) const;
   Result<engine::PlanResult> Count(const PlanTarget& target, WorkerSlot& worker,
                                    bool& from_cache) const;
   Result<engine::PlanResult> Ask(const std::filesystem::path& file, WorkerSlot& worker) const;
