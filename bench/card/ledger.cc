@@ -68,19 +68,35 @@ struct Hook {
 };
 Hook* Find(std::string_view name);
 
+// In a driver's library that was opened by the program, if that gives out its functions as symbols:
+// then they were looked up here first.
+void* InDrivers(const char* name) {
+  for (const char* library : {"libcuda.so.1", "libvulkan.so.1"}) {
+    void* handle = ::dlopen(library, RTLD_NOW | RTLD_NOLOAD);
+    if (!handle) continue;
+    void* found = RealDlsym(handle, name);
+    ::dlclose(handle);
+    if (found) return found;
+  }
+  return nullptr;
+}
+
 template <class Function>
 Function* Real(const char* name) {
   Hook* hook = Find(name);
   void* real = hook->real.load();
-  if (!real) hook->real = real = RealDlsym(RTLD_NEXT, name);
+  if (!real) real = RealDlsym(RTLD_NEXT, name);
+  if (!real) real = InDrivers(name);
   if (!real) std::abort();  // nobody gave it out, and no library that is loaded has it
+  hook->real = real;
   return reinterpret_cast<Function*>(real);
 }
 
 /// What to give out for a driver's function that was looked up.
 void* Wrapped(std::string_view name, void* real) {
   Hook* hook = real ? Find(name) : nullptr;
-  if (!hook || real == hook->wrapper) return real;
+  if (!hook) return real;
+  if (real == hook->wrapper) real = InDrivers(hook->name.data());
   if (!hook->real.exchange(real)) ++Ledger().hooked;
   return hook->wrapper;
 }
