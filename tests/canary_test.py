@@ -17,6 +17,9 @@ import make_canary
 import numpy as np
 import pytest
 
+from live_daemon import files, free_port
+from live_daemon import start as start_daemon  # noqa: F401 (a fixture)
+
 TESTS = Path(__file__).parent
 BIN = Path(os.environ["HEADROOM_TEST_BIN"])
 JFK = Path(os.environ["HEADROOM_TEST_ENGINE"]) / "samples/jfk.wav"
@@ -223,6 +226,34 @@ def test_the_command_lines_options_reach_the_prompt(headroom, listening_in, mode
         "canary2", "en", "fr", pnc="nopnc")
     refused = headroom("transcribe", "-m", model, "--translate-to", "pl", JFK)
     assert refused.code != 0 and 'cannot translate into "pl"' in refused.err
+
+
+def test_the_services_settings_and_fields_reach_the_prompt(headroom, listening_in, models, start_daemon):
+    """Dictation takes what the configuration says; a request over HTTP what it says itself."""
+    model = models("f16", "silent")
+    port = free_port()
+    daemon = start_daemon(f"models.tiers=['{model}@cpu']", "models.threads=1", "audio.source=file",
+                          files(JFK), f"server.listen=127.0.0.1:{port}", "speech.language=de",
+                          "speech.translate_to=en", "speech.punctuation=false")
+    daemon.call("POST", "listen")
+    daemon.idle()
+    assert listening_in() == prompt_of("canary2", "de", "en", pnc="nopnc")
+
+    def curl(*arguments):
+        done = subprocess.run(["curl", "-sS", "-f", *arguments], capture_output=True, timeout=120)
+        assert done.returncode == 0, (done.stdout, done.stderr)
+
+    def prompt(route, *fields):
+        # A worker tells the prompt of its first run.
+        curl("-H", "Content-Type: application/json", "-d", "{}", f"http://127.0.0.1:{port}/api/models/unload")
+        form = [part for field in ("model=whisper-1", *fields) for part in ("-F", field)]
+        curl("-F", f"file=@{JFK}", *form, f"http://127.0.0.1:{port}/v1/audio/{route}")
+        return listening_in()
+
+    assert prompt("transcriptions", "language=fr") == prompt_of("canary2", "fr")
+    assert prompt("translations", "language=es") == prompt_of("canary2", "es", "en")
+    assert prompt("transcriptions", "language=en", "translate_to=fr", "punctuation=false") == prompt_of(
+        "canary2", "en", "fr", pnc="nopnc")
 
 
 # Softmax does not change when all scores of a query do.

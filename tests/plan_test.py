@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,55 @@ def test_the_incident_is_refused_with_the_arithmetic(headroom):
     assert "of 4096 MiB > 80 %" in done.out
     assert "a smaller quantisation: canary-1b-flash Q8_0" in done.out
     assert "another model: canary-180m-flash" in done.out
+
+
+@pytest.fixture
+def card(headroom, tmp_path):
+    """A machine with a card of 2 GiB: NVIDIA's library as the probe's tests have it, and the simulated
+    card as its worker."""
+    libexec = tmp_path / "libexec"
+    libexec.mkdir()
+    for program in headroom.bin.iterdir():
+        if program.name not in ("headroom-worker-vulkan", "headroom-worker-cuda", "headroom-probe"):
+            (libexec / program.name).symlink_to(program)
+    pci = tmp_path / "root/sys/bus/pci/devices/0000:01:00.0"
+    (pci / "power").mkdir(parents=True)
+    for name, value in (("class", "0x030000"), ("vendor", "0x10de"), ("device", "0x2484"),
+                        ("power/runtime_status", "active"), ("power/control", "on")):
+        (pci / name).write_text(value + "\n")
+    probe = libexec / "headroom-probe"
+    probe.write_text(f"#!/bin/sh\nexec {headroom.bin}/headroom-probe --root={tmp_path}/root "
+                     f"--nvml={headroom.bin.parent}/tests/libfake_nvml.so \"$@\"\n")
+    probe.chmod(0o755)
+    worker = libexec / "headroom-worker-cuda"
+    device = {"name": "CUDA0", "description": "a card", "pci": "0000:01:00.0", "unified": False,
+              "total": 2048 * MIB, "free": 0}
+    worker.write_text(f"#!/bin/sh\n[ \"$1\" = --devices ] && {{ echo '{json.dumps([device])}'; exit; }}\n"
+                      f"[ $# -gt 0 ] && exec {libexec}/headroom-worker-sim --record-profile\n"
+                      f"exec {libexec}/headroom-worker-sim\n")
+    worker.chmod(0o755)
+    script = tmp_path / "nvml"
+    script.write_text(f"card 0000:01:00.0 {2048 * MIB} 0\n")
+    return {"HEADROOM_LIBEXEC": str(libexec), "HEADROOM_FAKE_NVML": str(script),
+            "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+
+def test_a_plan_for_a_card_of_this_machine_knows_its_calibration(headroom, card, tmp_path):
+    model = tmp_path / "canary-silent.gguf"
+    make_canary = Path(__file__).parent / "make_canary.py"
+    subprocess.run([sys.executable, make_canary, "silent", "q8_0", model], check=True)
+    before = plan(headroom, model, "--device", "auto", env=card)
+    assert before["card"]["bytes"] == 2048 * MIB and before["driver"]["estimated"]
+
+    done = headroom("calibrate", "--model", model, "--chunk", "3", "--json", env=card)
+    assert done.code == 0, done.err
+    measured = json.loads(done.out)["driver"]
+    after = plan(headroom, model, "--device", "0000:01:00.0", env=card)
+    assert after["driver"] == {"bytes": measured, "margin": 64 * MIB, "estimated": False}
+    assert "as calibrated on this card" in headroom("plan", model, "--device", "auto", env=card).out
+    given = plan(headroom, model, "--device", "auto", "--driver", "100MiB", "--card", "1GiB", env=card)
+    assert (given["driver"]["bytes"], given["card"]["bytes"]) == (100 * MIB, 1024 * MIB)
+    assert "0000:09:00.0" in one_line(headroom("plan", model, "--device", "0000:09:00.0", env=card), 3)
 
 
 def test_q8_0_of_the_same_model_is_safe(headroom):

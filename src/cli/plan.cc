@@ -8,6 +8,8 @@
 #include "cli/command.h"
 #include "cli/plan_show.h"
 #include "cli/terminal.h"
+#include "planner/card.h"
+#include "probe/device_probe.h"
 
 namespace headroom::cli {
 namespace {
@@ -17,12 +19,14 @@ using nlohmann::json;
 using planner::PlanMaker;
 
 struct Options {
-  std::string model, chunk = "30s", card = "4096MiB", others = "0", driver;
+  std::string model, chunk = "30s", card, others = "0", driver, device;
   int batch = 1;
   bool all = false, json = false, fresh = false;
 };
 
-constexpr double kLongestSeconds = 600;  // what one run may carry
+constexpr const char* kUsualCard = "4096MiB";
+constexpr Milliseconds kDeviceWithin{5'000};  // for a driver that is being loaded
+constexpr double kLongestSeconds = 600;       // what one run may carry
 constexpr int kMostAtOnce = 64;
 constexpr std::size_t kMostAlternatives = 3;  // of each sort
 
@@ -44,20 +48,40 @@ Result<Milliseconds> ParseChunk(const std::string& text) {
   return Milliseconds(std::llround(value * 1000));
 }
 
-Result<memory::Room> ParseRoom(const Options& options) {
-  auto card = ParseBytes(options.card);
-  if (!card) return Within(card, "--card {}", options.card);
+// The card of this machine that was named.
+Result<std::optional<planner::Card>> FindDevice(const std::string& device) {
+  if (device.empty()) return std::nullopt;
+  probe::DeviceProbe devices({});
+  auto card = planner::FindCard(devices, kDeviceWithin, device == "auto" ? "" : device);
+  if (!card)
+    return Fail(Errc::kNotFound,
+                "--device {}: there is no such card that this installation has a worker for; "
+                "headroom doctor says what is missing",
+                device);
+  return card;
+}
+
+Result<memory::Room> ParseRoom(const Options& options, const std::optional<planner::Card>& device) {
+  const std::string size = !options.card.empty() ? options.card : kUsualCard;
+  auto card = ParseBytes(size);
+  if (!card) return Within(card, "--card {}", size);
+  if (device && options.card.empty()) card = device->total;
   auto others = ParseBytes(options.others);
   if (!others) return Within(others, "--others {}", options.others);
-  if (*card < MiB(1))
-    return Fail(Errc::kInvalid, "--card {}: a card has at least 1 MiB", options.card);
+  if (*card < MiB(1)) return Fail(Errc::kInvalid, "--card {}: a card has at least 1 MiB", size);
   if (*others > *card)
     return Fail(Errc::kInvalid, "--others {}: more than the card has", options.others);
   return memory::Room{.total = *card, .others = *others, .host = {}};
 }
 
-Result<PlanSettings> ParseSettings(const Options& options, const memory::Room& room) {
+Result<PlanSettings> ParseSettings(const Options& options, const memory::Room& room,
+                                   const std::optional<planner::Card>& device) {
   PlanSettings settings;
+  if (device && device->calibration) {
+    settings.driver = device->calibration->driver();
+    settings.profile = device->calibration->profile;
+    settings.calibrated = options.driver.empty();
+  }
   TRY_ASSIGN(settings.chunk, ParseChunk(options.chunk));
   if (options.batch < 1 || options.batch > kMostAtOnce)
     return Fail(Errc::kInvalid, "--batch {}: 1 to {}", options.batch, kMostAtOnce);
@@ -180,8 +204,9 @@ Result<int> PlanCatalogue(const Store& store, const PlanMaker& maker, const Opti
 Result<int> Run(const Options& options) {
   if (options.all == !options.model.empty())
     return Fail(Errc::kInvalid, "plan: either a MODEL or --all");
-  TRY_ASSIGN(const memory::Room room, ParseRoom(options));
-  TRY_ASSIGN(PlanSettings settings, ParseSettings(options, room));
+  TRY_ASSIGN(const std::optional<planner::Card> device, FindDevice(options.device));
+  TRY_ASSIGN(const memory::Room room, ParseRoom(options, device));
+  TRY_ASSIGN(PlanSettings settings, ParseSettings(options, room, device));
   TRY_ASSIGN(const Store store, Store::Open());
   TRY_ASSIGN(const PlanMaker maker, PlanMaker::Make(std::move(settings)));
   return options.all ? PlanCatalogue(store, maker, options, room)
@@ -198,6 +223,9 @@ void AddPlan(CLI::App& app, Action& chosen) {
   plan->add_flag("--all", options->all, "Every model and quantisation of the catalogue");
   plan->add_option("--chunk", options->chunk, "Longest audio at once (30s)");
   plan->add_option("--card", options->card, "The card's memory (4096MiB)");
+  plan->add_option("--device", options->device,
+                   "A card of this machine, by its PCI address or auto: its memory, and its "
+                   "calibration if there is one");
   plan->add_option("--others", options->others, "What other programs use of it (0)");
   plan->add_option("--driver", options->driver,
                    "What its driver holds besides, as you measured it (estimated: 240MiB)");

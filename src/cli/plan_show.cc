@@ -97,7 +97,9 @@ std::string ShowPlan(const JudgedPlan& judged, const PlanSettings& settings, con
                            settings.batch > 1 ? fmt::format(", {} at once", settings.batch) : ""));
   text += Line("driver", plan.driver + plan.margin,
                fmt::format("{}, {} of it margin",
-                           settings.driver ? "as given" : "estimated, not measured on this card",
+                           settings.calibrated ? "as calibrated on this card"
+                           : settings.driver   ? "as given"
+                                               : "estimated, not measured on this card",
                            Size(plan.margin)));
   text += Line("resident", plan.Resident(),
                fmt::format("{:.1f} % of the card", Percent(plan.Resident(), room.total)));
@@ -156,7 +158,10 @@ std::string ShowAll(const std::vector<PlanTarget>& targets,
   const Bytes driver =
       some == plans.end() ? Bytes(0) : (*some)->made.plan.driver + (*some)->made.plan.margin;
   return text + fmt::format("\n█ resident: weights, KV, and {} for the driver ({})   ▓ workspace\n",
-                            Size(driver), settings.driver ? "as given" : "estimated, see --driver");
+                            Size(driver),
+                            settings.calibrated ? "as calibrated on this card"
+                            : settings.driver   ? "as given"
+                                                : "estimated, see --driver");
 }
 
 nlohmann::json PlanJson(const JudgedPlan& judged, const PlanSettings& settings) {

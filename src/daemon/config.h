@@ -74,6 +74,7 @@ inline constexpr std::size_t kMostTiers = 8;
 struct ModelsConfig {
   std::vector<TierName> tiers;  // best first; empty: chosen from what is here and what fits
   DeviceChoice device = DeviceChoice::kAuto;
+  std::string card;  // its PCI address; "": the best
   WhenCold when_cold = WhenCold::kWait;
   int threads = 0;             // 0: one for each core this process may use
   Milliseconds idle{300'000};  // the worker ends after so long without speech; 0: never

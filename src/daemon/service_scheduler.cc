@@ -59,7 +59,12 @@ Result<> Service::StartScheduler() {
   wishes.host = HostNow();
   if (wishes.place != planner::Place::kCpu) {
     probe::DeviceProbe devices({});
-    wishes.card = planner::FindCard(devices, kCardWithin);
+    wishes.card = planner::FindCard(devices, kCardWithin, config_.models.card);
+    if (!wishes.card && !config_.models.card.empty())
+      Tell({"notice",
+            {{"text", fmt::format("models.card: there is no card {} that this installation has a "
+                                  "worker for; headroom doctor lists the cards",
+                                  config_.models.card)}}});
   }
   TRY_ASSIGN(planner::Tiers tiers, planner::MakeTiers(store, wishes));
   if (!tiers.notes.empty()) Tell({"notice", {{"text", Words(tiers.notes)}}});

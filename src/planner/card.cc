@@ -8,7 +8,7 @@
 namespace headroom::planner {
 
 std::optional<Card> FindCard(probe::DeviceSource& devices, Milliseconds patience,
-                             const Clock& clock) {
+                             const std::string& wanted, const Clock& clock) {
   const auto installed = [](const char* program) { return FindProgram(program).has_value(); };
   const bool cuda = installed(kCudaWorker);
   const bool vulkan = installed(kVulkanWorker);
@@ -24,6 +24,7 @@ std::optional<Card> FindCard(probe::DeviceSource& devices, Milliseconds patience
   const probe::Device* best = nullptr;
   for (const probe::Device& device : report.devices) {
     if (!vulkan && !nvidia(device)) continue;
+    if (!wanted.empty() && device.pci != wanted) continue;
     const bool better = best != nullptr && best->kind == probe::DeviceKind::kUnified &&
                         device.kind == probe::DeviceKind::kDiscrete;
     if (best == nullptr || better) best = &device;

@@ -21,9 +21,10 @@ struct Card {
 };
 
 /// The best of the cards that a worker program of this installation can use: a discrete one before
-/// a unified one. nullopt: none. Waits for the drivers for at most `patience`, and asks nobody
-/// where no such program is installed.
+/// a unified one; only the one with the PCI address `wanted`, if that is not empty. nullopt: none.
+/// Waits for the drivers for at most `patience`, and asks nobody where no such program is
+/// installed.
 std::optional<Card> FindCard(probe::DeviceSource& devices, Milliseconds patience,
-                             const Clock& clock = SystemClock());
+                             const std::string& wanted = "", const Clock& clock = SystemClock());
 
 }  // namespace headroom::planner

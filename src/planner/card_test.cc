@@ -76,6 +76,14 @@ TEST_F(FindCardTest, TheDiscreteOneWithTheWorkerThatSuitsIt) {
   EXPECT_EQ(card->total, MiB(4096));
 }
 
+TEST_F(FindCardTest, TheOneThatWasNamedOrNone) {
+  Install("headroom-worker-vulkan");
+  const auto named = FindCard(devices_, Milliseconds(60'000), "0000:00:02.0");
+  ASSERT_TRUE(named);
+  EXPECT_EQ(named->device, "0000:00:02.0");
+  EXPECT_FALSE(FindCard(devices_, Milliseconds(60'000), "0000:09:00.0"));
+}
+
 TEST_F(FindCardTest, CudaIsNothingForAnAmdCard) {
   Install("headroom-worker-cuda");
   Fixed amd({Device("0000:03:00.0", "amdgpu", probe::DeviceKind::kDiscrete)});

@@ -22,6 +22,7 @@ struct PlanSettings {
   /// What the driver holds besides the engine's buffers, where somebody has measured it on the
   /// card. nullopt: the estimate.
   std::optional<Bytes> driver = {};
+  bool calibrated = false;   // `driver` and `profile` are a calibration's
   std::string profile = {};  // of the card, as a calibration recorded it; "": a plain device
   bool cached = true;
 };
