@@ -1,0 +1,187 @@
+#include "push.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <condition_variable>
+#include <mutex>
+
+#include "engine/readings.h"
+#include "engine/scheduler.h"
+#include "engine/worker_runner.h"
+#include "jfk.h"
+#include "planner/tiers.h"
+#include "probe/host.h"
+
+namespace headroom {
+namespace {
+
+constexpr std::array<double, 8> kFree{1, 0.4, 0.15, 0.05, 0.05, 0.15, 0.4, 1};
+constexpr Milliseconds kEach{6'000}, kBackWithin{120'000};
+constexpr std::chrono::minutes kTextWithin{3};
+constexpr std::size_t kClip = 3 * 16'000;
+
+// Of a larger card only the room is there: the rest is taken by others from the beginning, and
+// nobody speaks of it.
+class SmallCard : public engine::Readings {
+ public:
+  SmallCard(engine::ProbeReadingsOptions options, Bytes room, Bytes total)
+      : readings_(std::move(options)), room_(room), elsewhere_(total - room) {}
+  memory::Sample Take(std::span<const pid_t> workers, bool idle, MonoTime due) override {
+    memory::Sample sample = readings_.Take(workers, idle, due);
+    if (!sample.vram_total) return sample;
+    sample.vram_total = room_;
+    for (auto* part : {&sample.vram_used, &sample.vram_others})
+      if (*part) *part = std::max(Bytes(0), **part - elsewhere_);
+    return sample;
+  }
+
+ private:
+  engine::ProbeReadings readings_;
+  const Bytes room_, elsewhere_;
+};
+
+Result<std::vector<engine::Tier>> TiersOf(const PushOptions& options) {
+  TRY_ASSIGN(const auto store, models::Store::Open());
+  planner::TierOptions wishes;
+  wishes.wishes = {{options.model, planner::Place::kCard}, {options.model, planner::Place::kCpu}};
+  wishes.card = options.card;
+  wishes.chunks = options.chunks;
+  const auto text = ReadFile("/proc/meminfo", KiB(64));
+  if (const auto host = text ? probe::ParseMeminfo(*text) : std::nullopt)
+    wishes.host = memory::HostRoom(host->available, Bytes(0));
+  TRY_ASSIGN(planner::Tiers tiers, planner::MakeTiers(store, wishes));
+  if (tiers.tiers.size() != 2)
+    return Fail(Errc::kNoMemory, "{}", tiers.notes.empty() ? "no two tiers" : tiers.notes.front());
+  return std::move(tiers.tiers);
+}
+
+class Walk {
+ public:
+  Walk(const PushOptions& options, Log& log) : options_(options), log_(log) {}
+
+  Result<> Make() {
+    TRY_ASSIGN(std::vector<engine::Tier> tiers, TiersOf(options_));
+    engine::SchedulerOptions how;
+    how.tiers = std::move(tiers);
+    how.policy.chunks = options_.chunks;
+    // As long as a person measures, not as long as a person dictates.
+    how.policy.timing.hold = Milliseconds(3'000);
+    how.policy.timing.between_changes = Milliseconds(5'000);
+    how.policy.timing.settle = Milliseconds(2'000);
+    engine::SchedulerEvents events;
+    events.on_decoded = [this](engine::Decoded one) {
+      const std::lock_guard lock(mutex_);
+      last_ = std::move(one);
+      decoded_.notify_one();
+    };
+    engine::ProbeReadingsOptions readings;
+    readings.card = options_.card.device;
+    readings.probe = options_.probe;
+    TRY_ASSIGN(scheduler_, engine::Scheduler::Make(
+                               std::move(how), std::move(events),
+                               std::make_unique<SmallCard>(readings, options_.card.total,
+                                                           options_.real_total),
+                               std::make_unique<engine::WorkerRunnerMaker>()));
+    scheduler_->SetWanted(true);
+    return {};
+  }
+
+  void Go() {
+    log_.Say("| free of the room | in use | zone | utterances | decoded by | longest wait |\n"
+             "|---|---|---|---|---|---|");
+    bool left = false;
+    for (const double share : kFree) {
+      const Seen seen = Step(share, SystemClock().Now() + kEach);
+      left = left || (share < 0.06 && !seen.on_card);
+    }
+    const MonoTime begin = SystemClock().Now();
+    Seen seen;
+    while (!seen.on_card && wrong_ == 0 && SystemClock().Now() - begin < kBackWithin)
+      seen = Step(1, SystemClock().Now() + kEach);
+    const engine::SchedulerStatus status = scheduler_->status();
+    log_.Check(wrong_ == 0, fmt::format("{} utterances, each with its text", utterances_));
+    log_.Check(left, "with 5 % left the worker had left the card");
+    log_.Check(seen.on_card, "back on the card when there was room again");
+    log_.Check(status.counts.worker_failures == 0, "no worker failed");
+    log_.Check(status.counts.device_allocations == 0, "0 allocations while speaking");
+  }
+
+ private:
+  struct Seen {
+    bool on_card = false;
+  };
+
+  Bytes Ours() const {
+    const engine::SchedulerStatus status = scheduler_->status();
+    const bool on_card = status.tier && *status.tier == 0;
+    return on_card ? status.worker.device + options_.card.calibration->driver() : Bytes(0);
+  }
+
+  Seen Step(double share, MonoTime until) {
+    const Bytes free(static_cast<std::int64_t>(static_cast<double>(options_.card.total.n) * share));
+    std::string tiers;
+    std::int64_t spoken = 0;
+    Milliseconds longest{0};
+    do {
+      if (auto moved = options_.leave(free, Ours()); !moved) log_.Failed("neighbour", moved.error());
+      const auto one = Speak();
+      if (!one || !one->result) {
+        ++wrong_;
+        log_.Failed("an utterance", one ? one->result.error() : Error{Errc::kTimeout, "no text"});
+        break;
+      }
+      ++spoken;
+      longest = std::max(longest, one->took);
+      if (tiers.find(one->tier) == std::string::npos)
+        tiers += (tiers.empty() ? "" : ", then ") + one->tier;
+    } while (SystemClock().Now() < until);
+    const engine::SchedulerStatus status = scheduler_->status();
+    const memory::Sample& sample = status.sample;
+    const double used = sample.vram_used && sample.vram_total
+                            ? 100.0 * static_cast<double>(sample.vram_used->n) /
+                                  static_cast<double>(sample.vram_total->n)
+                            : -1;
+    const auto zone = memory::VramZone({}, sample.vram_used.value_or(Bytes(0)),
+                                       sample.vram_total.value_or(Bytes(0)));
+    log_.Say("| {} MiB | {:.0f} % | {} | {} | {} | {:.1f} s |", Mebi(free), used,
+             zone ? memory::Name(*zone) : "not known", spoken, tiers,
+             static_cast<double>(longest.count()) / 1000);
+    return {.on_card = status.tier && *status.tier == 0};
+  }
+
+  std::optional<engine::Decoded> Speak() {
+    engine::Utterance utterance;
+    utterance.id = ++utterances_;
+    utterance.request.language = "en";
+    utterance.samples = clip_;
+    if (!scheduler_->Submit(std::move(utterance))) return std::nullopt;
+    std::unique_lock lock(mutex_);
+    decoded_.wait_for(lock, kTextWithin, [&] { return last_ && last_->id == utterances_; });
+    return std::exchange(last_, std::nullopt);
+  }
+
+  const PushOptions& options_;
+  Log& log_;
+  const std::vector<float> jfk_ = engine::Jfk();
+  const engine::Samples clip_ =
+      std::make_shared<const std::vector<float>>(jfk_.begin(), jfk_.begin() + kClip);
+  std::mutex mutex_;
+  std::condition_variable decoded_;
+  std::optional<engine::Decoded> last_;
+  std::uint64_t utterances_ = 0;
+  std::int64_t wrong_ = 0;
+  std::unique_ptr<engine::Scheduler> scheduler_;  // ends before what its events use
+};
+
+}  // namespace
+
+void Push(const PushOptions& options, Log& log) {
+  log.Say("\n### A neighbour pushes to 95 % of {} MiB and goes\n", Mebi(options.card.total));
+  Walk walk(options, log);
+  if (auto made = walk.Make(); !made) return log.Failed("push", made.error());
+  walk.Go();
+}
+
+}  // namespace headroom
