@@ -27,8 +27,9 @@ constexpr Fault kCuda[] = {{"CUDA error 2 while running", 2, Failure::kOutOfMemo
                            {"CUDA error 700", 700, Failure::kSticky},
                            {"CUDA error 719", 719, Failure::kSticky},
                            {"CUDA error 999", 999, Failure::kSticky}};
-constexpr Fault kVulkan[] = {{"VK_ERROR_OUT_OF_DEVICE_MEMORY while running", -2, Failure::kOutOfMemory},
-                             {"VK_ERROR_DEVICE_LOST", -4, Failure::kLost}};
+constexpr Fault kVulkan[] = {
+    {"VK_ERROR_OUT_OF_DEVICE_MEMORY while running", -2, Failure::kOutOfMemory},
+    {"VK_ERROR_DEVICE_LOST", -4, Failure::kLost}};
 
 class Injector {
  public:
@@ -36,8 +37,9 @@ class Injector {
       : options_(options), preload_(preload), log_(log) {}
 
   void Go() {
-    log_.Say("| fault | seen as | the worker's words | the worker | the next one's text |\n"
-             "|---|---|---|---|---|");
+    log_.Say(
+        "| fault | seen as | the worker's words | the worker | the next one's text |\n"
+        "|---|---|---|---|---|");
     auto first = Fresh();
     if (!first) return log_.Failed("faults", first.error());
     auto text = Speak(**first, kLong);
@@ -45,7 +47,8 @@ class Injector {
     text_ = *text;
     Refused();
     for (const Fault& fault : options_.cuda ? std::span<const Fault>(kCuda) : kVulkan)
-      During(fault.what, fault.expected, [&](engine::Worker&) { preload_.ledger().fault = fault.code; });
+      During(fault.what, fault.expected,
+             [&](engine::Worker&) { preload_.ledger().fault = fault.code; });
     During("killed while running", Failure::kCrash,
            [&](engine::Worker& worker) { Later(worker.pid(), SIGKILL); });
     During("hangs", Failure::kHang, [&](engine::Worker& worker) { Later(worker.pid(), SIGSTOP); });
@@ -106,7 +109,9 @@ class Injector {
     const bool same = text && *text == text_;
     log_.Say("| {} | {} | {} | {} | {} |", what, seen ? Name(*seen) : "nothing",
              error ? error->what.substr(0, 160) : "", alive ? "stays" : "ended",
-             same ? "the same" : text ? "another" : text.error().what);
+             same   ? "the same"
+             : text ? "another"
+                    : text.error().what);
     if (seen != expected || !same)
       log_.Check(false, fmt::format("{} is {} and the next worker gives the same text", what,
                                     Name(expected)));

@@ -73,13 +73,16 @@ class Bench {
     if (!options_.pretend.empty())
       log_.Say("- **the card's numbers are pretended: a trial of this program, of no card**");
     else if (!card)
-      log_.Say("- the probe cannot read this card, so what lies beside the engine's buffers is not seen");
+      log_.Say(
+          "- the probe cannot read this card, so what lies beside the engine's buffers is not "
+          "seen");
     TakeTheRest(card);
     if (auto calibrated = Calibrate(); !calibrated) return End("calibrate", calibrated.error());
     for (const std::string& model : {options_.canary, options_.whisper})
       if (auto measured = Measure(model); !measured) log_.Failed(model, measured.error());
-    InjectFaults({.worker = options_.worker, .cuda = options_.cuda(), .load = LoadOf(options_.whisper)},
-                 preload_, log_);
+    InjectFaults(
+        {.worker = options_.worker, .cuda = options_.cuda(), .load = LoadOf(options_.whisper)},
+        preload_, log_);
     if (card)
       PushAndBack(*card);
     else
@@ -92,7 +95,8 @@ class Bench {
  private:
   void End(const std::string& step = "", const Error& error = {}) {
     if (!step.empty()) log_.Failed(step, error);
-    log_.Say("\n{}{}", log_.wrong().empty() ? "Everything as it should be." : "Not as it should be:",
+    log_.Say("\n{}{}",
+             log_.wrong().empty() ? "Everything as it should be." : "Not as it should be:",
              log_.wrong());
   }
 
@@ -140,7 +144,8 @@ class Bench {
                planner::Calibrate(request, [&](pid_t worker) -> std::optional<planner::CardUse> {
                  const auto now = reader_.Read(worker);
                  if (!now) return std::nullopt;
-                 return planner::CardUse{.used = now->own.value_or(now->used), .own = now->own.has_value()};
+                 return planner::CardUse{.used = now->own.value_or(now->used),
+                                         .own = now->own.has_value()};
                }));
     TRY(planner::KeepCalibration(calibration_));
     log_.Say("- calibrated in {:.1f} s: at load {} MiB, by running {} MiB ({}), {} allocations\n",
@@ -169,7 +174,8 @@ class Bench {
 
   // What our worker has of the card: told by the driver, else what is more than before; without
   // numbers of the card, the engine's buffers.
-  Bytes Use(const std::optional<CardNow>& now, const std::optional<CardNow>& before, Bytes buffers) const {
+  Bytes Use(const std::optional<CardNow>& now, const std::optional<CardNow>& before,
+            Bytes buffers) const {
     if (!now || !options_.pretend.empty()) return buffers;
     if (now->own) return *now->own;
     return now->used - (before ? before->used : Bytes(0));
@@ -192,7 +198,8 @@ class Bench {
     const auto after = reader_.Read(worker->pid());
     TRY_ASSIGN(const engine::WorkerStats end, worker->Stats(kLong));
 
-    const auto longest = std::ranges::max_element(made.counted.chunks, {}, &engine::PlanChunk::length);
+    const auto longest =
+        std::ranges::max_element(made.counted.chunks, {}, &engine::PlanChunk::length);
     const Bytes buffers = longest->peak, planned = buffers + (made.plan.driver);
     log_.Say("| | planned | measured | |\n|---|---|---|---|");
     const auto row = [&](const char* what, Bytes plan, Bytes seen) {
@@ -252,8 +259,11 @@ class Bench {
 
   void PushAndBack(const CardNow& card) {
     PushOptions push;
-    push.card = {.device = device_.key(), .name = device_.description, .total = options_.room,
-                 .worker = options_.worker, .calibration = calibration_};
+    push.card = {.device = device_.key(),
+                 .name = device_.description,
+                 .total = options_.room,
+                 .worker = options_.worker,
+                 .calibration = calibration_};
     push.model = options_.whisper;
     push.chunks = {options_.chunk, options_.chunk / 2};
     push.real_total = options_.pretend.empty() ? card.total : options_.room;
@@ -289,19 +299,27 @@ Result<int> Main(const std::map<std::string, std::string>& given) {
   Options options;
   for (const auto& [name, value] : given) {
     const std::pair<const char*, std::string*> texts[] = {
-        {"--worker", &options.worker},   {"--device", &options.device},
-        {"--canary", &options.canary},   {"--whisper", &options.whisper},
-        {"--parts", &options.parts},     {"--pretend", &options.pretend}};
-    const auto* text = std::ranges::find(texts, name, [](const auto& one) { return std::string(one.first); });
-    if (text != std::end(texts)) *text->second = value;
-    else if (name == "--room") options.room = MiB(std::stoll(value));
-    else if (name == "--utterances") options.utterances = std::stoi(value);
-    else if (name == "--chunk") options.chunk = Milliseconds(1000 * std::stoll(value));
-    else return Fail(Errc::kInvalid, "{}: not known; the head of bench/card/gpu.cc says what is", name);
+        {"--worker", &options.worker}, {"--device", &options.device},
+        {"--canary", &options.canary}, {"--whisper", &options.whisper},
+        {"--parts", &options.parts},   {"--pretend", &options.pretend}};
+    const auto* text =
+        std::ranges::find(texts, name, [](const auto& one) { return std::string(one.first); });
+    if (text != std::end(texts))
+      *text->second = value;
+    else if (name == "--room")
+      options.room = MiB(std::stoll(value));
+    else if (name == "--utterances")
+      options.utterances = std::stoi(value);
+    else if (name == "--chunk")
+      options.chunk = Milliseconds(1000 * std::stoll(value));
+    else
+      return Fail(Errc::kInvalid, "{}: not known; the head of bench/card/gpu.cc says what is",
+                  name);
   }
   TRY_ASSIGN(auto device, Find(options));
   if (!options.pretend.empty()) device.pci = kPretended;
-  TRY_ASSIGN(auto preload, Preload::Make(options.parts + "/driver_ledger.so", fs::temp_directory_path()));
+  TRY_ASSIGN(auto preload,
+             Preload::Make(options.parts + "/driver_ledger.so", fs::temp_directory_path()));
   Bench bench(std::move(options), std::move(device), std::move(preload));
   bench.Go();
   return bench.log().wrong().empty() ? 0 : 1;

@@ -1,4 +1,5 @@
-// The log of a measurement: Markdown on standard output, and whether everything was as it should be.
+// The log of a measurement: Markdown on standard output, and whether everything was as it should
+// be.
 #pragma once
 
 #include <fmt/format.h>

@@ -21,7 +21,8 @@ std::optional<CardNow> CardReader::Read(pid_t process) {
     }
     const auto found = std::ranges::find(report.devices, pci_, &probe::Device::pci);
     if (found == report.devices.end() || !found->used || !found->total) return std::nullopt;
-    CardNow now{.name = found->name, .driver = found->driver, .total = *found->total, .used = *found->used};
+    CardNow now{
+        .name = found->name, .driver = found->driver, .total = *found->total, .used = *found->used};
     for (const probe::DeviceUse& use : found->processes)
       if (use.pid == process) now.own = use.used;
     return now;

@@ -26,7 +26,8 @@ Result<Preload> Preload::Make(std::filesystem::path library, const std::filesyst
   preload.file_ = folder / "ledger";
   TRY(WriteFileAtomic(preload.file_, std::string(sizeof(DriverLedger), '\0')));
   TRY_ASSIGN(const Fd fd, Open(preload.file_.native(), O_RDWR));
-  void* map = ::mmap(nullptr, sizeof(DriverLedger), PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+  void* map =
+      ::mmap(nullptr, sizeof(DriverLedger), PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
   if (map == MAP_FAILED) return Fail(Errc::kIo, "{} cannot be mapped", preload.file_.native());
   preload.ledger_.reset(static_cast<DriverLedger*>(map));
   return preload;

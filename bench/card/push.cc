@@ -79,18 +79,19 @@ class Walk {
     engine::ProbeReadingsOptions readings;
     readings.card = options_.card.device;
     readings.probe = options_.probe;
-    TRY_ASSIGN(scheduler_, engine::Scheduler::Make(
-                               std::move(how), std::move(events),
-                               std::make_unique<SmallCard>(readings, options_.card.total,
-                                                           options_.real_total),
-                               std::make_unique<engine::WorkerRunnerMaker>()));
+    TRY_ASSIGN(scheduler_,
+               engine::Scheduler::Make(
+                   std::move(how), std::move(events),
+                   std::make_unique<SmallCard>(readings, options_.card.total, options_.real_total),
+                   std::make_unique<engine::WorkerRunnerMaker>()));
     scheduler_->SetWanted(true);
     return {};
   }
 
   void Go() {
-    log_.Say("| free of the room | in use | zone | utterances | decoded by | longest wait |\n"
-             "|---|---|---|---|---|---|");
+    log_.Say(
+        "| free of the room | in use | zone | utterances | decoded by | longest wait |\n"
+        "|---|---|---|---|---|---|");
     bool left = false;
     for (const double share : kFree) {
       const Seen seen = Step(share, SystemClock().Now() + kEach);
@@ -125,7 +126,8 @@ class Walk {
     std::int64_t spoken = 0;
     Milliseconds longest{0};
     do {
-      if (auto moved = options_.leave(free, Ours()); !moved) log_.Failed("neighbour", moved.error());
+      if (auto moved = options_.leave(free, Ours()); !moved)
+        log_.Failed("neighbour", moved.error());
       const auto one = Speak();
       if (!one || !one->result) {
         ++wrong_;
