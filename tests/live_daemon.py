@@ -47,13 +47,16 @@ class Daemon:
                   f"control.socket={self.socket}", "server.listen=", *settings]
         args = [a for setting in chosen for a in ("--set", setting)]
         self.log = open(folder / "log", "ab")
+        before = self.log.tell()
         self.process = headroom.popen("daemon", "--state", self.state, *args, env=env or {},
                                       stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
-        wait_for(lambda: self._answers() or self.process.poll() is not None, "an answer", 60)
+        wait_for(lambda: self._ready(before) or self.process.poll() is not None, "an answer", 60)
         assert self.process.poll() is None, self.says()
         threading.Thread(target=self._follow, daemon=True).start()
 
-    def _answers(self):  # a socket may be there that a killed daemon left
+    def _ready(self, before):  # all its servers listen; a socket may be there that a killed daemon left
+        if b"headroom: ready" not in (self.folder / "log").read_bytes()[before:]:
+            return False
         try:
             with socket.socket(socket.AF_UNIX) as s:
                 s.connect(str(self.socket))
