@@ -88,6 +88,14 @@ WebError FromControl(const Error& failed, unsigned status, const ServiceState& s
   return error;
 }
 
+WebError BadRequest(unsigned status, std::string code, std::string message) {
+  WebError error;
+  error.status = status;
+  error.message = std::move(message);
+  error.code = std::move(code);
+  return error;
+}
+
 WebError BadField(std::string param, std::string message, std::string code) {
   WebError error;
   error.message = std::move(message);

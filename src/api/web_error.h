@@ -22,6 +22,8 @@ struct WebError {
   std::string Json() const;
 };
 
+/// The client is at fault.
+WebError BadRequest(unsigned status, std::string code, std::string message);
 /// `seconds` from 1 to 60 in place of how long the service thinks that it will take.
 int RetryAfterSeconds(const ServiceState& state);
 /// The service takes nothing now.

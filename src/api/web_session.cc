@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/control.h"
+#include "api/job_feed.h"
 #include "api/route.h"
 #include "api/transcription_answer.h"
 #include "api/web_core.h"
@@ -48,15 +49,6 @@ constexpr char kFramePolicy[] =
 std::string_view View(beast::string_view text) {
   return {text.data(), text.size()};
 }
-
-// What a job says on its threads, until the server's thread takes it.
-struct Feed {
-  std::mutex mutex;
-  std::vector<speech::Segment> segments;
-  std::int64_t bytes = 0;
-  std::optional<Result<JobEvents::Outcome>> end;
-  bool posted = false;  // somebody is on the way to take it
-};
 
 }  // namespace
 
@@ -148,9 +140,7 @@ class WebServer::Connection final : public Session,
     } else if (failed != http::error::end_of_stream && failed != http::error::partial_message &&
                failed.category() == ParseCategory()) {
       core_.Count([](WebCounters& c) { ++c.bad_requests; });
-      WebError error;
-      error.message = failed.message();
-      error.code = "malformed";
+      WebError error = BadRequest(400, "malformed", failed.message());
       if (failed == http::error::header_limit) error.status = 431;
       if (failed == http::error::body_limit) {
         error.status = 413;
@@ -181,11 +171,9 @@ class WebServer::Connection final : public Session,
     policy_ = kPagePolicy;
     if (!rate_.Admit(SystemClock().Now())) {
       core_.Count([](WebCounters& c) { ++c.refused_rate; });
-      WebError error;
-      error.status = 429;
-      error.message = "too many requests on one connection";
+      WebError error =
+          BadRequest(429, "rate_limit_exceeded", "too many requests on one connection");
       error.type = "rate_limit_error";
-      error.code = "rate_limit_exceeded";
       error.retry_after_s = 1;
       return RefuseUnread(error);
     }
@@ -194,11 +182,7 @@ class WebServer::Connection final : public Session,
     if (const auto why = core_.rules.Refuses({one_host ? Field(http::field::host) : "", origin,
                                               View(request["Sec-Fetch-Site"]), target == "/"})) {
       core_.Count([](WebCounters& c) { ++c.refused_site; });
-      WebError error;
-      error.status = 403;
-      error.message = *why;
-      error.code = "forbidden_site";
-      return RefuseUnread(error);
+      return RefuseUnread(BadRequest(403, "forbidden_site", *why));
     }
     if (core_.rules.AllowsOrigin(origin)) origin_ = origin;
     if (request.method() == http::verb::options && !origin_.empty()) return AnswerPreflight();
@@ -212,10 +196,7 @@ class WebServer::Connection final : public Session,
       auto admitted = core_.gate.Admit(TokenOf(Field(http::field::authorization), subprotocols));
       if (!admitted) {
         core_.Count([](WebCounters& c) { ++c.refused_token; });
-        WebError error;
-        error.status = 401;
-        error.message = admitted.error().what;
-        error.code = "invalid_api_key";
+        WebError error = BadRequest(401, "invalid_api_key", admitted.error().what);
         error.authenticate = true;
         return RefuseUnread(error);
       }
@@ -261,11 +242,7 @@ class WebServer::Connection final : public Session,
       case WebRoute::kInspect: {
         auto found = core_.service.Inspect(to.name);
         if (found) return Send(200, kJson, std::move(*found));
-        WebError error;
-        error.status = 404;
-        error.message = "there is no such part of the service";
-        error.code = "unknown_url";
-        return Refuse(error);
+        return Refuse(BadRequest(404, "unknown_url", "there is no such part of the service"));
       }
       default: {
         const PageFile* file = FindPageFile(to.name);
@@ -295,11 +272,8 @@ class WebServer::Connection final : public Session,
   void HandOver(std::string client) {
     if (!ListHas(Field(http::field::upgrade), "websocket") ||
         !ListHas(Field(http::field::connection), "upgrade") || buffer_.size() > 0) {
-      WebError error;
-      error.status = buffer_.size() > 0 ? 400 : 426;
-      error.message = "/v1/realtime is a WebSocket";
-      error.code = "upgrade_required";
-      return RefuseUnread(error);
+      return RefuseUnread(BadRequest(buffer_.size() > 0 ? 400 : 426, "upgrade_required",
+                                     "/v1/realtime is a WebSocket"));
     }
     core_.Count([](WebCounters& c) { ++c.realtime; });
     RealtimeRequest request(std::move(parser_->get().base()));
@@ -314,11 +288,7 @@ class WebServer::Connection final : public Session,
   void BeginUpload(bool translate, Milliseconds waited = {}) {
     const auto boundary = MultipartReader::BoundaryOf(Field(http::field::content_type));
     if (!boundary) {
-      WebError error;
-      error.status = 415;
-      error.message = boundary.error().what;
-      error.code = "not_a_form";
-      return RefuseUnread(error);
+      return RefuseUnread(BadRequest(415, "not_a_form", boundary.error().what));
     }
     const ServiceState state = core_.service.State();
     if (!state.ready) return RefuseForService(NotReady(state));
@@ -390,11 +360,9 @@ class WebServer::Connection final : public Session,
 
   void RefuseSlow() {
     core_.Count([](WebCounters& c) { ++c.timed_out; });
-    WebError error;
-    error.status = 408;
-    error.message = fmt::format("slower than {} bytes in a second", core_.options.slowest_upload);
-    error.code = "too_slow";
-    RefuseUnread(error);
+    RefuseUnread(
+        BadRequest(408, "too_slow",
+                   fmt::format("slower than {} bytes in a second", core_.options.slowest_upload)));
   }
 
   void OnWholeForm() {
@@ -464,11 +432,7 @@ class WebServer::Connection final : public Session,
       command_->body += bytes;
       return ReadBody();
     }
-    WebError error;
-    error.status = 413;
-    error.message = "the body is longer than any command";
-    error.code = "malformed";
-    RefuseUnread(error);
+    RefuseUnread(BadRequest(413, "malformed", "the body is longer than any command"));
   }
 
   void Ask() {
@@ -513,32 +477,17 @@ class WebServer::Connection final : public Session,
     state_ = State::kWorking;
     streams_ = form.stream;
     answer_ = std::make_unique<TranscriptionAnswer>(form, core_.options.answer_limit);
-    feed_ = std::make_shared<Feed>();
+    // The job ends with this session or before, and the session before `io`.
+    feed_ = std::make_shared<JobFeed>(
+        core_.options.answer_limit, [weak = weak_from_this(), turn = turn_, &io = core_.io] {
+          asio::post(io, [weak, turn] {
+            if (const auto self = weak.lock(); self && self->turn_ == turn) self->TakeFeed();
+          });
+        });
     stream_.expires_never();
     WatchPeer();
     if (streams_) Beat();
-    // The job ends with this session or before, and the session before `io`.
-    const auto post = [weak = weak_from_this(), feed = feed_, &io = core_.io] {
-      if (std::exchange(feed->posted, true)) return;
-      asio::post(io, [weak, feed] {
-        if (const auto self = weak.lock(); self && self->feed_ == feed) self->TakeFeed();
-      });
-    };
-    JobEvents events;
-    events.on_segment = [feed = feed_, post,
-                         limit = core_.options.answer_limit.n](const speech::Segment& segment) {
-      const std::lock_guard guard(feed->mutex);
-      if (feed->bytes > limit) return;  // the answer will say so
-      feed->bytes += 100 + static_cast<std::int64_t>(segment.text.size() * 3);
-      feed->segments.push_back(segment);
-      post();
-    };
-    events.on_end = [feed = feed_, post](Result<JobEvents::Outcome> outcome) {
-      const std::lock_guard guard(feed->mutex);
-      feed->end = std::move(outcome);
-      post();
-    };
-    job_ = core_.service.Transcribe(std::move(recording), form.request, std::move(events));
+    job_ = core_.service.Transcribe(std::move(recording), form.request, JobFeed::EventsInto(feed_));
   }
 
   void DropJob() {
@@ -556,17 +505,7 @@ class WebServer::Connection final : public Session,
 
   void TakeFeed() {
     if (state_ != State::kWorking) return;
-    std::vector<speech::Segment> segments;
-    std::optional<Result<JobEvents::Outcome>> end;
-    {
-      const std::lock_guard guard(feed_->mutex);
-      feed_->posted = false;
-      segments.swap(feed_->segments);
-      end.swap(feed_->end);
-      if (feed_->bytes > core_.options.answer_limit.n)
-        end = Fail(Errc::kUnsupported, "the text is longer than one answer may be");
-      feed_->bytes = 0;
-    }
+    const auto [segments, end] = feed_->Take();
     for (const speech::Segment& segment : segments) {
       auto text = answer_->Add(segment);
       if (!text) return FailJob(text.error());
@@ -765,7 +704,7 @@ class WebServer::Connection final : public Session,
   std::string piece_;               // of a body; stays while a read into it may be going on
   std::unique_ptr<UploadForm> upload_;
   bool uploading_ = false;  // counted in core_.uploads
-  std::shared_ptr<Feed> feed_;
+  std::shared_ptr<JobFeed> feed_;
   std::unique_ptr<TranscriptionAnswer> answer_;
   std::unique_ptr<TranscriptionJob> job_;
 

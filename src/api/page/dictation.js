@@ -121,7 +121,7 @@ export class Dictation {
 
   #send(audio) {
     if (this.#ended) return;
-    if (this.#ready) return this.#socket.send(audio);
+    if (this.#ready && this.#socket.readyState === WebSocket.OPEN) return this.#socket.send(audio);
     this.#held.push(audio);
     if (this.#held.length <= mostHeld) return;
     this.#held.shift();
