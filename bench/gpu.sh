@@ -12,7 +12,7 @@
 # A pack has two parts, programs and weights; a machine may be sent one after the other. Its programs
 # are for any x86-64 processor with AVX2; CUDA's own libraries are looked for on that machine. The
 # Canary is made there, with random weights (python3 with numpy); Whisper is whisper-base.
-# HEADROOM_BUILD is a build folder to be used (build/gpu), HEADROOM_WHISPER a model in place of base.
+# HEADROOM_BUILD is a build folder to be used as it is (build/gpu), HEADROOM_WHISPER a model in place of base.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=${HEADROOM_BUILD:-$root/build/gpu}
@@ -30,7 +30,7 @@ while [ $# -gt 0 ]; do
 done
 case $backend in cuda | vulkan) ;; *) echo "gpu: $backend: cuda and vulkan are" >&2; exit 2 ;; esac
 worker=headroom-worker-$backend
-programs=(headroom "$worker" headroom-worker-cpu headroom-worker-sim headroom-probe)
+programs=("$worker" headroom-worker-cpu headroom-worker-sim headroom-probe) # and headroom, which stays out of packs
 
 step() { printf '== %s\n' "$*" >&2; }
 
@@ -49,14 +49,14 @@ if [ -n "$from" ]; then
   python=python3
 else
   "$root/cmake/packages.sh" test $([ "$backend" = vulkan ] && echo vulkan)
-  if [ -n "$pack" ]; then
-    export HEADROOM_ENGINE_OPTIONS=${HEADROOM_ENGINE_OPTIONS--DGGML_NATIVE=OFF -DGGML_AVX=ON -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON}
+  if [ -n "$pack" ] && [ -z "${HEADROOM_BUILD:-}" ]; then
+    export HEADROOM_ENGINE_OPTIONS="${HEADROOM_ENGINE_OPTIONS:-} -DGGML_NATIVE=OFF -DGGML_AVX=ON -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON"
   fi
   step "building"
   engine=$("$root/cmake/engine.sh" | tail -1)
   [ -n "${HEADROOM_BUILD:-}" ] ||
     (cd "$root" && cmake --preset release -B "$build" "-DHEADROOM_${backend^^}=ON" >/dev/null)
-  ninja -C "$build" --quiet "${programs[@]/#/bin/}" bench_gpu >&2
+  ninja -C "$build" --quiet bin/headroom "${programs[@]/#/bin/}" bench_gpu >&2
   bin=$build/bin parts=$build/bench tests=$root/tests
   whisper=${HEADROOM_WHISPER:-}
   if [ -z "$whisper" ]; then
@@ -107,5 +107,5 @@ else
 fi
 printf 'Made by `bench/gpu.sh --backend %s%s` on %s, Linux %s.\n\n' "$backend" "${trial:+ --trial}" "$(date -u +%F)" "$(uname -r)"
 nvidia-smi --query-gpu=name,driver_version,memory.total,compute_cap --format=csv 2>/dev/null | sed 's/^/    /' || true
-"$bin/headroom" doctor 2>/dev/null | grep -A2 'card worker' | sed 's/^/    /' || true
+[ ! -x "$bin/headroom" ] || "$bin/headroom" doctor 2>/dev/null | grep -A2 'card worker' | sed 's/^/    /' || true
 "$parts/bench_gpu" "${arguments[@]}" "--canary=$canary"
