@@ -119,7 +119,7 @@ int Host(const std::vector<std::string>& files) {
       for (std::size_t k = 0; k < audio.size(); ++k) audio[k] = speech[k % speech.size()];
       Must(worker->Run({.language = "en", .vocabulary = {}, .prompt = {}}, audio, kLong));
       const Bytes rss = Must(worker->Stats(kLong)).peak_rss;
-      const Bytes planned = plan.chunks[i].peak + plan.host;
+      const Bytes planned = plan.chunks[i].peak + plan.host + plan.processor_copies;
       wrong += rss > planned + kProcess ? 1 : 0;
       fmt::print("| {} | {} s | {:.1f} MiB | {:.1f} MiB | {:.1f} MiB |\n",
                  fs::path(file).stem().native(), kLengths[i].count() / 1000, Mebi(planned),

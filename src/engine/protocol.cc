@@ -217,9 +217,13 @@ json ToJson(const PlanResult& plan) {
                       {"workspace", chunk.workspace.n},
                       {"peak", chunk.peak.n}});
   }
-  return {
-      {"weights", plan.weights.n}, {"session", plan.session.n},   {"kv", plan.kv.n},
-      {"host", plan.host.n},       {"chunks", std::move(chunks)}, {"traits", ToJson(plan.traits)}};
+  return {{"weights", plan.weights.n},
+          {"session", plan.session.n},
+          {"kv", plan.kv.n},
+          {"host", plan.host.n},
+          {"processor_copies", plan.processor_copies.n},
+          {"chunks", std::move(chunks)},
+          {"traits", ToJson(plan.traits)}};
 }
 
 Result<PlanResult> ParsePlanResult(const json& body) {
@@ -228,6 +232,7 @@ Result<PlanResult> ParsePlanResult(const json& body) {
                   .session = read.Size("session"),
                   .kv = read.Size("kv"),
                   .host = read.Size("host"),
+                  .processor_copies = read.Size("processor_copies"),
                   .traits = read.Take("traits", ParseModelTraits(read.Member("traits")))};
   for (const json& item : read.Items("chunks")) {
     Reader one(item, "chunk");

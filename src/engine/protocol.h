@@ -92,6 +92,7 @@ struct PlanResult {
   Bytes kv;                            // of the longest chunk
   std::vector<PlanChunk> chunks = {};  // as they were asked for
   Bytes host;                          // the most that was in host buffers at once
+  Bytes processor_copies;              // besides, where all of it is computed on the processor
   ModelTraits traits = {};
   Bytes resident() const { return weights + session + kv; }
 };

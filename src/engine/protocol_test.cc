@@ -18,7 +18,11 @@ PlanRequest SomePlanRequest() {
 }
 
 PlanResult SomePlan() {
-  PlanResult plan{.weights = MiB(40), .session = MiB(1), .kv = MiB(2), .host = MiB(3)};
+  PlanResult plan{.weights = MiB(40),
+                  .session = MiB(1),
+                  .kv = MiB(2),
+                  .host = MiB(3),
+                  .processor_copies = MiB(4)};
   plan.chunks = {{Milliseconds(5000), MiB(2), MiB(7), MiB(50)}};
   plan.traits.architecture = "canary";
   return plan;

@@ -100,7 +100,7 @@ class Maker {
       return false;
     }
     const Card& card = *options_.card;
-    return Add(target, card_, [&](engine::Tier& tier) {
+    return Add(target, card_, [&](engine::Tier& tier, const engine::PlanResult&) {
       tier.worker = card.worker;
       tier.device = card.device;
       tier.card = card.options;
@@ -113,11 +113,12 @@ class Maker {
   }
 
   void OnCpu(const PlanTarget& target) {
-    Add(target, cpu_, [&](engine::Tier& tier) {
+    Add(target, cpu_, [&](engine::Tier& tier, const engine::PlanResult& counted) {
       tier.worker = kCpuWorker;
       tier.plan.kind = memory::DeviceKind::kCpu;
       tier.plan.device = "cpu";
       tier.plan.driver = tier.plan.margin = Bytes(0);
+      tier.plan.weights += counted.processor_copies;
       return options_.host;
     });
   }
@@ -134,8 +135,8 @@ class Maker {
     tier.plan = std::move(made->plan);
     tier.model = std::filesystem::absolute(target.file);
     tier.threads = options_.threads;
-    tier.traits = std::move(made->counted.traits);
-    const memory::Room room = place(tier);
+    tier.traits = made->counted.traits;
+    const memory::Room room = place(tier, made->counted);
     engine::RunRequest request;
     request.language = options_.language;
     request.translate_to = options_.translate_to;

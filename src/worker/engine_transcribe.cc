@@ -17,6 +17,7 @@
 #include "worker/header_copy.h"
 #include "worker/placement.h"
 #include "worker/pool.h"
+#include "worker/processor_copies.h"
 #include "worker/sim_device.h"
 #include "worker/transcribe_results.h"
 #include "worker/warm_audio.h"
@@ -336,6 +337,7 @@ class TranscribeEngine : public Engine {
       longest = std::max(longest, length);
     }
     plan.host = host.usage().peak;
+    TRY_ASSIGN(plan.processor_copies, ProcessorCopies(path));
     return plan;
   }
 

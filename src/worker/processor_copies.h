@@ -1,0 +1,15 @@
+// What the engine holds besides a model's weights when it computes on the processor.
+#pragma once
+
+#include <filesystem>
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+namespace headroom::worker {
+
+/// Conformers (Canary, Parakeet) keep F32 copies of their F16 pointwise convolutions there, beside
+/// the originals: four bytes for each weight of enc.blocks.*.conv.pointwise[12] in the GGUF file.
+Result<Bytes> ProcessorCopies(const std::filesystem::path& gguf);
+
+}  // namespace headroom::worker
