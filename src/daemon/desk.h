@@ -81,6 +81,8 @@ class Desk : public Intake {
   bool WaitUntilEmpty(Milliseconds wait);
 
  private:
+  static constexpr std::size_t kUnsureWords = 2;  // at the end of what is said so far
+
   enum class Step { kOpen, kWaiting, kSubmitted, kDecoded, kFailed, kDropped };
   struct Sentence {
     std::uint64_t id = 0;
@@ -90,7 +92,7 @@ class Desk : public Intake {
     Milliseconds audio{};
     std::optional<speech::Evidence> evidence;  // nullopt: of an earlier run
     engine::Ticket partial = 0, early = 0;
-    speech::Agreement agreement;
+    speech::Agreement agreement{kUnsureWords};
     MonoTime spoken_at{}, endpoint_at{}, retry_at{};
     int tries = 0;
     std::optional<engine::RunResult> result;

@@ -35,9 +35,9 @@ std::vector<Agreement::Word> Agreement::WordsOf(std::string_view text) {
 Partial Agreement::Update(std::string_view text) {
   std::vector<Word> words = WordsOf(text);
   const std::size_t from = FirstNew(words);
+  const std::size_t sure = last_.size() - std::min(unsure_, last_.size());
   std::size_t agreed = 0;
-  while (agreed < last_.size() && from + agreed < words.size() &&
-         !words[from + agreed].folded.empty() &&
+  while (agreed < sure && from + agreed < words.size() && !words[from + agreed].folded.empty() &&
          words[from + agreed].folded == last_[agreed].folded)
     ++agreed;
   for (std::size_t i = from; i < from + agreed; ++i) {

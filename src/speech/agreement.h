@@ -4,7 +4,9 @@
 // LocalAgreement-2 (Liu et al., "Low-Latency Sequence-to-Sequence Speech Recognition and
 // Translation by Partial Hypothesis Selection", 2020): a word is committed once two successive
 // hypotheses agree on it and on all before it. Words are compared folded (words.h), so case and
-// punctuation may differ; a committed word keeps the spelling of the later hypothesis.
+// punctuation may differ; a committed word keeps the spelling of the later hypothesis. The last
+// words of a hypothesis were heard without what follows them, and are often taken for others twice
+// in a row: `unsure` of them are not compared.
 //
 // Guarantees: the committed text of an utterance only ever grows at its end, byte for byte, and the
 // final text begins with it. To that end the punctuation after a word is committed with the word
@@ -32,6 +34,8 @@ struct Partial {
 
 class Agreement {
  public:
+  explicit Agreement(std::size_t unsure = 0) : unsure_(unsure) {}
+
   /// Another hypothesis. What is to be shown now.
   Partial Update(std::string_view text);
   /// The text of the whole utterance, which may change only what is not committed. Ends the
@@ -51,6 +55,7 @@ class Agreement {
   std::size_t FirstNew(const std::vector<Word>& words) const;
   std::string Rest(const std::vector<Word>& words, std::size_t from) const;
 
+  std::size_t unsure_;
   std::string committed_;
   std::vector<std::string> folded_;  // the committed words
   std::vector<Word> last_;           // of the hypothesis before, what was not committed

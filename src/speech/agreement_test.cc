@@ -89,6 +89,16 @@ TEST(Agreement, Tables) {
   for (const Case& c : cases) EXPECT_EQ(Follow(c.hypotheses, c.final_text), c.expected) << c.what;
 }
 
+TEST(Agreement, TheLastWordsOfAHypothesisAreUnsure) {
+  Agreement agreement(2);
+  EXPECT_EQ(agreement.Update("And so am I").committed, "");
+  EXPECT_EQ(agreement.Update("And so am I fellow").committed, "And so");
+  EXPECT_EQ(agreement.Update("And so my fellow Americans").committed, "And so");
+  EXPECT_EQ(agreement.Final("And so my fellow Americans."), "And so my fellow Americans.");
+  EXPECT_EQ(agreement.Update("one").committed, "");
+  EXPECT_EQ(agreement.Update("one two").committed, "");
+}
+
 TEST(Agreement, FinalEndsAnUtterance) {
   Agreement agreement;
   agreement.Update("one two");
