@@ -449,15 +449,15 @@ class WebServer::Connection final : public Session,
     beat_.async_wait([self = shared_from_this(), turn](const BoostError& cancelled) {
       if (!cancelled) self->OnAnswer(turn, Fail(Errc::kTimeout, "the service did not answer"));
     });
-    std::get<Call>(route)(
-        *core_.control, api::Answer([core = core_.weak_from_this(), weak = weak_from_this(),
-                                     turn](Result<nlohmann::json> result) {
-          const auto alive = core.lock();
-          if (!alive) return;
-          asio::post(alive->io, [weak, turn, result = std::move(result)]() mutable {
-            if (const auto self = weak.lock()) self->OnAnswer(turn, std::move(result));
-          });
-        }));
+    std::get<Call>(route)(*core_.control,
+                          api::Answer([core = core_.weak_from_this(), weak = weak_from_this(),
+                                       turn](Result<nlohmann::json> result) {
+                            const auto alive = core.lock();
+                            if (!alive) return;
+                            asio::post(alive->io, [weak, turn, result = std::move(result)] {
+                              if (const auto self = weak.lock()) self->OnAnswer(turn, result);
+                            });
+                          }));
   }
 
   void OnAnswer(std::uint64_t turn, const Result<nlohmann::json>& result) {
