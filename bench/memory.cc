@@ -114,9 +114,7 @@ int Host(const std::vector<std::string>& files) {
     for (std::size_t i = 0; i < kLengths.size(); ++i) {
       auto worker = Spawn("headroom-worker-cpu");
       Must(worker->Load({.path = file, .threads = kThreads, .chunks = {kLengths[i]}}, kLong));
-      const std::vector<float> speech = engine::Jfk();
-      std::vector<float> audio(static_cast<std::size_t>(kLengths[i].count()) * 16);
-      for (std::size_t k = 0; k < audio.size(); ++k) audio[k] = speech[k % speech.size()];
+      const std::vector<float> audio = engine::Speech(kLengths[i]);
       Must(worker->Run({.language = "en", .vocabulary = {}, .prompt = {}}, audio, kLong));
       const Bytes rss = Must(worker->Stats(kLong)).peak_rss;
       const Bytes planned = plan.chunks[i].peak + plan.host + plan.processor_copies;

@@ -36,13 +36,6 @@ std::string Device() {
   return named.empty() ? "headroom-worker-vulkan" : named;
 }
 
-std::vector<float> Speech(Milliseconds length) {
-  static const std::vector<float> jfk = Jfk();
-  std::vector<float> samples(static_cast<std::size_t>(length.count()) * 16);
-  for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = jfk[i % jfk.size()];
-  return samples;
-}
-
 std::unique_ptr<Worker> Spawn(const std::string& program = Device()) {
   auto worker = Worker::Spawn({.program = program, .start_within = kLong});
   EXPECT_TRUE(worker) << worker.error().what;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/dirs.h"
 #include "base/file.h"
 
@@ -21,6 +22,14 @@ inline std::vector<float> Jfk() {
     std::memcpy(&value, bytes.data() + 44 + 2 * i, 2);
     samples[i] = static_cast<float>(value) / 32768.0F;
   }
+  return samples;
+}
+
+/// `length` of the sample, again and again.
+inline std::vector<float> Speech(Milliseconds length) {
+  static const std::vector<float> jfk = Jfk();
+  std::vector<float> samples(static_cast<std::size_t>(length.count()) * 16);
+  for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = jfk[i % jfk.size()];
   return samples;
 }
 

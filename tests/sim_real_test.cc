@@ -33,14 +33,6 @@ const char* const kVulkanLike = R"({"registry": "Vulkan", "name": "Vulkan0", "al
                                     "largest_buffer": 33554432, "granularity": 4096,
                                     "unsupported": ["IM2COL", "GET_ROWS:q8_0"]})";
 
-// `length` of the sample, again and again.
-std::vector<float> Speech(Milliseconds length) {
-  static const std::vector<float> jfk = Jfk();
-  std::vector<float> samples(static_cast<std::size_t>(length.count()) * 16);
-  for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = jfk[i % jfk.size()];
-  return samples;
-}
-
 std::unique_ptr<Worker> Spawn(const char* program = "headroom-worker-sim") {
   auto worker = Worker::Spawn({.program = program});
   EXPECT_TRUE(worker) << worker.error().what;
