@@ -153,11 +153,5 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? cli::kOk : cli::kUsage;
   }
-  try {
-    return cli::Run(*options);
-  } catch (const std::bad_alloc&) {
-    return cli::Complain({Errc::kNoMemory, "out of memory"});
-  } catch (const std::exception& error) {
-    return cli::Complain({Errc::kInternal, error.what()});
-  }
+  return cli::Guarded([&] { return cli::Run(*options); });
 }

@@ -50,11 +50,5 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     return cli::Complain({Errc::kInvalid, error.what()});
   }
-  try {
-    return chosen ? chosen() : cli::kUsage;
-  } catch (const std::bad_alloc&) {
-    return cli::Complain({Errc::kNoMemory, "out of memory"});
-  } catch (const std::exception& error) {
-    return cli::Complain({Errc::kInternal, error.what()});
-  }
+  return chosen ? cli::Guarded(chosen) : cli::kUsage;
 }

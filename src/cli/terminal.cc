@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <exception>
+#include <new>
 
 #include "base/cancel.h"
 #include "base/text.h"
@@ -33,6 +35,16 @@ std::string TimeLeft(double seconds) {
 int Complain(const Error& error) {
   Note(error.what);
   return ExitCodeFor(error.code);
+}
+
+int Guarded(const std::function<int()>& action) {
+  try {
+    return action();
+  } catch (const std::bad_alloc&) {
+    return Complain({Errc::kNoMemory, "out of memory"});
+  } catch (const std::exception& error) {
+    return Complain({Errc::kInternal, error.what()});
+  }
 }
 
 void Note(std::string_view line) {

@@ -1,6 +1,7 @@
 // What a person sees on stderr: one-line errors and a progress line. stdout is for results only.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,9 @@ namespace headroom::cli {
 
 /// Prints "headroom: <what>" on stderr and returns the exit code for it.
 int Complain(const Error& error);
+
+/// Runs a program's action; an exception of a library becomes a complaint and its exit code.
+int Guarded(const std::function<int()>& action);
 
 /// Prints "headroom: <line>" on stderr, without harming a progress line.
 void Note(std::string_view line);
