@@ -37,13 +37,6 @@ struct Options {
   bool cuda() const { return worker.ends_with("cuda"); }
 };
 
-std::vector<float> Speech(Milliseconds length) {
-  static const std::vector<float> jfk = engine::Jfk();
-  std::vector<float> samples(static_cast<std::size_t>(length.count()) * 16);
-  for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = jfk[i % jfk.size()];
-  return samples;
-}
-
 double Seconds(MonoTime begin) {
   return std::chrono::duration<double>(SystemClock().Now() - begin).count();
 }
@@ -229,7 +222,8 @@ class Bench {
   static double Seconds(MonoTime begin) { return headroom::Seconds(begin); }
 
   Result<engine::RunResult> Run(engine::Worker& worker, Milliseconds length) {
-    return worker.Run({.language = "en", .vocabulary = {}, .prompt = {}}, Speech(length), kLong);
+    return worker.Run({.language = "en", .vocabulary = {}, .prompt = {}}, engine::Speech(length),
+                      kLong);
   }
 
   Result<> SpeakAll(engine::Worker& worker) {
