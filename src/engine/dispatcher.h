@@ -80,7 +80,7 @@ class Dispatcher {
   struct Speculation {
     Ticket ticket = 0;
     Utterance utterance;
-    MonoTime asked{}, began{};
+    MonoTime began{};
     std::optional<Decoding> decoding;
   };
   struct Done {
@@ -117,6 +117,8 @@ class Dispatcher {
   bool Decodes(Post post) const;
   std::optional<Milliseconds> DecodeLeft() const;
 
+  // Sets of tiers.
+  static std::uint32_t Bit(std::size_t tier) { return std::uint32_t{1} << tier; }
   std::uint32_t Unable(const RunRequest& request) const;
   std::uint32_t Barred() const;
   std::optional<Error> Hopeless(const Job& job) const;
