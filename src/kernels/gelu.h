@@ -1,0 +1,16 @@
+// GELU by the error function, x/2 (1 + erf(x/√2)) (Hendrycks and Gimpel, "Gaussian Error Linear
+// Units", 2016), many numbers at a time by the C library's vectorised erf (libmvec: errors of at
+// most 4 units in the last place).
+#pragma once
+
+#include <span>
+
+namespace headroom::kernels {
+
+/// Whether the C library has it for this processor; else Gelu takes one number after the other.
+bool HasQuickGelu();
+
+/// output[i] of input[i]; both are as long, and may be the same.
+void Gelu(std::span<const float> input, std::span<float> output);
+
+}  // namespace headroom::kernels

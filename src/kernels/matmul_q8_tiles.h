@@ -1,0 +1,126 @@
+// The algorithm of matmul_q8.h over one kind of vectors. Included once for each kind, by a file that
+// is compiled for its instructions; Vectors has the instructions.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "kernels/matmul_q8.h"
+
+namespace headroom::kernels {
+
+constexpr std::size_t kQ8PanelBytes = 256 << 10;  // of interleaved weights: stays in the L2 cache
+constexpr std::size_t kQ8MostBlocks = 200;        // of a row; one tile is then half a panel
+
+template <class Vectors>
+class Q8Tiles {
+ public:
+  static void Multiply(const Q8Product& product, std::size_t part, std::size_t parts) {
+    const std::size_t tiles = (product.rows + kRows - 1) / kRows;
+    const std::size_t begin = tiles * part / parts;
+    const std::size_t end = tiles * (part + 1) / parts;
+    Scratch scratch;
+    const std::size_t at_once = sizeof scratch.panel / (sizeof(Weights) * product.blocks);
+    for (std::size_t first = begin; first < end; first += at_once)
+      MultiplyPanel(product, first, std::min(first + at_once, end), scratch);
+  }
+
+ private:
+  static constexpr std::size_t kRows = Vectors::kRows;
+  static constexpr std::size_t kColumns = Vectors::kColumns;
+  static constexpr std::size_t kFours = 8;  // of a block's codes
+
+  // A block of each of kRows rows.
+  struct alignas(64) Weights {
+    std::int32_t minus_128_sums[kRows];  // makes up for codes of columns being 128 too large
+    float factors[kRows];
+    std::int8_t codes[kFours][kRows][4];
+  };
+  // A block of each of kColumns columns; its codes are 128 larger, which makes them unsigned.
+  struct alignas(64) Inputs {
+    std::uint8_t codes[kColumns][32];
+    float factors[kColumns];
+  };
+  struct Scratch {
+    Weights panel[kQ8PanelBytes / sizeof(Weights)];
+    Inputs inputs[kQ8MostBlocks];
+  };
+
+  static void Interleave(const Q8Product& product, std::size_t tile, Weights* into) {
+    const std::size_t first = tile * kRows;
+    const std::size_t rows = std::min(kRows, product.rows - first);
+    for (std::size_t b = 0; b < product.blocks; ++b) {
+      Weights& to = into[b];
+      if (rows < kRows) std::memset(&to, 0, sizeof to);
+      for (std::size_t r = 0; r < rows; ++r) {
+        const Q8Block& from = product.weights[(first + r) * product.weights_stride + b];
+        to.minus_128_sums[r] = -128 * Vectors::Sum(from.codes);
+        to.factors[r] = Vectors::Factor(from.factor);
+        for (std::size_t four = 0; four < kFours; ++four)
+          std::memcpy(to.codes[four][r], from.codes + 4 * four, 4);
+      }
+    }
+  }
+
+  static void TakeColumns(const Q8Product& product, std::size_t first, std::size_t columns,
+                          Inputs* into) {
+    for (std::size_t c = 0; c < columns; ++c) {
+      const Q8Block* from = product.input + (first + c) * product.input_stride;
+      for (std::size_t b = 0; b < product.blocks; ++b) {
+        Vectors::MakeUnsigned(from[b].codes, into[b].codes[c]);
+        into[b].factors[c] = Vectors::Factor(from[b].factor);
+      }
+    }
+  }
+
+  template <std::size_t kCount>
+  static void MultiplyTile(const Weights* weights, const Inputs* inputs, std::size_t blocks,
+                           float* output, std::size_t stride, std::size_t rows) {
+    typename Vectors::Float totals[kCount];
+    for (auto& total : totals) total = Vectors::Zero();
+    for (std::size_t b = 0; b < blocks; ++b) {
+      const Weights& row = weights[b];
+      const Inputs& column = inputs[b];
+      typename Vectors::Int sums[kCount];
+      for (auto& sum : sums) sum = Vectors::Load(row.minus_128_sums);
+#pragma GCC unroll 8
+      for (std::size_t four = 0; four < kFours; ++four) {
+        const auto codes = Vectors::Load(row.codes[four]);
+#pragma GCC unroll 8
+        for (std::size_t c = 0; c < kCount; ++c)
+          sums[c] = Vectors::AddProducts(sums[c], Vectors::Repeat(column.codes[c] + 4 * four), codes);
+      }
+      const auto factors = Vectors::Load(row.factors);
+#pragma GCC unroll 8
+      for (std::size_t c = 0; c < kCount; ++c)
+        totals[c] = Vectors::AddScaled(totals[c], sums[c], factors, column.factors[c]);
+    }
+    for (std::size_t c = 0; c < kCount; ++c) Vectors::Store(output + c * stride, totals[c], rows);
+  }
+
+  template <std::size_t... kCounts>
+  static auto TileOf(std::size_t columns, std::index_sequence<kCounts...>) {
+    static constexpr decltype(&MultiplyTile<1>) kTiles[] = {&MultiplyTile<kCounts + 1>...};
+    return kTiles[columns - 1];
+  }
+
+  static void MultiplyPanel(const Q8Product& product, std::size_t begin, std::size_t end,
+                            Scratch& scratch) {
+    for (std::size_t tile = begin; tile < end; ++tile)
+      Interleave(product, tile, scratch.panel + (tile - begin) * product.blocks);
+    for (std::size_t first = 0; first < product.columns; first += kColumns) {
+      const std::size_t columns = std::min(kColumns, product.columns - first);
+      const auto multiply = TileOf(columns, std::make_index_sequence<kColumns>());
+      TakeColumns(product, first, columns, scratch.inputs);
+      for (std::size_t tile = begin; tile < end; ++tile) {
+        const std::size_t row = tile * kRows;
+        multiply(scratch.panel + (tile - begin) * product.blocks, scratch.inputs, product.blocks,
+                 product.output + first * product.output_stride + row, product.output_stride,
+                 std::min(kRows, product.rows - row));
+      }
+    }
+  }
+};
+
+}  // namespace headroom::kernels
