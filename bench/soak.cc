@@ -1,13 +1,15 @@
 // Continuous speech through the scheduler and a real worker on the simulated card, for as long as
 // asked: does anything grow?
 //
-//   bench_soak SECONDS MODEL.gguf
+//   bench_soak SECONDS MODEL.gguf [hurry] [leak]
 //
-// The next utterance begins when the one before has its text, so the worker never rests. Once a
-// second: RSS of this process, which holds what the daemon holds of the engine; RSS of the worker;
-// memory of the card. The slopes are Theil and Sen's over at most 300 medians, the first tenth
-// left out. Ends with 1 when a text is missing, when the device allocated while speaking, when its
-// memory was not flat, or when memory grew by more than 2 % beyond doubt.
+// One utterance after the other, as they are spoken; with `hurry` the next begins when the one
+// before has its text, so that the worker never rests. With each text: RSS of this process, which
+// holds what the daemon holds of the engine; RSS of the worker; memory of the card. growth.h judges
+// them. Before that the longest utterances, so that what is taken once is there. Ends with 1 when a
+// text is missing, when the device allocated while speaking, when its memory was not flat, when
+// memory grew beyond doubt, or when the run was too short to tell. `leak`: this process loses 64
+// KiB with each utterance, which must be found.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -16,11 +18,14 @@
 #include <condition_variable>
 #include <mutex>
 #include <random>
+#include <set>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <vector>
 
-#include "analyze/trend.h"
 #include "engine/scheduler.h"
+#include "growth.h"
 #include "jfk.h"
 #include "planner/plan_maker.h"
 #include "probe/process.h"
@@ -29,8 +34,9 @@ namespace headroom {
 namespace {
 
 constexpr Bytes kCard = MiB(4096);
-constexpr std::size_t kMostPoints = 300;
+constexpr int kWarmUp = 4;                    // of the longest utterances
 constexpr std::chrono::minutes kPatience{5};  // with one utterance, loading included
+constexpr std::size_t kLeak = 64 << 10;
 
 [[noreturn]] void Die(const Error& error) {
   fmt::print(stderr, "bench_soak: {}\n", error.what);
@@ -90,30 +96,41 @@ Bytes OwnRss() {
 
 struct Series {
   const char* name;
-  std::vector<double> mebibytes = {};
+  std::vector<bench::Reading> readings = {};
 };
 
-/// Growth beyond doubt, as a share of what was there; 0 for none.
-double Show(const Series& series, double seconds) {
-  const std::size_t from = series.mebibytes.size() / 10;
-  const std::size_t each = std::max<std::size_t>(1, series.mebibytes.size() / kMostPoints);
-  std::vector<double> hours, values;
-  for (std::size_t i = from; i + each <= series.mebibytes.size(); i += each) {
-    std::vector<double> part(series.mebibytes.begin() + static_cast<std::ptrdiff_t>(i),
-                             series.mebibytes.begin() + static_cast<std::ptrdiff_t>(i + each));
-    std::ranges::sort(part);
-    hours.push_back(static_cast<double>(i) / 3600);
-    values.push_back(part[part.size() / 2]);
-  }
-  const analyze::Trend trend = analyze::TrendOf(hours, values);
-  if (values.empty()) return 0;
-  const auto [low, high] = std::ranges::minmax(values);
-  fmt::print("| {} | {:.1f} to {:.1f} MiB | {:+.2f} MiB/h | {:+.2f} to {:+.2f} |\n", series.name,
-             low, high, trend.slope, trend.low, trend.high);
-  return std::max(0.0, trend.low) * seconds / 3600 / std::max(1.0, values.front());
+bench::GrowthResult Show(const Series& series) {
+  const bench::GrowthResult one = bench::JudgeGrowth(series.readings);
+  fmt::print(
+      "| {} | {:.1f} to {:.1f} MiB | {:+.2f} MiB/h | {:+.2f} to {:+.2f} | {:.1f} to {:.1f} of "
+      "{:.1f} MiB | {} |\n",
+      series.name, one.low, one.high, one.trend.slope, one.trend.low, one.trend.high, one.least,
+      one.most, one.allowed, Name(one.growth));
+  return one;
 }
 
-int Main(double seconds, const std::string& model) {
+// What it means, for a person.
+std::string Verdict(std::span<const bench::GrowthResult> grown) {
+  std::string open;
+  for (const auto& one : grown) {
+    if (one.medians < bench::GrowthResult::kFewest)
+      return fmt::format("NOT GOOD: {} readings are too few to tell, {} are wanted", one.medians,
+                         bench::GrowthResult::kFewest);
+    if (one.growth == bench::Growth::kGrows) return "NOT GOOD: memory grows";
+    if (one.growth == bench::Growth::kUndecided)
+      open += fmt::format("{}{:.1f} MiB/h", open.empty() ? "" : ", ", one.trend.high);
+  }
+  if (open.empty()) return "nothing grows";
+  return fmt::format("nothing grows beyond doubt; this run is too short to exclude {}", open);
+}
+
+struct Settings {
+  double seconds = 0;
+  std::string model;
+  bool hurry = false, leak = false;
+};
+
+int Main(const Settings& settings) {
   std::mutex mutex;
   std::condition_variable decoded;
   std::uint64_t texts = 0, wrong = 0;
@@ -125,7 +142,7 @@ int Main(double seconds, const std::string& model) {
     decoded.notify_one();
   };
   engine::SchedulerOptions options;
-  options.tiers = {MakeTier(model)};
+  options.tiers = {MakeTier(settings.model)};
   const auto scheduler = Must(engine::Scheduler::Make(std::move(options), std::move(events),
                                                       std::make_unique<QuietReadings>()));
   scheduler->SetWanted(true);
@@ -136,57 +153,74 @@ int Main(double seconds, const std::string& model) {
       {{"the scheduler's process, RSS"}, {"the worker, RSS"}, {"the card"}}};
   std::uint64_t submitted = 0;
   double audio = 0;
-  MonoTime begin{}, due{};
+  std::vector<std::unique_ptr<std::array<char, kLeak>>> leaked;
   const Clock& clock = SystemClock();
-  while (begin == MonoTime{} || clock.Now() - begin < std::chrono::duration<double>(seconds)) {
-    const std::size_t size = 8'000 + random() % (jfk.size() - 8'000);
-    const std::size_t at = random() % (jfk.size() - size + 1);
+  // Says it, waits for its text and, unless in a hurry, for its end.
+  const auto say = [&](std::size_t at, std::size_t size, bool hurry) {
+    const MonoTime begun = clock.Now();
     engine::Utterance utterance;
     utterance.id = ++submitted;
     utterance.request.language = "en";
     utterance.samples = std::make_shared<const std::vector<float>>(
         jfk.begin() + static_cast<std::ptrdiff_t>(at),
         jfk.begin() + static_cast<std::ptrdiff_t>(at + size));
-    audio += static_cast<double>(size) / 16'000;
     if (auto sent = scheduler->Submit(std::move(utterance)); !sent) Die(sent.error());
-    {
-      std::unique_lock lock(mutex);
-      if (!decoded.wait_for(lock, kPatience, [&] { return texts == submitted; }))
-        Die({Errc::kTimeout,
-             fmt::format("no text for utterance {}: {}", submitted, scheduler->status().reason)});
-    }
-    if (begin == MonoTime{}) begin = due = clock.Now();  // loaded, and has spoken once
-    for (; due <= clock.Now(); due += std::chrono::seconds(1)) {
-      const engine::SchedulerStatus status = scheduler->status();
-      const Bytes sizes[] = {OwnRss(), status.worker.rss, status.worker.device};
-      for (std::size_t i = 0; i < series.size(); ++i)
-        series[i].mebibytes.push_back(static_cast<double>(sizes[i].n) / (1 << 20));
-    }
+    std::unique_lock lock(mutex);
+    if (!decoded.wait_for(lock, kPatience, [&] { return texts == submitted; }))
+      Die({Errc::kTimeout,
+           fmt::format("no text for utterance {}: {}", submitted, scheduler->status().reason)});
+    lock.unlock();
+    const auto length = std::chrono::duration<double>(static_cast<double>(size) / 16'000);
+    if (!hurry)
+      std::this_thread::sleep_until(begun + std::chrono::duration_cast<MonoTime::duration>(length));
+  };
+  for (int i = 0; i < kWarmUp; ++i) say(0, jfk.size(), true);
+  const MonoTime begin = clock.Now();
+  const auto since = [&] { return std::chrono::duration<double>(clock.Now() - begin).count(); };
+  while (since() < settings.seconds) {
+    const std::size_t size = 8'000 + random() % (jfk.size() - 8'000);
+    audio += static_cast<double>(size) / 16'000;
+    say(random() % (jfk.size() - size + 1), size, settings.hurry);
+    if (settings.leak) leaked.push_back(std::make_unique<std::array<char, kLeak>>());
+    const engine::SchedulerStatus status = scheduler->status();
+    const Bytes sizes[] = {OwnRss(), status.worker.rss, status.worker.device};
+    for (std::size_t i = 0; i < series.size(); ++i)
+      series[i].readings.push_back({since() / 3600, static_cast<double>(sizes[i].n) / (1 << 20)});
   }
   const engine::SchedulerStatus status = scheduler->status();
   fmt::print(
       "{} utterances, {:.0f} s of speech in {:.0f} s; {} texts, {} wrong, {} loads, {} device "
       "allocations while speaking\n\n"
-      "| what | from, to | slope | 95 % |\n|---|---|---|---|\n",
-      submitted, audio, seconds, texts, wrong, status.counts.loads,
+      "| what | from, to | slope | 95 % | gained, of what is allowed | "
+      "|\n|---|---|---|---|---|---|\n",
+      submitted - kWarmUp, audio, since(), texts - kWarmUp, wrong, status.counts.loads,
       status.counts.device_allocations);
-  double growth = 0;
-  for (const Series& one : series) growth = std::max(growth, Show(one, seconds));
-  const auto [low, high] = std::ranges::minmax(series[2].mebibytes);
-  const bool good = wrong == 0 && texts == submitted && status.counts.device_allocations == 0 &&
-                    low == high && status.counts.loads == 1 && growth <= 0.02;
-  fmt::print("\n{}\n", good ? "nothing grows" : "NOT GOOD");
-  return good ? 0 : 1;
+  std::vector<bench::GrowthResult> grown;
+  for (const Series& one : series) grown.push_back(Show(one));
+  std::set<double> card;
+  for (const bench::Reading& one : series[2].readings) card.insert(one.mebibytes);
+  std::string verdict = Verdict(grown);
+  if (wrong > 0 || texts != submitted) verdict = "NOT GOOD: a text is missing or wrong";
+  if (status.counts.loads != 1) verdict = "NOT GOOD: the worker was loaded again";
+  if (status.counts.device_allocations != 0 || card.size() > 1)
+    verdict = "NOT GOOD: the card's memory was not flat";
+  fmt::print("\n{}\n", verdict);
+  return verdict.starts_with("NOT") ? 1 : 0;
 }
 
 }  // namespace
 }  // namespace headroom
 
 int main(int argc, char** argv) {
-  const double seconds = argc == 3 ? std::atof(argv[1]) : 0;
-  if (seconds <= 0) {
-    fmt::print(stderr, "bench_soak SECONDS MODEL.gguf\n");
+  headroom::Settings settings;
+  if (argc > 2) settings.seconds = std::atof(argv[1]), settings.model = argv[2];
+  for (int i = 3; i < argc; ++i) {
+    settings.hurry |= std::string_view(argv[i]) == "hurry";
+    settings.leak |= std::string_view(argv[i]) == "leak";
+  }
+  if (settings.seconds <= 0 || argc > 3 + settings.hurry + settings.leak) {
+    fmt::print(stderr, "bench_soak SECONDS MODEL.gguf [hurry] [leak]\n");
     return 2;
   }
-  return headroom::Main(seconds, argv[2]);
+  return headroom::Main(settings);
 }

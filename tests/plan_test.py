@@ -34,6 +34,16 @@ def test_the_incident_is_refused_with_the_arithmetic(headroom):
     assert "another model: canary-180m-flash" in done.out
 
 
+def test_what_fits_only_with_shorter_audio_is_advised_so(headroom):
+    """On 1500 MiB a quarter of the incident's weights fit, but not with a workspace for 30 s."""
+    value = plan(headroom, "canary-1b-flash:F32", "--card", "1500MiB")
+    smaller = [one for one in value["advice"] if "canary-1b-flash Q4_K_M" in one["text"]]
+    assert [one["chunk_seconds"] for one in smaller] == [15], value["advice"]
+    assert all(one["fit"] != "UNSAFE" for one in value["advice"])
+    alone = plan(headroom, "canary-1b-flash:Q4_K_M", "--card", "1500MiB", "--chunk", "15s")
+    assert alone["fit"]["name"] == smaller[0]["fit"]
+
+
 @pytest.fixture
 def card(headroom, tmp_path):
     """A machine with a card of 2 GiB: NVIDIA's library as the probe's tests have it, and the simulated
@@ -210,14 +220,21 @@ def what_it_takes(headroom, spec):
 
 
 @pytest.mark.parametrize(
-    "spec",
-    ["canary-1b:Q8_0", "canary-1b-flash:F16", "parakeet-tdt-0.6b-v3:F32", "whisper-medium:F16"],
+    "spec, limit",
+    [
+        ("canary-1b:Q8_0", 0.5),
+        ("canary-1b-flash:F16", 0.5),
+        ("parakeet-tdt-0.6b-v3:F32", 0.5),
+        ("whisper-medium:F16", 0.5),
+        ("canary-1b:F32", 0.5),  # with advice, three other plans
+        ("whisper-large-v3:F16", 1.0),  # with six, on every core
+    ],
 )
-def test_a_plan_takes_neither_time_nor_memory(headroom, spec):
+def test_a_plan_takes_neither_time_nor_memory(headroom, spec, limit):
     tries = []
     for _ in range(4):  # a busy machine makes the processor slower, too
         tries.append(what_it_takes(headroom, spec))
-        if tries[-1][0] < 0.5:
+        if tries[-1][0] < limit:
             break
-    assert min(seconds for seconds, _ in tries) < 0.5, tries
+    assert min(seconds for seconds, _ in tries) < limit, tries
     assert max(memory for _, memory in tries) < 64_000_000, tries

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/command.h"
@@ -117,26 +118,60 @@ json CardJson(const PlanSettings& settings, const memory::Room& room) {
   return {{"bytes", room.total.n}, {"others", room.others.n}, {"batch", settings.batch}};
 }
 
-// Plans what could be used instead: only what may fit by its size, the best few of each sort.
-std::vector<memory::Advice> AdviceFor(const Store& store, const PlanMaker& maker,
-                                      const JudgedPlan& asked, const memory::Room& room,
-                                      PlanMaker::WorkerSlot& worker) {
+// What is asked for, or shorter.
+std::vector<Milliseconds> ChunksUpTo(Milliseconds chunk) {
+  std::vector<Milliseconds> chunks{chunk};
+  for (const Milliseconds one : memory::kChunks)
+    if (one < chunk) chunks.push_back(one);
+  return chunks;
+}
+
+// Plans what could be used instead, on every core: only what may fit by its size, the best few of
+// each sort. Shorter audio is planned only for what fits but for its workspace.
+Result<std::vector<memory::Option>> PlanOptions(const Store& store, const PlanMaker& maker,
+                                                const PlanTarget& asked, const memory::Room& room,
+                                                PlanMaker::WorkerSlot worker) {
+  std::vector<PlanTarget> sorts[2];  // smaller quantisations, other models
+  for (PlanTarget& target : PlanAlternatives(store, asked))
+    if (target.size + room.others <= room.total)
+      sorts[target.spec.name != asked.spec.name].push_back(std::move(target));
+  PlanSettings settings = maker.settings();
+  settings.chunks = {settings.chunk};
+  TRY_ASSIGN(const PlanMaker quick, PlanMaker::Make(settings));
+  settings.chunks = ChunksUpTo(settings.chunk);
+  std::ranges::reverse(settings.chunks);
+  TRY_ASSIGN(const PlanMaker thorough, PlanMaker::Make(settings));
+
+  std::size_t tried[2] = {}, fitting[2] = {};
   std::vector<memory::Option> options;
-  std::size_t same = 0, others = 0;
-  for (const PlanTarget& target : PlanAlternatives(store, asked.made.target)) {
-    std::size_t& sort = target.spec.name == asked.made.target.spec.name ? same : others;
-    if (sort == kMostAlternatives || target.size + room.others > room.total) continue;
-    auto made = maker.Plan(target, worker);
-    if (!made) continue;  // advice that cannot be given is none
-    const auto numbers = memory::Measure(made->plan, maker.settings().chunk, room);
-    if (numbers.fit == memory::Fit::kUnsafe) continue;
-    ++sort;
-    options.push_back({std::move(made->plan), room});
+  while (true) {
+    std::vector<PlanTarget> next;
+    for (const std::size_t sort : {0, 1})
+      for (std::size_t i = fitting[sort]; i < kMostAlternatives; ++i)
+        if (tried[sort] < sorts[sort].size()) next.push_back(sorts[sort][tried[sort]++]);
+    if (next.empty()) return options;
+    for (Result<MadePlan>& made : quick.PlanAll(next, std::exchange(worker, nullptr))) {
+      if (!made) continue;  // advice that cannot be given is none
+      auto numbers = memory::Measure(made->plan, settings.chunk, room);
+      if (numbers.fit == memory::Fit::kUnsafe &&
+          numbers.resident_percent <= memory::FitRules{}.marginal) {
+        made = thorough.Plan(made->target);
+        if (!made) continue;
+        numbers = memory::Measure(made->plan, settings.chunks.front(), room);
+      }
+      if (numbers.fit == memory::Fit::kUnsafe) continue;
+      ++fitting[made->target.spec.name != asked.spec.name];
+      options.push_back({std::move(made->plan), room});
+    }
   }
-  std::vector<Milliseconds> chunks{maker.settings().chunk};
-  for (const Milliseconds chunk : memory::kChunks)
-    if (chunk < maker.settings().chunk) chunks.push_back(chunk);
-  return memory::Advise({asked.made.plan, room}, options, {}, chunks);
+}
+
+Result<std::vector<memory::Advice>> AdviceFor(const Store& store, const PlanMaker& maker,
+                                              const JudgedPlan& asked, const memory::Room& room,
+                                              PlanMaker::WorkerSlot worker) {
+  TRY_ASSIGN(const auto options,
+             PlanOptions(store, maker, asked.made.target, room, std::move(worker)));
+  return memory::Advise({asked.made.plan, room}, options, {}, ChunksUpTo(maker.settings().chunk));
 }
 
 Result<int> PlanOne(const Store& store, const PlanMaker& maker, const Options& options,
@@ -146,7 +181,9 @@ Result<int> PlanOne(const Store& store, const PlanMaker& maker, const Options& o
   TRY_ASSIGN(MadePlan made, maker.Plan(target, worker));
   const JudgedPlan judged = Judge(std::move(made), maker.settings(), room);
   std::vector<memory::Advice> advice;
-  if (judged.fit.fit != memory::Fit::kSafe) advice = AdviceFor(store, maker, judged, room, worker);
+  if (judged.fit.fit != memory::Fit::kSafe) {
+    TRY_ASSIGN(advice, AdviceFor(store, maker, judged, room, std::move(worker)));
+  }
   std::erase_if(advice, [](const auto& one) { return one.way == memory::Way::kAsAsked; });
   if (!options.json) {
     fmt::print("{}", ShowPlan(judged, maker.settings(), room, advice));

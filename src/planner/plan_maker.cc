@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <thread>
+#include <utility>
 
 #include "base/dirs.h"
 #include "base/sha256.h"
@@ -219,17 +220,17 @@ Result<MadePlan> PlanMaker::Plan(const PlanTarget& target, WorkerSlot& worker) c
   return made;
 }
 
-std::vector<Result<MadePlan>> PlanMaker::PlanAll(const std::vector<PlanTarget>& targets) const {
+std::vector<Result<MadePlan>> PlanMaker::PlanAll(const std::vector<PlanTarget>& targets,
+                                                 WorkerSlot worker) const {
   std::vector<std::optional<Result<MadePlan>>> made(targets.size());
   std::atomic<std::size_t> next = 0;
   {
     std::vector<std::jthread> threads;
     const std::size_t most = std::max(1U, std::thread::hardware_concurrency());
     for (std::size_t i = 0; i < std::min(most, targets.size()); ++i)
-      threads.emplace_back([&] {
-        WorkerSlot worker;
+      threads.emplace_back([&, own = std::exchange(worker, nullptr)]() mutable {
         for (std::size_t at = next++; at < targets.size(); at = next++)
-          made[at] = Plan(targets[at], worker);
+          made[at] = Plan(targets[at], own);
       });
   }
   std::vector<Result<MadePlan>> all;

@@ -48,8 +48,9 @@ class PlanMaker {
   /// an error. Any number of threads, each with a slot of its own.
   Result<MadePlan> Plan(const PlanTarget& target, WorkerSlot& worker) const;
   /// One after the other on every core, each core's in one worker as long as it lives; in the
-  /// targets' order.
-  std::vector<Result<MadePlan>> PlanAll(const std::vector<PlanTarget>& targets) const;
+  /// targets' order. `worker`: one that is there already, if any.
+  std::vector<Result<MadePlan>> PlanAll(const std::vector<PlanTarget>& targets,
+                                        WorkerSlot worker = nullptr) const;
 
   const PlanSettings& settings() const { return settings_; }
 

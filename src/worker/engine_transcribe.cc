@@ -325,7 +325,7 @@ class TranscribeEngine : public Engine {
     const Bytes before = card.used();
     Milliseconds longest{-1};
     for (const Milliseconds length : request.chunks) {
-      TRY(MakeSession(request.threads, request.path));
+      if (!plan.chunks.empty()) TRY(MakeSession(request.threads, request.path));
       card.ResetPeak();
       TRY(RunNoise(length, request.batch));
       const Bytes kv = card.used() - before;
