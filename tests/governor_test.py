@@ -1,6 +1,9 @@
 """headroom governor replay, as a person uses it, on a trace of the incident made here."""
 
 import json
+import subprocess
+import time
+from pathlib import Path
 
 import pytest
 from docs import must_show
@@ -43,6 +46,36 @@ def test_for_people_and_with_other_borders(headroom, trace, tmp_path):
     assert json.loads(outcome.out)["seconds"]["VRAM"]["safe"] > 39000
 
 
+def test_yesterday_with_other_borders(headroom, tmp_path):
+    """What was recorded of a process of 200 MiB, once with the usual borders and once with lower ones."""
+    record = headroom.home / ".local/state/headroom/flight-record.db"
+    record.parent.mkdir(parents=True)
+    held = subprocess.Popen(["python3", "-c", "x = b'1' * (200 << 20); input()"], stdin=subprocess.PIPE)
+    try:
+        while int(Path(f"/proc/{held.pid}/statm").read_text().split()[1]) < 200 << 8:
+            time.sleep(0.05)
+        watch = headroom("watch", held.pid, "--for", "3s", "--interval", "100ms", "-o", record)
+    finally:
+        held.kill()
+        held.wait()
+    assert watch.code == 0, watch.err
+
+    usual = headroom("governor", "replay", "--json")  # its own record, without a name
+    assert usual.code == 0, usual.err
+    usual = json.loads(usual.out)
+    assert usual["rows"] >= 2 and usual["seconds"]["RAM"]["safe"] > 1
+    assert usual["seconds"]["RAM"]["danger"] == 0
+    toml = tmp_path / "t.toml"
+    toml.write_text('ram_warning = "50MB"\nram_danger = "100MB"\nram_critical = "10GB"\n')
+    lower = headroom("governor", "replay", record, "--last", "1h", "--thresholds", toml, "--json")
+    lower = json.loads(lower.out)
+    assert lower["seconds"]["RAM"]["danger"] > 1
+    assert "pause_decoding" in [event["action"] for event in lower["events"]]
+
+    assert headroom("governor", "replay", record, "--last", "soon").code == 2
+    assert "no samples in the last 1ms" in headroom("governor", "replay", record, "--last", "1ms").err
+
+
 def test_what_is_wrong_is_said(headroom, trace, tmp_path):
     toml = tmp_path / "t.toml"
     toml.write_text("vram_wraning = 60\n")
@@ -51,6 +84,8 @@ def test_what_is_wrong_is_said(headroom, trace, tmp_path):
     assert "did you mean vram_warning" in outcome.err
     assert headroom("governor", "replay", tmp_path / "no.csv").code == 3
     assert headroom("governor", "replay", trace, "--card", "big").code == 2
+    assert headroom("governor", "replay").code == 3  # nothing was recorded yet
+    assert "is none" in headroom("governor", "replay", trace, "--last", "1h").err
     bad = tmp_path / "bad.csv"
     bad.write_text("hello\n")
     assert headroom("governor", "replay", bad).code == 4

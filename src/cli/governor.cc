@@ -5,12 +5,16 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/duration.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/governor_record.h"
+#include "cli/runs.h"
 #include "cli/terminal.h"
 #include "memory/replay.h"
 #include "memory/settings.h"
+#include "record/reader.h"
 
 namespace headroom::cli {
 namespace {
@@ -121,18 +125,12 @@ void Print(const memory::Replay& replay) {
   }
 }
 
-Result<int> Replay(const std::string& path, const std::string& card, const std::string& thresholds,
-                   bool as_json) {
-  memory::Policy policy;
-  policy.tiers = memory::ExampleTiers();
-  if (!thresholds.empty()) {
-    TRY_ASSIGN(policy.thresholds, ReadThresholds(thresholds));
-  }
-  std::optional<Bytes> size;
-  if (!card.empty()) {
-    TRY_ASSIGN(size, ParseBytes(card));
-    if (size->n == 0) return Fail(Errc::kInvalid, "--card: a card has some memory");
-  }
+struct Options {
+  std::string trace, card, thresholds, last;
+  bool json = false;
+};
+
+Result<memory::Trace> ReadTrace(const std::string& path) {
   TRY_ASSIGN(const std::string text, ReadFile(path, MiB(256)));
   Result<memory::Trace> trace = memory::ParseTrace(text);
   if (!trace) {
@@ -140,6 +138,45 @@ Result<int> Replay(const std::string& path, const std::string& card, const std::
     error.code = Errc::kCorrupt;  // the file, not the command line
     return Fail(std::move(error));
   }
+  return trace;
+}
+
+// A flight record; and says from when, since the replay's times are hours after that.
+// A flight record, or of its end only `last`; the replay's times are since its first sample.
+Result<memory::Trace> ReadRecord(const std::string& path, const std::string& last) {
+  record::ReadOptions range;
+  if (!last.empty()) {
+    auto length = ParseDuration(last);
+    if (!length) return Within(length, "--last {}", last);
+    range.from = SystemClock().WallNow() - *length;
+  }
+  TRY_ASSIGN(const auto reader, record::Reader::Open({path}, range));
+  auto trace = TraceFrom(*reader);
+  if (!trace) return Within(trace, "{}", path);
+  for (const std::string& damage : reader->damage()) Note(fmt::format("{}: {}", path, damage));
+  if (trace->rows.empty())
+    return Fail(Errc::kNotFound, "{}: no samples{}", path,
+                last.empty() ? "" : fmt::format(" in the last {}", last));
+  return trace;
+}
+
+Result<int> Replay(const Options& options) {
+  memory::Policy policy;
+  policy.tiers = memory::ExampleTiers();
+  if (!options.thresholds.empty()) {
+    TRY_ASSIGN(policy.thresholds, ReadThresholds(options.thresholds));
+  }
+  std::optional<Bytes> size;
+  if (!options.card.empty()) {
+    TRY_ASSIGN(size, ParseBytes(options.card));
+    if (size->n == 0) return Fail(Errc::kInvalid, "--card: a card has some memory");
+  }
+  const std::string path = !options.trace.empty() ? options.trace : record::DefaultPath().native();
+  const bool recorded = options.trace.empty() || record::IsFlightRecord(path);
+  if (!recorded && !options.last.empty())
+    return Fail(Errc::kInvalid, "--last is for flight records; {} is none", path);
+  auto trace = recorded ? ReadRecord(path, options.last) : ReadTrace(path);
+  if (!trace) return Fail(std::move(trace.error()));
   for (const std::string& column : trace->unknown_columns)
     Note(fmt::format("{}: column {} is not known and is ignored", path, column));
   for (const std::string& bad : trace->bad) Note(fmt::format("{}: {}", path, bad));
@@ -148,7 +185,7 @@ Result<int> Replay(const std::string& path, const std::string& card, const std::
                      trace->bad_rows + trace->rows.size()));
   if (trace->rows.empty()) return Fail(Errc::kCorrupt, "{}: no row can be used", path);
   TRY_ASSIGN(const memory::Replay replay, memory::ReplayTrace(*trace, policy, size));
-  if (as_json)
+  if (options.json)
     fmt::print("{}\n",
                ReplayJson(replay, *trace).dump(2, ' ', false, json::error_handler_t::replace));
   else
@@ -159,30 +196,22 @@ Result<int> Replay(const std::string& path, const std::string& card, const std::
 }  // namespace
 
 void AddGovernor(CLI::App& app, Action& chosen) {
-  struct Options {
-    std::string trace, card, thresholds;
-    bool json = false;
-  };
   const auto options = std::make_shared<Options>();
   CLI::App* governor = app.add_subcommand("governor", "What memory pressure leads to.");
   governor->require_subcommand(1);
   governor->footer("Zones, rules and the trace's columns: docs/memory.md.");
   CLI::App* replay = governor->add_subcommand(
       "replay", "Put a recorded trace through the governor: zones and actions, with times.");
-  replay->add_option("TRACE", options->trace, "CSV with a header; docs/memory.md has the columns")
-      ->required();
+  replay->add_option("TRACE", options->trace,
+                     "A flight record, or CSV with a header (docs/memory.md has the columns); the "
+                     "service's own record");
   replay->add_option("--card", options->card,
                      "The card's memory, where the trace has no vram_total_mib (e.g. 4096MiB)");
   replay->add_option("--thresholds", options->thresholds,
                      "TOML with other borders, e.g. vram_warning = 60");
+  replay->add_option("--last", options->last, "Of a flight record: only the newest so long (24h)");
   replay->add_flag("--json", options->json, "For programs");
-  replay->callback([=, &chosen] {
-    chosen = [=] {
-      const Result<int> code =
-          Replay(options->trace, options->card, options->thresholds, options->json);
-      return code ? *code : Complain(code.error());
-    };
-  });
+  replay->callback(Runs(chosen, options, Replay));
 }
 
 }  // namespace headroom::cli

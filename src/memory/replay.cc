@@ -130,7 +130,8 @@ Result<Replay> ReplayTrace(const Trace& trace, const Policy& base, std::optional
   const MonoTime zero{std::chrono::hours(1)};
   for (const TraceRow& row : trace.rows) {
     if (before) {
-      const Milliseconds lasted = row.at - before->at;
+      Milliseconds lasted = row.at - before->at;
+      if (before->holds) lasted = std::min(lasted, *before->holds);
       replay.length += lasted;
       for (std::size_t g = 0; g < kGauges; ++g) {
         if (zones.of[g]) replay.time[g][static_cast<std::size_t>(*zones.of[g])] += lasted;

@@ -22,7 +22,7 @@ struct ReplayEvent {
 struct Replay {
   std::string start;  // what was loaded, and whether it would have been admitted
   std::vector<ReplayEvent> events;
-  /// [gauge][zone]; a row's zone lasts until the next row; unknown stretches count nowhere.
+  /// [gauge][zone]; a row's zone lasts as long as the row holds; unknown stretches count nowhere.
   std::array<std::array<Milliseconds, 4>, kGauges> time{};
   Milliseconds length{};
   std::size_t steps = 0;

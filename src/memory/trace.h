@@ -8,6 +8,7 @@
 // comma.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,8 +18,9 @@
 namespace headroom::memory {
 
 struct TraceRow {
-  std::size_t line = 0;  // of the text, from 1
-  Milliseconds at{};     // since the trace's zero; never before the row before
+  std::size_t line = 0;                    // of the text, from 1
+  Milliseconds at{};                       // since the trace's zero; never before the row before
+  std::optional<Milliseconds> holds = {};  // unknown afterwards; nullopt: until the next row
   Sample sample;
 };
 
