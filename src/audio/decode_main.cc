@@ -13,6 +13,7 @@
 #include "audio/decode_sandbox.h"
 #include "audio/decode_status.h"
 #include "base/fd.h"
+#include "base/fd_passing.h"
 
 namespace headroom::audio {
 namespace {
@@ -30,12 +31,21 @@ Result<DecodeEnd> Decode(DecodeInput& input) {
   }
 }
 
+// Descriptor 0 is a socket, over which what is to be descriptor 0 comes.
+bool WaitForInput() {
+  auto input = ReceiveFd(STDIN_FILENO);
+  return input && ::dup2(input->get(), STDIN_FILENO) == STDIN_FILENO;
+}
+
 int Main(int argc, char** argv) {
-  const bool self_test = argc == 2 && std::string_view(argv[1]) == "--self-test";
-  if (!self_test && (argc != 1 || ::fcntl(kStatusFd, F_GETFD) < 0)) {
+  const std::string_view argument = argc == 2 ? argv[1] : "";
+  const bool self_test = argument == "--self-test";
+  const bool wait = argument == "--wait";
+  if (!self_test && ((argc != 1 && !wait) || ::fcntl(kStatusFd, F_GETFD) < 0)) {
     std::fputs("headroom-decode is started by headroom; see `headroom transcribe`\n", stderr);
     return 2;
   }
+  if (wait && !WaitForInput()) return 1;  // whoever started it wants nothing more
   auto input = DecodeInput::Make(STDIN_FILENO);
   Result<> ready = input ? EnterSandbox() : std::unexpected(input.error());
   if (self_test) return ready ? TestSandbox() : 2;

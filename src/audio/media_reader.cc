@@ -9,13 +9,10 @@
 #include <cmath>
 #include <cstring>
 
-#include "base/dirs.h"
-
 namespace headroom::audio {
 namespace {
 
 constexpr Milliseconds kFilePatience = std::chrono::seconds(30);
-constexpr int kPcmPipeBytes = 256 << 10;
 
 struct Source {
   Fd fd;
@@ -81,40 +78,36 @@ Result<std::unique_ptr<MediaReader>> MediaReader::Open(const std::string& path, 
 }
 
 Result<std::unique_ptr<MediaReader>> MediaReader::Open(Fd input, const std::string& name,
-                                                       CancelToken* cancel) {
+                                                       CancelToken* cancel,
+                                                       WaitingDecoder* waiting) {
   TRY_ASSIGN(Source source, Classify(std::move(input), name));
-  return Start(name, std::move(source.fd), cancel, kFilePatience);
+  return Start(name, std::move(source.fd), cancel, kFilePatience, waiting);
 }
 
 Result<std::unique_ptr<MediaReader>> MediaReader::Start(const std::string& name, Fd input,
                                                         CancelToken* cancel,
-                                                        std::optional<Milliseconds> patience) {
-  TRY_ASSIGN(const std::filesystem::path program, FindProgram("headroom-decode"));
-  TRY_ASSIGN(Pipe pcm, MakePipe());
-  TRY_ASSIGN(Pipe status, MakePipe());
-  ::fcntl(pcm.write.get(), F_SETPIPE_SZ, kPcmPipeBytes);  // only speed: a refusal does not matter
-  auto child =
-      Child::Spawn({.argv = {program.string()},
-                    .fds = {{0, input.get()}, {1, pcm.write.get()}, {3, status.write.get()}},
-                    .environment = {}});
-  if (!child) return Within(child, "{}", name);
-  std::unique_ptr<MediaReader> reader(new MediaReader(name, cancel, patience, std::move(*child),
-                                                      std::move(pcm.read), std::move(status.read)));
-  // Our copies must be gone, or the child's end would never be seen as the end of its pipes.
-  pcm.write.Reset();
-  status.write.Reset();
+                                                        std::optional<Milliseconds> patience,
+                                                        WaitingDecoder* waiting) {
+  std::optional<Decoder> decoder;
+  if (waiting) decoder = waiting->Take(input.get());
+  if (!decoder) {
+    auto started = StartDecoder(input.get());
+    if (!started) return Within(started, "{}", name);
+    decoder = std::move(*started);
+  }
+  std::unique_ptr<MediaReader> reader(new MediaReader(name, cancel, patience, std::move(*decoder)));
   TRY(reader->WaitForBegin());
   return reader;
 }
 
 MediaReader::MediaReader(std::string name, CancelToken* cancel,
-                         std::optional<Milliseconds> patience, Child child, Fd pcm, Fd status)
+                         std::optional<Milliseconds> patience, Decoder decoder)
     : name_(std::move(name)),
       cancel_(cancel),
       patience_(patience),
-      child_(std::move(child)),
-      pcm_(std::move(pcm)),
-      status_(std::move(status)) {}
+      child_(std::move(decoder.child)),
+      pcm_(std::move(decoder.pcm)),
+      status_(std::move(decoder.status)) {}
 
 Result<MediaReader::Ready> MediaReader::Wait() {
   const Clock& clock = SystemClock();

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "audio/decode_status.h"
+#include "audio/waiting_decoder.h"
 #include "base/cancel.h"
 #include "base/child.h"
 #include "base/clock.h"
@@ -44,9 +45,11 @@ class MediaReader {
   static Result<std::unique_ptr<MediaReader>> Open(const std::string& path, CancelToken* cancel,
                                                    std::optional<Milliseconds> patience);
 
-  /// As above, of an open file: `name` is how errors call it.
+  /// As above, of an open file: `name` is how errors call it. By the decoder that waits, if one
+  /// does; `waiting` may be null.
   static Result<std::unique_ptr<MediaReader>> Open(Fd input, const std::string& name,
-                                                   CancelToken* cancel);
+                                                   CancelToken* cancel,
+                                                   WaitingDecoder* waiting = nullptr);
 
   /// What the header says, or for MP3 and ADTS without one what the bit rate suggests; nullopt when
   /// nothing says it. The sound that comes may be shorter or longer.
@@ -64,11 +67,12 @@ class MediaReader {
 
  private:
   MediaReader(std::string name, CancelToken* cancel, std::optional<Milliseconds> patience,
-              Child child, Fd pcm, Fd status);
+              Decoder decoder);
 
   static Result<std::unique_ptr<MediaReader>> Start(const std::string& name, Fd input,
                                                     CancelToken* cancel,
-                                                    std::optional<Milliseconds> patience);
+                                                    std::optional<Milliseconds> patience,
+                                                    WaitingDecoder* waiting = nullptr);
 
   enum class Ready { kPcm, kStatus };
   /// Waits until one of the two pipes can be read, PCM first.

@@ -101,14 +101,18 @@ class SegmentWriter : public speech::TranscriptWriter {
 
 class Job : public api::TranscriptionJob {
  public:
-  Job(Switchboard& board, DetectorMaker make_detector, Fd recording, engine::RunRequest request,
-      api::JobEvents events)
-      : make_detector_(std::move(make_detector)),
+  Job(Switchboard& board, audio::WaitingDecoder& decoder, DetectorMaker make_detector, Fd recording,
+      engine::RunRequest request, api::JobEvents events)
+      : decoder_(decoder),
+        make_detector_(std::move(make_detector)),
         recording_(std::move(recording)),
         request_(std::move(request)),
         events_(std::move(events)),
         recognizer_(board),
-        thread_([this] { events_.on_end(Do()); }) {}
+        thread_([this] {
+          events_.on_end(Do());
+          decoder_.Prepare();
+        }) {}
   ~Job() override {
     cancel_.Raise();
     recognizer_.Wake();
@@ -119,7 +123,7 @@ class Job : public api::TranscriptionJob {
   Result<api::JobEvents::Outcome> Do() {
     TRY_ASSIGN(const auto detector, make_detector_());
     TRY_ASSIGN(const auto media,
-               audio::MediaReader::Open(std::move(recording_), "the file", &cancel_));
+               audio::MediaReader::Open(std::move(recording_), "the file", &cancel_, &decoder_));
     SegmentWriter writer(events_);
     const engine::FileJob job{.name = "", .request = request_, .on_progress = {}};
     TRY_ASSIGN(const engine::FileOutcome outcome,
@@ -131,6 +135,7 @@ class Job : public api::TranscriptionJob {
   }
 
   CancelToken cancel_;
+  audio::WaitingDecoder& decoder_;
   const DetectorMaker make_detector_;
   Fd recording_;
   const engine::RunRequest request_;
@@ -142,11 +147,12 @@ class Job : public api::TranscriptionJob {
 }  // namespace
 
 Result<std::unique_ptr<api::TranscriptionJob>> StartJob(Switchboard& board,
+                                                        audio::WaitingDecoder& decoder,
                                                         DetectorMaker make_detector, Fd recording,
                                                         engine::RunRequest request,
                                                         api::JobEvents events) {
   try {
-    return std::make_unique<Job>(board, std::move(make_detector), std::move(recording),
+    return std::make_unique<Job>(board, decoder, std::move(make_detector), std::move(recording),
                                  std::move(request), std::move(events));
   } catch (const std::system_error& error) {
     return Fail(Errc::kNoMemory, "no thread for a recording: {}", error.what());

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "api/speech_service.h"
+#include "audio/waiting_decoder.h"
 #include "daemon/switchboard.h"
 #include "engine/protocol.h"
 #include "speech/vad.h"
@@ -14,8 +15,10 @@ namespace headroom::daemon {
 
 using DetectorMaker = std::function<Result<std::unique_ptr<speech::SpeechProbability>>()>;
 
-/// Begins at once. `board` must outlive the job. kNoMemory when there is no thread for it.
+/// Begins at once. `board` and `decoder`, of which it takes the one that waits and leaves another,
+/// must outlive the job. kNoMemory when there is no thread for it.
 Result<std::unique_ptr<api::TranscriptionJob>> StartJob(Switchboard& board,
+                                                        audio::WaitingDecoder& decoder,
                                                         DetectorMaker make_detector, Fd recording,
                                                         engine::RunRequest request,
                                                         api::JobEvents events);

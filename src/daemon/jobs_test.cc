@@ -82,7 +82,7 @@ class JobsTest : public testing::Test {
   void Start(Run& run, Fd recording, DetectorMaker detector = MakeVad) {
     engine::RunRequest request;
     request.language = "en";
-    auto job = StartJob(board_, std::move(detector), std::move(recording), request,
+    auto job = StartJob(board_, decoder_, std::move(detector), std::move(recording), request,
                         {.on_segment =
                              [&run](const speech::Segment& segment) {
                                const std::lock_guard lock(run.mutex);
@@ -100,6 +100,7 @@ class JobsTest : public testing::Test {
   }
 
   Switchboard board_;
+  audio::WaitingDecoder decoder_;
   std::unique_ptr<engine::Scheduler> scheduler_;
 };
 
@@ -115,6 +116,8 @@ TEST_F(JobsTest, ARecordingBecomesSegmentsAndAnEnd) {
   EXPECT_EQ(outcome->duration, Milliseconds(48'000));
   EXPECT_THAT(outcome->model, HasSubstr("slow=5"));
   EXPECT_THAT(outcome->warnings, IsEmpty());
+  run.job.reset();
+  EXPECT_NE(decoder_.pid(), 0) << "the next recording's decoder should wait";
 }
 
 TEST_F(JobsTest, WhatIsNoSoundIsTheClientsError) {

@@ -10,6 +10,7 @@ namespace headroom::daemon {
 namespace {
 
 constexpr Milliseconds kComeAgain{5'000};
+constexpr Milliseconds kDecoderWaits{300'000};
 // A recording in work: its decoder, a detector, one chunk and the thread.
 constexpr Bytes kForOne = MiB(64);
 constexpr Bytes kSpare = MiB(192);  // of the machine, which is left alone
@@ -144,13 +145,21 @@ std::unique_ptr<api::TranscriptionJob> Serving::Transcribe(Fd recording, api::Sp
     return std::unexpected(why);
   }
   : make_detector_;
-  auto job = StartJob(board_, detector, std::move(recording),
+  auto job = StartJob(board_, decoder_, detector, std::move(recording),
                       request ? std::move(*request) : engine::RunRequest(), events);
   if (!job) {
     events.on_end(std::unexpected(job.error()));
     return std::make_unique<api::TranscriptionJob>();
   }
   return std::make_unique<Counted>(jobs_, std::move(*job));
+}
+
+void Serving::Expire() {
+  streams_->Expire();
+  if (decoder_.pid() == 0) return;
+  const auto& zones = parts_.scheduler().zones;
+  const bool scarce = *std::ranges::max_element(zones) >= memory::Zone::kWarning;
+  decoder_.DropAfter(scarce ? Milliseconds(0) : kDecoderWaits);
 }
 
 Result<std::unique_ptr<api::SpeechStream>> Serving::OpenStream(

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "api/speech_service.h"
+#include "audio/waiting_decoder.h"
 #include "daemon/desk.h"
 #include "daemon/metrics.h"
 #include "daemon/streams.h"
@@ -52,7 +53,7 @@ class Serving : public api::SpeechService {
   /// Dictation's own, for the metrics.
   void Count(const Event& event);
   /// Every few seconds.
-  void Expire() { streams_->Expire(); }
+  void Expire();
 
  private:
   class Counted;
@@ -72,6 +73,7 @@ class Serving : public api::SpeechService {
   Tally tally_;
   Histogram dictation_latency_, stream_latency_;
   std::unique_ptr<Streams> streams_;
+  audio::WaitingDecoder decoder_;
 };
 
 }  // namespace headroom::daemon

@@ -1,5 +1,5 @@
-// What a Dispatcher may do: the numbers, the governor's step and its actions, and the tiers that the
-// utterance in front can still be decoded by.
+// What a Dispatcher may do: the numbers, the governor's step and its actions, and the tiers that
+// the utterance in front can still be decoded by.
 #include <malloc.h>
 
 #include <algorithm>

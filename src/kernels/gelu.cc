@@ -9,7 +9,8 @@
 #define HEADROOM_VECTOR_ERF 1
 extern "C" __attribute__((simd("notinbranch"))) float erff(float) noexcept;
 // The loader picks the clone that is best for this processor.
-#define HEADROOM_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define HEADROOM_CLONES \
+  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define HEADROOM_CLONES
 #endif

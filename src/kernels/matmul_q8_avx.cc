@@ -25,8 +25,8 @@ struct Avx {
     return _mm256_dpbusd_avx_epi32(sum, is_unsigned, is_signed);
   }
   static Float AddScaled(Float total, Int sum, Float factors, float factor) {
-    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum),
-                           _mm256_mul_ps(factors, _mm256_set1_ps(factor)), total);
+    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), _mm256_mul_ps(factors, _mm256_set1_ps(factor)),
+                           total);
   }
   static void Store(float* to, Float values, std::size_t rows) {
     if (rows == kRows) {

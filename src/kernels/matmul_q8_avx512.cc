@@ -25,8 +25,8 @@ struct Avx512 {
     return _mm512_dpbusd_epi32(sum, is_unsigned, is_signed);
   }
   static Float AddScaled(Float total, Int sum, Float factors, float factor) {
-    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum),
-                           _mm512_mul_ps(factors, _mm512_set1_ps(factor)), total);
+    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_mul_ps(factors, _mm512_set1_ps(factor)),
+                           total);
   }
   static void Store(float* to, Float values, std::size_t rows) {
     _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1U << rows) - 1), values);

@@ -97,15 +97,17 @@ TEST_P(MatmulQ8Test, IsTheSumOfTheProductsAndNothingElseIsWritten) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Shapes, MatmulQ8Test,
-    testing::Values(Shape{1, 8, 1, 1}, Shape{15, 9, 2, 1}, Shape{16, 8, 12, 2},
-                    Shape{17, 13, 12, 2}, Shape{40, 21, 12, 7}, Shape{384, 30, 12, 3},
-                    Shape{100, 11, 48, 16}, Shape{33, 8, 200, 2}),
-    [](const auto& shape) {
-      return std::to_string(shape.param.rows) + "x" + std::to_string(shape.param.columns) + "x" +
-             std::to_string(shape.param.blocks) + "in" + std::to_string(shape.param.parts);
-    });
+INSTANTIATE_TEST_SUITE_P(Shapes, MatmulQ8Test,
+                         testing::Values(Shape{1, 8, 1, 1}, Shape{15, 9, 2, 1}, Shape{16, 8, 12, 2},
+                                         Shape{17, 13, 12, 2}, Shape{40, 21, 12, 7},
+                                         Shape{384, 30, 12, 3}, Shape{100, 11, 48, 16},
+                                         Shape{33, 8, 200, 2}),
+                         [](const auto& shape) {
+                           return std::to_string(shape.param.rows) + "x" +
+                                  std::to_string(shape.param.columns) + "x" +
+                                  std::to_string(shape.param.blocks) + "in" +
+                                  std::to_string(shape.param.parts);
+                         });
 
 TEST(MatmulQ8, IsForManyColumnsAndForRowsThatFit) {
   EXPECT_TRUE(IsForQ8Kernel({.rows = 16, .columns = 8, .blocks = 12}));

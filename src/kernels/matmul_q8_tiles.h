@@ -1,5 +1,5 @@
-// The algorithm of matmul_q8.h over one kind of vectors. Included once for each kind, by a file that
-// is compiled for its instructions; Vectors has the instructions.
+// The algorithm of matmul_q8.h over one kind of vectors. Included once for each kind, by a file
+// that is compiled for its instructions; Vectors has the instructions.
 #pragma once
 
 #include <algorithm>
@@ -89,7 +89,8 @@ class Q8Tiles {
         const auto codes = Vectors::Load(row.codes[four]);
 #pragma GCC unroll 8
         for (std::size_t c = 0; c < kCount; ++c)
-          sums[c] = Vectors::AddProducts(sums[c], Vectors::Repeat(column.codes[c] + 4 * four), codes);
+          sums[c] =
+              Vectors::AddProducts(sums[c], Vectors::Repeat(column.codes[c] + 4 * four), codes);
       }
       const auto factors = Vectors::Load(row.factors);
 #pragma GCC unroll 8

@@ -83,16 +83,16 @@ bool __wrap_llamafile_sgemm(const ggml_compute_params* params, std::int64_t rows
   using headroom::kernels::Q8Block;
   if (weights_type == GGML_TYPE_Q8_0 && input_type == GGML_TYPE_Q8_0 &&
       output_type == GGML_TYPE_F32 &&
-      headroom::worker::Multiply(
-          *params, {.rows = static_cast<std::size_t>(rows),
-                    .columns = static_cast<std::size_t>(columns),
-                    .blocks = static_cast<std::size_t>(inner),
-                    .weights = static_cast<const Q8Block*>(weights),
-                    .weights_stride = static_cast<std::size_t>(weights_stride),
-                    .input = static_cast<const Q8Block*>(input),
-                    .input_stride = static_cast<std::size_t>(input_stride),
-                    .output = static_cast<float*>(output),
-                    .output_stride = static_cast<std::size_t>(output_stride)}))
+      headroom::worker::Multiply(*params,
+                                 {.rows = static_cast<std::size_t>(rows),
+                                  .columns = static_cast<std::size_t>(columns),
+                                  .blocks = static_cast<std::size_t>(inner),
+                                  .weights = static_cast<const Q8Block*>(weights),
+                                  .weights_stride = static_cast<std::size_t>(weights_stride),
+                                  .input = static_cast<const Q8Block*>(input),
+                                  .input_stride = static_cast<std::size_t>(input_stride),
+                                  .output = static_cast<float*>(output),
+                                  .output_stride = static_cast<std::size_t>(output_stride)}))
     return true;
   return __real_llamafile_sgemm(params, rows, columns, inner, weights, weights_stride, input,
                                 input_stride, output, output_stride, weights_type, input_type,
