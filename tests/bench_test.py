@@ -30,6 +30,7 @@ def test_a_model_is_measured(headroom, clips):
     assert row["wer_percent"] < 20 and not row["wer_published"]
     assert 40 << 20 < row["bytes"] < row["peak_bytes"] < 512 << 20
     assert 40 << 20 < row["planned_bytes"] < 512 << 20
+    assert row["peak_bytes"] <= row["planned_bytes"]  # lengths up and down leave nothing in pieces
     assert row["load_seconds"] > 0 and row["seconds_per_second"] > 0
     assert [one["audio_ms"] for one in row["latencies"]] == [3000, 7000, 15000, 30000]
     assert all(one["seconds"] > 0 for one in row["latencies"])
