@@ -27,7 +27,8 @@ class WaitingDecoder {
  public:
   explicit WaitingDecoder(const Clock& clock = SystemClock()) : clock_(clock) {}
 
-  /// Starts one, if none waits. One that cannot be started is not missed: StartDecoder will say why.
+  /// Starts one, if none waits. One that cannot be started is not missed: StartDecoder will say
+  /// why.
   void Prepare();
   /// The waiting one, now at work on `input`; nullopt when none waits, or it has died.
   std::optional<Decoder> Take(int input);
