@@ -1,13 +1,11 @@
 #include "kernels/gelu.h"
 
-#include <cmath>
 #include <cstddef>
 #include <numbers>
 
-// glibc 2.35 brought erff for vectors; its own header declares them under -ffast-math only.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GLIBC_PREREQ(2, 35)
-#define HEADROOM_VECTOR_ERF 1
-extern "C" __attribute__((simd("notinbranch"))) float erff(float) noexcept;
+#include "kernels/vector_math.h"
+
+#ifdef HEADROOM_VECTOR_MATH
 // The loader picks the clone that is best for this processor.
 #define HEADROOM_CLONES \
   __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
@@ -22,18 +20,14 @@ HEADROOM_CLONES void GeluOf(const float* input, float* output, std::size_t n) {
   constexpr float kHalfRoot = std::numbers::sqrt2_v<float> / 2;
   for (std::size_t i = 0; i < n; ++i) {
     const float x = input[i];
-    output[i] = 0.5F * x * (1.0F + erff(x * kHalfRoot));
+    output[i] = 0.5F * x * (1.0F + VectorErf(x * kHalfRoot));
   }
 }
 
 }  // namespace
 
 bool HasQuickGelu() {
-#ifdef HEADROOM_VECTOR_ERF
-  return true;
-#else
-  return false;
-#endif
+  return kHasVectorMath;
 }
 
 void Gelu(std::span<const float> input, std::span<float> output) {

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
+#include "kernels/attention.h"
 #include "kernels/gelu.h"
 #include "kernels/matmul_q8.h"
 
@@ -29,6 +31,10 @@ bool __wrap_llamafile_sgemm(const ggml_compute_params* params, std::int64_t rows
                             int weights_type, int input_type, int output_type);
 void __real_ggml_compute_forward_unary(const ggml_compute_params* params, ggml_tensor* result);
 void __wrap_ggml_compute_forward_unary(const ggml_compute_params* params, ggml_tensor* result);
+void __real_ggml_compute_forward_flash_attn_ext(const ggml_compute_params* params,
+                                                ggml_tensor* result);
+void __wrap_ggml_compute_forward_flash_attn_ext(const ggml_compute_params* params,
+                                                ggml_tensor* result);
 }
 
 namespace headroom::worker {
@@ -71,6 +77,52 @@ bool Multiply(const ggml_compute_params& params, const kernels::Q8Product& produ
   return true;
 }
 
+// Fewer queries do not pay for transposing the keys.
+constexpr std::int64_t kFewestQueries = 32;
+
+// Rows of numbers that lie one after the other, of heads of the one size.
+bool IsHeads(const ggml_tensor* tensor) {
+  return tensor->type == GGML_TYPE_F32 && tensor->ne[0] == kernels::kHeadSize &&
+         tensor->ne[3] == 1 && tensor->nb[0] == sizeof(float) &&
+         tensor->nb[1] % sizeof(float) == 0 && tensor->nb[2] % sizeof(float) == 0;
+}
+
+kernels::Heads<const float> HeadsOf(const ggml_tensor* tensor) {
+  return {static_cast<const float*>(tensor->data), tensor->nb[1] / sizeof(float),
+          tensor->nb[2] / sizeof(float)};
+}
+
+bool ComputeAttention(const ggml_compute_params& params, ggml_tensor* result) {
+  static const kernels::AttentionKernel kernel = kernels::BestAttentionKernel();
+  const ggml_tensor *q = result->src[0], *k = result->src[1], *v = result->src[2];
+  const bool masked = result->src[3] || result->src[4];
+  if (kernel == kernels::AttentionKernel::kNone || masked || !IsHeads(q) || !IsHeads(k) ||
+      !IsHeads(v) || !IsPlain(result))
+    return false;
+  if (q->ne[2] != k->ne[2] || q->ne[2] != v->ne[2] || k->ne[1] != v->ne[1] ||
+      q->ne[1] < kFewestQueries || k->ne[1] > static_cast<std::int64_t>(kernels::kMostKeys))
+    return false;
+  struct {
+    float scale, max_bias, softcap;
+  } numbers{};
+  std::memcpy(&numbers, result->op_params, sizeof numbers);
+  if (numbers.max_bias != 0 || numbers.softcap != 0) return false;
+  const auto heads = static_cast<std::size_t>(q->ne[2]);
+  // The result has the heads of one query one after the other.
+  kernels::Attend(kernel,
+                  {.heads = heads,
+                   .queries = static_cast<std::size_t>(q->ne[1]),
+                   .keys = static_cast<std::size_t>(k->ne[1]),
+                   .scale = numbers.scale,
+                   .q = HeadsOf(q),
+                   .k = HeadsOf(k),
+                   .v = HeadsOf(v),
+                   .output = {static_cast<float*>(result->data), heads * kernels::kHeadSize,
+                              kernels::kHeadSize}},
+                  static_cast<std::size_t>(params.part), static_cast<std::size_t>(params.parts));
+  return true;
+}
+
 }  // namespace
 }  // namespace headroom::worker
 
@@ -102,6 +154,12 @@ bool __wrap_llamafile_sgemm(const ggml_compute_params* params, std::int64_t rows
 void __wrap_ggml_compute_forward_unary(const ggml_compute_params* params, ggml_tensor* result) {
   if (!headroom::worker::ComputeGelu(*params, result))
     __real_ggml_compute_forward_unary(params, result);
+}
+
+void __wrap_ggml_compute_forward_flash_attn_ext(const ggml_compute_params* params,
+                                                ggml_tensor* result) {
+  if (!headroom::worker::ComputeAttention(*params, result))
+    __real_ggml_compute_forward_flash_attn_ext(params, result);
 }
 }
 // NOLINTEND(bugprone-reserved-identifier)

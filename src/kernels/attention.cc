@@ -1,0 +1,36 @@
+#include "kernels/attention.h"
+
+#include "kernels/attention_parts.h"
+#include "kernels/vector_math.h"
+
+namespace headroom::kernels {
+
+#ifdef __x86_64__
+
+AttentionKernel BestAttentionKernel() {
+  __builtin_cpu_init();
+  if (!kHasVectorMath) return AttentionKernel::kNone;
+  if (__builtin_cpu_supports("x86-64-v4")) return AttentionKernel::kAvx512;
+  if (__builtin_cpu_supports("x86-64-v3")) return AttentionKernel::kAvx2;
+  return AttentionKernel::kNone;
+}
+
+void Attend(AttentionKernel kernel, const Attention& attention, std::size_t part,
+            std::size_t parts) {
+  if (kernel == AttentionKernel::kAvx512)
+    AttendAvx512(attention, part, parts);
+  else if (kernel == AttentionKernel::kAvx2)
+    AttendAvx2(attention, part, parts);
+}
+
+#else
+
+AttentionKernel BestAttentionKernel() {
+  return AttentionKernel::kNone;
+}
+
+void Attend(AttentionKernel, const Attention&, std::size_t, std::size_t) {}
+
+#endif
+
+}  // namespace headroom::kernels
