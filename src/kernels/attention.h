@@ -1,5 +1,5 @@
-// Attention of many queries, softmax(scale Q Kᵀ) V (Vaswani et al., "Attention Is All You Need", 2017), without
-// a mask, over heads of 64 numbers: what Whisper's encoder does in every layer.
+// Attention of many queries, softmax(scale Q Kᵀ) V (Vaswani et al., "Attention Is All You Need",
+// 2017), without a mask, over heads of 64 numbers: what Whisper's encoder does in every layer.
 //
 // Eight (four) queries at a time: their scores for all keys, softmax, and the weighted sum of the
 // values. The keys of a head are transposed once, so that neighbours in a register are neighbouring

@@ -88,9 +88,9 @@ TEST_P(AttentionTest, IsTheFormulaAndNothingElseIsWritten) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, AttentionTest,
-                         testing::Values(Shape{1, 1, 1, 1}, Shape{1, 8, 32, 1},
-                                         Shape{2, 9, 33, 2}, Shape{3, 37, 50, 5},
-                                         Shape{2, 20, 1536, 3}, Shape{1, 3, 7, 8}),
+                         testing::Values(Shape{1, 1, 1, 1}, Shape{1, 8, 32, 1}, Shape{2, 9, 33, 2},
+                                         Shape{3, 37, 50, 5}, Shape{2, 20, 1536, 3},
+                                         Shape{1, 3, 7, 8}),
                          [](const auto& shape) {
                            return std::to_string(shape.param.heads) + "x" +
                                   std::to_string(shape.param.queries) + "x" +

@@ -1,5 +1,5 @@
-// The algorithm of attention.h over one kind of vectors. Included once for each kind, by a file that
-// is compiled for its instructions.
+// The algorithm of attention.h over one kind of vectors. Included once for each kind, by a file
+// that is compiled for its instructions.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +12,8 @@
 
 namespace headroom::kernels {
 
-/// Vector: a register of floats (GCC's vector_size). kTogether: queries at a time; kSummed: of them,
-/// in the weighted sum.
+/// Vector: a register of floats (GCC's vector_size). kTogether: queries at a time; kSummed: of
+/// them, in the weighted sum.
 template <class Vector, std::size_t kTogether, std::size_t kSummed>
 class AttentionTiles {
  public:
@@ -74,17 +74,16 @@ class AttentionTiles {
     for (std::size_t r = 0; r < kTogether; ++r) {
       // What is missing of the last tile is computed of the last query, and not stored.
       const std::size_t query = first + std::min(r, queries - 1);
-      std::memcpy(scratch.queries[r],
-                  attention.q.data + head * attention.q.head_stride +
-                      query * attention.q.row_stride,
-                  sizeof scratch.queries[r]);
+      std::memcpy(
+          scratch.queries[r],
+          attention.q.data + head * attention.q.head_stride + query * attention.q.row_stride,
+          sizeof scratch.queries[r]);
     }
     Score(Padded(attention.keys), scratch);
     for (std::size_t r = 0; r < queries; ++r)
       scratch.factors[r] = Softmax(attention, scratch.scores[r]);
     const float* values = attention.v.data + head * attention.v.head_stride;
-    float* output =
-        attention.output.data + head * attention.output.head_stride;
+    float* output = attention.output.data + head * attention.output.head_stride;
     for (std::size_t r = 0; r < queries; r += kSummed)
       for (std::size_t column = 0; column < kHeadSize; column += kWide * kLanes)
         Sum(attention, values + column, scratch, r, std::min(kSummed, queries - r),

@@ -7,6 +7,7 @@
 
 #include "base/dirs.h"
 #include "base/text.h"
+#include "kernels/matmul_q8.h"
 
 namespace headroom::models {
 
@@ -15,8 +16,12 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kLockPollMs = 100;
-// Measured on a processor with AVX-512 VNNI; docs/performance.md, "Quantisations on the processor".
-constexpr std::array<std::string_view, 3> kQuickest = {"Q5_K_M", "Q8_0", "F16"};
+// docs/performance.md, "Quantisations on the processor".
+std::array<std::string_view, 3> Quickest() {
+  if (kernels::BestQ8Kernel() != kernels::Q8Kernel::kNone) return {"Q8_0", "Q5_K_M", "F16"};
+  return {"Q5_K_M", "Q8_0", "F16"};
+}
+
 constexpr double kAsGoodAs = 1.02;
 
 std::size_t Rank(std::string_view quantisation) {
@@ -89,7 +94,7 @@ std::optional<StoredModel> Store::ForCpu(std::string_view name) const {
   std::optional<double> fewest;
   for (const StoredModel& model : here)
     if (const auto rate = errors(model); rate && (!fewest || *rate < *fewest)) fewest = rate;
-  for (const std::string_view quick : kQuickest) {
+  for (const std::string_view quick : Quickest()) {
     const auto found = std::ranges::find(
         here, quick, [](const StoredModel& model) { return model.spec.quantisation; });
     if (found == here.end() || !fewest) continue;
