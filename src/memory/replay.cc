@@ -127,15 +127,17 @@ Result<Replay> ReplayTrace(const Trace& trace, const Policy& base, std::optional
 
   const TraceRow* before = nullptr;
   Zones zones;
+  const auto lasts = [&](Milliseconds time) {
+    replay.length += time;
+    for (std::size_t g = 0; g < kGauges; ++g) {
+      if (zones.of[g]) replay.time[g][static_cast<std::size_t>(*zones.of[g])] += time;
+    }
+  };
   const MonoTime zero{std::chrono::hours(1)};
   for (const TraceRow& row : trace.rows) {
     if (before) {
-      Milliseconds lasted = row.at - before->at;
-      if (before->holds) lasted = std::min(lasted, *before->holds);
-      replay.length += lasted;
-      for (std::size_t g = 0; g < kGauges; ++g) {
-        if (zones.of[g]) replay.time[g][static_cast<std::size_t>(*zones.of[g])] += lasted;
-      }
+      const Milliseconds until = row.at - before->at;
+      lasts(before->holds ? std::min(until, *before->holds) : until);
     }
     before = &row;
     const Card seen = Of(row.sample, card, first_ours);
@@ -197,6 +199,7 @@ Result<Replay> ReplayTrace(const Trace& trace, const Policy& base, std::optional
       replay.events.push_back({row.at, std::move(action), std::move(target)});
     }
   }
+  if (before && before->holds) lasts(*before->holds);
   return replay;
 }
 

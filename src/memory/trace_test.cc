@@ -74,5 +74,21 @@ TEST(Replay, TheIncidentWouldNotHaveBeenLoaded) {
   EXPECT_TRUE(smaller);
 }
 
+TEST(Replay, AGapIsTimeInNoZone) {
+  Trace trace;
+  for (const int second : {0, 60}) {
+    TraceRow row;
+    row.at = std::chrono::seconds(second);
+    row.holds = Milliseconds(2'000);
+    row.sample.ram = MiB(100);
+    trace.rows.push_back(row);
+  }
+  Policy policy;
+  policy.tiers = ExampleTiers();
+  const Replay replay = *ReplayTrace(trace, policy);
+  EXPECT_EQ(replay.time[static_cast<std::size_t>(Gauge::kRam)][0], Milliseconds(4'000));
+  EXPECT_EQ(replay.length, Milliseconds(4'000));
+}
+
 }  // namespace
 }  // namespace headroom::memory
