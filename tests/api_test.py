@@ -77,6 +77,8 @@ def test_a_transcription_and_a_translation(server, sound):
 def test_every_format(server, sound):
     create = server.client().audio.transcriptions.create
     assert create(model="whisper-1", file=sound, response_format="text") == TEXT + "\n"
+    for chunking in ("auto", {"type": "server_vad", "threshold": 0.5}):
+        assert create(model="gpt-4o-transcribe", file=sound, chunking_strategy=chunking).text == TEXT
     assert create(model="whisper-1", file=sound, response_format="srt").startswith("1\n00:00:00,000 --> ")
     assert create(model="whisper-1", file=sound, response_format="vtt").startswith("WEBVTT\n")
     verbose = create(model="whisper-1", file=sound, response_format="verbose_json",

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/counters.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -138,18 +139,14 @@ struct ServerOptions {
 };
 
 /// Since the server began; also in GET /v1/status as "control".
-struct ServerCounters {
-  std::uint64_t connections = 0;    // accepted
-  std::uint64_t requests = 0;       // understood
-  std::uint64_t bad_requests = 0;   // not HTTP, or more than the limits allow
-  std::uint64_t timed_out = 0;      // clients that never finished a request or never read
-  std::uint64_t evicted_idle = 0;   // oldest idle connection closed because there were too many
-  std::uint64_t refused_full = 0;   // too many, and none of them idle
-  std::uint64_t refused_peers = 0;  // of another user
-  std::uint64_t slow_readers = 0;   // subscribers dropped because they did not read
-  std::uint64_t events_lost = 0;    // not published because the server did not keep up
-  std::uint64_t unanswered = 0;     // the service took longer than answer_time
-  std::size_t open = 0, subscribers = 0;  // now
+struct ServerCounters : ConnectionCounters {
+  std::uint64_t requests = 0;      // understood
+  std::uint64_t bad_requests = 0;  // not HTTP, or more than the limits allow
+  std::uint64_t timed_out = 0;     // clients that never finished a request or never read
+  std::uint64_t slow_readers = 0;  // subscribers dropped because they did not read
+  std::uint64_t events_lost = 0;   // not published because the server did not keep up
+  std::uint64_t unanswered = 0;    // the service took longer than answer_time
+  std::size_t subscribers = 0;     // now
 };
 
 class ControlServer {

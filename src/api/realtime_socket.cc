@@ -1,4 +1,4 @@
-// With server.cc and web_server.cc the only file with Beast in it.
+// One of the few files with Beast in them: they take most of a minute to compile.
 #include "api/realtime_socket.h"
 
 #include <poll.h>

@@ -1,13 +1,9 @@
-// The only file with Beast in it: it takes most of a minute to compile.
+// One of the few files with Beast in them: they take most of a minute to compile.
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -16,26 +12,20 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <deque>
-#include <mutex>
-#include <set>
-#include <thread>
 
 #include "api/control.h"
 #include "api/local_socket.h"
+#include "api/reception.h"
 #include "api/route.h"
 
 namespace headroom::api {
 namespace {
 
-namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using Protocol = asio::local::stream_protocol;
-using ErrorCode = boost::system::error_code;
 using Text = std::shared_ptr<const std::string>;
 
-constexpr Milliseconds kFarewell{500};     // for answers on their way when the server ends
-constexpr Milliseconds kAcceptAgain{200};  // after running out of descriptors
 constexpr std::size_t kMostPosted = 4096;  // events on their way to the server's thread
 
 constexpr char kStreamHead[] =
@@ -45,27 +35,25 @@ constexpr char kStreamHead[] =
 }  // namespace
 
 // Everything but `posted`, `subscribers` and `counters` belongs to the server's thread.
-struct ControlServer::Core : std::enable_shared_from_this<ControlServer::Core> {
+struct ControlServer::Core final : std::enable_shared_from_this<ControlServer::Core>,
+                                   Reception::Owner {
   Core(ServerOptions with, ControlService& to, LocalSocket on)
       : options(std::move(with)), service(to), socket(std::move(on)) {}
 
   Result<> Begin();
-  void Accept();
-  void OnAccept(const ErrorCode& failed, Protocol::socket peer);
-  bool MakeRoom();
+  bool MayConnect(int peer) override;
+  void Serve(Fd peer) override;
+  void OnEnd() override { keep_alive.cancel(); }
   void KeepAlive();
   void ToSubscribers(const std::string& name, const Text& event);
-  void End();
-  void Run();
 
   template <class Change>
   void Count(Change change) {
-    const std::lock_guard guard(mutex);
-    change(counters);
+    counters.Count(change);
   }
-  ServerCounters Counters() {
-    const std::lock_guard guard(mutex);
-    ServerCounters now = counters;
+  ServerCounters Counters() const {
+    ServerCounters now = counters.Now();
+    static_cast<ConnectionCounters&>(now) = reception.counters();
     now.subscribers = subscribers;
     return now;
   }
@@ -73,42 +61,28 @@ struct ControlServer::Core : std::enable_shared_from_this<ControlServer::Core> {
   const ServerOptions options;
   ControlService& service;
   std::optional<LocalSocket> socket;
-  // These outlive `io`, whose handlers own the sessions.
-  std::set<Session*> sessions;  // each takes itself out
-  std::mutex mutex;
-  ServerCounters counters;  // guarded by mutex
-  asio::io_context io{1};
-  Protocol::acceptor acceptor{io};
-  asio::steady_timer accept_again{io}, keep_alive{io}, farewell{io};
-  bool running = false;  // the thread; false again once it has been joined
-  bool ending = false;
-  std::uint64_t age = 0;  // grows with each wait for a request: the smallest waits longest
   YieldId last_yield = 0;
   RecognitionId last_recognition = 0;
-
+  Counted<ServerCounters> counters;
   std::atomic<std::uint64_t> next_event{1};
   std::atomic<std::size_t> posted{0};
   std::atomic<std::size_t> subscribers{0};
-  std::thread thread;
+  Reception reception{*this, options.most_connections};
+  asio::steady_timer keep_alive{reception.io()};
 };
 
 // One connection: requests one after the other, until one of them opens a stream.
-class ControlServer::Session : public std::enable_shared_from_this<Session> {
+class ControlServer::Session final : public Reception::Connection,
+                                     public std::enable_shared_from_this<Session> {
  public:
   Session(Core& core, Protocol::socket peer)
-      : core_(core), stream_(std::move(peer)), answer_timer_(core.io) {
-    core_.sessions.insert(this);
-    core_.Count([this](ServerCounters& c) { ++c.connections, c.open = core_.sessions.size(); });
-  }
-  ~Session() {
-    Close();
-    core_.sessions.erase(this);
-    core_.Count([this](ServerCounters& c) { c.open = core_.sessions.size(); });
-    if (core_.running && core_.ending && core_.sessions.empty()) core_.farewell.cancel();
-  }
+      : Connection(core.reception),
+        core_(core),
+        stream_(std::move(peer)),
+        answer_timer_(core.reception.io()) {}
+  ~Session() override { Session::Close(); }
 
-  bool waiting() const { return state_ == State::kReading; }
-  std::uint64_t age() const { return age_; }
+  bool idle() const override { return state_ == State::kReading; }
   bool streaming() const { return state_ == State::kStreaming; }
   bool Wants(const std::string& name) const {
     return streaming() && yield_ == 0 &&
@@ -117,13 +91,13 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
 
   void Read() {
     state_ = State::kReading;
-    age_ = ++core_.age;
+    Touch();
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(core_.options.header_limit.n));
     parser_->body_limit(static_cast<std::uint64_t>(core_.options.body_limit.n));
     stream_.expires_after(core_.options.request_time);
     http::async_read(stream_, buffer_, *parser_,
-                     [self = shared_from_this()](const ErrorCode& failed, std::size_t) {
+                     [self = shared_from_this()](const BoostError& failed, std::size_t) {
                        self->OnRead(failed);
                      });
   }
@@ -143,11 +117,11 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
   }
 
   // An answer on its way is still sent.
-  void End() {
+  void End() override {
     if (state_ != State::kWriting) Close();
   }
 
-  void Close() {
+  void Close() override {
     if (state_ == State::kClosed) return;
     if (yield_ != 0) {
       core_.service.EndYield(std::exchange(yield_, 0));
@@ -165,7 +139,7 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
  private:
   enum class State { kReading, kAsking, kWriting, kStreaming, kClosed };
 
-  void OnRead(const ErrorCode& failed) {
+  void OnRead(const BoostError& failed) {
     if (state_ == State::kClosed) return;
     if (!failed) return Handle();
     if (failed == beast::error::timeout) {
@@ -182,7 +156,7 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
   }
 
   static const boost::system::error_category& ParseCategory() {
-    static const ErrorCode any = http::error::bad_method;
+    static const BoostError any = http::error::bad_method;
     return any.category();
   }
 
@@ -234,7 +208,7 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
   void Ask(const Call& call, Then then) {
     const std::uint64_t turn = turn_ + 1;
     answer_timer_.expires_after(core_.options.answer_time);
-    answer_timer_.async_wait([self = shared_from_this(), turn, then](const ErrorCode& cancelled) {
+    answer_timer_.async_wait([self = shared_from_this(), turn, then](const BoostError& cancelled) {
       if (cancelled || self->turn_ != turn) return;
       self->core_.Count([](ServerCounters& c) { ++c.unanswered; });
       ++self->turn_;
@@ -252,7 +226,7 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
                    then](Result<nlohmann::json> result) {
       const auto alive = core.lock();
       if (!alive) return;
-      asio::post(alive->io, [weak, turn, then, result = std::move(result)]() mutable {
+      asio::post(alive->reception.io(), [weak, turn, then, result = std::move(result)]() mutable {
         const auto self = weak.lock();
         if (!self || self->turn_ != turn) return;
         ++self->turn_;
@@ -276,11 +250,12 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
     response->prepare_payload();
     stream_.expires_after(core_.options.write_time);
     http::async_write(stream_, *response,
-                      [self = shared_from_this(), response](const ErrorCode& failed, std::size_t) {
+                      [self = shared_from_this(), response](const BoostError& failed, std::size_t) {
                         if (self->state_ == State::kClosed) return;
                         if (failed == beast::error::timeout)
                           self->core_.Count([](ServerCounters& c) { ++c.timed_out; });
-                        if (failed || !self->keep_ || self->core_.ending) return self->Close();
+                        if (failed || !self->keep_ || self->core_.reception.ending())
+                          return self->Close();
                         self->Read();
                       });
   }
@@ -353,7 +328,7 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
   void WatchPeer() {
     stream_.expires_never();
     stream_.async_read_some(
-        asio::buffer(ignored_), [self = shared_from_this()](const ErrorCode& failed, std::size_t) {
+        asio::buffer(ignored_), [self = shared_from_this()](const BoostError& failed, std::size_t) {
           // Aborted: a write was, by its time limit, which will say so.
           if (self->state_ == State::kClosed || failed == asio::error::operation_aborted) return;
           if (failed) return self->Close();
@@ -365,7 +340,7 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
     stream_.expires_after(core_.options.write_time);
     asio::async_write(
         stream_, asio::buffer(*queue_.front()),
-        [self = shared_from_this(), text = queue_.front()](const ErrorCode& failed, std::size_t) {
+        [self = shared_from_this(), text = queue_.front()](const BoostError& failed, std::size_t) {
           if (self->state_ == State::kClosed) return;
           if (failed) {
             if (failed == beast::error::timeout)
@@ -385,7 +360,6 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
   std::optional<http::request_parser<http::string_body>> parser_;
   State state_ = State::kReading;
   bool keep_ = true;
-  std::uint64_t age_ = 0;
   std::uint64_t turn_ = 0;  // which answer is waited for
   std::vector<std::string> only_;
   YieldId yield_ = 0;
@@ -396,111 +370,39 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
 };
 
 Result<> ControlServer::Core::Begin() {
-  ErrorCode failed;
-  const int own = ::fcntl(socket->fd(), F_DUPFD_CLOEXEC, 0);
-  if (own < 0) return FailErrno(errno, "control socket");
-  static_cast<void>(acceptor.assign(Protocol(), own, failed));
-  if (failed) {
-    ::close(own);
-    return Fail(Errc::kIo, "control socket: {}", failed.message());
-  }
-  Accept();
+  Fd own(::fcntl(socket->fd(), F_DUPFD_CLOEXEC, 0));
+  if (!own) return FailErrno(errno, "control socket");
   KeepAlive();
-  // Signals are for the daemon's own thread.
-  sigset_t all, before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  running = true;
-  try {
-    thread = std::thread([this] { Run(); });
-  } catch (const std::system_error& error) {
-    running = false;
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return Fail(Errc::kNoMemory, "control socket: {}", error.what());
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (auto begun = reception.Begin(std::move(own), "control"); !begun)
+    return Within(begun, "control socket");
   return {};
 }
 
-void ControlServer::Core::Run() {
-  ::pthread_setname_np(::pthread_self(), "control");
-  for (;;) {
-    try {
-      io.run();
-      return;
-    } catch (const std::bad_alloc&) {
-      // The one connection is lost; the others go on.
-    }
-  }
+bool ControlServer::Core::MayConnect(int peer) {
+  const auto who = PeerOf(peer);
+  return who && api::MayConnect(who->uid);
 }
 
-void ControlServer::Core::Accept() {
-  acceptor.async_accept([this](const ErrorCode& failed, Protocol::socket peer) {
-    OnAccept(failed, std::move(peer));
-  });
-}
-
-void ControlServer::Core::OnAccept(const ErrorCode& failed, Protocol::socket peer) {
-  if (ending) return;
-  if (failed) {  // out of descriptors or memory: the ones that are open go on
-    MakeRoom();
-    accept_again.expires_after(kAcceptAgain);
-    accept_again.async_wait([this](const ErrorCode& cancelled) {
-      if (!cancelled && !ending) Accept();
-    });
-    return;
-  }
-  const auto who = PeerOf(peer.native_handle());
-  if (!who || !MayConnect(who->uid))
-    Count([](ServerCounters& c) { ++c.refused_peers; });
-  else if (sessions.size() >= options.most_connections && !MakeRoom())
-    Count([](ServerCounters& c) { ++c.refused_full; });
-  else
-    std::make_shared<Session>(*this, std::move(peer))->Read();
-  Accept();
-}
-
-// Closes the connection that has waited longest for a request.
-bool ControlServer::Core::MakeRoom() {
-  Session* oldest = nullptr;
-  for (Session* session : sessions) {
-    if (session->waiting() && (!oldest || session->age() < oldest->age())) oldest = session;
-  }
-  if (!oldest) return false;
-  Count([](ServerCounters& c) { ++c.evicted_idle; });
-  oldest->Close();
-  return true;
+void ControlServer::Core::Serve(Fd peer) {
+  auto stream = Adopt(reception.io(), Protocol(), std::move(peer));
+  if (stream) std::make_shared<Session>(*this, std::move(*stream))->Read();
 }
 
 void ControlServer::Core::KeepAlive() {
   keep_alive.expires_after(options.keep_alive);
-  keep_alive.async_wait([this](const ErrorCode& cancelled) {
-    if (cancelled || ending) return;
+  keep_alive.async_wait([this](const BoostError& cancelled) {
+    if (cancelled || reception.ending()) return;
     const auto comment = std::make_shared<const std::string>(":\n\n");
     // A push may close a session, but never destroys one here: its handlers still own it.
-    for (Session* session : std::vector(sessions.begin(), sessions.end())) session->Push(comment);
+    for (Session* session : reception.connections<Session>()) session->Push(comment);
     KeepAlive();
   });
 }
 
 void ControlServer::Core::ToSubscribers(const std::string& name, const Text& event) {
-  for (Session* session : std::vector(sessions.begin(), sessions.end())) {
+  for (Session* session : reception.connections<Session>()) {
     if (session->Wants(name)) session->Push(event);
   }
-}
-
-void ControlServer::Core::End() {
-  ending = true;
-  ErrorCode none;
-  static_cast<void>(acceptor.close(none));
-  accept_again.cancel();
-  keep_alive.cancel();
-  for (Session* session : std::vector(sessions.begin(), sessions.end())) session->End();
-  if (sessions.empty()) return;
-  farewell.expires_after(kFarewell);
-  farewell.async_wait([this](const ErrorCode& cancelled) {
-    if (!cancelled) io.stop();
-  });
 }
 
 Result<std::unique_ptr<ControlServer>> ControlServer::Start(ServerOptions options,
@@ -512,12 +414,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::Start(ServerOptions option
 }
 
 ControlServer::~ControlServer() {
-  asio::post(core_->io, [core = core_.get()] { core->End(); });
-  core_->thread.join();
-  core_->running = false;
-  // Whoever did not take the last answer in time. Answers that come later find no session.
-  const auto& sessions = core_->sessions;
-  for (Session* session : std::vector(sessions.begin(), sessions.end())) session->Close();
+  core_->reception.End();  // answers that come later find no session
   core_->socket.reset();
 }
 
@@ -529,10 +426,11 @@ void ControlServer::Publish(std::string_view name, const nlohmann::json& data) {
   }
   auto event = std::make_shared<const std::string>(EventText(core_->next_event++, name, data));
   ++core_->posted;
-  asio::post(core_->io, [core = core_.get(), name = std::string(name), event = std::move(event)] {
-    --core->posted;
-    core->ToSubscribers(name, event);
-  });
+  asio::post(core_->reception.io(),
+             [core = core_.get(), name = std::string(name), event = std::move(event)] {
+               --core->posted;
+               core->ToSubscribers(name, event);
+             });
 }
 
 bool ControlServer::has_subscribers() const {

@@ -17,6 +17,7 @@
 #include "api/control.h"
 #include "api/fake_service.h"
 #include "api/local_socket.h"
+#include "api/raw_client.h"
 
 namespace headroom::api {
 namespace {
@@ -26,51 +27,6 @@ using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-constexpr int kGenerous = 20'000;  // ms; only reached when something is broken
-
-// A connection that sends what it is told and nothing else.
-class Raw {
- public:
-  explicit Raw(const fs::path& path) : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strcpy(address.sun_path, path.c_str());
-    connected_ = ::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
-  }
-  bool connected() const { return connected_; }
-  bool Send(std::string_view text) const {
-    while (!text.empty()) {
-      const ssize_t sent = ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return false;
-      text.remove_prefix(static_cast<std::size_t>(sent));
-    }
-    return true;
-  }
-  // Until the other side closes, or `enough` is in it.
-  std::string Receive(std::string_view enough = "\x01never\x01") const {
-    std::string all;
-    char bytes[4096];
-    while (all.find(enough) == std::string::npos) {
-      pollfd ready{fd_.get(), POLLIN, 0};
-      if (::poll(&ready, 1, kGenerous) != 1) return all + "<nothing came>";
-      const ssize_t count = ::recv(fd_.get(), bytes, sizeof(bytes), 0);
-      if (count <= 0) return all;
-      all.append(bytes, static_cast<std::size_t>(count));
-    }
-    return all;
-  }
-  bool Closed() const {
-    pollfd ready{fd_.get(), POLLIN, 0};
-    char byte = 0;
-    return ::poll(&ready, 1, kGenerous) == 1 && ::recv(fd_.get(), &byte, 1, 0) <= 0;
-  }
-  void HangUp() { fd_.Reset(); }
-
- private:
-  Fd fd_;
-  bool connected_ = false;
-};
 
 class ServerTest : public ::testing::Test {
  protected:
@@ -91,14 +47,6 @@ class ServerTest : public ::testing::Test {
   Result<json> Ask(const std::string& method, const std::string& target,
                    const json& body = nullptr) const {
     return ControlClient(options_.socket).Ask(method, target, body);
-  }
-  template <class Condition>
-  static bool Soon(Condition condition) {
-    for (int i = 0; i < kGenerous / 5; ++i) {
-      if (condition()) return true;
-      std::this_thread::sleep_for(Milliseconds(5));
-    }
-    return false;
   }
 
   fs::path folder_;
@@ -148,7 +96,7 @@ TEST_F(ServerTest, ASecondServerIsRefusedAndTheFirstGoesOn) {
 
 TEST_F(ServerTest, SeveralRequestsOnOneConnection) {
   Start();
-  const Raw raw(options_.socket);
+  const RawClient raw(options_.socket);
   ASSERT_TRUE(raw.Send(std::string(kGet) + kGet));  // both at once
   std::string all = raw.Receive("}\n");
   if (all.find("}\nHTTP") == std::string::npos) all += raw.Receive("}\n");
@@ -163,7 +111,7 @@ TEST_F(ServerTest, WhatIsNotHttpIsRefusedWithAReason) {
   options_.body_limit = KiB(1);
   Start();
   const auto reply = [&](const std::string& text) {
-    const Raw raw(options_.socket);
+    const RawClient raw(options_.socket);
     raw.Send(text);
     return raw.Receive();
   };
@@ -196,7 +144,7 @@ TEST_F(ServerTest, DamagedRequests) {
     for (unsigned flips = random() % 4; flips > 0; --flips)
       text[random() % text.size()] = static_cast<char>(random());
     text.resize(random() % (text.size() + 1));
-    Raw raw(options_.socket);
+    RawClient raw(options_.socket);
     raw.Send(text);
   }
   EXPECT_TRUE(Ask("GET", "/v1/status"));
@@ -205,7 +153,7 @@ TEST_F(ServerTest, DamagedRequests) {
 TEST_F(ServerTest, AClientThatNeverFinishesItsRequestIsClosed) {
   options_.request_time = Milliseconds(100);
   Start();
-  const Raw silent(options_.socket), half(options_.socket), body(options_.socket);
+  const RawClient silent(options_.socket), half(options_.socket), body(options_.socket);
   half.Send("POST /v1/toggle HT");
   body.Send("POST /v1/toggle HTTP/1.1\r\nContent-Length: 10\r\n\r\n{");
   EXPECT_TRUE(silent.Closed());
@@ -266,7 +214,7 @@ TEST_F(ServerTest, EventsReachEverySubscriberInOrder) {
 TEST_F(ServerTest, AReaderThatDoesNotReadIsDroppedAndCounted) {
   options_.events_waiting = 8;
   Start();
-  const Raw asleep(options_.socket), awake(options_.socket);
+  const RawClient asleep(options_.socket), awake(options_.socket);
   asleep.Send("GET /v1/events HTTP/1.1\r\n\r\n");
   awake.Send("GET /v1/events?only=none HTTP/1.1\r\n\r\n");
   ASSERT_TRUE(Soon([&] { return server_->counters().subscribers == 2; }));
@@ -282,7 +230,7 @@ TEST_F(ServerTest, AReaderThatDoesNotReadIsDroppedAndCounted) {
 TEST_F(ServerTest, AReaderThatStopsReadingWithoutManyEventsIsDroppedToo) {
   options_.write_time = Milliseconds(50);
   Start();
-  const Raw asleep(options_.socket);
+  const RawClient asleep(options_.socket);
   asleep.Send("GET /v1/events HTTP/1.1\r\n\r\n");
   ASSERT_TRUE(Soon([&] { return server_->counters().subscribers == 1; }));
   server_->Publish("text", {{"text", std::string(500'000, 'x')}});
@@ -292,7 +240,7 @@ TEST_F(ServerTest, AReaderThatStopsReadingWithoutManyEventsIsDroppedToo) {
 TEST_F(ServerTest, IdleStreamsAreKeptAliveAndDeadOnesAreNoticed) {
   options_.keep_alive = Milliseconds(20);
   Start();
-  Raw raw(options_.socket);
+  RawClient raw(options_.socket);
   raw.Send("GET /v1/events HTTP/1.1\r\n\r\n");
   EXPECT_THAT(raw.Receive("\n:\n"), HasSubstr("event: status"));
   raw.HangUp();
@@ -302,7 +250,7 @@ TEST_F(ServerTest, IdleStreamsAreKeptAliveAndDeadOnesAreNoticed) {
 
 TEST_F(ServerTest, AYieldLastsAsLongAsItsClient) {
   Start();
-  Raw raw(options_.socket);
+  RawClient raw(options_.socket);
   raw.Send("POST /v1/yield HTTP/1.1\r\nContent-Length: 14\r\n\r\n{\"who\":\"game\"}");
   EXPECT_THAT(raw.Receive("\n\n"), HasSubstr("event: yielded\ndata: {\"freed_bytes\":1000}"));
   EXPECT_EQ(service_.yields, 1);
@@ -314,7 +262,7 @@ TEST_F(ServerTest, AYieldLastsAsLongAsItsClient) {
 TEST_F(ServerTest, AYieldMayEndBeforeItBegan) {
   Start();
   service_.hold = true;
-  Raw raw(options_.socket);
+  RawClient raw(options_.socket);
   raw.Send("POST /v1/yield HTTP/1.1\r\n\r\n");
   ASSERT_TRUE(Soon([&] { return service_.yields == 1; }));
   raw.HangUp();
@@ -375,7 +323,7 @@ TEST_F(ServerTest, ARecognitionIsWaitedForAndGivenUpWithItsClient) {
 
 TEST_F(ServerTest, TheEndOfTheServerEndsEverything) {
   Start();
-  const Raw events(options_.socket), yield(options_.socket), idle(options_.socket);
+  const RawClient events(options_.socket), yield(options_.socket), idle(options_.socket);
   events.Send("GET /v1/events HTTP/1.1\r\n\r\n");
   yield.Send("POST /v1/yield HTTP/1.1\r\n\r\n");
   ASSERT_TRUE(Soon([&] { return service_.yields == 1 && server_->has_subscribers(); }));
@@ -394,9 +342,9 @@ TEST_F(ServerTest, TheEndOfTheServerEndsEverything) {
 TEST_F(ServerTest, AThousandConnectionsDoNotLockOthersOut) {
   options_.most_connections = 64;
   Start();
-  std::vector<std::unique_ptr<Raw>> idle;
+  std::vector<std::unique_ptr<RawClient>> idle;
   for (int i = 0; i < 1000; ++i) {
-    auto raw = std::make_unique<Raw>(options_.socket);
+    auto raw = std::make_unique<RawClient>(options_.socket);
     ASSERT_TRUE(raw->connected()) << i;
     if (i % 3 == 0) raw->Send("GET /v1/st");
     idle.push_back(std::move(raw));
@@ -413,7 +361,7 @@ TEST_F(ServerTest, AThousandConnectionsDoNotLockOthersOut) {
 TEST_F(ServerTest, StreamsAreNotEvicted) {
   options_.most_connections = 2;
   Start();
-  const Raw one(options_.socket), two(options_.socket);
+  const RawClient one(options_.socket), two(options_.socket);
   one.Send("GET /v1/events HTTP/1.1\r\n\r\n");
   two.Send("GET /v1/events HTTP/1.1\r\n\r\n");
   ASSERT_TRUE(Soon([&] { return server_->counters().subscribers == 2; }));
@@ -431,7 +379,7 @@ TEST_F(ServerTest, AnotherUserIsTurnedAway) {
   const pid_t child = ::fork();
   if (child == 0) {
     if (::setuid(65534) != 0) ::_exit(2);
-    const Raw raw(options_.socket);
+    const RawClient raw(options_.socket);
     raw.Send(kGet);
     ::_exit(raw.connected() && raw.Receive().empty() ? 0 : 1);
   }

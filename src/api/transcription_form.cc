@@ -75,6 +75,8 @@ std::optional<WebError> FormReader::Add(std::string_view name, std::string_view 
     if (value != "word" && value != "segment")
       return BadField("timestamp_granularities[]", "timestamp_granularities[] is word or segment");
     (value == "word" ? form_.words : segments_) = true;
+  } else if (name == "chunking_strategy" || name.starts_with("chunking_strategy[")) {
+    // Whatever it says: recordings are cut at pauses.
   } else {
     const auto near = NearestNames(name, kKnown, 1);
     return BadField(Printable(name),

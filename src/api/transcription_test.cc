@@ -38,6 +38,8 @@ TEST(TranscriptionForm, FieldsAreChecked) {
   EXPECT_EQ(Wrong({{"stream", "true"}, {"response_format", "text"}}), "");
   EXPECT_EQ(Wrong({{"prompt", "a"}, {"prompt", "b"}}), "prompt: duplicate");
   EXPECT_EQ(Wrong({{"vad_filter", "true"}}), "vad_filter: unknown_parameter");
+  EXPECT_EQ(Wrong({{"chunking_strategy", "auto"}}), "");
+  EXPECT_EQ(Wrong({{"chunking_strategy[type]", "server_vad"}}), "");
   EXPECT_EQ(Wrong({{"timestamp_granularities[]", "word"}}),
             "timestamp_granularities[]: invalid_value");
   EXPECT_EQ(Wrong({{"timestamp_granularities[]", "letter"}}),

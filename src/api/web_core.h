@@ -1,18 +1,16 @@
-// What the listening side (web_server.cc) and the connections (web_session.cc) of the HTTP server
-// share. Only for those two, which speak Beast.
+// What the listening side (web_server.cc), the seats (web_seats.cc) and the connections
+// (web_session.h) of the HTTP server share. Only for those.
 #pragma once
 
 #include <atomic>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <mutex>
 #include <optional>
 #include <set>
-#include <thread>
 
 #include "api/control.h"
-#include "api/realtime_socket.h"
+#include "api/reception.h"
+#include "api/seat.h"
 #include "api/tokens.h"
 #include "api/web_access.h"
 #include "api/web_server.h"
@@ -20,30 +18,22 @@
 
 namespace headroom::api {
 
-namespace asio = boost::asio;
 using Tcp = asio::ip::tcp;
-using BoostError = boost::system::error_code;
 
 // One connection, as the server sees it.
-class WebServer::Session {
+class WebServer::Session : public Reception::Connection {
  public:
-  virtual ~Session() = default;
-  virtual bool waiting() const = 0;  // for a request; may be closed for somebody else's sake
-  virtual std::uint64_t age() const = 0;
+  using Reception::Connection::Connection;
   /// Since when it sends its recording; nullopt: it does not, or fast enough.
   virtual std::optional<MonoTime> UploadsSlowlySince(MonoTime now) const = 0;
   /// Its place is for somebody faster.
   virtual void CutUpload() = 0;
-  /// The server ends: an answer on its way is still sent.
-  virtual void End() = 0;
   /// One more event, when this one follows them.
   virtual void Tell(const std::shared_ptr<const std::string>& event) = 0;
-  /// May be called twice. Destroys nothing: the handlers still own the session.
-  virtual void Close() = 0;
 };
 
 // Everything but the counters belongs to the server's thread.
-struct WebServer::Core : std::enable_shared_from_this<WebServer::Core> {
+struct WebServer::Core final : std::enable_shared_from_this<WebServer::Core>, Reception::Owner {
   Core(WebOptions with, SpeechService& to, ControlService* by, ListenAddress at,
        std::unique_ptr<TlsDoor> door)
       : options(std::move(with)),
@@ -55,30 +45,23 @@ struct WebServer::Core : std::enable_shared_from_this<WebServer::Core> {
         gate(options.tokens, !listen.address.is_loopback()) {}
 
   Result<> Begin();
-  void Accept();
-  void Serve(Tcp::socket peer);  // a new connection
-  void OnAccept(const BoostError& failed, Tcp::socket peer);
-  bool MakeRoom();
+  bool MayConnect(int) override { return true; }  // who asks without a token learns that
+  void Serve(Fd peer) override;
+  void Greet(Tcp::socket peer);
+  bool MakeRoom() override;
+  void OnEnd() override;
   bool MakeRoomForUpload();
   SeatOf* Quietest(MonoTime since);
   void Sweep();
   void Drain(bool on);
-  void End();
-  void Run();
-  void OnGone() {
-    Count([this](WebCounters& c) { c.open = Open(); });
-    if (running && ending && Open() == 0 && relays == 0) farewell.cancel();
-  }
-  std::size_t Open() const { return sessions.size() + seats.size(); }
 
   template <class Change>
   void Count(Change change) {
-    const std::lock_guard guard(mutex);
-    change(counters);
+    counters.Count(change);
   }
-  WebCounters Counters() {
-    const std::lock_guard guard(mutex);
-    WebCounters now = counters;
+  WebCounters Counters() const {
+    WebCounters now = counters.Now();
+    static_cast<ConnectionCounters&>(now) = reception.counters();
     now.subscribers = subscribers;
     return now;
   }
@@ -90,36 +73,29 @@ struct WebServer::Core : std::enable_shared_from_this<WebServer::Core> {
   std::unique_ptr<TlsDoor> tls;  // nullptr: plain text
   const SiteRules rules;
   TokenGate gate;
-  std::mutex mutex;
-  WebCounters counters;         // guarded by mutex
-  std::set<Session*> sessions;  // each takes itself out; outlives `io`, whose handlers own them
-  std::set<SeatOf*> seats;      // the same
-  std::size_t relays = 0;       // of `tls`, which outlive their sessions a little
-  asio::io_context io{1};
-  Tcp::acceptor acceptor{io};
-  asio::steady_timer accept_again{io}, sweep{io}, farewell{io};
   std::uint16_t port = 0;
-  bool running = false;  // the thread; false again once it has been joined
-  bool ending = false;
   bool draining = false;
+  std::size_t uploads = 0;
+  std::set<SeatOf*> seats;  // each takes itself out
+  Counted<WebCounters> counters;
   std::atomic<std::uint64_t> next_event{1};
   std::atomic<std::size_t> posted{0};       // events on their way to the thread
   std::atomic<std::size_t> subscribers{0};  // changed by the thread
-  std::uint64_t age = 0;  // grows with each wait for a request: the smallest waits longest
-  std::size_t uploads = 0;
-  std::thread thread;
+  Reception reception{*this, options.most_connections};
+  asio::steady_timer sweep{reception.io()};
 };
 
 // A realtime socket's place.
-class WebServer::SeatOf : public Seat {
+class WebServer::SeatOf final : public Seat {
  public:
-  SeatOf(Core& core, std::string client) : core_(core), client_(std::move(client)) {
+  SeatOf(Core& core, std::string client)
+      : core_(core), client_(std::move(client)), place_(core.reception) {
     core_.seats.insert(this);
   }
-  ~SeatOf() override {
-    core_.seats.erase(this);
-    core_.OnGone();
-  }
+  SeatOf(const SeatOf&) = delete;
+  SeatOf& operator=(const SeatOf&) = delete;
+  ~SeatOf() override { core_.seats.erase(this); }
+
   void OnSlowReader() override {
     core_.Count([](WebCounters& c) { ++c.slow_readers; });
   }
@@ -139,6 +115,7 @@ class WebServer::SeatOf : public Seat {
  private:
   Core& core_;
   const std::string client_;
+  const Reception::Place place_;
 };
 
 }  // namespace headroom::api

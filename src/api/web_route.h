@@ -37,8 +37,6 @@ std::string ModelsJson(const ServiceState& state);
 /// nullopt: there is no such model.
 std::optional<std::string> ModelJson(const ServiceState& state, std::string_view id);
 std::string ReadyJson(const ServiceState& state);
-/// Prometheus text.
-std::string CountersText(const WebCounters& counters);
 
 struct PageFile {
   std::string_view path, type, text;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "api/control.h"
+#include "api/counters.h"
 #include "api/speech_service.h"
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -52,14 +53,11 @@ struct WebOptions {
 };
 
 /// Since the server began; also in /metrics.
-struct WebCounters {
-  std::uint64_t connections = 0;    // accepted
+struct WebCounters : ConnectionCounters {
   std::uint64_t requests = 0;       // understood
   std::uint64_t bad_requests = 0;   // not HTTP, or more than the limits allow
   std::uint64_t timed_out = 0;      // too slow to send or to take
-  std::uint64_t evicted_idle = 0;   // oldest idle connection closed because there were too many
   std::uint64_t quiet = 0;          // realtime sockets closed because no audio came
-  std::uint64_t refused_full = 0;   // too many, and none of them idle
   std::uint64_t refused_token = 0;  // no token, or one that is not known
   std::uint64_t refused_site = 0;   // a wrong Host or Origin
   std::uint64_t refused_rate = 0;   // more requests than a connection may send
@@ -68,10 +66,12 @@ struct WebCounters {
   std::uint64_t vanished = 0;       // clients that left before their answer
   std::uint64_t uploads = 0;        // recordings given to the service
   std::uint64_t upload_bytes = 0;
-  std::uint64_t realtime = 0;             // connections handed to the realtime socket
-  std::uint64_t events_lost = 0;          // not sent: the server did not keep up
-  std::size_t open = 0, subscribers = 0;  // now
+  std::uint64_t realtime = 0;     // connections handed to the realtime socket
+  std::uint64_t events_lost = 0;  // not sent: the server did not keep up
+  std::size_t subscribers = 0;    // now
 };
+/// Prometheus text.
+std::string CountersText(const WebCounters& counters);
 
 class WebServer {
  public:
@@ -103,7 +103,7 @@ class WebServer {
  private:
   struct Core;
   class Session;
-  class Connection;
+  class HttpSession;
   class SeatOf;
   explicit WebServer(std::shared_ptr<Core> core) : core_(std::move(core)) {}
   std::shared_ptr<Core> core_;

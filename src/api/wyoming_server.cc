@@ -1,142 +1,99 @@
 #include "api/wyoming_server.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <deque>
-#include <mutex>
-#include <set>
-#include <thread>
 
 #include "api/address.h"
-#include "api/counter_text.h"
+#include "api/reception.h"
+#include "api/tcp_socket.h"
 #include "api/wyoming.h"
 
 namespace headroom::api {
 namespace {
 
-namespace asio = boost::asio;
 using asio::ip::tcp;
-using ErrorCode = boost::system::error_code;
 
-constexpr Milliseconds kFarewell{500};       // for what is on its way when the server ends
-constexpr Milliseconds kAcceptAgain{200};    // after running out of descriptors
 constexpr Milliseconds kLookAgain{500};      // whether a client that is not read from has gone
 constexpr Milliseconds kLinger{2000};        // for a client to take an error before the end
 constexpr std::size_t kPiece = 10 * 16'000;  // samples: the most a stream takes at once
 constexpr int kBacklog = 512;
 
-IpAddress AddressOf(const tcp::endpoint& endpoint) {
-  const auto address = endpoint.address();
-  const auto v6 = address.is_v4() ? asio::ip::make_address_v6(asio::ip::v4_mapped, address.to_v4())
-                                  : address.to_v6();
-  IpAddress ours;
-  std::ranges::copy(v6.to_bytes(), ours.bytes.begin());
-  return ours;
-}
-
-tcp::endpoint EndpointOf(const ListenAddress& listen) {
-  asio::ip::address_v6::bytes_type bytes;
-  std::ranges::copy(listen.address.bytes, bytes.begin());
-  const asio::ip::address_v6 v6(bytes);
-  if (listen.address.is_v4())
-    return {asio::ip::make_address_v4(asio::ip::v4_mapped, v6), listen.port};
-  return {v6, listen.port};
-}
-
 }  // namespace
 
 // Everything but `counters` belongs to the server's thread.
-struct WyomingServer::Core : std::enable_shared_from_this<WyomingServer::Core> {
+struct WyomingServer::Core final : std::enable_shared_from_this<WyomingServer::Core>,
+                                   Reception::Owner {
   Core(WyomingOptions with, SpeechService& to, ListenAddress at, std::vector<IpRange> peers)
       : options(std::move(with)), service(to), listen(at), allowed(std::move(peers)) {}
 
   Result<> Begin();
-  void Accept();
-  void OnAccept(const ErrorCode& failed, tcp::socket peer);
-  bool MayConnect(const tcp::socket& peer) const;
-  bool MakeRoom();
-  void End();
-  void Run();
+  bool MayConnect(int peer) override;
+  void Serve(Fd peer) override;
+  void OnEnd() override {}
 
   template <class Change>
   void Count(Change change) {
-    const std::lock_guard guard(mutex);
-    change(counters);
+    counters.Count(change);
+  }
+  WyomingCounters Counters() const {
+    WyomingCounters now = counters.Now();
+    static_cast<ConnectionCounters&>(now) = reception.counters();
+    return now;
   }
 
   const WyomingOptions options;
   SpeechService& service;
   const ListenAddress listen;
   const std::vector<IpRange> allowed;
-  std::uint16_t port = 0;       // that was bound
-  std::set<Session*> sessions;  // each takes itself out; outlives `io`, whose handlers own them
-  asio::io_context io{1};
-  tcp::acceptor acceptor{io};
-  asio::steady_timer accept_again{io}, farewell{io};
-  bool running = false;  // the thread; false again once it has been joined
-  bool ending = false;
-  std::uint64_t age = 0;  // grows with each event: the smallest is idle longest
-
-  std::mutex mutex;
-  WyomingCounters counters;  // guarded by mutex
-  std::thread thread;
+  std::uint16_t port = 0;  // that was bound
+  Counted<WyomingCounters> counters;
+  Reception reception{*this, options.most_connections};
 };
 
 // One connection. It lives as long as a read, a write or a timer of it is under way; its stream's
 // events hold it only weakly.
-class WyomingServer::Session : public std::enable_shared_from_this<Session> {
+class WyomingServer::Session final : public Reception::Connection,
+                                     public std::enable_shared_from_this<Session> {
  public:
   Session(Core& core, tcp::socket peer)
-      : core_(core),
+      : Connection(core.reception),
+        core_(core),
         socket_(std::move(peer)),
-        deadline_(core.io),
-        write_deadline_(core.io),
-        again_(core.io),
-        parser_(core.options.limits),
-        age_(++core.age) {
-    core_.sessions.insert(this);
-    core_.Count([this](WyomingCounters& c) { ++c.connections, c.open = core_.sessions.size(); });
+        deadline_(core.reception.io()),
+        write_deadline_(core.reception.io()),
+        again_(core.reception.io()),
+        parser_(core.options.limits) {
+    Touch();
   }
-  ~Session() {
-    Close();
-    core_.sessions.erase(this);
-    core_.Count([this](WyomingCounters& c) { c.open = core_.sessions.size(); });
-    if (core_.running && core_.ending && core_.sessions.empty()) core_.farewell.cancel();
-  }
+  ~Session() override { Session::Close(); }
 
-  bool idle() const { return !closing_ && !session_.listening() && !session_.waiting(); }
-  std::uint64_t age() const { return age_; }
+  bool idle() const override { return !closing_ && !session_.listening() && !session_.waiting(); }
 
   void Begin() {
-    ErrorCode none;
-    static_cast<void>(socket_.set_option(tcp::no_delay(true), none));
-    static_cast<void>(socket_.set_option(asio::socket_base::keep_alive(true), none));
     SetDeadline();
     Read();
   }
 
-  void End() {
+  void End() override {
     if (idle()) return Close();
     if (!closing_) Do(session_.OnFailed({Errc::kCancelled, "the service ends"}));
   }
 
-  void Close() {
+  void Close() override {
     if (closed_) return;
     closed_ = true;
     DropStream();
     deadline_.cancel();
     write_deadline_.cancel();
     again_.cancel();
-    ErrorCode none;
+    BoostError none;
     static_cast<void>(socket_.close(none));
   }
 
@@ -147,13 +104,13 @@ class WyomingServer::Session : public std::enable_shared_from_this<Session> {
     if (closed_ || reading_) return;
     reading_ = true;
     socket_.async_read_some(asio::buffer(bytes_), [self = shared_from_this()](
-                                                      const ErrorCode& failed, std::size_t count) {
+                                                      const BoostError& failed, std::size_t count) {
       self->reading_ = false;
       self->OnRead(failed, count);
     });
   }
 
-  void OnRead(const ErrorCode& failed, std::size_t count) {
+  void OnRead(const BoostError& failed, std::size_t count) {
     if (closed_) return;
     if (failed) return Gone();
     if (closing_) return Read();  // to the end, so that nothing unread resets the connection
@@ -176,7 +133,7 @@ class WyomingServer::Session : public std::enable_shared_from_this<Session> {
         core_.Count([](WyomingCounters& c) { ++c.bad_events; });
         Do(session_.OnFailed(event.error()));
       } else if (*event) {
-        age_ = ++core_.age;
+        Touch();
         WyomingStep step = session_.OnEvent(**event);
         if (step.close) core_.Count([](WyomingCounters& c) { ++c.bad_events; });
         Do(std::move(step));
@@ -193,7 +150,7 @@ class WyomingServer::Session : public std::enable_shared_from_this<Session> {
   // While nothing is read, only asking tells that the client has gone.
   void LookAgain() {
     again_.expires_after(audio_.empty() ? kLookAgain : core_.options.busy_again);
-    again_.async_wait([self = shared_from_this()](const ErrorCode& cancelled) {
+    again_.async_wait([self = shared_from_this()](const BoostError& cancelled) {
       if (cancelled || self->closed_ || self->closing_) return;
       pollfd peer{self->socket_.native_handle(), POLLRDHUP, 0};
       if (::poll(&peer, 1, 0) == 1 && (peer.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0)
@@ -212,7 +169,7 @@ class WyomingServer::Session : public std::enable_shared_from_this<Session> {
             what](const auto&... with) {
       const auto alive = core.lock();
       if (!alive) return;
-      asio::post(alive->io, [weak, turn, what, with...] {
+      asio::post(alive->reception.io(), [weak, turn, what, with...] {
         const auto self = weak.lock();
         if (self && !self->closed_ && self->turn_ == turn) what(*self, with...);
       });
@@ -315,7 +272,7 @@ class WyomingServer::Session : public std::enable_shared_from_this<Session> {
 
   void Write() {
     write_deadline_.expires_after(core_.options.write_time);
-    write_deadline_.async_wait([self = shared_from_this()](const ErrorCode& cancelled) {
+    write_deadline_.async_wait([self = shared_from_this()](const BoostError& cancelled) {
       if (cancelled || self->closed_ || self->queue_.empty() ||
           self->write_deadline_.expiry() > SystemClock().Now())
         return;
@@ -323,7 +280,7 @@ class WyomingServer::Session : public std::enable_shared_from_this<Session> {
       self->Close();
     });
     asio::async_write(socket_, asio::buffer(queue_.front()),
-                      [self = shared_from_this()](const ErrorCode& failed, std::size_t) {
+                      [self = shared_from_this()](const BoostError& failed, std::size_t) {
                         if (self->closed_) return;
                         if (failed) return self->Gone();
                         self->queue_bytes_ -=
@@ -344,7 +301,7 @@ class WyomingServer::Session : public std::enable_shared_from_this<Session> {
   }
 
   void ShutDown() {
-    ErrorCode failed;
+    BoostError failed;
     static_cast<void>(socket_.shutdown(tcp::socket::shutdown_send, failed));
     if (failed) Close();
   }
@@ -358,7 +315,7 @@ class WyomingServer::Session : public std::enable_shared_from_this<Session> {
                             : session_.waiting()   ? options.text_time
                             : session_.listening() ? options.audio_time
                                                    : options.idle_time);
-    deadline_.async_wait([self = shared_from_this()](const ErrorCode& cancelled) {
+    deadline_.async_wait([self = shared_from_this()](const BoostError& cancelled) {
       if (cancelled || self->closed_ || self->deadline_.expiry() > SystemClock().Now()) return;
       if (!self->audio_.empty()) return self->SetDeadline();  // Offer has a limit of its own
       if (self->closing_) return self->Close();
@@ -375,7 +332,6 @@ class WyomingServer::Session : public std::enable_shared_from_this<Session> {
   asio::steady_timer deadline_, write_deadline_, again_;
   WyomingParser parser_;
   WyomingSession session_;
-  std::uint64_t age_;
   std::array<char, 16 * 1024> bytes_{};
   bool reading_ = false;
   bool closing_ = false;  // once everything is sent
@@ -391,105 +347,26 @@ class WyomingServer::Session : public std::enable_shared_from_this<Session> {
 };
 
 Result<> WyomingServer::Core::Begin() {
-  const tcp::endpoint at = EndpointOf(listen);
-  ErrorCode failed;
-  const auto step = [&](auto what) {
-    if (!failed) what();
-  };
-  step([&] { static_cast<void>(acceptor.open(at.protocol(), failed)); });
-  step([&] { static_cast<void>(acceptor.set_option(tcp::acceptor::reuse_address(true), failed)); });
-  step([&] { static_cast<void>(acceptor.bind(at, failed)); });
-  step([&] { static_cast<void>(acceptor.listen(kBacklog, failed)); });
-  if (failed == asio::error::address_in_use)
-    return Fail(Errc::kBusy, "wyoming.listen: {}: another program listens there", options.listen);
-  if (failed)
-    return Fail(Errc::kNetwork, "wyoming.listen: {}: {}", options.listen, failed.message());
-  port = acceptor.local_endpoint(failed).port();
-  Accept();
-  // Signals are for the daemon's own thread.
-  sigset_t all, before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  running = true;
-  try {
-    thread = std::thread([this] { Run(); });
-  } catch (const std::system_error& error) {
-    running = false;
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return Fail(Errc::kNoMemory, "wyoming: {}", error.what());
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  auto socket = ListenTcp(listen, kBacklog);
+  if (!socket) return Within(socket, "wyoming.listen: {}", options.listen);
+  port = PortOf(socket->get());
+  if (auto begun = reception.Begin(std::move(*socket), "wyoming"); !begun)
+    return Within(begun, "wyoming");
   return {};
 }
 
-void WyomingServer::Core::Run() {
-  ::pthread_setname_np(::pthread_self(), "wyoming");
-  for (;;) {
-    try {
-      io.run();
-      return;
-    } catch (const std::bad_alloc&) {
-      // The one connection is lost; the others go on.
-    }
-  }
-}
-
-void WyomingServer::Core::Accept() {
-  acceptor.async_accept(
-      [this](const ErrorCode& failed, tcp::socket peer) { OnAccept(failed, std::move(peer)); });
-}
-
-void WyomingServer::Core::OnAccept(const ErrorCode& failed, tcp::socket peer) {
-  if (ending) return;
-  if (failed) {  // out of descriptors or memory: the ones that are open go on
-    MakeRoom();
-    accept_again.expires_after(kAcceptAgain);
-    accept_again.async_wait([this](const ErrorCode& cancelled) {
-      if (!cancelled && !ending) Accept();
-    });
-    return;
-  }
-  if (!MayConnect(peer))
-    Count([](WyomingCounters& c) { ++c.refused_peers; });
-  else if (sessions.size() >= options.most_connections && !MakeRoom())
-    Count([](WyomingCounters& c) { ++c.refused_full; });
-  else
-    std::make_shared<Session>(*this, std::move(peer))->Begin();
-  Accept();
-}
-
-bool WyomingServer::Core::MayConnect(const tcp::socket& peer) const {
-  ErrorCode failed;
-  const IpAddress address = AddressOf(peer.remote_endpoint(failed));
-  if (failed) return false;
-  return address.is_loopback() || std::ranges::any_of(allowed, [&](const IpRange& range) {
-           return range.Contains(address);
+bool WyomingServer::Core::MayConnect(int peer) {
+  const auto address = AddressOfPeer(peer);
+  if (!address) return false;
+  return address->is_loopback() || std::ranges::any_of(allowed, [&](const IpRange& range) {
+           return range.Contains(*address);
          });
 }
 
-// Closes the connection that has been idle longest.
-bool WyomingServer::Core::MakeRoom() {
-  Session* oldest = nullptr;
-  for (Session* session : sessions) {
-    if (session->idle() && (!oldest || session->age() < oldest->age())) oldest = session;
-  }
-  if (!oldest) return false;
-  Count([](WyomingCounters& c) { ++c.evicted_idle; });
-  oldest->Close();
-  return true;
-}
-
-void WyomingServer::Core::End() {
-  ending = true;
-  ErrorCode none;
-  static_cast<void>(acceptor.close(none));
-  accept_again.cancel();
-  for (Session* session : std::vector(sessions.begin(), sessions.end())) session->End();
-  if (sessions.empty()) return;
-  farewell.expires_after(kFarewell);
-  farewell.async_wait([this](const ErrorCode& cancelled) {
-    if (!cancelled) io.stop();
-  });
+void WyomingServer::Core::Serve(Fd peer) {
+  SetUpPeer(peer.get());
+  auto socket = Adopt(reception.io(), tcp::v4(), std::move(peer));
+  if (socket) std::make_shared<Session>(*this, std::move(*socket))->Begin();
 }
 
 Result<std::unique_ptr<WyomingServer>> WyomingServer::Start(WyomingOptions options,
@@ -514,12 +391,7 @@ Result<std::unique_ptr<WyomingServer>> WyomingServer::Start(WyomingOptions optio
 }
 
 WyomingServer::~WyomingServer() {
-  asio::post(core_->io, [core = core_.get()] { core->End(); });
-  core_->thread.join();
-  core_->running = false;
-  // Whoever did not take the last words in time.
-  const auto& sessions = core_->sessions;
-  for (Session* session : std::vector(sessions.begin(), sessions.end())) session->Close();
+  core_->reception.End();
 }
 
 std::uint16_t WyomingServer::port() const {
@@ -536,37 +408,8 @@ std::string WyomingServer::Notice() const {
   return fmt::format("wyoming: {}, for {}; the protocol has no authentication", at, who);
 }
 
-std::string CountersText(const WyomingCounters& counters) {
-  std::string text;
-  const auto add = [&](std::string_view name, std::string_view type, std::string_view help,
-                       std::uint64_t value) {
-    AddNumber(text, fmt::format("headroom_wyoming_{}", name), type, help, value);
-  };
-  add("connections_total", "counter", "Connections accepted.", counters.connections);
-  add("transcripts_total", "counter", "Transcripts sent.", counters.transcripts);
-  add("vanished_total", "counter", "Clients that left before their transcript.", counters.vanished);
-  add("failed_total", "counter", "Connections closed because the service failed.", counters.failed);
-  add("bad_events_total", "counter", "Connections closed for what they sent.", counters.bad_events);
-  add("timed_out_total", "counter", "Connections closed for waiting too long.", counters.timed_out);
-  add("slow_readers_total", "counter", "Connections closed because nobody read.",
-      counters.slow_readers);
-  add("evicted_idle_total", "counter", "Idle connections closed because there were too many.",
-      counters.evicted_idle);
-  add("waits_total", "counter", "Pieces of audio that the service did not take at once.",
-      counters.waits);
-  add("open_connections", "gauge", "Connections now.", counters.open);
-  text += fmt::format(
-      "# HELP headroom_wyoming_refused_total Connections refused, by reason.\n"
-      "# TYPE headroom_wyoming_refused_total counter\n"
-      "headroom_wyoming_refused_total{{reason=\"address\"}} {}\n"
-      "headroom_wyoming_refused_total{{reason=\"full\"}} {}\n",
-      counters.refused_peers, counters.refused_full);
-  return text;
-}
-
 WyomingCounters WyomingServer::counters() const {
-  const std::lock_guard guard(core_->mutex);
-  return core_->counters;
+  return core_->Counters();
 }
 
 }  // namespace headroom::api

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "api/counters.h"
 #include "api/speech_service.h"
 #include "api/wyoming_event.h"
 #include "base/bytes.h"
@@ -35,19 +36,14 @@ struct WyomingOptions {
 };
 
 /// Since the server began.
-struct WyomingCounters {
-  std::uint64_t connections = 0;    // accepted
-  std::uint64_t refused_peers = 0;  // not allowed
-  std::uint64_t refused_full = 0;   // too many, and none of them idle
-  std::uint64_t evicted_idle = 0;   // oldest idle connection closed because there were too many
-  std::uint64_t bad_events = 0;     // connections closed for what they sent
-  std::uint64_t failed = 0;         // closed because the service failed
+struct WyomingCounters : ConnectionCounters {
+  std::uint64_t bad_events = 0;  // connections closed for what they sent
+  std::uint64_t failed = 0;      // closed because the service failed
   std::uint64_t timed_out = 0;
   std::uint64_t slow_readers = 0;
   std::uint64_t vanished = 0;     // clients that left before their transcript
   std::uint64_t transcripts = 0;  // sent
   std::uint64_t waits = 0;        // pieces of audio that the service did not take at once
-  std::size_t open = 0;           // now
 };
 
 /// Prometheus text.

@@ -1,12 +1,9 @@
 #include "api/wyoming_server.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "api/fake_speech.h"
+#include "api/raw_client.h"
 
 namespace headroom::api {
 namespace {
@@ -16,34 +13,13 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Kind = StreamEvent::Kind;
 
-constexpr int kGenerous = 20'000;  // ms; only reached when something is broken
-
 class Client {
  public:
-  explicit Client(std::uint16_t port, int receive_buffer = 0)
-      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    if (receive_buffer > 0)
-      ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ = ::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
-  }
-  bool connected() const { return connected_; }
+  explicit Client(std::uint16_t port, int receive_buffer = 0) : raw_(port, receive_buffer) {}
   // False when it was not taken for a second, or the other side is gone.
-  bool Send(std::string_view text) const {
-    while (!text.empty()) {
-      pollfd ready{fd_.get(), POLLOUT, 0};
-      if (::poll(&ready, 1, 1000) != 1) return false;
-      const ssize_t sent = ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (sent <= 0) return false;
-      text.remove_prefix(static_cast<std::size_t>(sent));
-    }
-    return true;
-  }
+  bool Send(std::string_view text) const { return raw_.Send(text, 1000); }
   bool Send(const WyomingEvent& event) const { return Send(WyomingText(event)); }
-  // The next event's type and text; "closed", or "nothing".
+  // The next event's type and text, or "closed".
   std::string Next() {
     for (;;) {
       const auto event = parser_.Next();
@@ -55,26 +31,17 @@ class Client {
                                  ? " " + text->get<std::string>()
                                  : "");
       }
-      pollfd ready{fd_.get(), POLLIN, 0};
-      if (::poll(&ready, 1, kGenerous) != 1) return "nothing";
-      char bytes[4096];
-      const ssize_t count = ::recv(fd_.get(), bytes, sizeof(bytes), 0);
-      if (count <= 0) return "closed";
-      parser_.Feed(std::string_view(bytes, static_cast<std::size_t>(count)));
+      const std::string more = raw_.ReceiveSome();
+      if (more.empty()) return "closed";
+      parser_.Feed(more);
     }
   }
   const WyomingEvent& last() const { return last_; }
-  void HangUp() { fd_.Reset(); }
-  // Even what was sent is taken back.
-  void Reset() {
-    const linger none{1, 0};
-    ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &none, sizeof(none));
-    fd_.Reset();
-  }
+  void HangUp() { raw_.HangUp(); }
+  void Reset() { raw_.Reset(); }
 
  private:
-  Fd fd_;
-  bool connected_ = false;
+  RawClient raw_;
   WyomingParser parser_;
   WyomingEvent last_;
 };
@@ -98,14 +65,6 @@ class WyomingServerTest : public ::testing::Test {
     server_ = std::move(*server);
   }
   Client Connect() const { return Client(server_->port()); }
-  template <class Condition>
-  static bool Soon(Condition condition) {
-    for (int i = 0; i < kGenerous / 5; ++i) {
-      if (condition()) return true;
-      std::this_thread::sleep_for(Milliseconds(5));
-    }
-    return false;
-  }
 
   FakeSpeech speech_;
   WyomingOptions options_;
