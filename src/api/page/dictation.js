@@ -41,6 +41,7 @@ export class Dictation {
     if (this.#ended) return this.#closeMicrophone();
     const recorder = new AudioWorkletNode(this.#context, "recorder", { channelCount: 1, channelCountMode: "explicit" });
     recorder.port.onmessage = ({ data }) => {
+      if (this.#ended) return; // what was on its way when the microphone was closed
       this.#on.level(data.peak);
       this.#send(data.audio);
     };
@@ -120,7 +121,6 @@ export class Dictation {
   }
 
   #send(audio) {
-    if (this.#ended) return;
     if (this.#ready && this.#socket.readyState === WebSocket.OPEN) return this.#socket.send(audio);
     this.#held.push(audio);
     if (this.#held.length <= mostHeld) return;
