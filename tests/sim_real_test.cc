@@ -5,15 +5,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <condition_variable>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
 #include <random>
 #include <thread>
 
 #include "base/child.h"
 #include "base/dirs.h"
 #include "base/file.h"
+#include "engine/scheduler.h"
 #include "engine/worker.h"
+#include "engine/worker_runner.h"
 #include "jfk.h"
 
 namespace headroom::engine {
@@ -238,6 +242,93 @@ TEST_F(SimWorker, ABatchHasTheTextsOfItsClips) {
   for (std::size_t i = 0; i < clips.size(); ++i)
     EXPECT_EQ(TextOf(*(*results)[i]), TextOf(*worker->Run(request_, clips[i], kLong)));
   EXPECT_THAT(TextOf(*(*results)[0]), HasSubstr("fellow Americans"));
+}
+
+// A card that nobody else uses.
+class EmptyCard : public Readings {
+ public:
+  memory::Sample Take(std::span<const pid_t>, bool, MonoTime) override {
+    memory::Sample sample;
+    sample.ram = MiB(300);
+    sample.ram_available = sample.host_total = GiB(16);
+    sample.vram_total = MiB(4096);
+    sample.vram_used = sample.vram_others = Bytes(0);
+    return sample;
+  }
+};
+
+TEST_F(SimWorker, WhatWaitsIsDecodedTogetherWithTheTextsOfOneByOne) {
+  constexpr int kBatch = 2;
+  const std::vector<Milliseconds> lengths{Milliseconds(3000), Milliseconds(8000)};
+  const std::vector<float> said = Speech(Milliseconds(11'000));
+  const std::span<const float> all(said);
+  std::vector<Samples> clips;
+  for (const std::size_t begin : {0U, 60'000U, 116'000U, 0U}) {
+    const auto clip = all.subspan(begin, 60'000);
+    clips.push_back(std::make_shared<const std::vector<float>>(clip.begin(), clip.end()));
+  }
+
+  Tier tier;
+  PlanRequest asked{.path = QuickWhisper(), .threads = kThreads, .chunks = lengths};
+  for (const int batch : {1, kBatch}) {
+    asked.batch = batch;
+    const auto counted = Spawn()->Plan(asked, kLong);
+    ASSERT_TRUE(counted) << counted.error().what;
+    tier.plan.weights = counted->weights + counted->session;
+    tier.traits = counted->traits;
+    auto& table = batch == 1 ? tier.plan.workspace : tier.plan.batched;
+    for (const PlanChunk& chunk : counted->chunks)
+      table.push_back({chunk.length, chunk.peak - tier.plan.weights});
+  }
+  tier.plan.model = "whisper";
+  tier.model = QuickWhisper();
+  tier.worker = "headroom-worker-sim";
+  tier.device = "a-simulated-card";
+  tier.threads = kThreads;
+
+  std::vector<std::string> texts[2];
+  for (const int batch : {1, kBatch}) {
+    tier.plan.batch = batch;
+    Tier loaded = tier;
+    if (batch == 1) loaded.plan.batched.clear();
+    std::mutex mutex;
+    std::condition_variable ended;
+    std::vector<Decoded> decoded;
+    SchedulerOptions options{.tiers = {loaded}};
+    options.policy.chunks = {lengths.back()};
+    SchedulerEvents events;
+    events.on_decoded = [&](Decoded one) {
+      const std::lock_guard lock(mutex);
+      decoded.push_back(std::move(one));
+      ended.notify_all();
+    };
+    auto scheduler =
+        Scheduler::Make(std::move(options), std::move(events), std::make_unique<EmptyCard>(),
+                        std::make_unique<WorkerRunnerMaker>(WorkerRunnerOptions{.locks = folder_}));
+    ASSERT_TRUE(scheduler) << scheduler.error().what;
+    // All of them wait until the model is there.
+    for (std::size_t i = 0; i < clips.size(); ++i)
+      ASSERT_TRUE((*scheduler)->Submit({.id = i, .request = request_, .samples = clips[i]}));
+    {
+      std::unique_lock lock(mutex);
+      ASSERT_TRUE(ended.wait_for(lock, kLong, [&] { return decoded.size() == clips.size(); }));
+    }
+    for (std::size_t i = 0; i < clips.size(); ++i) {
+      EXPECT_EQ(decoded[i].id, i);
+      ASSERT_TRUE(decoded[i].result) << decoded[i].result.error().what;
+      texts[batch == 1 ? 0 : 1].push_back(TextOf(*decoded[i].result));
+    }
+    const std::int64_t runs = static_cast<std::int64_t>(clips.size()) / batch;
+    const SchedulerStatus status = (*scheduler)->status();
+    EXPECT_EQ(status.counts.runs, runs);
+    EXPECT_EQ(status.worker.runs, runs);
+    EXPECT_EQ(status.counts.device_allocations, 0);
+    EXPECT_EQ(status.counts.worker_failures, 0);
+    const memory::RunSize size(lengths.back(), batch > 1);
+    EXPECT_EQ(status.worker.device, loaded.plan.Peak(size).bytes) << "as it was planned";
+  }
+  EXPECT_EQ(texts[0], texts[1]);
+  EXPECT_THAT(texts[0][0], HasSubstr("fellow Americans"));
 }
 
 TEST_F(SimWorker, WithoutWarmingUpRunsAllocate) {

@@ -70,6 +70,7 @@ struct TierName {
 Result<TierName> ParseTierName(std::string_view text);
 
 inline constexpr std::size_t kMostTiers = 8;
+inline constexpr int kMostBatch = 16;
 
 struct ModelsConfig {
   std::vector<TierName> tiers;  // best first; empty: chosen from what is here and what fits
@@ -77,6 +78,7 @@ struct ModelsConfig {
   std::string card;  // its PCI address; "": the best
   WhenCold when_cold = WhenCold::kWait;
   int threads = 0;             // 0: one for each core this process may use
+  int batch = 1;               // utterances decoded at once on a card
   Milliseconds idle{300'000};  // the worker ends after so long without speech; 0: never
   friend bool operator==(const ModelsConfig&, const ModelsConfig&) = default;
 };

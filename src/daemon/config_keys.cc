@@ -304,6 +304,12 @@ void AddModels(std::vector<ConfigKey>& keys) {
       Whole({"models", "threads",
              "Compute threads. 0: one for each core but slow ones that would hold fast ones up."},
             AT(models.threads), 0, 256));
+  keys.push_back(
+      Whole({"models", "batch",
+             "On a card: so many sentences that wait are decoded at once, for a server with many "
+             "clients. It takes more of the card; fewer where that does not fit. On the processor "
+             "always one."},
+            AT(models.batch), 1, kMostBatch));
   keys.push_back(Duration({"models", "idle",
                            "After so long without speech the model gives its memory back. 0s: "
                            "never."},

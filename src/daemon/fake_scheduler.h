@@ -31,16 +31,22 @@ inline engine::Tier Scripted(const std::string& script) {
   return tier;
 }
 
-/// Its events go to `board`, which is not begun yet.
+/// Its events go to `board`, which is not begun yet. The worker takes `batch` utterances at once.
 inline std::unique_ptr<engine::Scheduler> FakeScheduler(const std::string& script,
-                                                        Switchboard& board) {
+                                                        Switchboard& board, int batch = 1) {
+  engine::Tier tier = Scripted(script);
+  if (batch > 1) {
+    tier.plan.kind = memory::DeviceKind::kUnified;
+    tier.plan.batch = batch;
+    tier.plan.batched = tier.plan.workspace;
+  }
   engine::SchedulerEvents to;
   to.on_decoded = [&board](engine::Decoded one) { board.OnDecoded(std::move(one)); };
   to.on_speculated = [&board](engine::Speculated one) { board.OnSpeculated(std::move(one)); };
   memory::Policy policy;
   policy.timing.cool_down_cpu = Milliseconds(300);
   auto made = engine::Scheduler::Make(
-      {.tiers = {Scripted(script)}, .policy = std::move(policy), .give_up = Milliseconds(200)},
+      {.tiers = {std::move(tier)}, .policy = std::move(policy), .give_up = Milliseconds(200)},
       std::move(to), std::make_unique<Still>(), std::make_unique<engine::WorkerRunnerMaker>());
   EXPECT_TRUE(made.has_value()) << made.error().what;
   return std::move(*made);

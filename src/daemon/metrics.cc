@@ -167,6 +167,8 @@ std::string MetricsText(const MetricsOf& of) {
   page.One("headroom_jobs", "gauge", "Recordings being recognised.", of.jobs);
   page.One("headroom_streams", "gauge", "Live streams with a client.", of.streams);
   page.One("headroom_loads_total", "counter", "Models that were loaded.", s.counts.loads);
+  page.One("headroom_runs_total", "counter",
+           "Runs of a model; one may decode several utterances, or a part of one.", s.counts.runs);
   page.One("headroom_worker_failures_total", "counter", "Workers that failed.",
            s.counts.worker_failures);
   page.One("headroom_device_allocations_total", "counter",

@@ -54,6 +54,7 @@ Result<> Service::StartScheduler() {
     wishes.wishes.push_back({name.model, PlaceFor(name.device)});
   wishes.place = PlaceFor(config_.models.device);
   wishes.threads = config_.models.threads;
+  wishes.batch = config_.models.batch;
   wishes.translate_to = config_.speech.translate_to;
   wishes.chunks = config_.memory.chunks;
   wishes.host = HostNow();

@@ -38,8 +38,9 @@ Switchboard::Line::~Line() {
     wire_->waiting.clear();
     std::erase(board_.wires_, wire_);
     if (board_.scheduler_ != nullptr) {
-      if (board_.running_ && board_.running_->wire == wire_)
-        board_.scheduler_->Cancel(board_.running_->id);
+      for (const Running& running : board_.running_) {
+        if (running.wire == wire_) board_.scheduler_->Cancel(running.id);
+      }
       if (board_.LastIsOf(*wire_)) board_.scheduler_->CancelSpeculation();
     }
     board_.Wanted();
@@ -68,7 +69,7 @@ Result<> Switchboard::Line::Submit(engine::Utterance utterance) {
 
 engine::Ticket Switchboard::Line::Speculate(engine::Utterance utterance, bool early) {
   const std::lock_guard lock(board_.mutex_);
-  if (board_.scheduler_ == nullptr || board_.running_ || board_.waiting_ > 0) return 0;
+  if (board_.scheduler_ == nullptr || !board_.running_.empty() || board_.waiting_ > 0) return 0;
   if (!board_.speculations_.empty() && !board_.LastIsOf(*wire_)) {
     const Speculation& other = board_.speculations_.rbegin()->second;
     const bool better = wire_->urgency < other.wire->urgency ||
@@ -91,8 +92,9 @@ void Switchboard::Line::CancelSpeculation() {
 
 bool Switchboard::Line::Cancel(std::uint64_t id) {
   const std::lock_guard lock(board_.mutex_);
-  if (board_.running_ && board_.running_->wire == wire_ && board_.running_->own == id) {
-    if (board_.scheduler_ != nullptr) board_.scheduler_->Cancel(board_.running_->id);
+  for (const Running& running : board_.running_) {
+    if (running.wire != wire_ || running.own != id) continue;
+    if (board_.scheduler_ != nullptr) board_.scheduler_->Cancel(running.id);
     return false;
   }
   const auto gone =
@@ -137,8 +139,7 @@ void Switchboard::Wanted() {
 }
 
 // With mutex_ held.
-void Switchboard::Feed() {
-  if (scheduler_ == nullptr || running_) return;
+std::shared_ptr<Switchboard::Wire> Switchboard::NextDue() const {
   std::shared_ptr<Wire> next;
   const auto before = [](const Wire& a, const Wire& b) {
     const Waiting &x = a.waiting.front(), &y = b.waiting.front();
@@ -147,25 +148,38 @@ void Switchboard::Feed() {
   for (const auto& wire : wires_) {
     if (!wire->waiting.empty() && (!next || before(*wire, *next))) next = wire;
   }
-  if (!next) return;
-  Waiting one = std::move(next->waiting.front());
-  next->waiting.pop_front();
-  --waiting_;
-  next->served = next_id_;
-  running_ = Running{next_id_++, one.utterance.id, next, LengthOf(one.utterance)};
-  one.utterance.id = running_->id;
-  // Its bound is never reached by one at a time, and the utterance was looked at when it came.
-  static_cast<void>(scheduler_->Submit(std::move(one.utterance)));
+  return next;
+}
+
+// With mutex_ held.
+void Switchboard::Feed() {
+  if (scheduler_ == nullptr || !running_.empty()) return;
+  const std::size_t at_once = scheduler_->at_once();
+  engine::RunRequest request;  // of the first
+  while (running_.size() < at_once) {
+    const std::shared_ptr<Wire> next = NextDue();
+    if (!next || (!running_.empty() && next->waiting.front().utterance.request != request)) return;
+    Waiting one = std::move(next->waiting.front());
+    next->waiting.pop_front();
+    --waiting_;
+    next->served = next_id_;
+    running_.push_back({next_id_++, one.utterance.id, next, LengthOf(one.utterance)});
+    one.utterance.id = running_.back().id;
+    request = one.utterance.request;
+    // Its bound is never reached by so few, and the utterance was looked at when it came.
+    static_cast<void>(scheduler_->Submit(std::move(one.utterance)));
+  }
 }
 
 void Switchboard::OnDecoded(engine::Decoded decoded) {
   std::shared_ptr<Wire> wire;
   {
     const std::lock_guard lock(mutex_);
-    if (!running_ || running_->id != decoded.id) return;
-    wire = running_->wire;
-    decoded.id = running_->own;
-    running_.reset();
+    const auto found = std::ranges::find(running_, decoded.id, &Running::id);
+    if (found == running_.end()) return;
+    wire = found->wire;
+    decoded.id = found->own;
+    running_.erase(found);
     Feed();
   }
   const std::lock_guard called(wire->calling);
@@ -188,12 +202,13 @@ void Switchboard::OnSpeculated(engine::Speculated speculated) {
 
 std::size_t Switchboard::waiting() const {
   const std::lock_guard lock(mutex_);
-  return waiting_ + (running_ ? 1 : 0);
+  return waiting_ + running_.size();
 }
 
 Milliseconds Switchboard::queue() const {
   const std::lock_guard lock(mutex_);
-  Milliseconds queue = running_ ? running_->audio : Milliseconds(0);
+  Milliseconds queue(0);
+  for (const Running& running : running_) queue += running.audio;
   for (const auto& wire : wires_) {
     for (const Waiting& one : wire->waiting) queue += LengthOf(one.utterance);
   }

@@ -7,8 +7,9 @@
 // Fair by deadline: an utterance is due at once when it was dictated, a second after it was
 // streamed, half a minute after it came from a file; what is due first goes first, and who was
 // served longest ago when two are. So no file keeps a person waiting for longer than one run, and
-// none waits for ever. Only one utterance at a time is given to the scheduler: the rest can still
-// be overtaken. Any thread; the order of what one line submits is kept.
+// none waits for ever. Only what is decoded in one run is given to the scheduler, one utterance or,
+// where the loaded tier takes several at once, those that are due next and ask for the same: the
+// rest can still be overtaken. Any thread; the order of what one line submits is kept.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <vector>
 
 #include "engine/scheduler.h"
@@ -107,6 +107,7 @@ class Switchboard {
   };
 
   void Feed();
+  std::shared_ptr<Wire> NextDue() const;
   bool LastIsOf(const Wire& wire) const;
   void Wanted();
 
@@ -117,7 +118,7 @@ class Switchboard {
   std::vector<std::shared_ptr<Wire>> wires_;
   std::size_t waiting_ = 0;  // not with the scheduler
   std::uint64_t next_id_ = 1, next_order_ = 1;
-  std::optional<Running> running_;
+  std::vector<Running> running_;                        // with the scheduler
   std::map<engine::Ticket, Speculation> speculations_;  // not answered; only the last one counts
 };
 

@@ -84,6 +84,37 @@ TEST_F(SwitchboardTest, WhatIsDueFirstGoesFirst) {
   EXPECT_EQ(board_.waiting(), 0U);
 }
 
+TEST_F(SwitchboardTest, WhatIsDueNextAndAsksForTheSameGoesTogether) {
+  std::vector<Switchboard::Line*> lines;
+  for (const char* name : {"a", "b", "c", "d", "e", "f"})
+    lines.push_back(&Connect(name, Urgency::kStream));
+  for (Switchboard::Line* line : lines) {
+    engine::Utterance utterance = Said(1);
+    if (line == lines.back()) utterance.request.prompt = "something else";
+    ASSERT_TRUE(line->Submit(std::move(utterance)));
+  }
+  scheduler_ = FakeScheduler("slow=5", board_, 3);
+  board_.Begin(*scheduler_);
+  EXPECT_THAT(Wait(6), ElementsAre("a:1", "b:1", "c:1", "d:1", "e:1", "f:1"));
+  // The first alone, for nothing was loaded; three; the fifth, since the sixth wants another thing.
+  const auto counts = scheduler_->status().counts;
+  EXPECT_EQ(counts.runs, 4);
+  EXPECT_EQ(counts.submitted, 6);
+  EXPECT_EQ(scheduler_->at_once(), 3U);
+}
+
+TEST_F(SwitchboardTest, OneOfThoseThatGoTogetherMayBeCancelled) {
+  auto& first = Connect("first", Urgency::kStream);
+  auto& gone = Connect("gone", Urgency::kStream);
+  auto& other = Connect("other", Urgency::kStream);
+  for (auto* line : {&first, &gone, &other}) ASSERT_TRUE(line->Submit(Said(1)));
+  scheduler_ = FakeScheduler("slow=300", board_, 3);
+  board_.Begin(*scheduler_);
+  Wait(1);  // the others go together now
+  lines_.erase(lines_.begin() + 1);
+  EXPECT_THAT(Wait(2), ElementsAre("first:1", "other:1"));
+}
+
 TEST_F(SwitchboardTest, AFileIsNotStarvedByStreams) {
   // Submitted half a minute before the stream's, by a clock of its own.
   FakeClock clock;

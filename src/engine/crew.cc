@@ -22,11 +22,11 @@ std::string Seconds(Milliseconds time) {
 
 }  // namespace
 
-Crew::Crew(const std::vector<Tier>& tiers, const std::vector<Milliseconds>& chunks,
-           RunnerMaker& maker, std::function<void()> wake, const Clock& clock,
+Crew::Crew(const std::vector<Tier>& tiers, const memory::Policy& policy, RunnerMaker& maker,
+           std::function<void()> wake, const Clock& clock,
            std::function<void(const TierEvent&)> tell)
     : tiers_(tiers),
-      chunks_(chunks),
+      policy_(policy),
       maker_(maker),
       wake_(std::move(wake)),
       clock_(clock),
@@ -46,7 +46,7 @@ void Crew::Dismiss(Post post, const memory::Sample& numbers) {
     if (OnCard(leaving.seat.target) && leaving.seat.ready && numbers.vram_used) {
       const Tier& tier = tiers_[leaving.seat.target.tier];
       leaving.held =
-          numbers.vram_ours.value_or(tier.plan.Peak(chunks_[leaving.seat.target.chunk]).bytes);
+          numbers.vram_ours.value_or(tier.plan.Peak(policy_.SizeOf(leaving.seat.target)).bytes);
       leaving.used_before = *numbers.vram_used;
     }
     leaving_.push_back(std::move(leaving));
@@ -151,9 +151,10 @@ void Crew::Start(Post post, std::vector<CrewEvent>& events) {
   seat.since = now;
   LoadRequest request{.path = tier.model.native(), .threads = tier.threads, .card = tier.card};
   if (tier.plan.kind != memory::DeviceKind::kCpu) {
-    for (std::size_t i = seat.target.chunk; i < chunks_.size(); ++i)
-      request.chunks.push_back(chunks_[i]);
+    for (std::size_t i = seat.target.chunk; i < policy_.chunks.size(); ++i)
+      request.chunks.push_back(policy_.chunks[i]);
     if (request.chunks.back() > kShortRun) request.chunks.push_back(kShortRun);
+    if (policy_.SizeOf(seat.target).batched) request.batch = tier.plan.batch;
   }
   Tell(TierChange::kLoading, seat.target, {}, fmt::format("loading {}", tier.Title()));
   seat.runner->Load(request);
@@ -193,7 +194,7 @@ void Crew::Tell(TierChange change, memory::Target target, Milliseconds took,
   tell_({.change = change,
          .tier = target.tier,
          .title = tiers_[target.tier].Title(),
-         .chunk = chunks_[target.chunk],
+         .chunk = policy_.chunks[target.chunk],
          .took = took,
          .text = std::move(text)});
 }

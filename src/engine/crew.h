@@ -25,7 +25,7 @@ class Crew {
     MonoTime since{};
   };
 
-  Crew(const std::vector<Tier>& tiers, const std::vector<Milliseconds>& chunks, RunnerMaker& maker,
+  Crew(const std::vector<Tier>& tiers, const memory::Policy& policy, RunnerMaker& maker,
        std::function<void()> wake, const Clock& clock, std::function<void(const TierEvent&)> tell);
 
   /// Ends whoever is there.
@@ -62,7 +62,7 @@ class Crew {
   void Tell(TierChange change, memory::Target target, Milliseconds took, std::string text) const;
 
   const std::vector<Tier>& tiers_;
-  const std::vector<Milliseconds>& chunks_;
+  const memory::Policy& policy_;
   RunnerMaker& maker_;
   const std::function<void()> wake_;
   const Clock& clock_;

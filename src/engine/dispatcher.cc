@@ -35,9 +35,10 @@ Dispatcher::Dispatcher(SchedulerOptions options, RunnerMaker& maker, Readings& r
       readings_(readings),
       events_(std::move(events)),
       clock_(clock),
-      crew_(options_.tiers, policy_.chunks, maker, std::move(wake), clock, events_.on_tier),
+      crew_(options_.tiers, policy_, maker, std::move(wake), clock, events_.on_tier),
       has_card_(std::ranges::any_of(options_.tiers, &Tier::on_card)),
-      rates_(options_.tiers.size()) {
+      rates_(options_.tiers.size()),
+      one_by_one_until_(options_.tiers.size()) {
   measured_at_ = sample_due_ = next_ = clock_.Now();
 }
 
@@ -60,6 +61,7 @@ Result<> Dispatcher::Submit(Utterance utterance) {
     return Fail(Errc::kBusy, "{} utterances wait already", queue_.size());
   }
   Job job;
+  job.number = ++last_number_;
   job.submitted = job.began = clock_.Now();
   job.source = utterance.samples;
   const Ticket adopt = utterance.adopt;
@@ -67,11 +69,11 @@ Result<> Dispatcher::Submit(Utterance utterance) {
     Decoded& decoded = job.done.emplace();
     decoded.result = std::move(done_->result);
     decoded.tier = std::move(done_->tier);
-    decoded.attempts = 1;
-    decoded.adopted = true;
+    job.attempts = 1;
+    job.adopted = true;
     done_.reset();
   } else if (adopt != 0 && speculation_ && speculation_->ticket == adopt && running_ &&
-             running_->speculative && queue_.empty()) {
+             running_->speculative && !running_->dropped && queue_.empty()) {
     job.source = speculation_->utterance.samples;
     job.decoding = std::move(speculation_->decoding);
     job.post = running_->post;
@@ -79,10 +81,11 @@ Result<> Dispatcher::Submit(Utterance utterance) {
     job.attempts = 1;
     job.adopted = true;
     running_->speculative = false;
+    running_->jobs = {job.number};
     Answer(adopt, speculation_->utterance.id, std::nullopt);
     speculation_.reset();
   }
-  if (job.done || job.adopted) ++counts_.adopted;
+  if (job.adopted) ++counts_.adopted;
   if (!job.done) DropSpeculation();
   job.utterance = std::move(utterance);
   queue_.push_back(std::move(job));
@@ -106,12 +109,14 @@ void Dispatcher::CancelSpeculation() {
 bool Dispatcher::Cancel(std::uint64_t id) {
   for (Job& job : queue_) {
     if (job.utterance.id != id || job.done) continue;
-    if (&job == &queue_.front() && running_ && !running_->speculative) {
-      if (Runner* runner = crew_.Ready(running_->post)) runner->Cancel();
-      running_->speculative = running_->dropped = true;
-    }
     job.decoding.reset();
     job.done.emplace().result = Fail(Errc::kCancelled, "cancelled");
+    if (!running_ || running_->speculative || running_->dropped) return true;
+    // The others of a batch want their texts.
+    if (std::ranges::any_of(running_->jobs, [this](auto n) { return Find(n) != nullptr; }))
+      return true;
+    if (Runner* runner = crew_.Ready(running_->post)) runner->Cancel();
+    running_->dropped = true;
     return true;
   }
   return false;
@@ -162,48 +167,104 @@ void Dispatcher::OnLoaded(const CrewEvent& event) {
   }
   const Error& error = event.event.loaded.error();
   FailTier(event.target, FailureOf(error, false).value_or(memory::Failure::kCrash), error);
-  if (!queue_.empty() && !queue_.front().done) FailJob(event.target.tier, error);
+  // One that the worker at the other post has begun goes on there.
+  if (!queue_.empty() && !queue_.front().done &&
+      !(queue_.front().decoding && queue_.front().post != event.post))
+    FailJob(queue_.front(), event.target.tier, error);
   if (event.post == Post::kQuick) crew_.Dismiss(Post::kQuick, numbers_);
 }
 
 void Dispatcher::OnRan(CrewEvent& event) {
   if (!running_ || running_->post != event.post) return;
-  const bool ok = event.event.ran.has_value();
+  const Running run = *std::exchange(running_, std::nullopt);
   if (event.event.alive) {
     std::int64_t& seen = allocations_[static_cast<std::size_t>(event.post)];
     counts_.device_allocations += event.event.stats.device_allocations - seen;
     seen = event.event.stats.device_allocations;
   }
-  if (ok) {
-    Rate& rate = rates_[event.target.tier];
-    rate.audio += std::chrono::duration<double>(running_->audio).count();
+  if (event.event.ran) {
+    Rates& rates = rates_[event.target.tier];
+    Rate& rate = run.batched() ? rates.batched : rates.single;
+    rate.audio += std::chrono::duration<double>(run.audio).count();
     rate.run += std::chrono::duration<double>(event.event.took).count();
-  } else if (const Error& error = event.event.ran.error(); error.code != Errc::kCancelled) {
-    if (const auto failure = FailureOf(error, event.event.alive))
-      FailTier(event.target, *failure, error);
-    if (event.post == Post::kQuick && !event.event.alive) crew_.Dismiss(Post::kQuick, numbers_);
-  } else if (!event.event.alive) {
-    // Cancelling cost the worker: nobody's failure, and nothing has changed but that it is gone.
-    crew_.Dismiss(event.post, numbers_);
-    if (event.post == Post::kMain) crew_.Assign(event.post, event.target);
+  } else {
+    OnRunFailed(event, run);
   }
-  const Running run = *std::exchange(running_, std::nullopt);
   if (run.dropped) return;
   if (run.speculative)
     OnSpeculationRan(event);
   else
-    OnJobRan(event);
+    OnJobsRan(event, run);
 }
 
-void Dispatcher::OnJobRan(CrewEvent& event) {
-  Job& job = queue_.front();
-  if (!event.event.ran) {
-    FailJob(event.target.tier, event.event.ran.error());
+void Dispatcher::OnRunFailed(const CrewEvent& event, const Running& run) {
+  const Error& error = event.event.ran.error();
+  if (error.code == Errc::kCancelled) {
+    if (event.event.alive) return;
+    // Cancelling cost the worker: nobody's failure, and nothing has changed but that it is gone.
+    crew_.Dismiss(event.post, numbers_);
+    if (event.post == Post::kMain) crew_.Assign(event.post, event.target);
     return;
   }
-  job.decoding->Add(std::move(*event.event.ran));
-  if (job.decoding->Next()) return;
-  Finish(job.decoding->Finish(), options_.tiers[event.target.tier].Title());
+  if (run.batched()) {
+    OnBatchFailed(event, run);
+    return;
+  }
+  if (const auto failure = FailureOf(error, event.event.alive))
+    FailTier(event.target, *failure, error);
+  if (event.post == Post::kQuick && !event.event.alive) crew_.Dismiss(Post::kQuick, numbers_);
+}
+
+// One clip may have done it to all, or there were too many of them. So nothing is held against
+// anybody before each was tried alone, by the same tier; only a lost card is lost at once.
+void Dispatcher::OnBatchFailed(const CrewEvent& event, const Running& run) {
+  const Error& error = event.event.ran.error();
+  const auto failure = FailureOf(error, event.event.alive);
+  if (failure) ++counts_.worker_failures;
+  one_by_one_until_[event.target.tier] = clock_.Now() + options_.one_by_one;
+  TellFailed(event.target, fmt::format("{} at once: {}", run.jobs.size(), error.what));
+  if (failure == memory::Failure::kLost) {
+    failures_.push_back({*failure, event.target.tier});
+  } else if (!event.event.alive) {
+    crew_.Dismiss(event.post, numbers_);
+    crew_.Assign(event.post, event.target);
+  }
+}
+
+void Dispatcher::OnJobsRan(CrewEvent& event, const Running& run) {
+  for (std::size_t i = 0; i < run.jobs.size(); ++i) {
+    Job* const job = Find(run.jobs[i]);
+    if (job == nullptr) continue;
+    if (!event.event.ran) {
+      if (run.batched())
+        SetAlone(*job);
+      else
+        FailJob(*job, event.target.tier, event.event.ran.error());
+      continue;
+    }
+    Result<RunResult>& ran = (*event.event.ran)[i];
+    if (!ran) {
+      SetAlone(*job);
+      continue;
+    }
+    job->decoding->Add(std::move(*ran));
+    if (job->decoding->Next()) continue;
+    Decoded& done = job->done.emplace();
+    done.result = job->decoding->Finish();
+    done.tier = options_.tiers[event.target.tier].Title();
+    job->decoding.reset();
+  }
+  FinishReady();
+}
+
+Dispatcher::Job* Dispatcher::Find(std::uint64_t number) {
+  const auto found = std::ranges::find(queue_, number, &Job::number);
+  return found == queue_.end() || found->done ? nullptr : &*found;
+}
+
+void Dispatcher::SetAlone(Job& job) {
+  job.alone = true;
+  job.decoding.reset();
 }
 
 void Dispatcher::OnSpeculationRan(CrewEvent& event) {
@@ -211,7 +272,7 @@ void Dispatcher::OnSpeculationRan(CrewEvent& event) {
     DropSpeculation();
     return;
   }
-  speculation_->decoding->Add(std::move(*event.event.ran));
+  speculation_->decoding->Add(std::move(*event.event.ran->front()));
   if (speculation_->decoding->Next()) return;
   const Speculation over = *std::exchange(speculation_, std::nullopt);
   Decoding decoding = *over.decoding;
@@ -222,8 +283,7 @@ void Dispatcher::OnSpeculationRan(CrewEvent& event) {
   Answer(over.ticket, over.utterance.id, done_->result);
 }
 
-void Dispatcher::FailJob(std::size_t tier, const Error& error) {
-  Job& job = queue_.front();
+void Dispatcher::FailJob(Job& job, std::size_t tier, const Error& error) {
   job.decoding.reset();
   job.source = job.utterance.samples;
   job.adopted = false;
@@ -237,6 +297,10 @@ void Dispatcher::FailJob(std::size_t tier, const Error& error) {
 void Dispatcher::FailTier(memory::Target target, memory::Failure failure, const Error& error) {
   ++counts_.worker_failures;
   failures_.push_back({failure, target.tier});
+  TellFailed(target, error.what);
+}
+
+void Dispatcher::TellFailed(memory::Target target, const std::string& what) {
   if (!events_.on_tier) return;
   const std::string title = options_.tiers[target.tier].Title();
   events_.on_tier({.change = TierChange::kFailed,
@@ -244,7 +308,7 @@ void Dispatcher::FailTier(memory::Target target, memory::Failure failure, const 
                    .title = title,
                    .chunk = policy_.chunks[target.chunk],
                    .took = {},
-                   .text = fmt::format("{}: {}", title, error.what)});
+                   .text = fmt::format("{}: {}", title, what)});
 }
 
 // --- utterances --------------------------------------------------------------------------------
@@ -253,8 +317,6 @@ void Dispatcher::FinishReady() {
   while (!queue_.empty()) {
     Job& job = queue_.front();
     if (job.done) {
-      job.attempts = job.done->attempts;
-      job.adopted = job.done->adopted;
       Finish(std::move(job.done->result), std::move(job.done->tier));
     } else if (auto error = Hopeless(job); error && !running_) {
       Finish(std::unexpected(std::move(*error)), "");
@@ -307,8 +369,7 @@ void Dispatcher::LoadQuick() {
   if (clock_.Now() < governor_.tiers[last].quarantined_until) return;
   const memory::Target target{last, policy_.chunks.size() - 1};
   if (numbers_.ram_available) {
-    const Bytes held =
-        policy_.tiers[main->target.tier].HostPeak(policy_.chunks[main->target.chunk]);
+    const Bytes held = policy_.tiers[main->target.tier].HostPeak(policy_.SizeOf(main->target));
     const memory::Room room{
         .total = std::max(Bytes(0), *numbers_.ram_available - held), .others = {}, .host = {}};
     if (memory::Measure(policy_.tiers[last], policy_.chunks[target.chunk], room, policy_.rules)
@@ -326,35 +387,88 @@ void Dispatcher::Dispatch() {
     const std::uint32_t barred = Barred();
     for (const Post post : {Post::kMain, Post::kQuick}) {
       if (!crew_.Ready(post) || (barred & Bit(crew_.At(post)->target.tier)) != 0) continue;
-      Begin(post, false);
+      Begin(post, Together(post));
       return;
     }
     return;
   }
-  if (speculation_ && governor_.speculation && crew_.Ready(Post::kMain)) Begin(Post::kMain, true);
+  if (speculation_ && governor_.speculation && crew_.Ready(Post::kMain)) BeginSpeculation();
 }
 
-void Dispatcher::Begin(Post post, bool speculative) {
-  const Crew::Seat& seat = *crew_.At(post);
-  const MonoTime now = clock_.Now();
-  Milliseconds longest = policy_.chunks[seat.target.chunk];
-  if (seat.traits.max_audio > kMargin) longest = std::min(longest, seat.traits.max_audio - kMargin);
-  Job* const job = speculative ? nullptr : &queue_.front();
-  const Samples& samples = job ? job->source : speculation_->utterance.samples;
-  std::optional<Decoding>& decoding = job ? job->decoding : speculation_->decoding;
-  if (job && job->post != post) decoding.reset();
-  if (!decoding) {
-    decoding.emplace(*samples, longest);
-    (job ? job->began : speculation_->began) = now;
-    if (job) job->post = post, ++job->attempts;
+std::size_t Dispatcher::AtOnce(Post post) const {
+  const Crew::Seat* seat = crew_.At(post);
+  if (seat == nullptr || !seat->ready || !policy_.SizeOf(seat->target).batched ||
+      clock_.Now() < one_by_one_until_[seat->target.tier])
+    return 1;
+  const auto most = static_cast<std::size_t>(policy_.tiers[seat->target.tier].batch);
+  const auto samples = static_cast<std::size_t>(audio::SamplesIn(LongestPiece(post)));
+  return std::clamp<std::size_t>(kMaxRunSamples / samples, 1, most);
+}
+
+// The front, and those behind it that wait anyway and ask for the same; nobody is overtaken.
+std::vector<Dispatcher::Job*> Dispatcher::Together(Post post) {
+  Job& front = queue_.front();
+  std::vector<Job*> jobs{&front};
+  const std::size_t most = front.alone ? 1 : AtOnce(post);
+  const std::uint32_t here = Bit(crew_.At(post)->target.tier);
+  for (std::size_t i = 1; i < queue_.size() && jobs.size() < most; ++i) {
+    Job& job = queue_[i];
+    if (job.done) continue;
+    if (job.alone || (job.failed & here) != 0 || job.utterance.request != front.utterance.request)
+      break;
+    jobs.push_back(&job);
   }
-  const Piece piece = *decoding->Next();
-  const std::size_t count = piece.end - piece.begin;
-  const Milliseconds audio = audio::DurationOf(static_cast<std::int64_t>(count));
-  const RunRequest& request = (job ? job->utterance : speculation_->utterance).request;
-  running_ = Running{post, speculative, false, now, audio};
-  crew_.Ready(post)->Run(Fitted(request, seat.traits), samples, piece.begin, count,
-                         RunDeadline(audio, PatienceWith(seat.target.tier)));
+  return jobs;
+}
+
+Milliseconds Dispatcher::LongestPiece(Post post) const {
+  const Crew::Seat& seat = *crew_.At(post);
+  const Milliseconds longest = policy_.chunks[seat.target.chunk];
+  return seat.traits.max_audio > kMargin ? std::min(longest, seat.traits.max_audio - kMargin)
+                                         : longest;
+}
+
+void Dispatcher::Begin(Post post, const std::vector<Job*>& jobs) {
+  const Milliseconds longest = LongestPiece(post);
+  Running run{.post = post, .began = clock_.Now()};
+  std::vector<Clip> clips;
+  for (Job* const job : jobs) {
+    if (job->post != post) job->decoding.reset();
+    if (!job->decoding) {
+      job->decoding.emplace(*job->source, longest);
+      job->began = run.began;
+      job->post = post;
+      ++job->attempts;
+    }
+    const Piece piece = *job->decoding->Next();
+    clips.push_back({job->source, piece.begin, piece.end - piece.begin});
+    run.jobs.push_back(job->number);
+  }
+  Start(std::move(run), jobs.front()->utterance.request, std::move(clips));
+}
+
+void Dispatcher::BeginSpeculation() {
+  Speculation& one = *speculation_;
+  Running run{.post = Post::kMain, .speculative = true, .began = clock_.Now()};
+  if (!one.decoding) {
+    one.decoding.emplace(*one.utterance.samples, LongestPiece(run.post));
+    one.began = run.began;
+  }
+  const Piece piece = *one.decoding->Next();
+  std::vector<Clip> clips{{one.utterance.samples, piece.begin, piece.end - piece.begin}};
+  Start(std::move(run), one.utterance.request, std::move(clips));
+}
+
+void Dispatcher::Start(Running run, const RunRequest& request, std::vector<Clip> clips) {
+  const Crew::Seat& seat = *crew_.At(run.post);
+  std::size_t longest = 0;
+  for (const Clip& clip : clips) longest = std::max(longest, clip.count);
+  run.audio = audio::DurationOf(static_cast<std::int64_t>(longest * clips.size()));
+  const Milliseconds within = PatienceWith(seat.target.tier, run);
+  ++counts_.runs;
+  const Post post = run.post;
+  running_ = std::move(run);
+  crew_.Ready(post)->Run(Fitted(request, seat.traits), std::move(clips), within);
 }
 
 RunRequest Dispatcher::Fitted(RunRequest request, const ModelTraits& traits) const {
@@ -376,7 +490,9 @@ RunRequest Dispatcher::Fitted(RunRequest request, const ModelTraits& traits) con
 
 // Whoever is at that post is about to be ended: what it was doing begins anew elsewhere.
 void Dispatcher::CutOff(Post post) {
-  if (Decodes(post)) queue_.front().decoding.reset();
+  for (Job& job : queue_) {
+    if (job.post == post) job.decoding.reset();
+  }
   if (!running_ || running_->post != post) return;
   const bool speculative = running_->speculative && !running_->dropped;
   running_.reset();
@@ -394,15 +510,14 @@ void Dispatcher::DropSpeculation() {
   Answer(over.ticket, over.utterance.id, std::nullopt);
 }
 
-double Dispatcher::RateOf(std::size_t tier) const {
-  const Rate& rate = rates_[tier];
-  return rate.audio > 0 ? rate.run / rate.audio : 0;
-}
-
-// Before the first run: what loading, in which such lengths were run, gives as a bound.
-double Dispatcher::PatienceWith(std::size_t tier) const {
-  const double rate = RateOf(tier);
-  return rate > 0 ? rate : rates_[tier].at_most;
+// Before the first run: what loading, in which such lengths were run, gives as a bound. Loading ran
+// whole batches of the longest chunk too, and whatever is in a batch may be computed as long.
+Milliseconds Dispatcher::PatienceWith(std::size_t tier, const Running& run) const {
+  const Rates& rates = rates_[tier];
+  const double known = (run.batched() ? rates.batched : rates.single).value();
+  const Milliseconds within = RunDeadline(run.audio, known > 0 ? known : rates.at_most);
+  return run.batched() ? std::max(within, RunDeadline(LongestPiece(run.post), rates.at_most))
+                       : within;
 }
 
 SchedulerStatus Dispatcher::status() const {
@@ -426,12 +541,13 @@ SchedulerStatus Dispatcher::status() const {
   if (main && main->ready) {
     status.tier = main->target.tier;
     status.chunk = policy_.chunks[main->target.chunk];
+    status.at_once = AtOnce(Post::kMain);
     status.tier_title = options_.tiers[main->target.tier].Title();
     status.worker = main->stats;
   }
   status.wanted = wanted_;
   status.loading = main && !main->ready;
-  status.decoding = running_ && !running_->speculative;
+  status.decoding = running_ && !running_->speculative && !running_->dropped;
   status.speculation = governor_.speculation;
   status.paused = governor_.paused || governor_.nothing_fits;
   status.yielded = yielded_;

@@ -4,7 +4,8 @@
 // Runners. Whoever owns it calls Turn whenever something was asked of it, a runner woke it, or
 // next_turn() has come; everything happens in there: events of workers are taken, a sample if one
 // is due, the governor's step, its actions, the next run. So no utterance is begun that was not
-// admitted by a step with numbers of at most a second of age. See docs/tiers.md.
+// admitted by a step with numbers of at most a second of age. What waits and asks for the same is
+// decoded in one run where the loaded tier's plan has a batch. See docs/tiers.md.
 #pragma once
 
 #include <deque>
@@ -27,6 +28,8 @@ struct SchedulerOptions {
   Milliseconds card_patience{2'000};
   /// An utterance that failed in some tiers, and for which no other can be loaded, waits so long.
   Milliseconds give_up{120'000};
+  /// After a run of several utterances has failed, its tier decodes them one by one for so long.
+  Milliseconds one_by_one{600'000};
 };
 
 /// kInvalid: no samples, too many, or a sample that is no number.
@@ -66,6 +69,7 @@ class Dispatcher {
  private:
   using Post = Crew::Post;
   struct Job {
+    std::uint64_t number = 0;  // in the order of submission
     Utterance utterance;
     Samples source;  // what is decoded: its own samples, or those of the speculation it adopted
     Post post = Post::kMain;  // where it was begun
@@ -74,8 +78,9 @@ class Dispatcher {
     std::string why;           // what the tiers said
     int attempts = 0, failures = 0;
     bool adopted = false;
+    bool alone = false;  // a run of several that it was in failed: it is in none again
     std::optional<Decoding> decoding;  // begun
-    std::optional<Decoded> done;       // by adoption, waits for its turn
+    std::optional<Decoded> done;       // waits for its turn: result and tier
   };
   struct Speculation {
     Ticket ticket = 0;
@@ -93,20 +98,33 @@ class Dispatcher {
     Post post = Post::kMain;
     bool speculative = false, dropped = false;
     MonoTime began{};
-    Milliseconds audio{};
+    Milliseconds audio{};  // of several, each counted as long as the longest
+    std::vector<std::uint64_t> jobs =
+        {};  // one for each clip; those that are not here were cancelled
+    bool batched() const { return jobs.size() > 1; }
   };
+  // Seconds of computing for a second of audio.
   struct Rate {
     double audio = 0, run = 0;  // seconds
-    double at_most = 0;         // run / audio as loading bounds it; 0: not known
+    double value() const { return audio > 0 ? run / audio : 0; }
+  };
+  struct Rates {
+    Rate single, batched;
+    double at_most = 0;  // as loading bounds it; 0: not known
   };
 
   void TakeEvents();
   void OnLoaded(const CrewEvent& event);
   void OnRan(CrewEvent& event);
-  void OnJobRan(CrewEvent& event);
+  void OnRunFailed(const CrewEvent& event, const Running& run);
+  void OnBatchFailed(const CrewEvent& event, const Running& run);
+  void OnJobsRan(CrewEvent& event, const Running& run);
   void OnSpeculationRan(CrewEvent& event);
-  void FailJob(std::size_t tier, const Error& error);
+  Job* Find(std::uint64_t number);  // nullptr: it is not here, or done
+  void SetAlone(Job& job);
+  void FailJob(Job& job, std::size_t tier, const Error& error);
   void FailTier(memory::Target target, memory::Failure failure, const Error& error);
+  void TellFailed(memory::Target target, const std::string& what);
 
   void Measure();
   void Govern();
@@ -127,13 +145,17 @@ class Dispatcher {
 
   void LoadQuick();
   void Dispatch();
-  void Begin(Post post, bool speculative);
+  std::size_t AtOnce(Post post) const;
+  std::vector<Job*> Together(Post post);
+  void Begin(Post post, const std::vector<Job*>& jobs);
+  void BeginSpeculation();
+  void Start(Running run, const RunRequest& request, std::vector<Clip> clips);
+  Milliseconds LongestPiece(Post post) const;
   RunRequest Fitted(RunRequest request, const ModelTraits& traits) const;
   void CutOff(Post post);
   void DropSpeculation();
   void Answer(Ticket ticket, std::uint64_t id, std::optional<RunResult> result);
-  double RateOf(std::size_t tier) const;
-  double PatienceWith(std::size_t tier) const;
+  Milliseconds PatienceWith(std::size_t tier, const Running& run) const;
 
   const SchedulerOptions options_;
   const memory::Policy policy_;
@@ -154,10 +176,12 @@ class Dispatcher {
   std::deque<TierFailure> failures_;  // for the governor's next steps
 
   std::deque<Job> queue_;
+  std::uint64_t last_number_ = 0;
   std::optional<Speculation> speculation_;  // waits or runs
   std::optional<Done> done_;                // the last one that ended
   std::optional<Running> running_;
-  std::vector<Rate> rates_;
+  std::vector<Rates> rates_;                   // of each tier
+  std::vector<MonoTime> one_by_one_until_;     // of each tier
   std::array<std::int64_t, 2> allocations_{};  // by the worker of each post, counted already
 
   bool wanted_ = false, demand_ = false, yielded_ = false;

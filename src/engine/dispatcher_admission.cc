@@ -63,18 +63,27 @@ bool Dispatcher::HoldBack() const {
 }
 
 bool Dispatcher::Decodes(Post post) const {
-  return !queue_.empty() && queue_.front().decoding && queue_.front().post == post;
+  return std::ranges::any_of(queue_,
+                             [post](const Job& job) { return job.decoding && job.post == post; });
 }
 
 std::optional<Milliseconds> Dispatcher::DecodeLeft() const {
+  using Seconds = std::chrono::duration<double>;
   if (!Decodes(Post::kMain) || !governor_.target) return std::nullopt;
-  const double rate = RateOf(governor_.target->tier);
-  if (rate <= 0) return std::nullopt;
-  const double all = std::chrono::duration<double>(queue_.front().decoding->left()).count() * rate;
-  const double done =
-      running_ ? std::chrono::duration<double>(clock_.Now() - running_->began).count() : 0;
+  const Rates& rates = rates_[governor_.target->tier];
+  const double later = rates.single.value();
+  const double now = running_ && running_->batched() ? rates.batched.value() : later;
+  if (now <= 0) return std::nullopt;
+  Milliseconds left{};
+  for (const Job& job : queue_) {
+    if (job.decoding && job.post == Post::kMain) left += job.decoding->left();
+  }
+  const Milliseconds runs = running_ ? running_->audio : Milliseconds(0);
+  const Seconds all =
+      Seconds(runs) * now + Seconds(std::max(left - runs, Milliseconds(0))) * std::max(now, later);
+  const Seconds done = running_ ? clock_.Now() - running_->began : Seconds(0);
   if (done > all) return std::nullopt;
-  return Milliseconds(static_cast<std::int64_t>((all - done) * 1000));
+  return std::chrono::duration_cast<Milliseconds>(all - done);
 }
 
 memory::Sample Dispatcher::Seen() const {

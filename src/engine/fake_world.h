@@ -23,8 +23,7 @@ class FakeRunner : public Runner {
       : world_(world), tier_(tier), number_(number) {}
   ~FakeRunner() override;
   void Load(const LoadRequest& request) override;
-  void Run(const RunRequest& request, Samples samples, std::size_t begin, std::size_t count,
-           Milliseconds within) override;
+  void Run(const RunRequest& request, std::vector<Clip> clips, Milliseconds within) override;
   void Cancel() override;
   void End() override;
   std::optional<RunnerEvent> Take() override;
@@ -41,7 +40,8 @@ class FakeRunner : public Runner {
   const int number_;
   Bytes held_, wanted_;
   bool alive_ = true, ending_ = false;
-  const void* failing_ = nullptr;  // the samples of a run that fails
+  std::vector<const void*> failing_;  // the samples of a run that fails, null for well ones
+  int batch_ = 1;                     // as it was loaded
   std::optional<RunnerEvent> event_;
   MonoTime due_{};
 };
@@ -186,6 +186,8 @@ class FakeWorld : public RunnerMaker, public Readings {
   double rate = 0.1;             // seconds of computing for a second of audio
   std::deque<Fault> faults;      // of the next runs
   std::set<std::string> broken;  // models that cannot be loaded
+  std::set<const void*> deadly;  // samples that crash every run on the card that they are in
+  int clip_faults = 0;           // of the next batches: one clip has an error of its own
   bool cancel_kills = false, faults_everywhere = false;
 
   std::optional<Dispatcher> dispatcher;
@@ -195,7 +197,11 @@ class FakeWorld : public RunnerMaker, public Readings {
   std::vector<memory::Action> actions;
   std::vector<TierEvent> changes;
   std::map<std::string, int> runs;                            // by model
-  std::map<std::pair<const void*, std::string>, int> failed;  // by samples and model
+  std::map<std::pair<const void*, std::string>, int> failed;  // alone, by samples and model
+  std::map<const void*, int> failed_together;                 // in a batch, by samples
+  int largest = 0, too_large = 0;      // batches; those that the worker was not loaded for
+  std::vector<std::size_t> clips;      // of each run
+  std::vector<Milliseconds> patience;  // with each run
   std::function<void(const memory::Action&)> on_action;
   std::optional<MonoTime> danger_since;  // of the sample that showed it
   /// From such a sample until the worker on the card was told to end; the longest of all.
@@ -221,36 +227,58 @@ inline void FakeRunner::Load(const LoadRequest& request) {
   } else {
     Milliseconds longest{};
     for (const Milliseconds chunk : request.chunks) longest = std::max(longest, chunk);
-    if (tier_.on_card()) wanted_ = tier_.plan.Peak(longest).bytes;
+    batch_ = request.batch;
+    if (tier_.on_card()) wanted_ = tier_.plan.Peak({longest, batch_ > 1}).bytes;
     event.loaded = tier_.traits;
     event.alive = true;
   }
   Happens(world_.load_time, std::move(event));
 }
 
-inline void FakeRunner::Run(const RunRequest& request, Samples samples, std::size_t begin,
-                            std::size_t count, Milliseconds within) {
+inline void FakeRunner::Run(const RunRequest& request, std::vector<Clip> clips,
+                            Milliseconds within) {
   ++world_.runs[tier_.plan.model];
+  world_.clips.push_back(clips.size());
+  world_.patience.push_back(within);
+  world_.too_large += static_cast<int>(clips.size()) > batch_;
+  world_.largest = std::max(world_.largest, static_cast<int>(clips.size()));
   RunnerEvent event{.what = RunnerEvent::What::kRan};
-  const auto time =
-      Milliseconds(static_cast<std::int64_t>(static_cast<double>(count) / 16 * world_.rate));
-  const Fault fault =
-      tier_.on_card() || world_.faults_everywhere ? world_.NextFault() : Fault::kNone;
-  failing_ = fault != Fault::kNone ? samples.get() : nullptr;
+  std::size_t longest = 0;
+  for (const Clip& clip : clips) longest = std::max(longest, clip.count);
+  // A batch takes half as long again for each other clip.
+  const double work =
+      static_cast<double>(longest) / 16 * (1 + 0.5 * static_cast<double>(clips.size() - 1));
+  const auto time = Milliseconds(static_cast<std::int64_t>(work * world_.rate));
+  Fault fault = tier_.on_card() || world_.faults_everywhere ? world_.NextFault() : Fault::kNone;
+  if (tier_.on_card() && std::ranges::any_of(clips, [this](const Clip& clip) {
+        return world_.deadly.contains(clip.samples.get());
+      }))
+    fault = Fault::kCrash;
+  failing_.clear();
   if (fault == Fault::kNone) {
     event.alive = true;
-    RunResult result;
-    result.transcript.language = request.language;
-    const auto length = Milliseconds(static_cast<std::int64_t>(count / 16));
-    result.transcript.segments = {
-        {Milliseconds(0),
-         length,
-         fmt::format("{} {}+{}", tier_.plan.model, begin / 16, length.count()),
-         {}}};
-    event.ran = std::move(result);
+    BatchResult results;
+    for (const Clip& clip : clips) {
+      RunResult result;
+      result.transcript.language = request.language;
+      const auto length = Milliseconds(static_cast<std::int64_t>(clip.count / 16));
+      result.transcript.segments = {
+          {Milliseconds(0),
+           length,
+           fmt::format("{} {}+{}", tier_.plan.model, clip.begin / 16, length.count()),
+           {}}};
+      results.emplace_back(std::move(result));
+    }
+    if (clips.size() > 1 && world_.clip_faults > 0) {
+      --world_.clip_faults;
+      results.back() = Fail(Errc::kUnsupported, "this clip cannot");
+      failing_ = {nullptr, clips.back().samples.get()};
+    }
+    event.ran = std::move(results);
     Happens(time, std::move(event));
     return;
   }
+  for (const Clip& clip : clips) failing_.push_back(clip.samples.get());
   const auto lost = [&](const char* words) {
     event.ran =
         Fail(Errc::kWorkerLost, "the worker was killed by signal 6; its last words: {}", words);
@@ -307,9 +335,16 @@ inline void FakeRunner::End() {
 inline std::optional<RunnerEvent> FakeRunner::Take() {
   if (!event_ || world_.clock.Now() < due_) return std::nullopt;
   RunnerEvent event = std::move(*std::exchange(event_, std::nullopt));
-  if (event.what == RunnerEvent::What::kRan && failing_ &&
-      event.ran.error().code != Errc::kCancelled)
-    ++world_.failed[{failing_, tier_.plan.model}];
+  if (event.what == RunnerEvent::What::kRan &&
+      (event.ran || event.ran.error().code != Errc::kCancelled)) {
+    for (const void* samples : failing_) {
+      if (samples == nullptr) continue;
+      if (failing_.size() > 1)
+        ++world_.failed_together[samples];
+      else
+        ++world_.failed[{samples, tier_.plan.model}];
+    }
+  }
   if (event.what == RunnerEvent::What::kEnded) {
     alive_ = false;
     world_.kept += std::min(world_.keeps, held_);

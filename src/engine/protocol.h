@@ -105,6 +105,8 @@ struct RunRequest {
   bool word_times = false;
   std::vector<std::string> vocabulary;
   std::string prompt;
+
+  bool operator==(const RunRequest&) const = default;
 };
 
 /// Several clips in one run, with the same wishes for all; a device computes them together.

@@ -13,14 +13,20 @@
 
 namespace headroom::engine {
 
+/// `samples` [begin, begin + count).
+struct Clip {
+  Samples samples;
+  std::size_t begin = 0, count = 0;
+};
+
 /// What a runner has done. One for each Load and Run, then one for End.
 struct RunnerEvent {
   enum class What { kLoaded, kRan, kEnded };
   What what = What::kLoaded;
   Result<ModelTraits> loaded = {};
-  Result<RunResult> ran = {};
-  bool alive = false;      // the process can be asked again
-  WorkerStats stats = {};  // while it is alive
+  Result<BatchResult> ran = {};  // one for each clip
+  bool alive = false;            // the process can be asked again
+  WorkerStats stats = {};        // while it is alive
   Milliseconds took{};
 };
 
@@ -32,9 +38,9 @@ class Runner {
 
   /// Starts the process too.
   virtual void Load(const LoadRequest& request) = 0;
-  /// `samples` [begin, begin + count). A run past `within` is a kTimeout.
-  virtual void Run(const RunRequest& request, Samples samples, std::size_t begin, std::size_t count,
-                   Milliseconds within) = 0;
+  /// Several clips are computed together, by a worker that was loaded for as many. A run past
+  /// `within` is a kTimeout.
+  virtual void Run(const RunRequest& request, std::vector<Clip> clips, Milliseconds within) = 0;
   /// The run ends soon with kCancelled, the worker perhaps with it.
   virtual void Cancel() = 0;
   /// The process ends whatever it does; kEnded follows when it is gone, and an unfinished request

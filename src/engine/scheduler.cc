@@ -128,6 +128,11 @@ void Scheduler::Resume() {
   Tell([](Dispatcher& d) { d.Resume(); });
 }
 
+std::size_t Scheduler::at_once() const {
+  const std::lock_guard lock(mutex_);
+  return status_.at_once;
+}
+
 SchedulerStatus Scheduler::status() const {
   const std::lock_guard lock(mutex_);
   SchedulerStatus status = status_;

@@ -53,6 +53,8 @@ class Scheduler {
   bool Suspend(Milliseconds within = Milliseconds(3'000));
   void Resume();
 
+  /// Utterances that may be decoded in one run at present: as many are best submitted together.
+  std::size_t at_once() const;
   SchedulerStatus status() const;
 
  private:

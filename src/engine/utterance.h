@@ -84,6 +84,7 @@ struct SchedulerCounts {
   std::int64_t submitted = 0, refused = 0, decoded = 0, failed = 0, cancelled = 0;
   std::int64_t speculated = 0, adopted = 0, dropped = 0;  // speculations
   std::int64_t loads = 0, worker_failures = 0;
+  std::int64_t runs = 0;  // that were begun, speculations' too; one may decode several utterances
   std::int64_t device_allocations = 0;  // on the speech path, by all workers: to stay 0
 };
 
@@ -99,6 +100,7 @@ struct SchedulerStatus {
   std::vector<TierStatus> tiers;    // best first
   std::optional<std::size_t> tier;  // that is ready
   Milliseconds chunk{};             // admitted; 0: none
+  std::size_t at_once = 1;          // utterances that the ready worker decodes in one run
   std::string tier_title;           // "" when none is ready
   bool wanted = false, loading = false, decoding = false, speculation = true;
   bool paused = false;  // decoding; speech is kept

@@ -20,8 +20,7 @@ struct LoadJob {
 };
 struct RunJob {
   RunRequest request;
-  Samples samples;
-  std::size_t begin, count;
+  std::vector<Clip> clips;
   Milliseconds within;
 };
 
@@ -37,9 +36,8 @@ class WorkerRunner : public Runner {
   }
 
   void Load(const LoadRequest& request) override { Give(LoadJob{request}); }
-  void Run(const RunRequest& request, Samples samples, std::size_t begin, std::size_t count,
-           Milliseconds within) override {
-    Give(RunJob{request, std::move(samples), begin, count, within});
+  void Run(const RunRequest& request, std::vector<Clip> clips, Milliseconds within) override {
+    Give(RunJob{request, std::move(clips), within});
   }
   void Cancel() override {
     const std::lock_guard lock(mutex_);
@@ -121,13 +119,20 @@ class WorkerRunner : public Runner {
   RunnerEvent Do(const RunJob& job, CancelToken& cancel) {
     RunnerEvent event{.what = RunnerEvent::What::kRan};
     const MonoTime begin = SystemClock().Now();
-    if (worker_)
-      event.ran = worker_->Run(job.request, std::span(*job.samples).subspan(job.begin, job.count),
-                               job.within, &cancel);
-    else
-      event.ran = Fail(Errc::kWorkerLost, "there is no worker");
+    event.ran = RunNow(job, cancel);
     Finish(event, begin);
     return event;
+  }
+
+  Result<BatchResult> RunNow(const RunJob& job, CancelToken& cancel) {
+    if (!worker_) return Fail(Errc::kWorkerLost, "there is no worker");
+    std::vector<std::span<const float>> clips;
+    for (const Clip& clip : job.clips)
+      clips.push_back(std::span(*clip.samples).subspan(clip.begin, clip.count));
+    if (clips.size() > 1) return worker_->RunBatch(job.request, clips, job.within, &cancel);
+    BatchResult one;
+    TRY_ASSIGN(one.emplace_back(), worker_->Run(job.request, clips.front(), job.within, &cancel));
+    return one;
   }
 
   void Finish(RunnerEvent& event, MonoTime begin) {

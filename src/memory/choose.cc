@@ -9,7 +9,7 @@ bool Moment::OnCard(Target target) const {
 }
 
 Bytes Moment::Peak(Target target) const {
-  return policy.tiers[target.tier].Peak(policy.chunks[target.chunk]).bytes +
+  return policy.tiers[target.tier].Peak(policy.SizeOf(target)).bytes +
          state.tiers[target.tier].excess;
 }
 
@@ -29,9 +29,9 @@ bool Moment::Quarantined(std::size_t tier) const {
 
 bool Moment::Admits(Target target) const {
   const Plan& plan = policy.tiers[target.tier];
-  const Milliseconds chunk = policy.chunks[target.chunk];
+  const RunSize size = policy.SizeOf(target);
   if (Quarantined(target.tier) || ((barred >> target.tier) & 1) != 0) return false;
-  if (ram && *ram + plan.HostPeak(chunk) >= ram_borders.danger) return false;
+  if (ram && *ram + plan.HostPeak(size) >= ram_borders.danger) return false;
   Room room;
   if (plan.kind == DeviceKind::kDiscrete) {
     if (!card_usable) return false;
@@ -45,7 +45,7 @@ bool Moment::Admits(Target target) const {
     if (!ram_available) return true;  // nothing is known against it, and it is the last resort
     room = {.total = *ram_available, .others = {}, .host = {}};
   }
-  return Measure(plan, chunk, room, policy.rules, state.tiers[target.tier].excess).fit !=
+  return Measure(plan, size, room, policy.rules, state.tiers[target.tier].excess).fit !=
          Fit::kUnsafe;
 }
 

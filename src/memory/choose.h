@@ -1,4 +1,4 @@
-// Which (tier, chunk) may be loaded now. Pure; the governor's admission.
+// Which (tier, chunk, batch) may be loaded now. Pure; the governor's admission.
 #pragma once
 
 #include <optional>
@@ -34,9 +34,12 @@ struct Moment {
   template <class Accept>
   std::optional<Target> Best(Target from, const Accept& accept) const {
     for (std::size_t tier = from.tier; tier < policy.tiers.size(); ++tier) {
-      for (std::size_t chunk = tier == from.tier ? from.chunk : 0; chunk < policy.chunks.size();
-           ++chunk) {
-        if (accept(Target{tier, chunk})) return Target{tier, chunk};
+      for (std::size_t chunk = 0; chunk < policy.chunks.size(); ++chunk) {
+        for (const bool single : {false, true}) {
+          const Target target{tier, chunk, single};
+          if (target < from || (single && policy.tiers[tier].batch == 1)) continue;
+          if (accept(target)) return target;
+        }
       }
     }
     return std::nullopt;

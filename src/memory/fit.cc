@@ -35,7 +35,7 @@ std::string Share(double percent, double border) {
              : fmt::format("{:.0f} %", percent);
 }
 
-std::string Explain(const Plan& plan, Milliseconds chunk, const Room& room, const FitRules& rules,
+std::string Explain(const Plan& plan, RunSize size, const Room& room, const FitRules& rules,
                     const FitNumbers& numbers) {
   if (room.total.n <= 0) return "UNSAFE: the size of the device's memory is not known";
   const bool is_host = plan.kind != DeviceKind::kDiscrete;
@@ -48,10 +48,11 @@ std::string Explain(const Plan& plan, Milliseconds chunk, const Room& room, cons
     text += fmt::format(" > {:g} %", rules.marginal);
   else if (numbers.resident_percent > rules.safe)
     text += fmt::format(" > {:g} %, <= {:g} %", rules.safe, rules.marginal);
-  text += fmt::format("; with {} MiB workspace for {:g} s {} {} {:g} %",
-                      Mebibytes(numbers.workspace), static_cast<double>(chunk.count()) / 1000,
-                      Share(numbers.peak_percent, rules.peak),
-                      numbers.peak_percent > rules.peak ? ">" : "<=", rules.peak);
+  text += fmt::format(
+      "; with {} MiB workspace for {}{:g} s {} {} {:g} %", Mebibytes(numbers.workspace),
+      size.batched ? fmt::format("{} times ", plan.batch) : std::string(),
+      static_cast<double>(size.chunk.count()) / 1000, Share(numbers.peak_percent, rules.peak),
+      numbers.peak_percent > rules.peak ? ">" : "<=", rules.peak);
   if (numbers.host_short)
     text += fmt::format("; {} MiB of host memory > {:g} % of {} MiB available",
                         Mebibytes(plan.host), rules.safe, Mebibytes(*room.host));
@@ -110,10 +111,10 @@ Room HostRoom(Bytes available, Bytes held, std::optional<Bytes> limit_left) {
   return {.total = std::max(below, Bytes(0)) + std::max(held, Bytes(0)), .others = {}, .host = {}};
 }
 
-FitNumbers Measure(const Plan& plan, Milliseconds chunk, const Room& room, const FitRules& rules,
+FitNumbers Measure(const Plan& plan, RunSize size, const Room& room, const FitRules& rules,
                    Bytes extra) {
   FitNumbers numbers;
-  const Need run = plan.WorkspaceFor(chunk);
+  const Need run = plan.WorkspaceFor(size);
   numbers.resident = plan.Resident() + extra;
   numbers.workspace = run.bytes;
   numbers.extrapolated = run.extrapolated;
@@ -131,10 +132,10 @@ FitNumbers Measure(const Plan& plan, Milliseconds chunk, const Room& room, const
   return numbers;
 }
 
-FitResult Judge(const Plan& plan, Milliseconds chunk, const Room& room, const FitRules& rules) {
+FitResult Judge(const Plan& plan, RunSize size, const Room& room, const FitRules& rules) {
   FitResult result;
-  static_cast<FitNumbers&>(result) = Measure(plan, chunk, room, rules);
-  result.text = Explain(plan, chunk, room, rules, result);
+  static_cast<FitNumbers&>(result) = Measure(plan, size, room, rules);
+  result.text = Explain(plan, size, room, rules, result);
   return result;
 }
 

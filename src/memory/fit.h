@@ -48,15 +48,15 @@ struct FitNumbers {
   bool host_short = false;  // UNSAFE because the host has no room
 };
 /// `extra`: bytes the plan was found to be short of.
-FitNumbers Measure(const Plan& plan, Milliseconds chunk, const Room& room,
-                   const FitRules& rules = {}, Bytes extra = Bytes(0));
+FitNumbers Measure(const Plan& plan, RunSize size, const Room& room, const FitRules& rules = {},
+                   Bytes extra = Bytes(0));
 
 struct FitResult : FitNumbers {
   /// "SAFE: 998.6 MiB weights + 72 KV + 240 driver = 1310.6 MiB = 32 % of 4096 MiB; with 301 MiB
   /// workspace for 30 s 39 % <= 85 %"
   std::string text;
 };
-FitResult Judge(const Plan& plan, Milliseconds chunk, const Room& room, const FitRules& rules = {});
+FitResult Judge(const Plan& plan, RunSize size, const Room& room, const FitRules& rules = {});
 
 /// The knob, longest first. Shorter than 8 s costs words at the seams.
 inline const std::vector<Milliseconds> kChunks = {Milliseconds(30'000), Milliseconds(15'000),

@@ -122,8 +122,7 @@ class Turn {
     ram_ = Clean(sample_.ram);
     ram_borders_ =
         RamBorders(policy_.thresholds, Clean(sample_.memory_high), Clean(sample_.host_total));
-    if (s_.target)
-      held_ = policy_.tiers[s_.target->tier].HostPeak(policy_.chunks[s_.target->chunk]);
+    if (s_.target) held_ = policy_.tiers[s_.target->tier].HostPeak(policy_.SizeOf(*s_.target));
   }
 
   Moment Now() const {
@@ -144,7 +143,7 @@ class Turn {
   }
 
   Bytes Peak(Target target) const {
-    return policy_.tiers[target.tier].Peak(policy_.chunks[target.chunk]).bytes +
+    return policy_.tiers[target.tier].Peak(policy_.SizeOf(target)).bytes +
            s_.tiers[target.tier].excess;
   }
   bool OnCard(Target target) const {
@@ -155,8 +154,11 @@ class Turn {
            static_cast<double>(s_.total.n) * timing_.noise_percent / 100;
   }
   std::string Title(Target target) const {
-    return fmt::format("{}, at most {} at once", policy_.tiers[target.tier].Title(),
-                       Seconds(policy_.chunks[target.chunk]));
+    const Plan& plan = policy_.tiers[target.tier];
+    const RunSize size = policy_.SizeOf(target);
+    return fmt::format("{}, at most {}{} at once", plan.Title(),
+                       size.batched ? fmt::format("{} times ", plan.batch) : std::string(),
+                       Seconds(size.chunk));
   }
   std::string CardUse() const {
     return fmt::format("the graphics card's memory is {:.0f} % full ({} of {} MiB, {} by others)",
@@ -632,7 +634,7 @@ std::optional<Bytes> PlannedUse(const Policy& policy, const State& state) {
   if (!state.card_known || !state.target) return std::nullopt;
   const Plan& plan = policy.tiers[state.target->tier];
   if (plan.kind != DeviceKind::kDiscrete) return std::nullopt;
-  return state.others + plan.Peak(policy.chunks[state.target->chunk]).bytes +
+  return state.others + plan.Peak(policy.SizeOf(*state.target)).bytes +
          state.tiers[state.target->tier].excess;
 }
 

@@ -43,12 +43,16 @@ struct Timing {
   double noise_percent = 2;            // of the card: smaller movements of others are not a change
 };
 
+struct Target;
+
 struct Policy {
   std::vector<Plan> tiers;  // best first; at most kMaxTiers
   std::vector<Milliseconds> chunks = kChunks;
   Thresholds thresholds;
   FitRules rules;
   Timing timing;
+
+  RunSize SizeOf(const Target& target) const;
 };
 Result<> Validate(const Policy& policy);
 
@@ -84,9 +88,11 @@ struct Sample {
   std::uint32_t barred = 0;
 };
 
-/// A tier and an index into Policy::chunks. Smaller is better.
+/// A tier, an index into Policy::chunks, and whether one utterance is decoded at a time although
+/// the tier's plan has a batch. Smaller is better.
 struct Target {
   std::size_t tier = 0, chunk = 0;
+  bool single = false;
   friend auto operator<=>(const Target&, const Target&) = default;
 };
 

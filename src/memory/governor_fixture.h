@@ -32,6 +32,19 @@ inline Policy MakePolicy() {
   return policy;
 }
 
+/// The same, and the tiers on the card decode four at once: big needs 500, small 200 for that.
+inline Policy MakeBatchPolicy() {
+  Policy policy = MakePolicy();
+  for (Plan& plan : policy.tiers) {
+    if (plan.kind != DeviceKind::kDiscrete) continue;
+    plan.batch = 4;
+    plan.batched = plan.workspace;
+    for (Workspace& entry : plan.batched) entry.bytes += entry.bytes;
+  }
+  policy.tiers[0].batched.back().bytes = MiB(500);
+  return policy;
+}
+
 class Night {
  public:
   explicit Night(Policy with = MakePolicy()) : policy(std::move(with)) {
@@ -50,8 +63,7 @@ class Night {
     if (card_answers) {
       Bytes held;
       if (state.target && policy.tiers[state.target->tier].kind == DeviceKind::kDiscrete)
-        held = policy.tiers[state.target->tier].Peak(policy.chunks[state.target->chunk]).bytes +
-               excess;
+        held = policy.tiers[state.target->tier].Peak(policy.SizeOf(*state.target)).bytes + excess;
       sample.vram_total = MiB(4096);
       sample.vram_others = others;
       sample.vram_ours = held;

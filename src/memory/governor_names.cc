@@ -2,6 +2,10 @@
 
 namespace headroom::memory {
 
+RunSize Policy::SizeOf(const Target& target) const {
+  return {chunks[target.chunk], tiers[target.tier].batch > 1 && !target.single};
+}
+
 Result<> Validate(const Policy& policy) {
   if (policy.tiers.empty() || policy.tiers.size() > kMaxTiers)
     return Fail(Errc::kInvalid, "there must be 1 to {} tiers, not {}", kMaxTiers,

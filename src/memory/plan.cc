@@ -47,22 +47,23 @@ Bytes Plan::Resident() const {
   return kind == DeviceKind::kDiscrete ? device_bytes : device_bytes + host;
 }
 
-Need Plan::WorkspaceFor(Milliseconds chunk) const {
-  if (workspace.empty()) return {Bytes(0), true};
+Need Plan::WorkspaceFor(RunSize size) const {
+  const std::vector<Workspace>& table = size.batched && !batched.empty() ? batched : workspace;
+  if (table.empty()) return {Bytes(0), true};
   const auto next =
-      std::lower_bound(workspace.begin(), workspace.end(), chunk,
+      std::lower_bound(table.begin(), table.end(), size.chunk,
                        [](const Workspace& entry, Milliseconds at) { return entry.chunk < at; });
-  if (next != workspace.end()) return {next->bytes, false};
-  return Beyond(workspace, chunk);
+  if (next != table.end()) return {next->bytes, false};
+  return Beyond(table, size.chunk);
 }
 
-Need Plan::Peak(Milliseconds chunk) const {
-  const Need run = WorkspaceFor(chunk);
+Need Plan::Peak(RunSize size) const {
+  const Need run = WorkspaceFor(size);
   return {Resident() + run.bytes, run.extrapolated};
 }
 
-Bytes Plan::HostPeak(Milliseconds chunk) const {
-  return kind == DeviceKind::kDiscrete ? host : Peak(chunk).bytes;
+Bytes Plan::HostPeak(RunSize size) const {
+  return kind == DeviceKind::kDiscrete ? host : Peak(size).bytes;
 }
 
 Result<> Validate(const Plan& plan) {
@@ -73,13 +74,17 @@ Result<> Validate(const Plan& plan) {
     if (bytes.n < 0 || bytes > kLargest) return refuse("a size is negative or absurd");
   }
   if (plan.workspace.empty()) return refuse("no workspace was counted");
-  const Workspace* before = nullptr;
-  for (const Workspace& entry : plan.workspace) {
-    if (entry.chunk.count() <= 0 || entry.bytes.n < 0 || entry.bytes > kLargest)
-      return refuse("a workspace is negative or absurd");
-    if (before && (entry.chunk <= before->chunk || entry.bytes < before->bytes))
-      return refuse("the workspace table does not ascend");
-    before = &entry;
+  if (plan.batch < 1 || plan.batched.empty() != (plan.batch == 1))
+    return refuse("a batch and its workspace go together");
+  for (const auto* table : {&plan.workspace, &plan.batched}) {
+    const Workspace* before = nullptr;
+    for (const Workspace& entry : *table) {
+      if (entry.chunk.count() <= 0 || entry.bytes.n < 0 || entry.bytes > kLargest)
+        return refuse("a workspace is negative or absurd");
+      if (before && (entry.chunk <= before->chunk || entry.bytes < before->bytes))
+        return refuse("the workspace table does not ascend");
+      before = &entry;
+    }
   }
   return {};
 }

@@ -18,6 +18,15 @@ enum class DeviceKind {
 };
 std::string_view Name(DeviceKind kind);
 
+/// What one run takes: at most `chunk` of audio, of one utterance or of a plan's batch of them.
+struct RunSize {
+  template <class Rep, class Period>
+  RunSize(std::chrono::duration<Rep, Period> longest, bool several = false)
+      : chunk(longest), batched(several) {}
+  Milliseconds chunk;
+  bool batched;
+};
+
 /// Device bytes a run of at most `chunk` of audio needs besides what is resident.
 struct Workspace {
   Milliseconds chunk{};
@@ -42,6 +51,9 @@ struct Plan {
   Bytes host;          // host memory of the worker besides all of the above
   bool exact = false;  // counted for this very device; else estimated
 
+  int batch = 1;                        // utterances that one run may take
+  std::vector<Workspace> batched = {};  // the workspace of so many at once; empty with one
+
   /// "canary-1b-flash Q8_0 on CUDA0"
   std::string Title() const;
   /// Bytes held in the device's memory while ready. On unified and CPU devices the host bytes come
@@ -49,15 +61,15 @@ struct Plan {
   Bytes Resident() const;
   /// The next larger counted chunk's bytes; beyond the largest a straight line through the last
   /// two.
-  Need WorkspaceFor(Milliseconds chunk) const;
+  Need WorkspaceFor(RunSize size) const;
   /// Resident and workspace: what is held while ready, because the workspace is taken in advance.
-  Need Peak(Milliseconds chunk) const;
+  Need Peak(RunSize size) const;
   /// Host memory this worker takes: `host`, or everything where the device has none of its own.
-  Bytes HostPeak(Milliseconds chunk) const;
+  Bytes HostPeak(RunSize size) const;
 };
 
 /// kInvalid unless the numbers are not negative, below 1 PiB, and the workspace table is not empty
-/// and ascends in both columns.
+/// and ascends in both columns, as does that of the batch, if there is one.
 Result<> Validate(const Plan& plan);
 
 }  // namespace headroom::memory

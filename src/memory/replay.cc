@@ -155,7 +155,7 @@ Result<Replay> ReplayTrace(const Trace& trace, const Policy& base, std::optional
     if (sample.vram_used && seen.others) {
       Bytes held;
       if (state.target && policy.tiers[state.target->tier].kind == DeviceKind::kDiscrete)
-        held = policy.tiers[state.target->tier].Peak(policy.chunks[state.target->chunk]).bytes +
+        held = policy.tiers[state.target->tier].Peak(policy.SizeOf(*state.target)).bytes +
                state.tiers[state.target->tier].excess;
       // The recorded model as it was recorded; what the governor chose as it was planned.
       if (state.target && state.target->tier == 0 && policy.tiers.size() > base.tiers.size())

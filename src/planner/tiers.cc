@@ -51,8 +51,8 @@ std::vector<TierWish> Choose(const models::Store& store, Place place, bool card)
 class Maker {
  public:
   Maker(const models::Store& store, const TierOptions& options, const PlanMaker& cpu,
-        const PlanMaker& card)
-      : store_(store), options_(options), cpu_(cpu), card_(card) {}
+        const PlanMaker& card, const std::vector<PlanMaker>& batches)
+      : store_(store), options_(options), cpu_(cpu), card_(card), batches_(batches) {}
 
   Result<Tiers> Make(const std::vector<TierWish>& wishes) {
     const bool chosen = options_.wishes.empty();
@@ -150,14 +150,42 @@ class Maker {
       Refuse({Errc::kNoMemory, fmt::format("{}: {}", tier.Title(), fit.text)});
       return false;
     }
+    if (tier.on_card()) AddBatch(target, room, tier.plan);
     result_.tiers.push_back(std::move(tier));
     return true;
+  }
+
+  // As many at once as fit with the longest chunk where nobody else is; else it stays one.
+  void AddBatch(const PlanTarget& target, const memory::Room& room, memory::Plan& plan) {
+    const auto longest = *std::ranges::max_element(options_.chunks);
+    std::string why;
+    for (const PlanMaker& batch : batches_) {
+      const auto made = batch.Plan(target);
+      if (!made) continue;
+      memory::Plan together = plan;
+      together.batch = batch.settings().batch;
+      // The peaks are those that were counted: KV that a batch has more of is in its workspace.
+      const Bytes more = made->plan.Resident() - plan.Resident();
+      together.batched = made->plan.workspace;
+      for (memory::Workspace& entry : together.batched)
+        entry.bytes = std::max(entry.bytes + more, plan.WorkspaceFor(entry.chunk).bytes);
+      const memory::FitResult fit = memory::Judge(together, {longest, true}, room, options_.rules);
+      if (room.total == Bytes(0) || fit.fit != memory::Fit::kUnsafe) {
+        plan = std::move(together);
+        break;
+      }
+      if (why.empty()) why = fit.text;
+    }
+    if (!why.empty())
+      result_.notes.push_back(
+          fmt::format("{}: {} at once, not {}: {}", plan.Title(), plan.batch, options_.batch, why));
   }
 
   const models::Store& store_;
   const TierOptions& options_;
   const PlanMaker& cpu_;
   const PlanMaker& card_;
+  const std::vector<PlanMaker>& batches_;  // for the card, the largest first
   Tiers result_;
   Error last_{Errc::kNotFound, "no tier is left"};
 };
@@ -184,7 +212,12 @@ Result<Tiers> MakeTiers(const models::Store& store, const TierOptions& options) 
     settings.profile = options.card->calibration->profile;
   }
   TRY_ASSIGN(const PlanMaker card, PlanMaker::Make(settings));
-  return Maker(store, options, cpu, card).Make(wishes);
+  std::vector<PlanMaker> batches;
+  for (settings.batch = options.batch; settings.batch > 1; settings.batch /= 2) {
+    TRY_ASSIGN(PlanMaker batch, PlanMaker::Make(settings));
+    batches.push_back(std::move(batch));
+  }
+  return Maker(store, options, cpu, card, batches).Make(wishes);
 }
 
 }  // namespace headroom::planner

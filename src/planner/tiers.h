@@ -25,6 +25,7 @@ struct TierOptions {
   std::string language = {};      // that each tier must know; "": any
   std::string translate_to = {};  // each tier must be able to; "": it need not
   int threads = 0;                // 0: one for each core
+  int batch = 1;                  // utterances at once on a card; fewer where they do not fit
   std::vector<Milliseconds> chunks = memory::kChunks;
   memory::FitRules rules = {};
   /// Host memory that can be had. A tier that is UNSAFE even with the shortest chunk, on the CPU in

@@ -144,6 +144,42 @@ TEST_F(TiersTest, OnACardTheBestThatFitsAndTheRestWithTheArithmetic) {
   EXPECT_THAT(tiers->notes.back(), HasSubstr("does not know the language \"de\""));
 }
 
+TEST_F(TiersTest, OnACardABatchIsCountedAndHalvedUntilItFits) {
+  const models::Store store = Store();
+  Put(store, "whisper-tiny.en", "F16");
+  TierOptions options = Options(GiB(8));
+  options.card = Card{.device = "0000:01:00.0",
+                      .name = "the card",
+                      .total = MiB(4096),
+                      .worker = "headroom-worker-sim"};
+  options.wishes = {{"whisper-tiny.en", Place::kCard}, {"whisper-tiny.en", Place::kCpu}};
+  const auto alone = MakeTiers(store, options);
+  ASSERT_TRUE(alone.has_value()) << alone.error().what;
+  options.batch = 4;
+  const auto four = MakeTiers(store, options);
+  ASSERT_TRUE(four.has_value()) << four.error().what;
+  const memory::Plan& plan = four->tiers[0].plan;
+  EXPECT_EQ(plan.batch, 4);
+  EXPECT_EQ(four->tiers[1].plan.batch, 1) << "on the processor always one";
+  EXPECT_TRUE(memory::Validate(plan).has_value());
+  const Milliseconds longest(30'000);
+  const Bytes peak = alone->tiers[0].plan.Peak(longest).bytes;
+  EXPECT_EQ(plan.Peak(longest).bytes, peak);
+  EXPECT_GT(plan.Peak({longest, true}).bytes, peak);
+  // A card that is full with three of them: the peak with four is above 85 % of it.
+  options.card->total = Bytes((plan.Peak({longest, true}).bytes - MiB(1)).n * 100 / 85);
+  const auto fewer = MakeTiers(store, options);
+  ASSERT_TRUE(fewer.has_value()) << fewer.error().what;
+  EXPECT_EQ(fewer->tiers[0].plan.batch, 2);
+  ASSERT_EQ(fewer->notes.size(), 1U);
+  EXPECT_THAT(fewer->notes[0], HasSubstr("on the card: 2 at once, not 4: UNSAFE"));
+  options.card->total = Bytes((peak + MiB(1)).n * 100 / 85);
+  const auto one = MakeTiers(store, options);
+  ASSERT_TRUE(one.has_value()) << one.error().what;
+  EXPECT_EQ(one->tiers[0].plan.batch, 1);
+  EXPECT_TRUE(one->tiers[0].plan.batched.empty());
+}
+
 TEST_F(TiersTest, ACardWithoutAWorkerIsSaid) {
   const models::Store store = Store();
   Put(store, "whisper-tiny.en", "F16");

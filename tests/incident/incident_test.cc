@@ -70,9 +70,8 @@ class WatchedRunner : public Runner {
     scripted.card.script = script_;
     runner_->Load(scripted);
   }
-  void Run(const RunRequest& request, Samples samples, std::size_t begin, std::size_t count,
-           Milliseconds within) override {
-    runner_->Run(request, std::move(samples), begin, count, within);
+  void Run(const RunRequest& request, std::vector<Clip> clips, Milliseconds within) override {
+    runner_->Run(request, std::move(clips), within);
   }
   void Cancel() override { runner_->Cancel(); }
   void End() override { runner_->End(); }

@@ -20,10 +20,10 @@ constexpr int kNights = 2000;
 class Night {
  public:
   explicit Night(unsigned seed) : random_(seed), seed_(seed) {
-    memory::Policy policy = memory::MakePolicy();
-    // A resident model that itself lies in the warning zone: 3200 of 4096 MiB.
-    if (seed % 3 == 0)
-      policy.tiers[0] = memory::MakePlan("big", memory::DeviceKind::kDiscrete, 3000, 200, 400);
+    // In every other night the card decodes up to four utterances at once.
+    memory::Policy policy = seed % 4 < 2 ? memory::MakePolicy() : memory::MakeBatchPolicy();
+    // A resident model that itself lies in the warning zone: 3300 of 4096 MiB.
+    if (seed % 3 == 0) policy.tiers[0].weights = MiB(3000);
     // Most nights are short ones: every patience is a tenth.
     scale_ = seed % 20 == 0 ? 1 : 10;
     memory::Timing& t = policy.timing;
@@ -32,7 +32,8 @@ class Night {
       *time /= scale_;
     SchedulerOptions options{.when_cold = seed % 2 ? WhenCold::kWait : WhenCold::kFast,
                              .most_waiting = 20,
-                             .give_up = seconds(120) / scale_};
+                             .give_up = seconds(120) / scale_,
+                             .one_by_one = minutes(10) / scale_ / (seed % 5 + 1)};
     world_.emplace(std::move(policy), std::move(options));
     world_->load_time = Milliseconds(Pick(200, 6000));
     world_->end_time = Milliseconds(Pick(20, 400));
@@ -48,7 +49,9 @@ class Night {
     for (int i = 0; i < 60 && wrong_.empty(); ++i) {
       Disturb();
       if (Pick(0, 2) == 0) world_->dispatcher->SetWanted(wanted_ = Pick(0, 4) > 0);
-      if (Pick(0, 1) == 0) Speak();
+      // Many at once, too: what waits is decoded together.
+      if (Pick(0, 1) == 0)
+        for (int n = Pick(0, 3) == 0 ? Pick(2, 8) : 1; n > 0; --n) Speak();
       Advance(Milliseconds(Pick(10, Pick(0, 3) == 0 ? 30'000 : 3'000)));
     }
     Calm();
@@ -66,13 +69,18 @@ class Night {
   }
   int utterances() const { return static_cast<int>(submitted_.size()); }
   int failures() const { return injected_; }
+  int together() const {
+    return static_cast<int>(
+        std::ranges::count_if(world_->clips, [](std::size_t clips) { return clips > 1; }));
+  }
+  int failed_together() const { return static_cast<int>(world_->failed_together.size()); }
 
  private:
   int Pick(int from, int to) { return std::uniform_int_distribution(from, to)(random_); }
 
   void Disturb() {
     memory::Sample& numbers = world_->numbers;
-    switch (Pick(0, 13)) {
+    switch (Pick(0, 14)) {
       case 0:
         world_->others = MiB(Pick(0, 4096));
         break;
@@ -119,6 +127,9 @@ class Night {
         else
           world_->broken.clear();
         break;
+      case 14:
+        world_->clip_faults = Pick(0, 2);
+        break;
     }
   }
 
@@ -128,6 +139,7 @@ class Night {
     world_->card_taken = false;
     world_->broken.clear();
     world_->faults.clear();
+    world_->clip_faults = 0;
     world_->numbers.ram = memory::Megabytes(300);
     world_->numbers.psi_full = 0;
     world_->dispatcher->Yield(false);
@@ -175,6 +187,10 @@ class Night {
     for (const auto& [key, times] : world_->failed) {
       if (times > 1) wrong_ = fmt::format("one utterance failed {} times in {}", times, key.second);
     }
+    for (const auto& [samples, times] : world_->failed_together) {
+      if (times > 1) wrong_ = fmt::format("one utterance was in {} batches that failed", times);
+    }
+    if (world_->too_large > 0) wrong_ = "a batch that the worker was not loaded for";
   }
 
   void CheckDecoded() {
@@ -220,16 +236,23 @@ TEST(IncidentWalk, WhatWasPromisedHoldsInEveryNight) {
   const unsigned nights = fewer.empty() ? kNights : static_cast<unsigned>(std::atoi(fewer.c_str()));
   const unsigned last = one.empty() ? nights : first;
   ASSERT_GE(last, first);
-  int utterances = 0, failures = 0;
+  int utterances = 0, failures = 0, together = 0, failed_together = 0;
   for (unsigned seed = first; seed <= last; ++seed) {
     Night night(seed);
     const std::string wrong = night.Run();
     utterances += night.utterances();
     failures += night.failures();
+    together += night.together();
+    failed_together += night.failed_together();
     ASSERT_EQ(wrong, "") << "again with: HEADROOM_SEED=" << seed << " incident_walk_test";
   }
-  fmt::print("incident walk: {} nights, {} utterances, {} faults\n", last - first + 1, utterances,
-             failures);
+  fmt::print(
+      "incident walk: {} nights, {} utterances, {} faults; {} batches, {} utterances in failed "
+      "ones\n",
+      last - first + 1, utterances, failures, together, failed_together);
+  if (one.empty() && nights == kNights) {
+    EXPECT_GT(failed_together, 0);
+  }
 }
 
 }  // namespace
