@@ -319,7 +319,11 @@ TEST_F(SimWorker, WhatWaitsIsDecodedTogetherWithTheTextsOfOneByOne) {
       texts[batch == 1 ? 0 : 1].push_back(TextOf(*decoded[i].result));
     }
     const std::int64_t runs = static_cast<std::int64_t>(clips.size()) / batch;
-    const SchedulerStatus status = (*scheduler)->status();
+    SchedulerStatus status = (*scheduler)->status();  // of the turn before, perhaps
+    for (int i = 0; i < 1000 && status.worker.runs < runs; ++i) {
+      std::this_thread::sleep_for(Milliseconds(10));
+      status = (*scheduler)->status();
+    }
     EXPECT_EQ(status.counts.runs, runs);
     EXPECT_EQ(status.worker.runs, runs);
     EXPECT_EQ(status.counts.device_allocations, 0);
