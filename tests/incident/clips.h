@@ -11,7 +11,7 @@
 
 namespace headroom::engine {
 
-struct Clip {
+struct SpokenClip {
   std::string name;
   Samples samples;
   std::string word;  // that whisper-tiny.en hears in it
@@ -30,9 +30,9 @@ inline std::vector<float> ReadWav(const std::filesystem::path& path) {
   return samples;
 }
 
-inline std::vector<Clip> Clips() {
+inline std::vector<SpokenClip> Clips() {
   const std::filesystem::path folder = "/usr/share/pocketsphinx/test/data";
-  std::vector<Clip> clips;
+  std::vector<SpokenClip> clips;
   const auto add = [&](std::string name, std::vector<float> samples, std::string word) {
     clips.push_back({std::move(name),
                      std::make_shared<const std::vector<float>>(std::move(samples)),

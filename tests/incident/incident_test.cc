@@ -309,7 +309,7 @@ class TheNight {
     return Await([&] { return dispatcher->status().tier == tier; });
   }
   /// One utterance, spoken in its time, and its text.
-  bool Say(const Clip& clip) {
+  bool Say(const SpokenClip& clip) {
     Pass(LengthOf(clip.samples));
     Utterance utterance{.id = ++said, .samples = clip.samples};
     utterance.request.language = "en";
@@ -349,7 +349,7 @@ class TheNight {
   FakeClock clock;
   std::optional<Dispatcher> dispatcher;
   std::vector<Decoded> decoded;
-  std::vector<const Clip*> clips;
+  std::vector<const SpokenClip*> clips;
   std::map<TierChange, int> changes;
   std::vector<std::string> failures;
   std::size_t said = 0;
@@ -375,7 +375,7 @@ TEST_F(Incident, AsItShouldHaveBeen) {
   ASSERT_EQ(tiers.size(), 3u);
   ASSERT_TRUE(tiers[0].on_card() && tiers[1].on_card());
   ASSERT_FALSE(tiers[2].on_card());
-  const std::vector<Clip> clips = Clips();
+  const std::vector<SpokenClip> clips = Clips();
   TheNight night(tiers, folder_);
   Dispatcher& dispatcher = *night.dispatcher;
   night.scripts.scripts = {"", ""};  // the evening: nothing happens
@@ -416,7 +416,7 @@ TEST_F(Incident, AsItShouldHaveBeen) {
   std::size_t struck = 0;  // in the four minutes without a pause
   for (std::size_t i = 0; speech < minutes(4) || night.failures.size() < faults; ++i) {
     ASSERT_LT(speech, minutes(12)) << night.failures.size() << " of the faults have struck";
-    const Clip& clip = clips[i % clips.size()];
+    const SpokenClip& clip = clips[i % clips.size()];
     if (i == 2) night.readings.others = MiB(3891);  // 95 %
     if (i == 8) night.readings.others = Bytes(0);
     // The neighbour comes and goes, so that there is a reason to go up again.
