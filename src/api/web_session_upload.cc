@@ -78,6 +78,7 @@ void WebServer::HttpSession::ReadBody() {
   if (parser_->is_done()) return command_ ? Ask() : OnWholeForm();
   auto& body = parser_->get().body();
   piece_.resize(kPiece);
+  buffer_.reserve(kPiece);  // reads are as large as what it can hold, and 512 bytes at first
   body.data = piece_.data();
   body.size = piece_.size();
   stream_.expires_after(core_.options.body_time);
