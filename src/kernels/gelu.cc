@@ -5,8 +5,8 @@
 
 #include "kernels/vector_math.h"
 
-#ifdef HEADROOM_VECTOR_MATH
-// The loader picks the clone that is best for this processor.
+#if defined(HEADROOM_VECTOR_MATH) && !defined(__SANITIZE_THREAD__)
+// The loader picks the clone that is best for this processor, before ThreadSanitizer is ready.
 #define HEADROOM_CLONES \
   __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else

@@ -41,7 +41,7 @@ class Quantizing : public testing::Test {
   void Fake(const std::string& script) {
     std::ofstream(folder_ / "bin/headroom-quantize") << "#!/bin/sh\n" << script << "\n";
     ::chmod((folder_ / "bin/headroom-quantize").c_str(), 0755);
-    saved_ = getenv("HEADROOM_LIBEXEC") ? getenv("HEADROOM_LIBEXEC") : "";
+    if (!saved_) saved_ = getenv("HEADROOM_LIBEXEC") ? getenv("HEADROOM_LIBEXEC") : "";
     ::setenv("HEADROOM_LIBEXEC", (folder_ / "bin").c_str(), 1);
   }
   void TearDown() override {
