@@ -5,7 +5,7 @@
 #include <cmath>
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__GLIBC__) && \
-    __GLIBC_PREREQ(2, 35)
+    (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 35)
 #define HEADROOM_VECTOR_MATH 1
 extern "C" __attribute__((simd("notinbranch"))) float erff(float) noexcept;
 extern "C" __attribute__((simd("notinbranch"))) float expf(float) noexcept;
