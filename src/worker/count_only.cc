@@ -19,16 +19,8 @@
 #include "base/check.h"
 #include "base/fd.h"
 
-// transcribe::MelFrontend::compute and ::n_frames_for, as the Itanium C++ ABI names them; the
-// linker sets the prefixes. NOLINTBEGIN(bugprone-reserved-identifier)
+// The linker sets the prefixes. NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
-int __real__ZNK10transcribe11MelFrontend7computeEPKfmRSt6vectorIfSaIfEERiS7_ii(
-    const void* self, const float* samples, std::size_t n, std::vector<float>& mel, int& mels,
-    int& frames, int threads, int out_frames);
-int __wrap__ZNK10transcribe11MelFrontend7computeEPKfmRSt6vectorIfSaIfEERiS7_ii(
-    const void* self, const float* samples, std::size_t n, std::vector<float>& mel, int& mels,
-    int& frames, int threads, int out_frames);
-int _ZNK10transcribe11MelFrontend12n_frames_forEm(const void* self, std::size_t n);
 void __real_ggml_backend_tensor_set(ggml_tensor* tensor, const void* data, std::size_t offset,
                                     std::size_t size);
 void __wrap_ggml_backend_tensor_set(ggml_tensor* tensor, const void* data, std::size_t offset,
@@ -48,9 +40,6 @@ namespace {
 
 std::atomic<bool> counting{false};
 
-constexpr int kOk = 0;  // TRANSCRIBE_OK
-// Enough for every way of padding, and short.
-constexpr std::size_t kTried = 3'200;
 // Smaller tensors are inputs, which cost nothing.
 constexpr std::size_t kLarge = 1 << 20;
 constexpr int kMapFrom = 4 << 20;  // bytes
@@ -62,27 +51,6 @@ bool IsLargeOnHost(const ggml_tensor* tensor, std::size_t size) {
 
 void GiveZeros(const void*, float* into, std::int64_t n) {
   FillWithNothing(std::as_writable_bytes(std::span(into, static_cast<std::size_t>(n))));
-}
-
-int ComputeSpectrogram(const void* self, const float* samples, std::size_t n,
-                       std::vector<float>& mel, int& mels, int& frames, int threads,
-                       int out_frames) {
-  return __real__ZNK10transcribe11MelFrontend7computeEPKfmRSt6vectorIfSaIfEERiS7_ii(
-      self, samples, n, mel, mels, frames, threads, out_frames);
-}
-
-// How many frames come out of the engine's own count of them depends on the model's way of padding
-// and normalising, and is the same difference for every length: so it is tried with a short one.
-int ShapeSpectrogram(const void* self, std::size_t n, std::vector<float>& mel, int& mels,
-                     int& frames, int out_frames) {
-  static const std::vector<float> silence(kTried);
-  const int status = ComputeSpectrogram(self, silence.data(), kTried, mel, mels, frames, 1, 0);
-  if (status != kOk) return status;
-  const int left_out = _ZNK10transcribe11MelFrontend12n_frames_forEm(self, kTried) - frames;
-  frames = _ZNK10transcribe11MelFrontend12n_frames_forEm(self, n) - left_out;
-  if (out_frames > 0 && left_out > 0) frames = out_frames;
-  mel.assign(static_cast<std::size_t>(mels) * static_cast<std::size_t>(frames), 0.0F);
-  return kOk;
 }
 
 // Out of memory instead of in hundreds of thousands of small reads, which were a fifth of a plan.
@@ -133,16 +101,6 @@ void FillWithNothing(std::span<std::byte> into) {
 using headroom::worker::CountOnly;
 
 extern "C" {
-int __wrap__ZNK10transcribe11MelFrontend7computeEPKfmRSt6vectorIfSaIfEERiS7_ii(
-    const void* self, const float* samples, std::size_t n, std::vector<float>& mel, int& mels,
-    int& frames, int threads, int out_frames) {
-  // What is short is quick, and refused as it would be.
-  if (CountOnly::Now() && n > headroom::worker::kTried)
-    return headroom::worker::ShapeSpectrogram(self, n, mel, mels, frames, out_frames);
-  return headroom::worker::ComputeSpectrogram(self, samples, n, mel, mels, frames, threads,
-                                              out_frames);
-}
-
 void __wrap_ggml_backend_tensor_set(ggml_tensor* tensor, const void* data, std::size_t offset,
                                     std::size_t size) {
   if (CountOnly::Now() && headroom::worker::IsLargeOnHost(tensor, size)) return;

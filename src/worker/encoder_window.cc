@@ -9,6 +9,7 @@
 
 #include "audio/format.h"
 #include "base/check.h"
+#include "worker/spectrogram.h"
 
 // The second is transcribe::whisper::read_whisper_hparams(const gguf_context*, WhisperHParams&), as
 // the Itanium C++ ABI names it; the linker sets the prefixes.
@@ -86,10 +87,12 @@ Milliseconds WindowFor(Milliseconds audio, Milliseconds full) {
 
 void EncoderWindow::Set(Milliseconds window, Milliseconds audio) {
   first_positions = 0;
+  SetPaddedWindow(0);
   if (!samples_) return;
   window = std::clamp(window, kStep, full_) / kStep * kStep;
   *samples_ = static_cast<std::int32_t>(audio::SamplesIn(window));
   *frames_ = *samples_ / kHop;
+  SetPaddedWindow(*samples_);
   if (window < full_) first_positions = std::min(window, audio + kFollowing) / kStep;
 }
 
