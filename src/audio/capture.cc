@@ -12,6 +12,7 @@
 
 #include "audio/finite.h"
 #include "base/check.h"
+#include "base/clock.h"
 
 namespace headroom::audio {
 namespace {
@@ -102,14 +103,17 @@ void Capture::Say(SourceState state, std::string device, std::string trouble) {
 }
 
 Result<std::size_t> Capture::Read(std::span<float> into, Milliseconds wait) {
+  const MonoTime until = SystemClock().Now() + wait;
   std::size_t count = ring_.Pop(into);
-  if (count == 0 && !finished_.load(std::memory_order_acquire)) {
-    WaitFor(filled_.get(), -1, std::max(wait, Milliseconds(0)));
+  // Being woken does not mean that there is something: it may have been read already.
+  while (count == 0 && !finished_.load(std::memory_order_acquire)) {
+    const auto left = std::chrono::ceil<Milliseconds>(until - SystemClock().Now());
+    WaitFor(filled_.get(), -1, std::max(left, Milliseconds(0)));
     Drain(filled_.get());
     count = ring_.Pop(into);
-  } else if (count == 0) {
-    count = ring_.Pop(into);  // what came between the first look and the end
+    if (left <= Milliseconds(0)) break;
   }
+  if (count == 0) count = ring_.Pop(into);  // what came between the last look and the end
   if (count > 0) {
     if (wants_room_.exchange(false)) Signal(emptied_.get());
     repaired_.fetch_add(static_cast<std::int64_t>(MakeFinite(into.first(count))),
