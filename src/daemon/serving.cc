@@ -13,7 +13,10 @@ constexpr Milliseconds kComeAgain{5'000};
 constexpr Milliseconds kDecoderWaits{300'000};
 // A recording in work: its decoder, a detector, one chunk and the thread.
 constexpr Bytes kForOne = MiB(64);
-constexpr Bytes kSpare = MiB(192);  // of the machine, which is left alone
+constexpr Bytes kForStream = MiB(6);        // 4 to 5 were measured, docs/performance.md
+constexpr Bytes kSpare = MiB(192);          // of the machine, which is left alone
+constexpr Milliseconds kSampleAge{10'000};  // samples are taken every 5 s at least
+constexpr Milliseconds kLookAgain{1'000};
 
 std::string OutcomeOf(const nlohmann::json& text) {
   return text.value("failed", false)      ? "failed"
@@ -89,10 +92,21 @@ Result<> Serving::Admit() const {
   if (*worst == memory::Zone::kCritical || status.paused)
     return Fail(Errc::kBusy, "memory is short: {}", status.reason);
   if (status.suspended) return Fail(Errc::kBusy, "the computer is going to sleep");
-  if (status.sample.ram_available && *status.sample.ram_available < kSpare + kForOne)
+  if (status.sample.ram_available && *status.sample.ram_available < kSpare + kForOne + Coming())
     return Fail(Errc::kBusy, "only {} of memory are left, with {} clients served",
                 FormatBinary(*status.sample.ram_available), begun());
   return {};
+}
+
+Bytes Serving::Coming() const {
+  const std::size_t jobs = jobs_, streams = streams_->open();
+  const std::lock_guard lock(seen_mutex_);
+  const Seen before = seen_.empty() ? Seen{} : seen_.front();
+  const auto grown = [](std::size_t from, std::size_t to) {
+    return static_cast<std::int64_t>(to - std::min(from, to));
+  };
+  return Bytes(grown(before.jobs, jobs) * kForOne.n +
+               grown(before.streams, streams) * kForStream.n);
 }
 
 Result<engine::RunRequest> Serving::RequestFor(const api::SpeechRequest& wanted) const {
@@ -156,6 +170,13 @@ std::unique_ptr<api::TranscriptionJob> Serving::Transcribe(Fd recording, api::Sp
 
 void Serving::Expire() {
   streams_->Expire();
+  {
+    const MonoTime now = parts_.clock->Now();
+    const std::lock_guard lock(seen_mutex_);
+    if (seen_.empty() || now - seen_.back().at >= kLookAgain)
+      seen_.push_back({now, jobs_, streams_->open()});
+    while (seen_.size() > 1 && now - seen_[1].at >= kSampleAge) seen_.pop_front();
+  }
   if (decoder_.pid() == 0) return;
   const auto& zones = parts_.scheduler().zones;
   const bool scarce = *std::ranges::max_element(zones) >= memory::Zone::kWarning;

@@ -4,12 +4,15 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "api/speech_service.h"
 #include "audio/waiting_decoder.h"
+#include "base/clock.h"
 #include "daemon/desk.h"
 #include "daemon/metrics.h"
 #include "daemon/streams.h"
@@ -24,6 +27,7 @@ struct ServingParts {
   std::vector<api::ServedModel> models;                                   // of the tiers
   memory::Thresholds thresholds = {};
   std::function<std::string()> servers = {};  // Prometheus text of further servers; may be empty
+  const Clock* clock = &SystemClock();
 };
 
 class Serving : public api::SpeechService {
@@ -60,6 +64,8 @@ class Serving : public api::SpeechService {
   Serving(ServingParts parts, Switchboard& board, DetectorMaker make_detector, EventSink tell);
   /// kBusy, with the reason, while nothing more is to be begun.
   Result<> Admit() const;
+  /// What the last sample of memory has not seen yet of those that were begun.
+  Bytes Coming() const;
   Result<engine::RunRequest> RequestFor(const api::SpeechRequest& wanted) const;
   void CountText(const std::string& source, const nlohmann::json& data);
 
@@ -70,6 +76,13 @@ class Serving : public api::SpeechService {
   const MonoTime began_;
   std::atomic<bool> draining_{false};
   std::atomic<std::size_t> jobs_{0};
+  struct Seen {
+    MonoTime at;
+    std::size_t jobs = 0, streams = 0;
+  };
+  mutable std::mutex seen_mutex_;
+  std::deque<Seen>
+      seen_;  // guarded by seen_mutex_; at first as long ago as a sample is old at most
   Tally tally_;
   Histogram dictation_latency_, stream_latency_;
   std::unique_ptr<Streams> streams_;

@@ -31,6 +31,7 @@ class ServingTest : public testing::Test {
     parts.inspect = [](const std::string& what) {
       return what == "plan" ? std::optional<std::string>("{}") : std::nullopt;
     };
+    parts.clock = &clock_;
     parts.models = {{"whisper-base", {"de", "en"}, false}, {"whisper-tiny.en", {"en"}, false}};
     auto made = Serving::Make(
         std::move(parts), {.folder = folder_}, board_,
@@ -62,6 +63,7 @@ class ServingTest : public testing::Test {
     return future.get();
   }
 
+  FakeClock clock_;
   fs::path folder_;
   engine::SchedulerStatus status_;
   Switchboard board_;
@@ -110,6 +112,30 @@ TEST_F(ServingTest, WhileMemoryIsShortNewWorkIsRefusedWithTheReason) {
   refused("drained");
   serving_->SetDraining(false);
   EXPECT_TRUE(serving_->State().ready);
+}
+
+TEST_F(ServingTest, WhatWasJustBegunCountsBeforeItsMemoryIsSeen) {
+  serving_->Expire();
+  status_.sample.ram_available = MiB(256 + 20);
+  std::vector<std::unique_ptr<api::SpeechStream>> streams;
+  const auto open = [&] {
+    auto stream = serving_->OpenStream({}, [](const api::StreamEvent&) {});
+    if (stream) streams.push_back(std::move(*stream));
+    return stream.has_value();
+  };
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(open()) << i;
+  EXPECT_FALSE(open());
+  // They are in the numbers now, and there is as much as before.
+  for (int second = 0; second < 12; ++second) {
+    clock_.Advance(Milliseconds(1'000));
+    serving_->Expire();
+  }
+  EXPECT_TRUE(open());
+  // Who has gone leaves room at once.
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(open()) << i;
+  EXPECT_FALSE(open());
+  streams.clear();
+  EXPECT_TRUE(open());
 }
 
 TEST_F(ServingTest, DangerOnTheCardOnlyMovesTheWork) {
