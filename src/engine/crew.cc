@@ -34,7 +34,8 @@ Crew::Crew(const std::vector<Tier>& tiers, const memory::Policy& policy, RunnerM
 
 void Crew::Assign(Post post, memory::Target target) {
   Dismiss(post, {});
-  Place(post).emplace().target = target;
+  Place(post) = Seat{};
+  Place(post)->target = target;
 }
 
 void Crew::Dismiss(Post post, const memory::Sample& numbers) {
