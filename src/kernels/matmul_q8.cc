@@ -23,15 +23,16 @@ Q8Kernel BestQ8Kernel() {
   if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
     return Q8Kernel::kAvx512Vnni;
-  if (__builtin_cpu_supports("avxvnni")) return Q8Kernel::kAvxVnni;
-  return Q8Kernel::kNone;
+  return __builtin_cpu_supports("avxvnni") ? Q8Kernel::kAvxVnni : Q8Kernel::kAvx2;
 }
 
 void MultiplyQ8(Q8Kernel kernel, const Q8Product& product, std::size_t part, std::size_t parts) {
   if (kernel == Q8Kernel::kAvx512Vnni)
     MultiplyQ8Avx512(product, part, parts);
   else if (kernel == Q8Kernel::kAvxVnni)
-    MultiplyQ8Avx(product, part, parts);
+    MultiplyQ8AvxVnni(product, part, parts);
+  else if (kernel == Q8Kernel::kAvx2)
+    MultiplyQ8Avx2(product, part, parts);
 }
 
 #else

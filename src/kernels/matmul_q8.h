@@ -1,9 +1,10 @@
-// The product of two matrices of Q8_0 blocks, for processors that add up products of bytes (VNNI).
+// The product of two matrices of Q8_0 blocks.
 //
 // Q8_0 is ggml's format of a factor and 32 signed codes; an element of the product is the sum, over
 // the pairs of blocks, of both factors times the sum of the codes' products. Sixteen (eight) rows
-// of weights are interleaved so that one instruction multiplies four codes of each with the same
-// four of a column: no sum across a register remains, and the factors are applied to all at once.
+// of weights are interleaved so that one instruction multiplies four codes (without VNNI, two) of
+// each with the same ones of a column: no sum across a register remains, and the factors are
+// applied to all at once.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +31,7 @@ struct Q8Product {
 };
 
 /// The instructions for it, best last. What a processor has not must not be used.
-enum class Q8Kernel { kNone, kAvxVnni, kAvx512Vnni };
+enum class Q8Kernel { kNone, kAvx2, kAvxVnni, kAvx512Vnni };
 
 /// The best of this processor.
 Q8Kernel BestQ8Kernel();

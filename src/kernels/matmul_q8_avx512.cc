@@ -10,6 +10,9 @@ namespace {
 struct Avx512 {
   using Int = __m512i;
   using Float = __m512;
+  using RowCode = std::int8_t;
+  using ColumnCode = std::uint8_t;  // 128 larger: one factor of the instruction is unsigned
+  static constexpr std::size_t kUnrolled = 8;
   static constexpr std::size_t kRows = 16;
   static constexpr std::size_t kColumns = 8;
 
@@ -31,16 +34,17 @@ struct Avx512 {
   static void Store(float* to, Float values, std::size_t rows) {
     _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1U << rows) - 1), values);
   }
-  static void MakeUnsigned(const std::int8_t* from, std::uint8_t* to) {
+  static void TakeColumn(const std::int8_t* from, std::uint8_t* to) {
     const __m256i codes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
     _mm256_store_si256(reinterpret_cast<__m256i*>(to),
                        _mm256_xor_si256(codes, _mm256_set1_epi8(-128)));
   }
-  static std::int32_t Sum(const std::int8_t* codes) {
+  static void TakeRow(const std::int8_t* from, std::int8_t* to) { std::memcpy(to, from, 32); }
+  static std::int32_t Start(const std::int8_t* codes) {
     const __m256i sums =
         _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1),
                             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes)));
-    return _mm512_reduce_add_epi32(_mm512_zextsi256_si512(sums));
+    return -128 * _mm512_reduce_add_epi32(_mm512_zextsi256_si512(sums));
   }
   static float Factor(std::uint16_t half) { return _cvtsh_ss(half); }
 };

@@ -53,8 +53,9 @@ std::vector<Q8Kernel> KernelsHere() {
   const Q8Kernel best = BestQ8Kernel();
   if (best != Q8Kernel::kNone) kernels.push_back(best);
 #ifdef __x86_64__
-  if (best == Q8Kernel::kAvx512Vnni && __builtin_cpu_supports("avxvnni"))
+  if (best > Q8Kernel::kAvxVnni && __builtin_cpu_supports("avxvnni"))
     kernels.push_back(Q8Kernel::kAvxVnni);
+  if (best > Q8Kernel::kAvx2) kernels.push_back(Q8Kernel::kAvx2);
 #endif
   return kernels;
 }
@@ -68,7 +69,7 @@ class MatmulQ8Test : public testing::TestWithParam<Shape> {};
 TEST_P(MatmulQ8Test, IsTheSumOfTheProductsAndNothingElseIsWritten) {
   const auto [rows, columns, blocks, parts] = GetParam();
   const std::vector<Q8Kernel> kernels = KernelsHere();
-  if (kernels.empty()) GTEST_SKIP() << "this processor has no VNNI";
+  if (kernels.empty()) GTEST_SKIP() << "this processor has no AVX2";
   const Matrix weights(rows, blocks, 1, 1);
   const Matrix input(columns, blocks, 2, 2);
   const std::size_t stride = rows + 3;

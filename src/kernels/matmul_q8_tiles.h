@@ -29,17 +29,22 @@ class Q8Tiles {
  private:
   static constexpr std::size_t kRows = Vectors::kRows;
   static constexpr std::size_t kColumns = Vectors::kColumns;
-  static constexpr std::size_t kFours = 8;  // of a block's codes
+  using RowCode = typename Vectors::RowCode;
+  using ColumnCode = typename Vectors::ColumnCode;
+  static_assert(sizeof(RowCode) == sizeof(ColumnCode));
+  static constexpr std::size_t kCodes = 32;                      // of a block
+  static constexpr std::size_t kTogether = 4 / sizeof(RowCode);  // codes, in 32 bits
+  static constexpr std::size_t kGroups = kCodes / kTogether;     // of a block
 
   // A block of each of kRows rows.
   struct alignas(64) Weights {
-    std::int32_t minus_128_sums[kRows];  // makes up for codes of columns being 128 too large
+    std::int32_t starts[kRows];  // of the sums: makes up for codes of columns that are too large
     float factors[kRows];
-    std::int8_t codes[kFours][kRows][4];
+    RowCode codes[kGroups][kRows][kTogether];
   };
-  // A block of each of kColumns columns; its codes are 128 larger, which makes them unsigned.
+  // A block of each of kColumns columns.
   struct alignas(64) Inputs {
-    std::uint8_t codes[kColumns][32];
+    ColumnCode codes[kColumns][kCodes];
     float factors[kColumns];
   };
   struct Scratch {
@@ -55,10 +60,12 @@ class Q8Tiles {
       if (rows < kRows) std::memset(&to, 0, sizeof to);
       for (std::size_t r = 0; r < rows; ++r) {
         const Q8Block& from = product.weights[(first + r) * product.weights_stride + b];
-        to.minus_128_sums[r] = -128 * Vectors::Sum(from.codes);
+        to.starts[r] = Vectors::Start(from.codes);
         to.factors[r] = Vectors::Factor(from.factor);
-        for (std::size_t four = 0; four < kFours; ++four)
-          std::memcpy(to.codes[four][r], from.codes + 4 * four, 4);
+        alignas(64) RowCode codes[kCodes];
+        Vectors::TakeRow(from.codes, codes);
+        for (std::size_t group = 0; group < kGroups; ++group)
+          std::memcpy(to.codes[group][r], codes + group * kTogether, 4);
       }
     }
   }
@@ -68,7 +75,7 @@ class Q8Tiles {
     for (std::size_t c = 0; c < columns; ++c) {
       const Q8Block* from = product.input + (first + c) * product.input_stride;
       for (std::size_t b = 0; b < product.blocks; ++b) {
-        Vectors::MakeUnsigned(from[b].codes, into[b].codes[c]);
+        Vectors::TakeColumn(from[b].codes, into[b].codes[c]);
         into[b].factors[c] = Vectors::Factor(from[b].factor);
       }
     }
@@ -83,14 +90,17 @@ class Q8Tiles {
       const Weights& row = weights[b];
       const Inputs& column = inputs[b];
       typename Vectors::Int sums[kCount];
-      for (auto& sum : sums) sum = Vectors::Load(row.minus_128_sums);
+      for (auto& sum : sums) sum = Vectors::Load(row.starts);
+#pragma GCC unroll 1
+      for (std::size_t first = 0; first < kGroups; first += Vectors::kUnrolled) {
 #pragma GCC unroll 8
-      for (std::size_t four = 0; four < kFours; ++four) {
-        const auto codes = Vectors::Load(row.codes[four]);
+        for (std::size_t group = first; group < first + Vectors::kUnrolled; ++group) {
+          const auto codes = Vectors::Load(row.codes[group]);
 #pragma GCC unroll 8
-        for (std::size_t c = 0; c < kCount; ++c)
-          sums[c] =
-              Vectors::AddProducts(sums[c], Vectors::Repeat(column.codes[c] + 4 * four), codes);
+          for (std::size_t c = 0; c < kCount; ++c)
+            sums[c] = Vectors::AddProducts(
+                sums[c], Vectors::Repeat(column.codes[c] + group * kTogether), codes);
+        }
       }
       const auto factors = Vectors::Load(row.factors);
 #pragma GCC unroll 8

@@ -1,0 +1,39 @@
+// Compiled for AVX2 with AVX-VNNI: nothing of it may run, or be inlined elsewhere, without them.
+#include "kernels/matmul_q8_avx_parts.h"
+#include "kernels/matmul_q8_parts.h"
+#include "kernels/matmul_q8_tiles.h"
+
+namespace headroom::kernels {
+namespace {
+
+struct AvxVnni : Avx {
+  using RowCode = std::int8_t;
+  using ColumnCode = std::uint8_t;  // 128 larger: one factor of the instruction is unsigned
+  static constexpr std::size_t kUnrolled = 8;
+
+  static Int AddProducts(Int sum, Int is_unsigned, Int is_signed) {
+    return _mm256_dpbusd_avx_epi32(sum, is_unsigned, is_signed);
+  }
+  static void TakeColumn(const std::int8_t* from, std::uint8_t* to) {
+    const Int codes = _mm256_loadu_si256(reinterpret_cast<const Int*>(from));
+    _mm256_store_si256(reinterpret_cast<Int*>(to), _mm256_xor_si256(codes, _mm256_set1_epi8(-128)));
+  }
+  static void TakeRow(const std::int8_t* from, std::int8_t* to) { std::memcpy(to, from, 32); }
+  static std::int32_t Start(const std::int8_t* codes) {
+    const Int sums =
+        _mm256_dpbusd_avx_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1),
+                                _mm256_loadu_si256(reinterpret_cast<const Int*>(codes)));
+    __m128i half = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4E));
+    half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xB1));
+    return -128 * _mm_cvtsi128_si32(half);
+  }
+};
+
+}  // namespace
+
+void MultiplyQ8AvxVnni(const Q8Product& product, std::size_t part, std::size_t parts) {
+  Q8Tiles<AvxVnni>::Multiply(product, part, parts);
+}
+
+}  // namespace headroom::kernels
