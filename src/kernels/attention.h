@@ -1,9 +1,9 @@
 // Attention of many queries, softmax(scale Q Kᵀ) V (Vaswani et al., "Attention Is All You Need",
 // 2017), without a mask, over heads of 64 numbers: what Whisper's encoder does in every layer.
 //
-// Eight (four) queries at a time: their scores for all keys, softmax, and the weighted sum of the
+// Eight (six) queries at a time: their scores for all keys, softmax, and the weighted sum of the
 // values. The keys of a head are transposed once, so that neighbours in a register are neighbouring
-// keys; exp is the C library's vectorised one (libmvec).
+// keys, and its values are gathered; exp is the C library's vectorised one (libmvec).
 #pragma once
 
 #include <cstddef>
@@ -33,7 +33,7 @@ enum class AttentionKernel { kNone, kAvx2, kAvx512 };
 AttentionKernel BestAttentionKernel();
 
 /// Part `part` of `parts`, which threads may compute side by side. `kernel` is not kNone. Takes
-/// 450 KB of stack.
+/// 840 KB of stack.
 void Attend(AttentionKernel kernel, const Attention& attention, std::size_t part,
             std::size_t parts);
 

@@ -8,7 +8,7 @@ using Vector [[gnu::vector_size(32)]] = float;
 }
 
 void AttendAvx2(const Attention& attention, std::size_t part, std::size_t parts) {
-  AttentionTiles<Vector, 4, 2>::Attend(attention, part, parts);
+  AttentionTiles<Vector, 6, 3>::Attend(attention, part, parts);
 }
 
 }  // namespace headroom::kernels

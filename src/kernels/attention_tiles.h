@@ -25,7 +25,8 @@ class AttentionTiles {
     for (std::size_t at = all * part / parts; at < all * (part + 1) / parts; ++at) {
       if (at / tiles != head) {
         head = at / tiles;
-        Transpose(attention, head, scratch);
+        TakeKeys(attention, head, scratch);
+        TakeValues(attention, head, scratch);
       }
       AttendTile(attention, head, at % tiles * kTogether, scratch);
     }
@@ -35,11 +36,13 @@ class AttentionTiles {
   static constexpr std::size_t kLanes = sizeof(Vector) / sizeof(float);
   static constexpr std::size_t kStep = 2 * kLanes;  // keys in two registers
   static constexpr std::size_t kWide = 4;           // registers of an output row at a time
-  static_assert(kMostKeys % kStep == 0 && kHeadSize % (kWide * kLanes) == 0);
+  static constexpr std::size_t kColumns = kWide * kLanes;
+  static_assert(kMostKeys % kStep == 0 && kHeadSize % kColumns == 0);
   static_assert(kTogether % kSummed == 0);
 
   struct alignas(64) Scratch {
-    float keys[kHeadSize][kMostKeys];  // transposed
+    float keys[kMostKeys / kStep][kHeadSize][kStep];  // transposed, kStep keys after another
+    float values[kHeadSize / kColumns][kMostKeys][kColumns];
     float scores[kTogether][kMostKeys];
     float queries[kTogether][kHeadSize];
     float factors[kTogether];  // one over the sum of a query's weights
@@ -54,18 +57,23 @@ class AttentionTiles {
 
   static std::size_t Padded(std::size_t keys) { return (keys + kStep - 1) / kStep * kStep; }
 
-  static void Transpose(const Attention& attention, std::size_t head, Scratch& scratch) {
+  static void TakeKeys(const Attention& attention, std::size_t head, Scratch& scratch) {
     const float* k = attention.k.data + head * attention.k.head_stride;
-    constexpr std::size_t kBlock = 16;
-    const std::size_t padded = Padded(attention.keys);
-    for (std::size_t first = 0; first < padded; first += kBlock) {
-      const std::size_t end = std::min(first + kBlock, padded);
-      for (std::size_t key = first; key < end; ++key) {
-        const float* row = k + key * attention.k.row_stride;
-        for (std::size_t i = 0; i < kHeadSize; ++i)
-          scratch.keys[i][key] = key < attention.keys ? row[i] : 0.0F;
-      }
+    for (std::size_t key = 0; key < Padded(attention.keys); ++key) {
+      const float* row = k + key * attention.k.row_stride;
+      auto& columns = scratch.keys[key / kStep];
+      for (std::size_t i = 0; i < kHeadSize; ++i)
+        columns[i][key % kStep] = key < attention.keys ? row[i] : 0.0F;
     }
+  }
+
+  // Rows of the engine's are a power of two apart, and would put each other out of the cache.
+  static void TakeValues(const Attention& attention, std::size_t head, Scratch& scratch) {
+    const float* v = attention.v.data + head * attention.v.head_stride;
+    for (std::size_t key = 0; key < attention.keys; ++key)
+      for (std::size_t i = 0; i < kHeadSize / kColumns; ++i)
+        std::memcpy(scratch.values[i][key], v + key * attention.v.row_stride + i * kColumns,
+                    sizeof scratch.values[i][key]);
   }
 
   static void AttendTile(const Attention& attention, std::size_t head, std::size_t first,
@@ -82,20 +90,21 @@ class AttentionTiles {
     Score(Padded(attention.keys), scratch);
     for (std::size_t r = 0; r < queries; ++r)
       scratch.factors[r] = Softmax(attention, scratch.scores[r]);
-    const float* values = attention.v.data + head * attention.v.head_stride;
-    float* output = attention.output.data + head * attention.output.head_stride;
-    for (std::size_t r = 0; r < queries; r += kSummed)
-      for (std::size_t column = 0; column < kHeadSize; column += kWide * kLanes)
-        Sum(attention, values + column, scratch, r, std::min(kSummed, queries - r),
-            output + (first + r) * attention.output.row_stride + column);
+    float* output = attention.output.data + head * attention.output.head_stride +
+                    first * attention.output.row_stride;
+    for (std::size_t i = 0; i < kHeadSize / kColumns; ++i)
+      for (std::size_t r = 0; r < queries; r += kSummed)
+        Sum(attention, scratch, i, r, std::min(kSummed, queries - r),
+            output + r * attention.output.row_stride + i * kColumns);
   }
 
   static void Score(std::size_t padded, Scratch& scratch) {
     for (std::size_t key = 0; key < padded; key += kStep) {
       Vector low[kTogether] = {}, high[kTogether] = {};
+      const auto& columns = scratch.keys[key / kStep];
       for (std::size_t i = 0; i < kHeadSize; ++i) {
-        const Vector k_low = Load(&scratch.keys[i][key]);
-        const Vector k_high = Load(&scratch.keys[i][key + kLanes]);
+        const Vector k_low = Load(columns[i]);
+        const Vector k_high = Load(columns[i] + kLanes);
 #pragma GCC unroll 8
         for (std::size_t r = 0; r < kTogether; ++r) {
           const float q = scratch.queries[r][i];
@@ -131,11 +140,11 @@ class AttentionTiles {
     return 1 / sum;
   }
 
-  static void Sum(const Attention& attention, const float* values, const Scratch& scratch,
+  static void Sum(const Attention& attention, const Scratch& scratch, std::size_t columns,
                   std::size_t first, std::size_t queries, float* output) {
     Vector sums[kSummed][kWide] = {};
     for (std::size_t key = 0; key < attention.keys; ++key) {
-      const float* row = values + key * attention.v.row_stride;
+      const float* row = scratch.values[columns][key];
       Vector value[kWide];
 #pragma GCC unroll 4
       for (std::size_t i = 0; i < kWide; ++i) value[i] = Load(row + i * kLanes);
