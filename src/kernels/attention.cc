@@ -23,6 +23,12 @@ void Attend(AttentionKernel kernel, const Attention& attention, std::size_t part
     AttendAvx2(attention, part, parts);
 }
 
+// Bound by memory: wider registers gain nothing.
+void AttendCached(AttentionKernel kernel, const CachedAttention& attention, std::size_t part,
+                  std::size_t parts) {
+  if (kernel != AttentionKernel::kNone) AttendCachedAvx2(attention, part, parts);
+}
+
 #else
 
 AttentionKernel BestAttentionKernel() {
@@ -30,6 +36,7 @@ AttentionKernel BestAttentionKernel() {
 }
 
 void Attend(AttentionKernel, const Attention&, std::size_t, std::size_t) {}
+void AttendCached(AttentionKernel, const CachedAttention&, std::size_t, std::size_t) {}
 
 #endif
 

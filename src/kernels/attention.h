@@ -7,13 +7,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace headroom::kernels {
 
 constexpr std::size_t kHeadSize = 64;
 constexpr std::size_t kMostKeys = 1536;  // Whisper's 30 s are 1500
 
-/// Rows of kHeadSize numbers: row r of head h is at data + h * head_stride + r * row_stride.
+/// Rows of numbers of one head each: row r of head h is at data + h * head_stride + r * row_stride.
 template <class Number>
 struct Heads {
   Number* data = nullptr;
@@ -36,5 +37,25 @@ AttentionKernel BestAttentionKernel();
 /// 840 KB of stack.
 void Attend(AttentionKernel kernel, const Attention& attention, std::size_t part,
             std::size_t parts);
+
+/// Of a few queries, over the keys and values that a decoder keeps in half precision. Sums are in
+/// single precision.
+struct CachedAttention {
+  std::size_t heads = 0, queries = 0, keys = 0;  // keys: 1 to kMostKeys
+  std::size_t head_size = 0;                     // a multiple of kHeadSize
+  float scale = 1;
+  Heads<const float> q;
+  Heads<const std::uint16_t> k, v;  // IEEE half precision
+  /// Added to the scores of query r, at mask + r * mask_stride, in half precision, unless null.
+  /// Where it is minus infinity the key and its value are not looked at. A query that sees no key
+  /// gives zeros.
+  const std::uint16_t* mask = nullptr;
+  std::size_t mask_stride = 0;
+  Heads<float> output;
+};
+
+/// As Attend.
+void AttendCached(AttentionKernel kernel, const CachedAttention& attention, std::size_t part,
+                  std::size_t parts);
 
 }  // namespace headroom::kernels

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 
 #include "kernels/attention.h"
@@ -80,46 +81,80 @@ bool Multiply(const ggml_compute_params& params, const kernels::Q8Product& produ
 // Fewer queries do not pay for transposing the keys.
 constexpr std::int64_t kFewestQueries = 32;
 
-// Rows of numbers that lie one after the other, of heads of the one size.
-bool IsHeads(const ggml_tensor* tensor) {
-  return tensor->type == GGML_TYPE_F32 && tensor->ne[0] == kernels::kHeadSize &&
-         tensor->ne[3] == 1 && tensor->nb[0] == sizeof(float) &&
-         tensor->nb[1] % sizeof(float) == 0 && tensor->nb[2] % sizeof(float) == 0;
+// Numbers of one row lie one after the other; no second batch.
+bool IsHeads(const ggml_tensor* tensor, ggml_type type) {
+  const std::size_t size = ggml_type_size(type);
+  return tensor->type == type && tensor->ne[3] == 1 && tensor->nb[0] == size &&
+         tensor->nb[1] % size == 0 && tensor->nb[2] % size == 0;
 }
 
-kernels::Heads<const float> HeadsOf(const ggml_tensor* tensor) {
-  return {static_cast<const float*>(tensor->data), tensor->nb[1] / sizeof(float),
-          tensor->nb[2] / sizeof(float)};
+template <class Number>
+kernels::Heads<const Number> HeadsOf(const ggml_tensor* tensor) {
+  return {static_cast<const Number*>(tensor->data), tensor->nb[1] / sizeof(Number),
+          tensor->nb[2] / sizeof(Number)};
 }
 
-bool ComputeAttention(const ggml_compute_params& params, ggml_tensor* result) {
-  static const kernels::AttentionKernel kernel = kernels::BestAttentionKernel();
-  const ggml_tensor *q = result->src[0], *k = result->src[1], *v = result->src[2];
-  const bool masked = result->src[3] || result->src[4];
-  if (kernel == kernels::AttentionKernel::kNone || masked || !IsHeads(q) || !IsHeads(k) ||
-      !IsHeads(v) || !IsPlain(result))
-    return false;
-  if (q->ne[2] != k->ne[2] || q->ne[2] != v->ne[2] || k->ne[1] != v->ne[1] ||
-      q->ne[1] < kFewestQueries || k->ne[1] > static_cast<std::int64_t>(kernels::kMostKeys))
-    return false;
+// The factor of the scores, where there is nothing else.
+std::optional<float> ScaleOf(const ggml_tensor* result) {
   struct {
     float scale, max_bias, softcap;
   } numbers{};
   std::memcpy(&numbers, result->op_params, sizeof numbers);
-  if (numbers.max_bias != 0 || numbers.softcap != 0) return false;
-  const auto heads = static_cast<std::size_t>(q->ne[2]);
+  if (numbers.max_bias != 0 || numbers.softcap != 0) return std::nullopt;
+  return numbers.scale;
+}
+
+bool ComputeAttention(const ggml_compute_params& params, ggml_tensor* result) {
+  static const kernels::AttentionKernel kernel = kernels::BestAttentionKernel();
+  const ggml_tensor *q = result->src[0], *k = result->src[1], *v = result->src[2],
+                    *mask = result->src[3], *sinks = result->src[4];
+  const std::optional<float> scale = ScaleOf(result);
+  if (kernel == kernels::AttentionKernel::kNone || !scale || sinks || !IsHeads(q, GGML_TYPE_F32) ||
+      !IsPlain(result) || q->ne[0] != v->ne[0] || q->ne[2] != k->ne[2] || q->ne[2] != v->ne[2] ||
+      k->ne[1] != v->ne[1] || k->ne[1] > static_cast<std::int64_t>(kernels::kMostKeys))
+    return false;
+  const auto heads = static_cast<std::size_t>(q->ne[2]), size = static_cast<std::size_t>(q->ne[0]),
+             queries = static_cast<std::size_t>(q->ne[1]),
+             keys = static_cast<std::size_t>(k->ne[1]);
+  const auto part = static_cast<std::size_t>(params.part),
+             parts = static_cast<std::size_t>(params.parts);
   // The result has the heads of one query one after the other.
+  const kernels::Heads<float> output{static_cast<float*>(result->data), heads * size, size};
+  if (q->ne[1] < kFewestQueries) {
+    const bool plain_mask = !mask || (IsHeads(mask, GGML_TYPE_F16) && mask->ne[2] == 1);
+    if (!plain_mask || !IsHeads(k, GGML_TYPE_F16) || !IsHeads(v, GGML_TYPE_F16) ||
+        size % kernels::kHeadSize != 0)
+      return false;
+    const kernels::Heads<const std::uint16_t> added =
+        mask ? HeadsOf<std::uint16_t>(mask) : kernels::Heads<const std::uint16_t>{};
+    kernels::AttendCached(kernel,
+                          {.heads = heads,
+                           .queries = queries,
+                           .keys = keys,
+                           .head_size = size,
+                           .scale = *scale,
+                           .q = HeadsOf<float>(q),
+                           .k = HeadsOf<std::uint16_t>(k),
+                           .v = HeadsOf<std::uint16_t>(v),
+                           .mask = added.data,
+                           .mask_stride = added.row_stride,
+                           .output = output},
+                          part, parts);
+    return true;
+  }
+  if (mask || !IsHeads(k, GGML_TYPE_F32) || !IsHeads(v, GGML_TYPE_F32) ||
+      size != kernels::kHeadSize)
+    return false;
   kernels::Attend(kernel,
                   {.heads = heads,
-                   .queries = static_cast<std::size_t>(q->ne[1]),
-                   .keys = static_cast<std::size_t>(k->ne[1]),
-                   .scale = numbers.scale,
-                   .q = HeadsOf(q),
-                   .k = HeadsOf(k),
-                   .v = HeadsOf(v),
-                   .output = {static_cast<float*>(result->data), heads * kernels::kHeadSize,
-                              kernels::kHeadSize}},
-                  static_cast<std::size_t>(params.part), static_cast<std::size_t>(params.parts));
+                   .queries = queries,
+                   .keys = keys,
+                   .scale = *scale,
+                   .q = HeadsOf<float>(q),
+                   .k = HeadsOf<float>(k),
+                   .v = HeadsOf<float>(v),
+                   .output = output},
+                  part, parts);
   return true;
 }
 
