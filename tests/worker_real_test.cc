@@ -1,11 +1,14 @@
 // The CPU worker with real weights: text, repeatability, cancelling inside an encoder, bad models.
 // ./test sets HEADROOM_TEST_MODEL (whisper-tiny.en) and HEADROOM_TEST_ENGINE.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "base/dirs.h"
@@ -91,6 +94,37 @@ TEST_F(RealWorker, StopsInsideTheEncoderAndWorksOn) {
   EXPECT_GE(survived, kTimes / 2) << "the engine did not stop by itself";
   if (!worker_->alive()) return;
   EXPECT_EQ(TextOf(*worker_->Run(request_, samples, kLong)), text);
+}
+
+std::set<std::string> ThreadsOf(const Worker& worker) {
+  std::set<std::string> ids;
+  for (const auto& task :
+       std::filesystem::directory_iterator(fmt::format("/proc/{}/task", worker.pid())))
+    ids.insert(task.path().native());
+  return ids;
+}
+
+// "12 (headroom-worker) S 1 …"
+bool Sleeps(const std::string& thread) {
+  const std::string stat = ReadFile(thread + "/stat").value_or("");
+  return stat.find(") S ") != std::string::npos;
+}
+
+TEST_F(RealWorker, ThreadsStayFromRunToRunAndSleepBetween) {
+  Spawn();
+  constexpr int kThreads = 3;
+  ASSERT_TRUE(worker_->Load({.path = model_, .threads = kThreads}, kLong));
+  const std::set<std::string> threads = ThreadsOf(*worker_);
+  EXPECT_GE(threads.size(), std::size_t{kThreads});
+  const std::vector<float> second(16'000);
+  for (int run = 0; run < 2; ++run) {
+    ASSERT_TRUE(worker_->Run(request_, second, kLong));
+    EXPECT_EQ(ThreadsOf(*worker_), threads);
+  }
+  const MonoTime until = SystemClock().Now() + Milliseconds(30'000);
+  while (!std::ranges::all_of(threads, Sleeps) && SystemClock().Now() < until)
+    std::this_thread::sleep_for(Milliseconds(20));
+  EXPECT_TRUE(std::ranges::all_of(threads, Sleeps));
 }
 
 // Counted, not timed: how much audio the encoder was run over.

@@ -3,7 +3,7 @@
 // What a model takes does not depend on what it computes, so a plan needs neither spectrograms nor
 // the results of operations that fall to the CPU, and large tensors that are copied to and fro need
 // no memory behind them. The engine has no such mode: its functions are replaced at link time
-// (--wrap), and where it makes a CPU backend (cpu_abort.h).
+// (--wrap), and where it makes a CPU backend (cpu_backend.h).
 #pragma once
 
 #include <cstddef>

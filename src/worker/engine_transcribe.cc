@@ -10,7 +10,7 @@
 #include "audio/format.h"
 #include "worker/cores.h"
 #include "worker/count_only.h"
-#include "worker/cpu_abort.h"
+#include "worker/cpu_backend.h"
 #include "worker/encoder_window.h"
 #include "worker/engine.h"
 #include "worker/engine_log.h"
@@ -102,7 +102,7 @@ class TranscribeEngine : public Engine {
   explicit TranscribeEngine(std::unique_ptr<Placement> placement)
       : placement_(std::move(placement)) {
     transcribe_init_backends_default();
-    InstallCpuAbort(&stop_);
+    InstallCpuBackend(&stop_);
   }
 
   std::string Backend() const override { return placement_->Backend(); }
@@ -254,6 +254,7 @@ class TranscribeEngine : public Engine {
     transcribe_session_params parameters;
     transcribe_session_params_init(&parameters);
     parameters.n_threads = threads > 0 ? threads : UseCores();
+    if (!Counting()) KeepCpuThreads(parameters.n_threads);
     transcribe_session* session = nullptr;
     const transcribe_status made = transcribe_session_init(model_.get(), &parameters, &session);
     session_.reset(session);
