@@ -1,7 +1,6 @@
 #include "audio/waiting_decoder.h"
 
 #include <fcntl.h>
-#include <sys/socket.h>
 
 #include <utility>
 #include <vector>
@@ -37,13 +36,9 @@ Result<Decoder> StartDecoder(int input) {
 }
 
 Result<WaitingDecoder::Waiting> WaitingDecoder::Start(MonoTime now) {
-  int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-    return FailErrno(errno, "make a socket");
-  Fd ours(ends[0]);
-  const Fd its(ends[1]);
-  TRY_ASSIGN(Decoder decoder, Spawn("--wait", {{0, its.get()}}));
-  return Waiting{std::move(decoder), std::move(ours), now};
+  TRY_ASSIGN(MessageSockets sockets, MakeMessageSockets());
+  TRY_ASSIGN(Decoder decoder, Spawn("--wait", {{0, sockets.theirs.get()}}));
+  return Waiting{std::move(decoder), std::move(sockets.ours), now};
 }
 
 void WaitingDecoder::Prepare() {

@@ -1,12 +1,10 @@
 #include "engine/channel.h"
 
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
+
+#include "base/fd_passing.h"
 
 namespace headroom::engine {
 namespace {
@@ -65,13 +63,6 @@ Result<json> ParseMessage(std::span<const std::byte> bytes) {
   return body;
 }
 
-Result<std::pair<Fd, Fd>> Channel::MakePair() {
-  int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-    return FailErrno(errno, "make a socket pair");
-  return std::pair(Fd(ends[0]), Fd(ends[1]));
-}
-
 Result<> Channel::Send(const json& body, std::span<const int> fds, MonoTime deadline) {
   std::vector<std::uint8_t> bytes = json::to_cbor(body);
   std::vector<int> descriptors(fds.begin(), fds.end());
@@ -81,31 +72,12 @@ Result<> Channel::Send(const json& body, std::span<const int> fds, MonoTime dead
     descriptors.push_back(large.get());
     bytes = json::to_cbor({{kLarge, true}});
   }
-  if (descriptors.size() > kMaxDescriptors)
-    return Fail(Errc::kInternal, "{} descriptors with one message", descriptors.size());
-
-  iovec data{.iov_base = bytes.data(), .iov_len = bytes.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMaxDescriptors)> control{};
-  msghdr header{};
-  header.msg_iov = &data;
-  header.msg_iovlen = 1;
-  if (!descriptors.empty()) {
-    header.msg_control = control.data();
-    header.msg_controllen = CMSG_SPACE(sizeof(int) * descriptors.size());
-    cmsghdr* rights = CMSG_FIRSTHDR(&header);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof(int) * descriptors.size());
-    std::memcpy(CMSG_DATA(rights), descriptors.data(), sizeof(int) * descriptors.size());
-  }
 
   const std::lock_guard lock(sending_);
   while (true) {
-    if (::sendmsg(socket_.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) return {};
-    if (errno == EINTR) continue;
-    if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN)
-      return Fail(Errc::kWorkerLost, "the other process has closed the connection");
-    if (errno != EAGAIN) return FailErrno(errno, "send a message");
+    TRY_ASSIGN(const bool sent,
+               TrySendMessage(socket_.get(), std::as_bytes(std::span(bytes)), descriptors));
+    if (sent) return {};
     const auto left = std::chrono::ceil<Milliseconds>(deadline - SystemClock().Now());
     if (left.count() <= 0) return Fail(Errc::kTimeout, "the other process does not read");
     pollfd writable{.fd = socket_.get(), .events = POLLOUT, .revents = 0};
@@ -115,34 +87,12 @@ Result<> Channel::Send(const json& body, std::span<const int> fds, MonoTime dead
 
 Result<std::optional<Message>> Channel::TryReceive() {
   std::vector<std::byte> bytes(kMaxMessage);
-  iovec data{.iov_base = bytes.data(), .iov_len = bytes.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMaxDescriptors)> control{};
-  msghdr header{};
-  header.msg_iov = &data;
-  header.msg_iovlen = 1;
-  header.msg_control = control.data();
-  header.msg_controllen = control.size();
-  ssize_t n = -1;
-  do n = ::recvmsg(socket_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  while (n < 0 && errno == EINTR);
-  if (n < 0 && errno == EAGAIN) return std::optional<Message>();
-  if (n == 0 || (n < 0 && errno == ECONNRESET))
-    return Fail(Errc::kWorkerLost, "the other process has closed the connection");
-  if (n < 0) return FailErrno(errno, "receive a message");
+  TRY_ASSIGN(auto passed, TryReceiveMessage(socket_.get(), bytes));
+  if (!passed) return std::optional<Message>();
 
   Message message;
-  for (cmsghdr* c = CMSG_FIRSTHDR(&header); c; c = CMSG_NXTHDR(&header, c)) {
-    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-      message.fds.emplace_back(fd);
-    }
-  }
-  if (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
-    return Fail(Errc::kProtocol, "a message larger than {} bytes", kMaxMessage);
-  TRY_ASSIGN(message.body, ParseMessage(std::span(bytes).first(static_cast<std::size_t>(n))));
+  message.fds = std::move(passed->fds);
+  TRY_ASSIGN(message.body, ParseMessage(std::span(bytes).first(passed->size)));
   if (message.body.contains(kLarge)) {
     if (message.fds.empty()) return Fail(Errc::kProtocol, "a large message without its memory");
     const Fd memory = std::move(message.fds.back());

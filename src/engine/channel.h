@@ -1,9 +1,9 @@
 // One end of the socket between a supervisor and a worker: whole CBOR messages with descriptors.
 //
-// SOCK_SEQPACKET keeps message borders, so there is no framing. A message is at most 64 KiB on the
-// socket (the kernel would take about 200 kB); a larger one travels in sealed memory, and neither
-// side notices. What arrives is checked before it is believed: anything malformed is kProtocol.
-// One thread receives; any thread may send. See docs/worker-protocol.md.
+// The socket (base/fd_passing.h) keeps message borders, so there is no framing. A message is at
+// most 64 KiB on the socket (the kernel would take about 200 kB); a larger one travels in sealed
+// memory, and neither side notices. What arrives is checked before it is believed: anything
+// malformed is kProtocol. One thread receives; any thread may send. See docs/worker-protocol.md.
 #pragma once
 
 #include <mutex>
@@ -20,7 +20,6 @@ namespace headroom::engine {
 
 inline constexpr std::size_t kMaxMessage = std::size_t{64} << 10;       // bytes on the socket
 inline constexpr std::size_t kMaxLargeMessage = std::size_t{64} << 20;  // bytes in sealed memory
-inline constexpr std::size_t kMaxDescriptors = 4;                       // with one message
 
 struct Message {
   nlohmann::json body;  // always an object
@@ -33,11 +32,9 @@ Result<nlohmann::json> ParseMessage(std::span<const std::byte> bytes);
 
 class Channel {
  public:
+  /// One end of MakeMessageSockets.
   explicit Channel(Fd socket) : socket_(std::move(socket)) {}
   Channel(Channel&& other) noexcept : socket_(std::move(other.socket_)) {}
-
-  /// Two connected ends, both close-on-exec.
-  static Result<std::pair<Fd, Fd>> MakePair();
 
   int fd() const { return socket_.get(); }
 

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
-#include <random>
+#include "base/fd_passing.h"
 
 namespace headroom::engine {
 namespace {
@@ -18,8 +18,8 @@ struct Ends {
   Channel a, b;
 };
 Ends Connected() {
-  auto pair = Channel::MakePair();
-  return {Channel(std::move(pair->first)), Channel(std::move(pair->second))};
+  auto sockets = MakeMessageSockets();
+  return {Channel(std::move(sockets->ours)), Channel(std::move(sockets->theirs))};
 }
 
 Result<json> Parse(const std::vector<std::uint8_t>& bytes) {

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "base/dirs.h"
+#include "base/fd_passing.h"
 #include "base/text.h"
 #include "probe/run_delay.h"
 
@@ -42,7 +43,7 @@ Result<std::unique_ptr<Worker>> Worker::Spawn(const WorkerOptions& options) {
     TRY_ASSIGN(const auto found, FindProgram(program));
     program = found;
   }
-  TRY_ASSIGN(auto ends, Channel::MakePair());
+  TRY_ASSIGN(MessageSockets ends, MakeMessageSockets());
   TRY_ASSIGN(Pipe words, MakePipe());
   // A worker that complains without end must not block on a pipe that nobody reads just now.
   ::fcntl(words.write.get(), F_SETFL, O_NONBLOCK);
@@ -50,11 +51,11 @@ Result<std::unique_ptr<Worker>> Worker::Spawn(const WorkerOptions& options) {
   TRY_ASSIGN(
       Child child,
       Child::Spawn({.argv = {program},
-                    .fds = {{kChannelFd, ends.second.get()}, {STDERR_FILENO, words.write.get()}},
+                    .fds = {{kChannelFd, ends.theirs.get()}, {STDERR_FILENO, words.write.get()}},
                     .environment = {}}));
   std::unique_ptr<Worker> worker(
-      new Worker(std::move(child), Channel(std::move(ends.first)), std::move(words.read)));
-  ends.second.Reset();
+      new Worker(std::move(child), Channel(std::move(ends.ours)), std::move(words.read)));
+  ends.theirs.Reset();
   words.write.Reset();
 
   auto first = worker->AwaitMessage(After(options.start_within), nullptr);
