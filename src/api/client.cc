@@ -10,6 +10,7 @@
 #include "api/route.h"
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/owned.h"
 
 namespace headroom::api {
 namespace {
@@ -21,19 +22,9 @@ constexpr std::size_t kLargestEvent = 1u << 20;
 constexpr int kPollMs = 100;
 constexpr int kConnectTries = 20;
 
-struct FreeEasy {
-  void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
-};
-struct FreeMulti {
-  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
-};
-struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-
 struct Request {
-  std::unique_ptr<CURL, FreeEasy> curl;
-  std::unique_ptr<curl_slist, FreeList> headers;
+  Owned<CURL, curl_easy_cleanup> curl;
+  Owned<curl_slist, curl_slist_free_all> headers;
   std::string body;
   std::string received;  // of an answer that is no stream
   EventParser events;
@@ -128,7 +119,7 @@ Error ErrorOf(const Request& request, CURLcode code, const std::filesystem::path
 
 // As curl_easy_perform, but kCancelled once `cancel` was raised.
 Result<CURLcode> Transfer(const Request& request, CancelToken* cancel) {
-  const std::unique_ptr<CURLM, FreeMulti> multi(curl_multi_init());
+  const Owned<CURLM, curl_multi_cleanup> multi(curl_multi_init());
   CHECK(multi);
   curl_multi_add_handle(multi.get(), request.curl.get());
   struct Remove {

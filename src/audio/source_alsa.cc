@@ -8,6 +8,7 @@
 #include "audio/backoff.h"
 #include "audio/capture_loops.h"
 #include "audio/devices.h"
+#include "base/owned.h"
 
 namespace headroom::audio {
 namespace {
@@ -17,10 +18,7 @@ constexpr unsigned kBufferMicroseconds = 256'000;  // ALSA makes four periods of
 constexpr int kWaitMilliseconds = 100;
 constexpr Milliseconds kStalled{3000};
 
-struct ClosePcm {
-  void operator()(snd_pcm_t* pcm) const { snd_pcm_close(pcm); }
-};
-using Pcm = std::unique_ptr<snd_pcm_t, ClosePcm>;
+using Pcm = Owned<snd_pcm_t, snd_pcm_close>;
 
 struct Opened {
   Pcm pcm;

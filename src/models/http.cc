@@ -4,33 +4,17 @@
 
 #include <algorithm>
 #include <cctype>
-#include <memory>
 #include <optional>
 
 #include "base/check.h"
 #include "base/dirs.h"
+#include "base/owned.h"
 #include "base/text.h"
 
 namespace headroom::models {
 namespace {
 
 constexpr int kPollMs = 200;
-
-struct FreeEasy {
-  void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
-};
-struct FreeMulti {
-  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
-};
-struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-struct FreeUrl {
-  void operator()(CURLU* url) const { curl_url_cleanup(url); }
-};
-struct FreeText {
-  void operator()(char* text) const { curl_free(text); }
-};
 
 void InitialiseOnce() {
   static const CURLcode done = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -125,7 +109,7 @@ class Loop {
   Loop(const HttpLimits& limits, CancelToken* cancel) : limits_(limits), cancel_(cancel) {}
 
   HttpResult Run(CURL* easy, Transfer& transfer, const std::string& url) {
-    const std::unique_ptr<CURLM, FreeMulti> multi(curl_multi_init());
+    const Owned<CURLM, curl_multi_cleanup> multi(curl_multi_init());
     CHECK(multi && curl_multi_add_handle(multi.get(), easy) == CURLM_OK);
     const HttpResult result = Drive(multi.get(), easy, transfer, url);
     curl_multi_remove_handle(multi.get(), easy);
@@ -208,13 +192,13 @@ const std::string& HttpHead::Header(const std::string& name) const {
 HttpResult HttpGet(const HttpRequest& request, const HttpHandler& handler, const HttpLimits& limits,
                    CancelToken* cancel) {
   InitialiseOnce();
-  const std::unique_ptr<CURL, FreeEasy> easy(curl_easy_init());
+  const Owned<CURL, curl_easy_cleanup> easy(curl_easy_init());
   CHECK(easy);
   Transfer transfer;
   transfer.handler = &handler;
   transfer.curl = easy.get();
 
-  std::unique_ptr<curl_slist, FreeList> headers;
+  Owned<curl_slist, curl_slist_free_all> headers;
   for (const std::string& header : request.headers)
     headers.reset(curl_slist_append(headers.release(), header.c_str()));
 
@@ -241,12 +225,12 @@ HttpResult HttpGet(const HttpRequest& request, const HttpHandler& handler, const
 }
 
 std::string Origin(const std::string& url) {
-  const std::unique_ptr<CURLU, FreeUrl> parsed(curl_url());
+  const Owned<CURLU, curl_url_cleanup> parsed(curl_url());
   if (!parsed || curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return "";
   const auto part = [&](CURLUPart what, unsigned flags) {
     char* text = nullptr;
     if (curl_url_get(parsed.get(), what, &text, flags) != CURLUE_OK) return std::string();
-    const std::unique_ptr<char, FreeText> owned(text);
+    const Owned<char, curl_free> owned(text);
     return Lower(text);
   };
   return fmt::format("{}://{}:{}", part(CURLUPART_SCHEME, 0), part(CURLUPART_HOST, 0),

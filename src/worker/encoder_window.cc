@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
 
 #include "audio/format.h"
 #include "base/check.h"
+#include "base/owned.h"
 #include "worker/spectrogram.h"
 
 // The second is transcribe::whisper::read_whisper_hparams(const gguf_context*, WhisperHParams&), as
@@ -49,10 +49,6 @@ constexpr const char* kPositions = "enc.pos_emb.weight";  // one row for 20 ms
 // Positions behind the speech that follow it as they do in a whole window.
 constexpr Milliseconds kFollowing{500};
 thread_local std::int64_t first_positions = 0;  // the rest are the last ones; 0: all are the first
-
-struct FreeGguf {
-  void operator()(gguf_context* gguf) const { gguf_free(gguf); }
-};
 
 std::uint32_t NumberOr0(const gguf_context* gguf, const char* key) {
   const std::int64_t at = gguf_find_key(gguf, key);
@@ -111,7 +107,7 @@ int WindowSearch::Read(const void* file, void* numbers) {
   const std::uint32_t frames = NumberOr0(gguf, kFramesKey);
   EncoderWindow found;
   if (samples > 0 && samples <= INT32_MAX && samples == frames * std::uint64_t{kHop}) {
-    const std::unique_ptr<gguf_context, FreeGguf> marked(gguf_init_empty());
+    const Owned<gguf_context, gguf_free> marked(gguf_init_empty());
     gguf_set_kv(marked.get(), gguf);
     gguf_set_val_u32(marked.get(), kSamplesKey, kSamplesMark);
     gguf_set_val_u32(marked.get(), kFramesKey, kFramesMark);

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "audio/format.h"
+#include "base/owned.h"
 #include "worker/cores.h"
 #include "worker/count_only.h"
 #include "worker/cpu_backend.h"
@@ -36,13 +37,6 @@ constexpr std::int64_t kUnlimited = INT64_MAX;
 std::int64_t StepsFor(Milliseconds audio) {
   return 20 + 15 * audio.count() / 1000;
 }
-
-struct FreeModel {
-  void operator()(transcribe_model* model) const { transcribe_model_free(model); }
-};
-struct FreeSession {
-  void operator()(transcribe_session* session) const { transcribe_session_free(session); }
-};
 
 bool IsPartial(transcribe_status status) {
   return status == TRANSCRIBE_ERR_OUTPUT_TRUNCATED || status == TRANSCRIBE_ERR_OUTPUT_REPETITION;
@@ -352,15 +346,15 @@ class TranscribeEngine : public Engine {
   EngineLog& log_ = EngineLog::Install();
   std::unique_ptr<Placement> placement_;
   Place place_;
-  std::unique_ptr<transcribe_model, FreeModel> model_;  // outlives the session
-  EncoderWindow window_;                                // of model_
+  Owned<transcribe_model, transcribe_model_free> model_;  // outlives the session
+  EncoderWindow window_;                                  // of model_
   // Of the longest audio that Load made room for; doubtful text is tried again with it.
   Milliseconds widest_{0};
   bool whole_windows_ = false;
   Milliseconds encoded_{0};   // as in WorkerStats
   std::int64_t widened_ = 0;  // the same
   std::int64_t steps_left_ = kUnlimited;
-  std::unique_ptr<transcribe_session, FreeSession> session_;
+  Owned<transcribe_session, transcribe_session_free> session_;
 };
 
 }  // namespace
