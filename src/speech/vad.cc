@@ -10,6 +10,7 @@
 #include "audio/format.h"
 #include "base/check.h"
 #include "base/text.h"
+#include "speech/engine_status.h"
 
 namespace headroom::speech {
 namespace {
@@ -23,25 +24,6 @@ std::string& LastComplaint() {
 void KeepComplaint(transcribe_log_level level, const char* message, void*) {
   if (level == TRANSCRIBE_LOG_LEVEL_ERROR && message != nullptr)
     LastComplaint() = std::string(Trim(message));
-}
-
-Errc CodeOf(transcribe_status status) {
-  switch (status) {
-    case TRANSCRIBE_ERR_INVALID_ARG:
-      return Errc::kInvalid;
-    case TRANSCRIBE_ERR_FILE_NOT_FOUND:
-      return Errc::kNotFound;
-    case TRANSCRIBE_ERR_GGUF:
-      return Errc::kCorrupt;
-    case TRANSCRIBE_ERR_UNSUPPORTED_ARCH:
-    case TRANSCRIBE_ERR_UNSUPPORTED_VARIANT:
-    case TRANSCRIBE_ERR_UNSUPPORTED_ROLE:
-      return Errc::kUnsupported;
-    case TRANSCRIBE_ERR_OOM:
-      return Errc::kNoMemory;
-    default:
-      return Errc::kInternal;
-  }
 }
 
 std::unexpected<Error> FailStatus(transcribe_status status, std::string_view doing) {

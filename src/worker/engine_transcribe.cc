@@ -9,6 +9,7 @@
 
 #include "audio/format.h"
 #include "base/owned.h"
+#include "speech/engine_status.h"
 #include "worker/cores.h"
 #include "worker/count_only.h"
 #include "worker/cpu_backend.h"
@@ -338,7 +339,7 @@ class TranscribeEngine : public Engine {
 
   std::unexpected<Error> Explain(transcribe_status status, std::string_view context) {
     const std::string line = log_.last();
-    return Fail(CodeOf(status), "{}: {}", context,
+    return Fail(speech::CodeOf(status), "{}: {}", context,
                 line.empty() ? transcribe_status_string(status) : line.c_str());
   }
 

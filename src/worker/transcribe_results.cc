@@ -19,31 +19,6 @@ constexpr double kCharactersAtOnce = 12;
 
 }  // namespace
 
-Errc CodeOf(transcribe_status status) {
-  switch (status) {
-    case TRANSCRIBE_ERR_FILE_NOT_FOUND:
-      return Errc::kNotFound;
-    case TRANSCRIBE_ERR_GGUF:
-      return Errc::kCorrupt;
-    case TRANSCRIBE_ERR_UNSUPPORTED_ARCH:
-    case TRANSCRIBE_ERR_UNSUPPORTED_VARIANT:
-    case TRANSCRIBE_ERR_UNSUPPORTED_LANGUAGE:
-    case TRANSCRIBE_ERR_UNSUPPORTED_TASK:
-    case TRANSCRIBE_ERR_UNSUPPORTED_TIMESTAMPS:
-    case TRANSCRIBE_ERR_NOT_IMPLEMENTED:
-      return Errc::kUnsupported;
-    case TRANSCRIBE_ERR_OOM:
-      return Errc::kNoMemory;
-    case TRANSCRIBE_ERR_ABORTED:
-      return Errc::kCancelled;
-    case TRANSCRIBE_ERR_INVALID_ARG:
-    case TRANSCRIBE_ERR_INPUT_TOO_LONG:
-      return Errc::kInvalid;
-    default:
-      return Errc::kInternal;
-  }
-}
-
 std::string TextOf(const char* text) {
   return text ? Printable(Trim(text)) : std::string();
 }

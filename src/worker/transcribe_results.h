@@ -9,7 +9,6 @@
 
 namespace headroom::worker {
 
-Errc CodeOf(transcribe_status status);
 /// Trimmed, printable; "" for a null pointer.
 std::string TextOf(const char* text);
 /// kUnsupported for a model that does not recognise speech.
