@@ -6,6 +6,17 @@
 #include "api/wyoming_server.h"
 
 namespace headroom::api {
+namespace {
+
+// Adds numbers to the text of one server, whose names begin with `prefix`.
+auto AddsTo(std::string& text, std::string_view prefix) {
+  return [&text, prefix](std::string_view name, std::string_view type, std::string_view help,
+                         std::uint64_t value) {
+    AddNumber(text, fmt::format("{}_{}", prefix, name), type, help, value);
+  };
+}
+
+}  // namespace
 
 void AddNumber(std::string& text, std::string_view name, std::string_view type,
                std::string_view help, std::uint64_t value) {
@@ -14,10 +25,7 @@ void AddNumber(std::string& text, std::string_view name, std::string_view type,
 
 std::string CountersText(const WebCounters& counters) {
   std::string text;
-  const auto add = [&](std::string_view name, std::string_view type, std::string_view help,
-                       std::uint64_t value) {
-    AddNumber(text, fmt::format("headroom_http_{}", name), type, help, value);
-  };
+  const auto add = AddsTo(text, "headroom_http");
   add("connections_total", "counter", "Connections accepted.", counters.connections);
   add("requests_total", "counter", "Requests understood.", counters.requests);
   add("uploads_total", "counter", "Recordings given to the service.", counters.uploads);
@@ -51,10 +59,7 @@ std::string CountersText(const WebCounters& counters) {
 
 std::string CountersText(const WyomingCounters& counters) {
   std::string text;
-  const auto add = [&](std::string_view name, std::string_view type, std::string_view help,
-                       std::uint64_t value) {
-    AddNumber(text, fmt::format("headroom_wyoming_{}", name), type, help, value);
-  };
+  const auto add = AddsTo(text, "headroom_wyoming");
   add("connections_total", "counter", "Connections accepted.", counters.connections);
   add("transcripts_total", "counter", "Transcripts sent.", counters.transcripts);
   add("vanished_total", "counter", "Clients that left before their transcript.", counters.vanished);
