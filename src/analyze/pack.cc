@@ -2,7 +2,6 @@
 
 #include <re2/re2.h>
 #include <re2/set.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <charconv>
@@ -11,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/toml.h"
 
 namespace headroom::analyze {
 namespace {
@@ -114,21 +114,16 @@ Packs& Packs::operator=(Packs&&) noexcept = default;
 Result<Packs> Packs::Make(const std::vector<Text>& texts) {
   auto state = std::make_unique<State>();
   for (const Text& text : texts) {
-    try {
-      const toml::table file = toml::parse(text.toml, text.name);
-      const toml::array* patterns = file["pattern"].as_array();
-      if (!patterns) continue;
-      for (const toml::node& node : *patterns) {  // a copy would lose its lines
-        const toml::table* table = node.as_table();
-        if (!table) return Fail(Errc::kInvalid, "{}: pattern must be [[pattern]]", text.name);
-        if (state->patterns.size() >= kMostPatterns)
-          return Fail(Errc::kInvalid, "{}: more than {} patterns", text.name, kMostPatterns);
-        TRY_ASSIGN(Pattern pattern, ParsePattern(*table, text.name, state->set));
-        state->patterns.push_back(std::move(pattern));
-      }
-    } catch (const toml::parse_error& error) {
-      return Fail(Errc::kInvalid, "{}:{}: {}", text.name, error.source().begin.line,
-                  Printable(error.description()));
+    TRY_ASSIGN(const toml::table file, ParseToml(text.toml, text.name));
+    const toml::array* patterns = file["pattern"].as_array();
+    if (!patterns) continue;
+    for (const toml::node& node : *patterns) {  // a copy would lose its lines
+      const toml::table* table = node.as_table();
+      if (!table) return Fail(Errc::kInvalid, "{}: pattern must be [[pattern]]", text.name);
+      if (state->patterns.size() >= kMostPatterns)
+        return Fail(Errc::kInvalid, "{}: more than {} patterns", text.name, kMostPatterns);
+      TRY_ASSIGN(Pattern pattern, ParsePattern(*table, text.name, state->set));
+      state->patterns.push_back(std::move(pattern));
     }
   }
   if (!state->set.Compile()) return Fail(Errc::kNoMemory, "error packs: too large to compile");

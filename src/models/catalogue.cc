@@ -1,14 +1,13 @@
 #include "models/catalogue.h"
 
-#include <toml++/toml.h>
 #include <algorithm>
 #include <cctype>
 #include <map>
-#include <set>
 
 #include "base/dirs.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/toml.h"
 #include "models/names.h"
 
 namespace headroom::models {
@@ -17,7 +16,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-using Keys = std::set<std::string_view>;
 using LanguageSets = std::map<std::string, std::vector<std::string>>;
 
 bool IsSha256(std::string_view text) {
@@ -39,23 +37,10 @@ bool IsRepository(std::string_view text) {
          IsModelName(text.substr(slash + 1));
 }
 
-// Reads typed values out of one TOML file and says where what is wrong.
-class Reader {
+// Reads typed values out of one TOML file.
+class Reader : TomlReader {
  public:
-  explicit Reader(const std::string& origin) : origin_(origin) {}
-
-  std::unexpected<Error> Wrong(const toml::node& at, std::string_view what) const {
-    return Fail(Errc::kInvalid, "{}:{}: {}", origin_, at.source().begin.line, what);
-  }
-
-  Result<> OnlyKeys(const toml::table& table, const Keys& known) const {
-    for (const auto& [key, node] : table) {
-      if (!known.contains(key.str()))
-        return Wrong(node, fmt::format("unknown key \"{}\"; known here: {}", Printable(key.str()),
-                                       fmt::join(known, ", ")));
-    }
-    return {};
-  }
+  explicit Reader(const std::string& origin) : TomlReader(origin) {}
 
   // An absent key gives an empty string.
   Result<std::string> Text(const toml::table& table, std::string_view key) const {
@@ -265,9 +250,6 @@ class Reader {
     }
     return catalogue;
   }
-
- private:
-  const std::string& origin_;
 };
 
 }  // namespace
@@ -304,13 +286,8 @@ const std::vector<std::string>& KnownFeatures() {
 }
 
 Result<Catalogue> ParseCatalogue(std::string_view text, const std::string& origin) {
-  try {
-    const toml::table table = toml::parse(text, origin);
-    return Reader(origin).All(table);
-  } catch (const toml::parse_error& error) {
-    return Fail(Errc::kInvalid, "{}:{}: {}", origin, error.source().begin.line,
-                Printable(error.description()));
-  }
+  TRY_ASSIGN(const toml::table table, ParseToml(text, origin));
+  return Reader(origin).All(table);
 }
 
 Catalogue Merge(Catalogue base, Catalogue extra) {

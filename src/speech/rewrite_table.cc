@@ -1,7 +1,5 @@
 #include "speech/rewrite_table.h"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -9,13 +7,12 @@
 #include "base/dirs.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/toml.h"
 #include "speech/unicode.h"
 #include "speech/words.h"
 
 namespace headroom::speech {
 namespace {
-
-using Keys = std::set<std::string_view>;
 
 constexpr std::pair<std::string_view, SpokenAction> kActions[] = {
     {"capital", SpokenAction::kCapital}, {"all_caps", SpokenAction::kAllCaps},
@@ -28,10 +25,10 @@ constexpr std::pair<std::string_view, Joins> kJoins[] = {{"none", Joins::kNone},
                                                          {"right", Joins::kRight},
                                                          {"both", Joins::kBoth}};
 
-// Typed values of one TOML file, and where what is wrong.
-class Reader {
+// Reads typed values out of one TOML file.
+class Reader : TomlReader {
  public:
-  Reader(const std::string& origin, RewriteTable& table) : origin_(origin), table_(table) {}
+  Reader(const std::string& origin, RewriteTable& table) : TomlReader(origin), table_(table) {}
 
   Result<> Read(const toml::table& file) {
     TRY(OnlyKeys(file, {"articles", "capital_sets_off", "command", "numbers"}));
@@ -55,19 +52,6 @@ class Reader {
   }
 
  private:
-  std::unexpected<Error> Wrong(const toml::node& at, std::string_view what) const {
-    return Fail(Errc::kInvalid, "{}:{}: {}", origin_, at.source().begin.line, what);
-  }
-
-  Result<> OnlyKeys(const toml::table& table, const Keys& known) const {
-    for (const auto& [key, node] : table) {
-      if (!known.contains(key.str()))
-        return Wrong(node, fmt::format("unknown key \"{}\"; known here: {}", Printable(key.str()),
-                                       fmt::join(known, ", ")));
-    }
-    return {};
-  }
-
   Result<> Flag(const toml::table& table, std::string_view key, bool& flag) const {
     const toml::node* node = table.get(key);
     if (!node) return {};
@@ -173,7 +157,6 @@ class Reader {
     return {};
   }
 
-  const std::string& origin_;
   RewriteTable& table_;
 };
 
@@ -210,13 +193,8 @@ Joins JoinsOf(std::string_view write) {
 }
 
 Result<> ReadRewriteTable(std::string_view text, const std::string& origin, RewriteTable& table) {
-  try {
-    const toml::table file = toml::parse(text);
-    return Reader(origin, table).Read(file);
-  } catch (const toml::parse_error& error) {
-    return Fail(Errc::kInvalid, "{}:{}: {}", origin, error.source().begin.line,
-                Printable(error.description()));
-  }
+  TRY_ASSIGN(const toml::table file, ParseToml(text, origin));
+  return Reader(origin, table).Read(file);
 }
 
 Result<RewriteTable> LoadRewriteTable(const std::string& language) {
