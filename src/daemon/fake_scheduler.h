@@ -7,34 +7,15 @@
 #include <string>
 
 #include "daemon/switchboard.h"
+#include "engine/scripted_tier.h"
 #include "engine/worker_runner.h"
-#include "memory/governor_fixture.h"
 
 namespace headroom::daemon {
-
-class Still : public engine::Readings {
- public:
-  memory::Sample Take(std::span<const pid_t>, bool, MonoTime) override {
-    memory::Sample sample;
-    sample.ram = memory::Megabytes(100);
-    sample.ram_available = GiB(8);
-    return sample;
-  }
-};
-
-inline engine::Tier Scripted(const std::string& script) {
-  engine::Tier tier;
-  tier.plan = memory::MakePlan(script.c_str(), memory::DeviceKind::kCpu, 300, 10, 0);
-  tier.model = script;
-  tier.worker = "headroom-worker-fake";
-  tier.threads = 1;
-  return tier;
-}
 
 /// Its events go to `board`, which is not begun yet. The worker takes `batch` utterances at once.
 inline std::unique_ptr<engine::Scheduler> FakeScheduler(const std::string& script,
                                                         Switchboard& board, int batch = 1) {
-  engine::Tier tier = Scripted(script);
+  engine::Tier tier = engine::Scripted(script);
   if (batch > 1) {
     tier.plan.kind = memory::DeviceKind::kUnified;
     tier.plan.batch = batch;
@@ -47,7 +28,8 @@ inline std::unique_ptr<engine::Scheduler> FakeScheduler(const std::string& scrip
   policy.timing.cool_down_cpu = Milliseconds(300);
   auto made = engine::Scheduler::Make(
       {.tiers = {std::move(tier)}, .policy = std::move(policy), .give_up = Milliseconds(200)},
-      std::move(to), std::make_unique<Still>(), std::make_unique<engine::WorkerRunnerMaker>());
+      std::move(to), std::make_unique<engine::Still>(),
+      std::make_unique<engine::WorkerRunnerMaker>());
   EXPECT_TRUE(made.has_value()) << made.error().what;
   return std::move(*made);
 }

@@ -4,33 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/scripted_tier.h"
 #include "engine/worker_runner.h"
-#include "memory/governor_fixture.h"
 
 namespace headroom::engine {
 namespace {
 
 using std::chrono::seconds;
 using testing::HasSubstr;
-
-Tier Scripted(const std::string& script, std::int64_t mib = 300) {
-  Tier tier;
-  tier.plan = memory::MakePlan(script.c_str(), memory::DeviceKind::kCpu, mib, 10, 0);
-  tier.model = script;
-  tier.worker = "headroom-worker-fake";
-  tier.threads = 1;
-  return tier;
-}
-
-class Still : public Readings {
- public:
-  memory::Sample Take(std::span<const pid_t>, bool, MonoTime) override {
-    memory::Sample sample;
-    sample.ram = memory::Megabytes(100);
-    sample.ram_available = GiB(8);
-    return sample;
-  }
-};
 
 // What came out, waited for with a generous deadline.
 class Out {
