@@ -15,7 +15,8 @@ AttentionKernel BestAttentionKernel() {
   return AttentionKernel::kNone;
 }
 
-void Attend(AttentionKernel kernel, const Attention& attention, std::size_t part,
+template <class Number>
+void Attend(AttentionKernel kernel, const Attention<Number>& attention, std::size_t part,
             std::size_t parts) {
   if (kernel == AttentionKernel::kAvx512)
     AttendAvx512(attention, part, parts);
@@ -24,8 +25,8 @@ void Attend(AttentionKernel kernel, const Attention& attention, std::size_t part
 }
 
 // Bound by memory: wider registers gain nothing.
-void AttendCached(AttentionKernel kernel, const CachedAttention& attention, std::size_t part,
-                  std::size_t parts) {
+void AttendCached(AttentionKernel kernel, const Attention<std::uint16_t>& attention,
+                  std::size_t part, std::size_t parts) {
   if (kernel != AttentionKernel::kNone) AttendCachedAvx2(attention, part, parts);
 }
 
@@ -35,9 +36,13 @@ AttentionKernel BestAttentionKernel() {
   return AttentionKernel::kNone;
 }
 
-void Attend(AttentionKernel, const Attention&, std::size_t, std::size_t) {}
-void AttendCached(AttentionKernel, const CachedAttention&, std::size_t, std::size_t) {}
+template <class Number>
+void Attend(AttentionKernel, const Attention<Number>&, std::size_t, std::size_t) {}
+void AttendCached(AttentionKernel, const Attention<std::uint16_t>&, std::size_t, std::size_t) {}
 
 #endif
+
+template void Attend(AttentionKernel, const Attention<float>&, std::size_t, std::size_t);
+template void Attend(AttentionKernel, const Attention<std::uint16_t>&, std::size_t, std::size_t);
 
 }  // namespace headroom::kernels

@@ -36,12 +36,13 @@ float Dot(const float* query, const std::uint16_t* key, std::size_t size) {
 }
 
 // The scores of all keys; minus infinity for those that are masked. Returns the greatest.
-float Score(const CachedAttention& attention, std::size_t query, std::size_t head, float* scores) {
+float Score(const Attention<std::uint16_t>& attention, std::size_t query, std::size_t head,
+            float* scores) {
   const float* q =
       attention.q.data + head * attention.q.head_stride + query * attention.q.row_stride;
   const std::uint16_t* k = attention.k.data + head * attention.k.head_stride;
-  const std::uint16_t* mask =
-      attention.mask ? attention.mask + query * attention.mask_stride : nullptr;
+  const std::uint16_t* mask = attention.mask.data;
+  if (mask) mask += head * attention.mask.head_stride + query * attention.mask.row_stride;
   float most = kNever;
   for (std::size_t key = 0; key < attention.keys; ++key) {
     const float added = mask ? _cvtsh_ss(mask[key]) : 0.0F;
@@ -55,8 +56,8 @@ float Score(const CachedAttention& attention, std::size_t query, std::size_t hea
 }
 
 // kHeadSize columns of the weighted sum of the values, times `factor`.
-void SumValues(const CachedAttention& attention, const float* weights, const std::uint16_t* values,
-               float factor, float* output) {
+void SumValues(const Attention<std::uint16_t>& attention, const float* weights,
+               const std::uint16_t* values, float factor, float* output) {
   constexpr std::size_t kWide = kHeadSize / kLanes;
   __m256 sums[kWide] = {};
   for (std::size_t key = 0; key < attention.keys; ++key) {
@@ -71,7 +72,7 @@ void SumValues(const CachedAttention& attention, const float* weights, const std
     _mm256_storeu_ps(output + i * kLanes, _mm256_mul_ps(sums[i], _mm256_set1_ps(factor)));
 }
 
-void AttendRow(const CachedAttention& attention, std::size_t query, std::size_t head) {
+void AttendRow(const Attention<std::uint16_t>& attention, std::size_t query, std::size_t head) {
   float* output = attention.output.data + head * attention.output.head_stride +
                   query * attention.output.row_stride;
   alignas(32) float weights[kMostKeys];
@@ -93,7 +94,8 @@ void AttendRow(const CachedAttention& attention, std::size_t query, std::size_t 
 
 }  // namespace
 
-void AttendCachedAvx2(const CachedAttention& attention, std::size_t part, std::size_t parts) {
+void AttendCachedAvx2(const Attention<std::uint16_t>& attention, std::size_t part,
+                      std::size_t parts) {
   const std::size_t rows = attention.queries * attention.heads;
   for (std::size_t row = rows * part / parts; row < rows * (part + 1) / parts; ++row)
     AttendRow(attention, row / attention.heads, row % attention.heads);

@@ -45,7 +45,7 @@ TEST_P(CachedAttentionTest, IsTheWeightedSumAndLooksAtNothingThatIsMasked) {
   const std::size_t row = heads * size + 8;  // the heads of a row one after the other
   std::vector<float> q(queries * row);
   for (float& number : q) number = RandomHalf(random).value;
-  std::vector<std::uint16_t> k(keys * row), v(keys * row), mask(queries * (keys + 3));
+  std::vector<std::uint16_t> k(keys * row), v(keys * row), mask(heads * queries * (keys + 3));
   std::vector<float> k_values(k.size()), v_values(v.size()), added(mask.size());
   const auto fill = [&](auto& bits, auto& values) {
     for (std::size_t i = 0; i < bits.size(); ++i) {
@@ -63,23 +63,23 @@ TEST_P(CachedAttentionTest, IsTheWeightedSumAndLooksAtNothingThatIsMasked) {
   };
   for (std::size_t key = 1; masked && key < keys; key += 3)
     for (std::size_t i = 0; i < row; ++i) k[key * row + i] = v[key * row + i] = kNoNumber;
-  for (std::size_t query = 0; query < queries; ++query)
+  for (std::size_t row_of_mask = 0; row_of_mask < heads * queries; ++row_of_mask)
     for (std::size_t key = 0; key < keys; ++key)
-      if (hidden(query, key)) mask[query * (keys + 3) + key] = kMinusInfinity;
+      if (hidden(row_of_mask % queries, key)) mask[row_of_mask * (keys + 3) + key] = kMinusInfinity;
 
   constexpr float kUntouched = -12345.0F, kScale = 0.3F;
   std::vector<float> output(queries * row, kUntouched);
-  const CachedAttention attention{.heads = heads,
-                                  .queries = queries,
-                                  .keys = keys,
-                                  .head_size = size,
-                                  .scale = kScale,
-                                  .q = {q.data(), row, size},
-                                  .k = {k.data(), row, size},
-                                  .v = {v.data(), row, size},
-                                  .mask = masked ? mask.data() : nullptr,
-                                  .mask_stride = keys + 3,
-                                  .output = {output.data(), row, size}};
+  const Attention<std::uint16_t> attention{
+      .heads = heads,
+      .queries = queries,
+      .keys = keys,
+      .head_size = size,
+      .scale = kScale,
+      .q = {q.data(), row, size},
+      .k = {k.data(), row, size},
+      .v = {v.data(), row, size},
+      .mask = {masked ? mask.data() : nullptr, keys + 3, queries * (keys + 3)},
+      .output = {output.data(), row, size}};
   for (std::size_t part = 0; part < parts; ++part) AttendCached(kernel, attention, part, parts);
 
   for (std::size_t query = 0; query < queries; ++query) {
@@ -88,7 +88,7 @@ TEST_P(CachedAttentionTest, IsTheWeightedSumAndLooksAtNothingThatIsMasked) {
       double sum = 0;
       for (std::size_t key = 0; key < keys; ++key) {
         if (hidden(query, key)) continue;
-        double score = masked ? added[query * (keys + 3) + key] : 0.0;
+        double score = masked ? added[(head * queries + query) * (keys + 3) + key] : 0.0;
         for (std::size_t i = 0; i < size; ++i)
           score += static_cast<double>(kScale) * q[query * row + head * size + i] *
                    k_values[key * row + head * size + i];

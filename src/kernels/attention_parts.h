@@ -1,12 +1,15 @@
-// The two ways to compute of attention.cc, each compiled for its own instructions.
+// The ways to compute of attention.cc, each compiled for its own instructions.
 #pragma once
 
 #include "kernels/attention.h"
 
 namespace headroom::kernels {
 
-void AttendAvx2(const Attention& attention, std::size_t part, std::size_t parts);
-void AttendAvx512(const Attention& attention, std::size_t part, std::size_t parts);
-void AttendCachedAvx2(const CachedAttention& attention, std::size_t part, std::size_t parts);
+template <class Number>
+void AttendAvx2(const Attention<Number>& attention, std::size_t part, std::size_t parts);
+template <class Number>
+void AttendAvx512(const Attention<Number>& attention, std::size_t part, std::size_t parts);
+void AttendCachedAvx2(const Attention<std::uint16_t>& attention, std::size_t part,
+                      std::size_t parts);
 
 }  // namespace headroom::kernels

@@ -3,15 +3,8 @@
 #include <cstddef>
 #include <numbers>
 
+#include "kernels/clones.h"
 #include "kernels/vector_math.h"
-
-#if defined(HEADROOM_VECTOR_MATH) && !defined(__SANITIZE_THREAD__)
-// The loader picks the clone that is best for this processor, before ThreadSanitizer is ready.
-#define HEADROOM_CLONES \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define HEADROOM_CLONES
-#endif
 
 namespace headroom::kernels {
 namespace {

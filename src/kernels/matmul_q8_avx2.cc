@@ -25,8 +25,13 @@ struct Avx2 : Avx {
           reinterpret_cast<Int*>(to + i),
           _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i))));
   }
-  static void TakeRow(const std::int8_t* from, std::int16_t* to) { TakeColumn(from, to); }
-  static std::int32_t Start(const std::int8_t*) { return 0; }
+  static Int TakeRow(const std::int8_t* from) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+  }
+  template <std::size_t kGroups>
+  static void StoreStarts(const RowCode (&)[kGroups][kRows][2], std::int32_t* starts) {
+    _mm256_store_si256(reinterpret_cast<Int*>(starts), _mm256_setzero_si256());
+  }
 };
 
 }  // namespace

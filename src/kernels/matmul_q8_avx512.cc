@@ -39,14 +39,19 @@ struct Avx512 {
     _mm256_store_si256(reinterpret_cast<__m256i*>(to),
                        _mm256_xor_si256(codes, _mm256_set1_epi8(-128)));
   }
-  static void TakeRow(const std::int8_t* from, std::int8_t* to) { std::memcpy(to, from, 32); }
-  static std::int32_t Start(const std::int8_t* codes) {
-    const __m256i sums =
-        _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1),
-                            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes)));
-    return -128 * _mm512_reduce_add_epi32(_mm512_zextsi256_si512(sums));
+  static __m256i TakeRow(const std::int8_t* from) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
   }
-  static float Factor(std::uint16_t half) { return _cvtsh_ss(half); }
+  template <std::size_t kGroups>
+  static void StoreStarts(const RowCode (&codes)[kGroups][kRows][4], std::int32_t* starts) {
+    Int sums = _mm512_setzero_si512();
+    for (const auto& group : codes) sums = AddProducts(sums, _mm512_set1_epi8(1), Load(group));
+    _mm512_store_si512(starts,
+                       _mm512_slli_epi32(_mm512_sub_epi32(_mm512_setzero_si512(), sums), 7));
+  }
+  static Float Factors(const std::uint16_t* halves) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves)));
+  }
 };
 
 }  // namespace

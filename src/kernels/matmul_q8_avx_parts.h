@@ -37,7 +37,9 @@ struct Avx {
     _mm256_store_ps(all, values);
     std::memcpy(to, all, rows * sizeof(float));
   }
-  static float Factor(std::uint16_t half) { return _cvtsh_ss(half); }
+  static Float Factors(const std::uint16_t* halves) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(halves)));
+  }
 };
 
 }  // namespace

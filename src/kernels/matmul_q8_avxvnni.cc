@@ -18,15 +18,15 @@ struct AvxVnni : Avx {
     const Int codes = _mm256_loadu_si256(reinterpret_cast<const Int*>(from));
     _mm256_store_si256(reinterpret_cast<Int*>(to), _mm256_xor_si256(codes, _mm256_set1_epi8(-128)));
   }
-  static void TakeRow(const std::int8_t* from, std::int8_t* to) { std::memcpy(to, from, 32); }
-  static std::int32_t Start(const std::int8_t* codes) {
-    const Int sums =
-        _mm256_dpbusd_avx_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1),
-                                _mm256_loadu_si256(reinterpret_cast<const Int*>(codes)));
-    __m128i half = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-    half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4E));
-    half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xB1));
-    return -128 * _mm_cvtsi128_si32(half);
+  static Int TakeRow(const std::int8_t* from) {
+    return _mm256_loadu_si256(reinterpret_cast<const Int*>(from));
+  }
+  template <std::size_t kGroups>
+  static void StoreStarts(const RowCode (&codes)[kGroups][kRows][4], std::int32_t* starts) {
+    Int sums = _mm256_setzero_si256();
+    for (const auto& group : codes) sums = AddProducts(sums, _mm256_set1_epi8(1), Load(group));
+    _mm256_store_si256(reinterpret_cast<Int*>(starts),
+                       _mm256_slli_epi32(_mm256_sub_epi32(_mm256_setzero_si256(), sums), 7));
   }
 };
 

@@ -2,6 +2,8 @@
 // that is compiled for its instructions; Vectors has the instructions.
 #pragma once
 
+#include <immintrin.h>
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -35,6 +37,8 @@ class Q8Tiles {
   static constexpr std::size_t kCodes = 32;                      // of a block
   static constexpr std::size_t kTogether = 4 / sizeof(RowCode);  // codes, in 32 bits
   static constexpr std::size_t kGroups = kCodes / kTogether;     // of a block
+  static constexpr std::size_t kSquare = 8;  // rows, and words of each, that change places at once
+  static_assert(kRows % kSquare == 0 && kGroups % kSquare == 0);
 
   // A block of each of kRows rows.
   struct alignas(64) Weights {
@@ -52,21 +56,48 @@ class Q8Tiles {
     Inputs inputs[kQ8MostBlocks];
   };
 
+  // Word i of row r becomes word r of row i.
+  static void Transpose(__m256i (&rows)[kSquare], RowCode (*to)[kRows][kTogether], std::size_t at) {
+    __m256i a[kSquare], b[kSquare];
+    for (std::size_t i = 0; i < kSquare; i += 2) {
+      a[i] = _mm256_unpacklo_epi32(rows[i], rows[i + 1]);
+      a[i + 1] = _mm256_unpackhi_epi32(rows[i], rows[i + 1]);
+    }
+    for (std::size_t i = 0; i < kSquare; i += 4) {
+      b[i] = _mm256_unpacklo_epi64(a[i], a[i + 2]);
+      b[i + 1] = _mm256_unpackhi_epi64(a[i], a[i + 2]);
+      b[i + 2] = _mm256_unpacklo_epi64(a[i + 1], a[i + 3]);
+      b[i + 3] = _mm256_unpackhi_epi64(a[i + 1], a[i + 3]);
+    }
+    for (std::size_t i = 0; i < kSquare / 2; ++i) {
+      _mm256_store_si256(reinterpret_cast<__m256i*>(to[i][at]),
+                         _mm256_permute2x128_si256(b[i], b[i + 4], 0x20));
+      _mm256_store_si256(reinterpret_cast<__m256i*>(to[i + 4][at]),
+                         _mm256_permute2x128_si256(b[i], b[i + 4], 0x31));
+    }
+  }
+
   static void Interleave(const Q8Product& product, std::size_t tile, Weights* into) {
     const std::size_t first = tile * kRows;
     const std::size_t rows = std::min(kRows, product.rows - first);
     for (std::size_t b = 0; b < product.blocks; ++b) {
       Weights& to = into[b];
-      if (rows < kRows) std::memset(&to, 0, sizeof to);
-      for (std::size_t r = 0; r < rows; ++r) {
-        const Q8Block& from = product.weights[(first + r) * product.weights_stride + b];
-        to.starts[r] = Vectors::Start(from.codes);
-        to.factors[r] = Vectors::Factor(from.factor);
-        alignas(64) RowCode codes[kCodes];
-        Vectors::TakeRow(from.codes, codes);
-        for (std::size_t group = 0; group < kGroups; ++group)
-          std::memcpy(to.codes[group][r], codes + group * kTogether, 4);
+      const Q8Block* from = product.weights + first * product.weights_stride + b;
+      std::uint16_t factors[kRows] = {};
+      for (std::size_t r = 0; r < rows; ++r) factors[r] = from[r * product.weights_stride].factor;
+      Vectors::Store(to.factors, Vectors::Factors(factors), kRows);
+      for (std::size_t row = 0; row < kRows; row += kSquare) {
+        for (std::size_t group = 0; group < kGroups; group += kSquare) {
+          __m256i words[kSquare];
+          for (std::size_t r = 0; r < kSquare; ++r)
+            words[r] = row + r < rows
+                           ? Vectors::TakeRow(from[(row + r) * product.weights_stride].codes +
+                                              group * kTogether)
+                           : _mm256_setzero_si256();
+          Transpose(words, to.codes + group, row);
+        }
       }
+      Vectors::StoreStarts(to.codes, to.starts);
     }
   }
 
@@ -76,7 +107,7 @@ class Q8Tiles {
       const Q8Block* from = product.input + (first + c) * product.input_stride;
       for (std::size_t b = 0; b < product.blocks; ++b) {
         Vectors::TakeColumn(from[b].codes, into[b].codes[c]);
-        into[b].factors[c] = Vectors::Factor(from[b].factor);
+        into[b].factors[c] = _cvtsh_ss(from[b].factor);
       }
     }
   }
@@ -120,8 +151,11 @@ class Q8Tiles {
                             Scratch& scratch) {
     for (std::size_t tile = begin; tile < end; ++tile)
       Interleave(product, tile, scratch.panel + (tile - begin) * product.blocks);
-    for (std::size_t first = 0; first < product.columns; first += kColumns) {
-      const std::size_t columns = std::min(kColumns, product.columns - first);
+    // As even as can be: a last group of one column would take half as long as one of many.
+    const std::size_t groups = (product.columns + kColumns - 1) / kColumns;
+    for (std::size_t group = 0; group < groups; ++group) {
+      const std::size_t first = product.columns * group / groups;
+      const std::size_t columns = product.columns * (group + 1) / groups - first;
       const auto multiply = TileOf(columns, std::make_index_sequence<kColumns>());
       TakeColumns(product, first, columns, scratch.inputs);
       for (std::size_t tile = begin; tile < end; ++tile) {

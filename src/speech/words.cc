@@ -1,5 +1,7 @@
 #include "speech/words.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "speech/unicode.h"
 
@@ -155,6 +157,19 @@ bool EndsSentence(std::string_view text) {
       ends = false;
   }
   return ends;
+}
+
+bool RepeatsItself(std::string_view text) {
+  std::vector<std::string> words;
+  for (Token& token : Tokenise(text))
+    if (!token.folded.empty()) words.push_back(std::move(token.folded));
+  constexpr std::size_t kFewest = 2;
+  for (std::size_t period = kFewest; 2 * period <= words.size(); ++period) {
+    if (words.size() % period == 0 &&
+        std::equal(words.begin() + static_cast<std::ptrdiff_t>(period), words.end(), words.begin()))
+      return true;
+  }
+  return false;
 }
 
 std::string OneLine(std::string_view text) {

@@ -34,6 +34,10 @@ std::string JoinTexts(std::string_view left, std::string_view right);
 /// Ends a sentence: . ! ? … and their relatives, closing quotes and brackets aside.
 bool EndsSentence(std::string_view text);
 
+/// The whole text is the same words said twice or more, two words at least: "Press four. Press
+/// four."
+bool RepeatsItself(std::string_view text);
+
 /// Valid UTF-8 on one line: no control characters, runs of white space are one space, none around.
 std::string OneLine(std::string_view text);
 

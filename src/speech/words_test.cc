@@ -113,5 +113,15 @@ TEST(TokenTimes, InProportionOrFromTheWords) {
   EXPECT_THAT(Starts(segment), ElementsAre(1000));
 }
 
+TEST(RepeatsItself, IsTheWholeTextSaidAgain) {
+  EXPECT_TRUE(RepeatsItself("Press 4 for the menu. Press 4 for the menu."));
+  EXPECT_TRUE(RepeatsItself("Press four, press four; press four"));
+  EXPECT_TRUE(RepeatsItself("谢谢 谢谢"));
+  EXPECT_FALSE(RepeatsItself("Bye, bye."));
+  EXPECT_FALSE(RepeatsItself("Press four for the menu. Press four for the"));
+  EXPECT_FALSE(RepeatsItself("Ask not what your country can do for you"));
+  EXPECT_FALSE(RepeatsItself(""));
+}
+
 }  // namespace
 }  // namespace headroom::speech

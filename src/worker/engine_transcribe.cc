@@ -10,6 +10,7 @@
 #include "audio/format.h"
 #include "base/owned.h"
 #include "speech/engine_status.h"
+#include "worker/conformer_stem.h"
 #include "worker/cores.h"
 #include "worker/count_only.h"
 #include "worker/cpu_backend.h"
@@ -20,6 +21,7 @@
 #include "worker/placement.h"
 #include "worker/pool.h"
 #include "worker/processor_copies.h"
+#include "worker/quick_products.h"
 #include "worker/sim_device.h"
 #include "worker/transcribe_results.h"
 #include "worker/warm_audio.h"
@@ -226,6 +228,7 @@ class TranscribeEngine : public Engine {
     stop_ = false;
     log_.Clear();
     TRY_ASSIGN(place_, placement_->Open(card));
+    UseQuickStem(!place_.device);
     return {};
   }
 
@@ -333,7 +336,9 @@ class TranscribeEngine : public Engine {
       longest = std::max(longest, length);
     }
     plan.host = host.usage().peak;
-    TRY_ASSIGN(plan.processor_copies, ProcessorCopies(path));
+    if (!MultipliesHalves()) {
+      TRY_ASSIGN(plan.processor_copies, ProcessorCopies(path));
+    }
     return plan;
   }
 

@@ -11,25 +11,10 @@
 
 #include "kernels/attention.h"
 #include "kernels/gelu.h"
-#include "kernels/matmul_q8.h"
-
-// As ggml-cpu-impl.h has it, which is no public header.
-struct ggml_compute_params {
-  int part, parts;  // this thread, of how many
-};
+#include "worker/compute_params.h"
 
 // The linker sets the prefixes. NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
-bool __real_llamafile_sgemm(const ggml_compute_params* params, std::int64_t rows,
-                            std::int64_t columns, std::int64_t inner, const void* weights,
-                            std::int64_t weights_stride, const void* input,
-                            std::int64_t input_stride, void* output, std::int64_t output_stride,
-                            int weights_type, int input_type, int output_type);
-bool __wrap_llamafile_sgemm(const ggml_compute_params* params, std::int64_t rows,
-                            std::int64_t columns, std::int64_t inner, const void* weights,
-                            std::int64_t weights_stride, const void* input,
-                            std::int64_t input_stride, void* output, std::int64_t output_stride,
-                            int weights_type, int input_type, int output_type);
 void __real_ggml_compute_forward_unary(const ggml_compute_params* params, ggml_tensor* result);
 void __wrap_ggml_compute_forward_unary(const ggml_compute_params* params, ggml_tensor* result);
 void __real_ggml_compute_forward_flash_attn_ext(const ggml_compute_params* params,
@@ -70,14 +55,6 @@ bool ComputeGelu(const ggml_compute_params& params, ggml_tensor* result) {
   return true;
 }
 
-bool Multiply(const ggml_compute_params& params, const kernels::Q8Product& product) {
-  static const kernels::Q8Kernel kernel = kernels::BestQ8Kernel();
-  if (kernel == kernels::Q8Kernel::kNone || !kernels::IsForQ8Kernel(product)) return false;
-  kernels::MultiplyQ8(kernel, product, static_cast<std::size_t>(params.part),
-                      static_cast<std::size_t>(params.parts));
-  return true;
-}
-
 // Fewer queries do not pay for transposing the keys.
 constexpr std::int64_t kFewestQueries = 32;
 
@@ -104,57 +81,58 @@ std::optional<float> ScaleOf(const ggml_tensor* result) {
   return numbers.scale;
 }
 
+// None, one for all heads, or one for each.
+bool IsMask(const ggml_tensor* tensor, std::int64_t heads) {
+  return !tensor ||
+         (IsHeads(tensor, GGML_TYPE_F16) && (tensor->ne[2] == 1 || tensor->ne[2] == heads));
+}
+
+kernels::Heads<const std::uint16_t> MaskOf(const ggml_tensor* tensor) {
+  if (!tensor) return {};
+  kernels::Heads<const std::uint16_t> mask = HeadsOf<std::uint16_t>(tensor);
+  if (tensor->ne[2] == 1) mask.head_stride = 0;
+  return mask;
+}
+
+template <class Number>
+kernels::Attention<Number> AttentionOf(const ggml_tensor* result, float scale) {
+  const ggml_tensor *q = result->src[0], *k = result->src[1], *v = result->src[2];
+  const auto heads = static_cast<std::size_t>(q->ne[2]), size = static_cast<std::size_t>(q->ne[0]);
+  return {.heads = heads,
+          .queries = static_cast<std::size_t>(q->ne[1]),
+          .keys = static_cast<std::size_t>(k->ne[1]),
+          .head_size = size,
+          .scale = scale,
+          .q = HeadsOf<float>(q),
+          .k = HeadsOf<Number>(k),
+          .v = HeadsOf<Number>(v),
+          .mask = MaskOf(result->src[3]),
+          // The result has the heads of one query one after the other.
+          .output = {static_cast<float*>(result->data), heads * size, size}};
+}
+
 bool ComputeAttention(const ggml_compute_params& params, ggml_tensor* result) {
   static const kernels::AttentionKernel kernel = kernels::BestAttentionKernel();
   const ggml_tensor *q = result->src[0], *k = result->src[1], *v = result->src[2],
                     *mask = result->src[3], *sinks = result->src[4];
   const std::optional<float> scale = ScaleOf(result);
   if (kernel == kernels::AttentionKernel::kNone || !scale || sinks || !IsHeads(q, GGML_TYPE_F32) ||
-      !IsPlain(result) || q->ne[0] != v->ne[0] || q->ne[2] != k->ne[2] || q->ne[2] != v->ne[2] ||
+      !IsHeads(k, k->type) || !IsHeads(v, k->type) || !IsMask(mask, q->ne[2]) || !IsPlain(result) ||
+      q->ne[0] != v->ne[0] || q->ne[2] != k->ne[2] || q->ne[2] != v->ne[2] ||
       k->ne[1] != v->ne[1] || k->ne[1] > static_cast<std::int64_t>(kernels::kMostKeys))
     return false;
-  const auto heads = static_cast<std::size_t>(q->ne[2]), size = static_cast<std::size_t>(q->ne[0]),
-             queries = static_cast<std::size_t>(q->ne[1]),
-             keys = static_cast<std::size_t>(k->ne[1]);
+  const auto size = static_cast<std::size_t>(q->ne[0]);
+  const bool many = q->ne[1] >= kFewestQueries;
+  if (many ? !kernels::IsForAttend(size) : size % kernels::kHeadSize != 0) return false;
   const auto part = static_cast<std::size_t>(params.part),
              parts = static_cast<std::size_t>(params.parts);
-  // The result has the heads of one query one after the other.
-  const kernels::Heads<float> output{static_cast<float*>(result->data), heads * size, size};
-  if (q->ne[1] < kFewestQueries) {
-    const bool plain_mask = !mask || (IsHeads(mask, GGML_TYPE_F16) && mask->ne[2] == 1);
-    if (!plain_mask || !IsHeads(k, GGML_TYPE_F16) || !IsHeads(v, GGML_TYPE_F16) ||
-        size % kernels::kHeadSize != 0)
-      return false;
-    const kernels::Heads<const std::uint16_t> added =
-        mask ? HeadsOf<std::uint16_t>(mask) : kernels::Heads<const std::uint16_t>{};
-    kernels::AttendCached(kernel,
-                          {.heads = heads,
-                           .queries = queries,
-                           .keys = keys,
-                           .head_size = size,
-                           .scale = *scale,
-                           .q = HeadsOf<float>(q),
-                           .k = HeadsOf<std::uint16_t>(k),
-                           .v = HeadsOf<std::uint16_t>(v),
-                           .mask = added.data,
-                           .mask_stride = added.row_stride,
-                           .output = output},
-                          part, parts);
+  if (k->type == GGML_TYPE_F16) {
+    const auto attend = many ? kernels::Attend<std::uint16_t> : kernels::AttendCached;
+    attend(kernel, AttentionOf<std::uint16_t>(result, *scale), part, parts);
     return true;
   }
-  if (mask || !IsHeads(k, GGML_TYPE_F32) || !IsHeads(v, GGML_TYPE_F32) ||
-      size != kernels::kHeadSize)
-    return false;
-  kernels::Attend(kernel,
-                  {.heads = heads,
-                   .queries = queries,
-                   .keys = keys,
-                   .scale = *scale,
-                   .q = HeadsOf<float>(q),
-                   .k = HeadsOf<float>(k),
-                   .v = HeadsOf<float>(v),
-                   .output = output},
-                  part, parts);
+  if (k->type != GGML_TYPE_F32 || !many) return false;
+  kernels::Attend(kernel, AttentionOf<float>(result, *scale), part, parts);
   return true;
 }
 
@@ -162,30 +140,6 @@ bool ComputeAttention(const ggml_compute_params& params, ggml_tensor* result) {
 }  // namespace headroom::worker
 
 extern "C" {
-bool __wrap_llamafile_sgemm(const ggml_compute_params* params, std::int64_t rows,
-                            std::int64_t columns, std::int64_t inner, const void* weights,
-                            std::int64_t weights_stride, const void* input,
-                            std::int64_t input_stride, void* output, std::int64_t output_stride,
-                            int weights_type, int input_type, int output_type) {
-  using headroom::kernels::Q8Block;
-  if (weights_type == GGML_TYPE_Q8_0 && input_type == GGML_TYPE_Q8_0 &&
-      output_type == GGML_TYPE_F32 &&
-      headroom::worker::Multiply(*params,
-                                 {.rows = static_cast<std::size_t>(rows),
-                                  .columns = static_cast<std::size_t>(columns),
-                                  .blocks = static_cast<std::size_t>(inner),
-                                  .weights = static_cast<const Q8Block*>(weights),
-                                  .weights_stride = static_cast<std::size_t>(weights_stride),
-                                  .input = static_cast<const Q8Block*>(input),
-                                  .input_stride = static_cast<std::size_t>(input_stride),
-                                  .output = static_cast<float*>(output),
-                                  .output_stride = static_cast<std::size_t>(output_stride)}))
-    return true;
-  return __real_llamafile_sgemm(params, rows, columns, inner, weights, weights_stride, input,
-                                input_stride, output, output_stride, weights_type, input_type,
-                                output_type);
-}
-
 void __wrap_ggml_compute_forward_unary(const ggml_compute_params* params, ggml_tensor* result) {
   if (!headroom::worker::ComputeGelu(*params, result))
     __real_ggml_compute_forward_unary(params, result);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "speech/words.h"
 
 namespace headroom::worker {
 namespace {
@@ -103,8 +104,9 @@ bool IsDoubtful(const transcribe_session& session, Milliseconds duration) {
     if (trace.compression_ratio > kMostRepetitive || trace.avg_logprob < kLeastLikely) return true;
   }
   const double seconds = static_cast<double>(duration.count()) / 1000;
-  return static_cast<double>(TextOf(transcribe_batch_full_text(&session, 0)).size()) >
-         kCharactersAtOnce + kCharactersPerSecond * seconds;
+  const std::string text = TextOf(transcribe_batch_full_text(&session, 0));
+  return static_cast<double>(text.size()) > kCharactersAtOnce + kCharactersPerSecond * seconds ||
+         speech::RepeatsItself(text);
 }
 
 }  // namespace headroom::worker

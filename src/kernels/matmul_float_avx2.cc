@@ -1,0 +1,14 @@
+// Compiled for AVX2 with FMA: nothing of it may run, or be inlined elsewhere, without them.
+#include "kernels/matmul_float_parts.h"
+#include "kernels/matmul_float_tiles.h"
+
+namespace headroom::kernels {
+namespace {
+using Vector [[gnu::vector_size(32)]] = float;
+}
+
+void MultiplyFloatsAvx2(const FloatProduct& product, std::size_t part, std::size_t parts) {
+  FloatTiles<Vector, 6>::Multiply(product, part, parts);
+}
+
+}  // namespace headroom::kernels

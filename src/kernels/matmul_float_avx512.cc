@@ -1,0 +1,14 @@
+// Compiled for AVX-512: nothing of it may run, or be inlined elsewhere, without it.
+#include "kernels/matmul_float_parts.h"
+#include "kernels/matmul_float_tiles.h"
+
+namespace headroom::kernels {
+namespace {
+using Vector [[gnu::vector_size(64)]] = float;
+}
+
+void MultiplyFloatsAvx512(const FloatProduct& product, std::size_t part, std::size_t parts) {
+  FloatTiles<Vector, 12>::Multiply(product, part, parts);
+}
+
+}  // namespace headroom::kernels
