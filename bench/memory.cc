@@ -72,8 +72,9 @@ std::unique_ptr<Worker> Spawn(const char* program) {
   return Must(Worker::Spawn({.program = program}));
 }
 
-engine::PlanResult Plan(const std::string& path, engine::CardOptions card) {
-  engine::PlanRequest request{.path = path, .threads = kThreads, .chunks = kLengths, .batch = 1};
+engine::PlanResult Plan(const std::string& path, engine::CardOptions card, bool processor = false) {
+  engine::PlanRequest request{
+      .path = path, .threads = kThreads, .chunks = kLengths, .batch = 1, .processor = processor};
   request.card = std::move(card);
   request.card.capacity = GiB(64);
   return Must(Spawn("headroom-worker-sim")->Plan(request, kLong));
@@ -110,7 +111,7 @@ int Host(const std::vector<std::string>& files) {
       "|---|---|---|---|---|\n");
   int wrong = 0;
   for (const std::string& file : files) {
-    const auto plan = Plan(file, {.counting = true});
+    const auto plan = Plan(file, {.counting = true}, true);
     for (std::size_t i = 0; i < kLengths.size(); ++i) {
       auto worker = Spawn("headroom-worker-cpu");
       Must(worker->Load({.path = file, .threads = kThreads, .chunks = {kLengths[i]}}, kLong));

@@ -196,6 +196,7 @@ json ToJson(const PlanRequest& request) {
           {"threads", request.threads},
           {"chunks", TimesToJson(request.chunks)},
           {"batch", request.batch},
+          {"processor", request.processor},
           {"card", ToJson(request.card)}};
 }
 
@@ -206,6 +207,7 @@ Result<PlanRequest> ParsePlanRequest(const json& body) {
       .threads = static_cast<int>(read.Integer("threads", 0, 1024)),
       .chunks = read.Times("chunks"),
       .batch = static_cast<int>(read.Integer("batch", 1, static_cast<std::int64_t>(kMaxBatch))),
+      .processor = read.Flag("processor"),
       .card = read.Take("card", ParseCardOptions(read.Member("card")))});
 }
 

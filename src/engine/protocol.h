@@ -18,7 +18,7 @@
 
 namespace headroom::engine {
 
-inline constexpr int kProtocolVersion = 1;
+inline constexpr int kProtocolVersion = 2;
 /// Longest audio one run may carry, in samples at 16 kHz: 10 minutes.
 inline constexpr std::size_t kMaxRunSamples = std::size_t{600} * 16000;
 
@@ -57,6 +57,7 @@ struct PlanRequest {
   int threads = 0;
   std::vector<Milliseconds> chunks = {};
   int batch = 1;
+  bool processor = false;  // counted as where all of it is computed on the processor
   CardOptions card = {.counting = true};
 };
 

@@ -14,6 +14,7 @@ PlanRequest SomePlanRequest() {
           .threads = 2,
           .chunks = {Milliseconds(5000), Milliseconds(30'000)},
           .batch = 3,
+          .processor = true,
           .card = {.capacity = MiB(9), .counting = true, .profile = "{}", .script = "x"}};
 }
 

@@ -18,9 +18,9 @@ struct FloatMatrix {
 
 struct FloatProduct {
   std::size_t rows = 0, columns = 0;
-  std::size_t inner = 0;  // numbers of each row of the weights and of each column
-  FloatMatrix weights{};  // rows
-  FloatMatrix input{};    // columns
+  std::size_t inner = 0;    // numbers of each row of the weights and of each column
+  FloatMatrix weights{};    // rows
+  FloatMatrix input{};      // columns
   float* output = nullptr;  // row r of column c: output[c * output_stride + r]
   std::size_t output_stride = 0;
 };

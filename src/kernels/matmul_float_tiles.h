@@ -32,7 +32,7 @@ class FloatTiles {
  private:
   static constexpr std::size_t kLanes = sizeof(Vector) / sizeof(float);
   static constexpr std::size_t kRows = 2 * kLanes;
-  static constexpr std::size_t kDepth = 256;  // of a row at a time
+  static constexpr std::size_t kDepth = 256;             // of a row at a time
   static constexpr std::size_t kPanelBytes = 256 << 10;  // stays in the L2 cache
   static constexpr std::size_t kTiles = kPanelBytes / sizeof(float) / kDepth / kRows;
   static constexpr std::size_t kBlock = 8;  // numbers that are transposed together, each way

@@ -63,7 +63,9 @@ struct Catalogue {
   std::vector<Model> models;          // in the order of the file, names unique
   std::string wer_source;             // how all word error rates were measured
   std::vector<std::string> defaults;  // speech models to use when none is named, best first
-  std::string vad;                    // the voice activity model
+  /// Before the defaults where the processor decodes: as quick there, with fewer errors.
+  std::vector<std::string> processor;
+  std::string vad;  // the voice activity model
 
   const Model* Find(std::string_view name) const;
   std::vector<std::string> Names() const;
@@ -75,8 +77,8 @@ const std::vector<std::string>& KnownFeatures();
 /// kInvalid for anything but a well-formed catalogue, with `origin` and the line.
 Result<Catalogue> ParseCatalogue(std::string_view text, const std::string& origin);
 
-/// `extra`'s models replace those of the same name and follow the others; its defaults and
-/// voice model, where it names any, replace ours.
+/// `extra`'s models replace those of the same name and follow the others; its defaults
+/// (with the list for the processor) and voice model, where it names any, replace ours.
 Catalogue Merge(Catalogue base, Catalogue extra);
 
 /// The installed catalogue with the user's additions.

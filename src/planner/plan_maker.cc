@@ -145,8 +145,10 @@ Result<PlanResult> PlanMaker::Ask(const fs::path& file, WorkerSlot& worker) cons
     TRY_ASSIGN(worker,
                engine::Worker::Spawn({.program = worker_.native(), .start_within = kStartWithin}));
   }
-  engine::PlanRequest request{
-      .path = file.native(), .chunks = settings_.chunks, .batch = settings_.batch};
+  engine::PlanRequest request{.path = file.native(),
+                              .chunks = settings_.chunks,
+                              .batch = settings_.batch,
+                              .processor = settings_.processor};
   request.card.capacity = settings_.card;
   request.card.profile = settings_.profile;
   auto plan = worker->Plan(request, kPlanWithin);
@@ -162,7 +164,8 @@ Result<PlanResult> PlanMaker::Count(const PlanTarget& target, WorkerSlot& worker
                       .engine = engine_,
                       .profile = {},
                       .chunks = settings_.chunks,
-                      .batch = settings_.batch};
+                      .batch = settings_.batch,
+                      .processor = settings_.processor};
   if (!settings_.profile.empty()) {
     Sha256 profile;
     profile.Add(std::as_bytes(std::span(settings_.profile)));

@@ -24,6 +24,7 @@ struct PlanSettings {
   std::optional<Bytes> driver = {};
   bool calibrated = false;   // `driver` and `profile` are a calibration's
   std::string profile = {};  // of the card, as a calibration recorded it; "": a plain device
+  bool processor = false;    // it is no card that computes, but the processor
   bool cached = true;
 };
 

@@ -1,6 +1,7 @@
 #include "planner/tiers.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "planner/plan_maker.h"
 
@@ -13,13 +14,20 @@ constexpr std::size_t kMostOnCard = 4;
 // Also counted, since workers are warmed up with it.
 constexpr Milliseconds kShortRun{3'000};
 
+// Who must be told the language is only for those who say it.
+bool NeedsLanguage(const models::Catalogue& catalogue, const std::string& name) {
+  const models::Model* model = catalogue.Find(name);
+  return model && model->languages.size() > 1 && !model->HasFeature("language_detection");
+}
+
 // The models of the catalogue that are here: for a card those with the fewest errors first, each in
-// its quantisations as they are preferred; for the CPU the catalogue's defaults, which answer
-// within a breath there, each in its quickest good quantisation. What the CPU can do as well takes
-// no card, unless it is all there is.
-std::vector<TierWish> Choose(const models::Store& store, Place place, bool card) {
+// its quantisations as they are preferred; for the CPU the catalogue's list for it and its
+// defaults, which answer within a breath there, each in its quickest good quantisation. What the
+// CPU can do as well takes no card, unless it is all there is.
+std::vector<TierWish> Choose(const models::Store& store, const TierOptions& options) {
+  const Place place = options.place;
   std::vector<TierWish> wishes;
-  if (card && place != Place::kCpu) {
+  if (options.card && place != Place::kCpu) {
     struct Known {
       std::string name;
       double wer;
@@ -41,7 +49,12 @@ std::vector<TierWish> Choose(const models::Store& store, Place place, bool card)
         wishes.push_back({ToString(stored.spec), Place::kCard});
   }
   if (place != Place::kCard) {
-    for (const std::string& name : store.catalogue().defaults)
+    std::vector<std::string> names;
+    for (const std::string& name : store.catalogue().processor)
+      if (!options.language.empty() || !NeedsLanguage(store.catalogue(), name))
+        names.push_back(name);
+    std::ranges::copy(store.catalogue().defaults, std::back_inserter(names));
+    for (const std::string& name : names)
       if (const auto here = store.ForCpu(name))
         wishes.push_back({ToString(here->spec), Place::kCpu});
   }
@@ -194,7 +207,7 @@ class Maker {
 
 Result<Tiers> MakeTiers(const models::Store& store, const TierOptions& options) {
   std::vector<TierWish> wishes = options.wishes;
-  if (wishes.empty()) wishes = Choose(store, options.place, options.card.has_value());
+  if (wishes.empty()) wishes = Choose(store, options);
   if (wishes.empty())
     return Fail(Errc::kNotFound,
                 "no model is here; fetch one, for example: headroom models pull whisper-base");
@@ -206,7 +219,9 @@ Result<Tiers> MakeTiers(const models::Store& store, const TierOptions& options) 
   settings.chunks.erase(again.begin(), again.end());
   settings.chunk = settings.chunks.back();
   settings.card = options.card ? options.card->total : GiB(64);  // only reported
+  settings.processor = true;
   TRY_ASSIGN(const PlanMaker cpu, PlanMaker::Make(settings));
+  settings.processor = false;
   if (options.card && options.card->calibration) {
     settings.driver = options.card->calibration->driver();
     settings.profile = options.card->calibration->profile;

@@ -81,6 +81,25 @@ TEST_F(TiersTest, OnTheCpuTheQuickestQuantisationThatIsAsGood) {
   EXPECT_EQ(tiers->tiers[1].Title(), "whisper-tiny.en Q8_0 on cpu");
 }
 
+TEST_F(TiersTest, OnTheCpuTheSmallCanaryGoesFirstForThoseWhoSayTheLanguage) {
+  const models::Store store = Store();
+  Put(store, "whisper-base", "Q8_0");
+  Put(store, "canary-180m-flash", "Q8_0");
+  const auto titles = [&](const std::string& language) {
+    TierOptions options = Options(GiB(8));
+    options.language = language;
+    const auto tiers = MakeTiers(store, options);
+    EXPECT_TRUE(tiers.has_value()) << tiers.error().what;
+    std::vector<std::string> all;
+    for (const engine::Tier& tier : tiers->tiers) all.push_back(tier.Title());
+    return all;
+  };
+  const std::string canary = "canary-180m-flash Q8_0 on cpu", whisper = "whisper-base Q8_0 on cpu";
+  EXPECT_THAT(titles("de"), testing::ElementsAre(canary, whisper));
+  EXPECT_THAT(titles("pl"), testing::ElementsAre(whisper)) << "which Canary does not know";
+  EXPECT_THAT(titles(""), testing::ElementsAre(whisper)) << "Canary cannot find out";
+}
+
 TEST_F(TiersTest, WhatCannotFitIsRefusedWithTheArithmetic) {
   const models::Store store = Store();
   Put(store, "whisper-tiny.en", "F16");
@@ -142,7 +161,8 @@ TEST_F(TiersTest, OnACardTheBestThatFitsAndTheRestWithTheArithmetic) {
   options.language = "de";
   tiers = MakeTiers(store, options);
   ASSERT_TRUE(tiers.has_value()) << tiers.error().what;
-  EXPECT_EQ(tiers->tiers.size(), 2U);
+  ASSERT_EQ(tiers->tiers.size(), 3U);
+  EXPECT_EQ(tiers->tiers.back().Title(), "canary-180m-flash Q8_0 on cpu");
   EXPECT_THAT(tiers->notes.back(), HasSubstr("does not know the language \"de\""));
 }
 

@@ -179,6 +179,7 @@ class TranscribeEngine : public Engine {
   Result<engine::PlanResult> Plan(const engine::PlanRequest& request) override {
     TRY(Begin(request.card));
     if (!place_.card) return Fail(Errc::kUnsupported, "this worker has no device that can plan");
+    UseQuickStem(request.processor);
     auto plan = Measure(request);
     Unload();
     return plan;

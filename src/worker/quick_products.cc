@@ -73,16 +73,16 @@ bool __wrap_llamafile_sgemm(const ggml_compute_params* params, std::int64_t rows
   const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
   if (output_type == GGML_TYPE_F32) {
     if (weights_type == GGML_TYPE_Q8_0 && input_type == GGML_TYPE_Q8_0 &&
-        Multiply(*params, headroom::kernels::Q8Product{
-                              .rows = size(rows),
-                              .columns = size(columns),
-                              .blocks = size(inner),
-                              .weights = static_cast<const Q8Block*>(weights),
-                              .weights_stride = size(weights_stride),
-                              .input = static_cast<const Q8Block*>(input),
-                              .input_stride = size(input_stride),
-                              .output = static_cast<float*>(output),
-                              .output_stride = size(output_stride)}))
+        Multiply(*params,
+                 headroom::kernels::Q8Product{.rows = size(rows),
+                                              .columns = size(columns),
+                                              .blocks = size(inner),
+                                              .weights = static_cast<const Q8Block*>(weights),
+                                              .weights_stride = size(weights_stride),
+                                              .input = static_cast<const Q8Block*>(input),
+                                              .input_stride = size(input_stride),
+                                              .output = static_cast<float*>(output),
+                                              .output_stride = size(output_stride)}))
       return true;
     if (IsFloat(weights_type) && IsFloat(input_type) &&
         Multiply(*params,

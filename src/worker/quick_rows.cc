@@ -82,8 +82,7 @@ bool ConcatRows(const ggml_compute_params& params, ggml_tensor* result) {
       return;
     }
     // Where the row is in the dimension along which they are put together, and in the others.
-    std::int64_t at[GGML_MAX_DIMS] = {0, row % result->ne[1],
-                                      row / result->ne[1] % result->ne[2],
+    std::int64_t at[GGML_MAX_DIMS] = {0, row % result->ne[1], row / result->ne[1] % result->ne[2],
                                       row / result->ne[1] / result->ne[2]};
     const bool is_first = at[along] < first->ne[along];
     if (!is_first) at[along] -= first->ne[along];
