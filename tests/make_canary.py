@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Writes a Canary model with random weights, for tests of memory, speed and plumbing.
 
-    make_canary.py {tiny,silent,small,180m,1b} {f32,f16,q8_0} OUT.gguf [PROMPT]    (needs numpy and gguf)
+    make_canary.py {tiny,silent,small,180m,1b,180m-silent,1b-silent} {f32,f16,q8_0} OUT.gguf [PROMPT]
+
+Needs numpy and gguf.
 
 PROMPT is canary2 (of both flash models), canary2-one (of 1b-v2: one vocabulary for all languages)
 or canary (of the first 1b).
 
 
-180m and 1b have the shapes of canary-180m-flash and canary-1b-flash, the others have nobody's.
+180m and 1b have the shapes of canary-180m-flash and canary-1b-flash, the others have nobody's. What is silent
+ends at once, whatever was said.
 The engine loads and runs them; what they "recognise" is noise. Every weight is drawn with the
 deviation 0.7 / sqrt(fan-in), so that activations neither vanish nor explode through the layers. In
 small no bias is near 0, no scale near 1, attention chooses, and every row is long enough for every
@@ -15,7 +18,7 @@ quantisation, so that no part can be left out or confused without changing what 
 """
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import gguf
 import numpy as np
@@ -67,6 +70,7 @@ SHAPES = {
     "180m": Shape(17, 512, 8, 2048, 256, 4, 1024, 8, 4096),
     "1b": Shape(32, 1024, 8, 4096, 256, 4, 1024, 8, 4096),
 }
+SHAPES |= {f"{name}-silent": replace(SHAPES[name], silent=True) for name in ("180m", "1b")}
 
 
 class Model:

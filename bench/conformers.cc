@@ -1,0 +1,24 @@
+// For conformers.py: a model in our worker hears a recording twice; prints the milliseconds of the
+// second encoder and the MiB that the worker had resident at most.
+//
+//   bench_conformers MODEL WAV      16 kHz, one channel, 16 bits
+#include <filesystem>
+
+#include "clip.h"
+#include "engine/worker.h"
+
+int main(int argc, char** argv) {
+  using namespace headroom;  // NOLINT(google-build-using-namespace)
+  using bench::Must;
+  if (argc != 3) return 2;
+  constexpr Milliseconds kLong{900'000};
+  const auto worker = Must(engine::Worker::Spawn({}));
+  Must(worker->Load({.path = std::filesystem::absolute(argv[1]).native(), .threads = 2}, kLong));
+  const std::vector<float> audio = bench::ReadWav(argv[2]);
+  engine::RunRequest request;
+  request.language = "en";
+  Must(worker->Run(request, audio, kLong));
+  const engine::RunResult again = Must(worker->Run(request, audio, kLong));
+  fmt::print("{} {}\n", again.timings.encode_ms, Must(worker->Stats(kLong)).peak_rss.n >> 20);
+  return 0;
+}
