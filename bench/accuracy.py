@@ -1,11 +1,12 @@
-"""Prints a Markdown table; exits 1 when an F16 import makes more errors than faster-whisper does."""
+"""Prints a Markdown table; exits 1 when an F16 import makes more errors than faster-whisper does, beyond what the
+choice of the recordings explains (95 %). bench/prompts has ninety times as many words."""
 
 import os
 import sys
 
 from faster_whisper import WhisperModel
 
-from clips import clips, errors, run, words
+from clips import clips, errors, interval, run, words
 
 HEADROOM, ENGINE, WEIGHTS = (os.environ[k] for k in ("HEADROOM", "ENGINE", "WEIGHTS"))
 CLIPS = clips(ENGINE)
@@ -30,14 +31,14 @@ def peer(model, compute, beam):
 
 
 def score(name, transcribe):
-    wrong, missed = 0, []
+    wrong, missed = [], []
     for clip in CLIPS:
         said, heard = words(clip.text), words(transcribe(clip))
         n = errors(said, heard)
-        wrong += n
+        wrong.append(n)
         if n:
             missed.append(f"{clip.name}: {' '.join(heard)}")
-    print(f"| {name} | {wrong} | {100 * wrong / TOTAL:.1f} % |", flush=True)
+    print(f"| {name} | {sum(wrong)} | {100 * sum(wrong) / TOTAL:.1f} % |", flush=True)
     return wrong, missed
 
 
@@ -54,7 +55,7 @@ for model in ("whisper-tiny.en", "whisper-base"):
     for quant in ("F16", "Q8_0", "Q5_K_M"):
         wrong, missed = score(f"headroom {model}:{quant}", ours(f"{model}:{quant}"))
         details += [f"{model}:{quant}: {m}" for m in missed]
-        if quant == "F16" and wrong > theirs[0]:
+        if quant == "F16" and interval([a - b for a, b in zip(wrong, theirs[0])])[0] > 0:
             failed = True
 if "--texts" in sys.argv:
     print("\nWhere a word was wrong:\n")
