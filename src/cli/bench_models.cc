@@ -83,8 +83,10 @@ class Bench {
 
   Result<int> Run() {
     TRY_ASSIGN(store_, models::Store::Open());
-    TRY_ASSIGN(auto maker, planner::PlanMaker::Make(
-                               {.chunks = {kLongestClip}, .chunk = kLongestClip, .card = GiB(64)}));
+    TRY_ASSIGN(auto maker, planner::PlanMaker::Make({.chunks = {kLongestClip},
+                                                     .chunk = kLongestClip,
+                                                     .card = GiB(64),
+                                                     .processor = true}));
     TRY_ASSIGN(const std::vector<PlanTarget> targets, Targets());
     std::vector<Measured> rows;
     std::size_t failed = 0;
@@ -131,12 +133,8 @@ class Bench {
     row.model = target.spec.name;
     row.quantisation = target.spec.quantisation;
     row.size = target.size;
-    if (auto made = maker.Plan(target)) {
-      memory::Plan plan = made->plan;
-      plan.kind = memory::DeviceKind::kCpu;
-      plan.driver = plan.margin = Bytes(0);
-      row.plan = plan.HostPeak(kLongestClip);
-    }
+    if (const auto made = maker.Plan(target))
+      row.plan = planner::OnProcessor(made->plan, made->counted).HostPeak(kLongestClip);
     const models::Model* model = store_->catalogue().Find(target.spec.name);
     const models::PublishedFile* file = model ? model->FileFor(target.spec.quantisation) : nullptr;
     if (file && file->wer_percent) {

@@ -123,6 +123,14 @@ memory::Plan ToMemory(const PlanTarget& target, const PlanResult& counted,
 
 }  // namespace
 
+memory::Plan OnProcessor(memory::Plan plan, const PlanResult& counted) {
+  plan.kind = memory::DeviceKind::kCpu;
+  plan.device = "cpu";
+  plan.driver = plan.margin = Bytes(0);
+  plan.weights += counted.processor_copies;
+  return plan;
+}
+
 PlanMaker::PlanMaker(PlanSettings settings, fs::path worker, std::string engine)
     : settings_(std::move(settings)),
       worker_(std::move(worker)),

@@ -35,6 +35,9 @@ struct MadePlan {
   bool from_cache = false;
 };
 
+/// Of a plan that was made with `processor`: no driver, and what the engine keeps besides there.
+memory::Plan OnProcessor(memory::Plan plan, const engine::PlanResult& counted);
+
 class PlanMaker {
  public:
   /// kNotFound when the worker program is not there.

@@ -128,10 +128,7 @@ class Maker {
   void OnCpu(const PlanTarget& target) {
     Add(target, cpu_, [&](engine::Tier& tier, const engine::PlanResult& counted) {
       tier.worker = kCpuWorker;
-      tier.plan.kind = memory::DeviceKind::kCpu;
-      tier.plan.device = "cpu";
-      tier.plan.driver = tier.plan.margin = Bytes(0);
-      tier.plan.weights += counted.processor_copies;
+      tier.plan = OnProcessor(std::move(tier.plan), counted);
       return options_.host;
     });
   }
