@@ -83,10 +83,10 @@ class Bench {
 
   Result<int> Run() {
     TRY_ASSIGN(store_, models::Store::Open());
-    TRY_ASSIGN(auto maker, planner::PlanMaker::Make({.chunks = {kLongestClip},
-                                                     .chunk = kLongestClip,
-                                                     .card = GiB(64),
-                                                     .processor = true}));
+    TRY_ASSIGN(
+        auto maker,
+        planner::PlanMaker::Make(
+            {.chunks = {kLongestClip}, .chunk = kLongestClip, .card = GiB(64), .processor = true}));
     TRY_ASSIGN(const std::vector<PlanTarget> targets, Targets());
     std::vector<Measured> rows;
     std::size_t failed = 0;
