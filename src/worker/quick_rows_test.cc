@@ -50,7 +50,8 @@ class QuickRows : public testing::Test {
 TEST_F(QuickRows, OneNumberForEachRowIsAddedOrMultiplied) {
   ggml_tensor* rows = Tensor(GGML_TYPE_F32, {37, 5, 3, 2}, 1);
   // For each row; repeated over a dimension; the ordinary case, which is the engine's.
-  for (const Sizes& sizes : {Sizes{1, 5, 3, 2}, Sizes{1, 5, 1, 1}, Sizes{1, 1, 3, 1}, Sizes{37, 5, 1, 1}}) {
+  for (const Sizes& sizes :
+       {Sizes{1, 5, 3, 2}, Sizes{1, 5, 1, 1}, Sizes{1, 1, 3, 1}, Sizes{37, 5, 1, 1}}) {
     ggml_tensor* numbers = Tensor(GGML_TYPE_F32, sizes, 50);
     for (const int threads : {1, 3}) {
       ggml_tensor* sum = ggml_add(context_.get(), rows, numbers);
@@ -65,8 +66,8 @@ TEST_F(QuickRows, OneNumberForEachRowIsAddedOrMultiplied) {
 
 TEST_F(QuickRows, RowsOfAView) {
   ggml_tensor* all = Tensor(GGML_TYPE_F32, {40, 9, 2, 1}, 3);
-  ggml_tensor* part = ggml_view_3d(context_.get(), all, 20, 4, 2, all->nb[1] * 2, all->nb[2],
-                                   8 * sizeof(float));
+  ggml_tensor* part =
+      ggml_view_3d(context_.get(), all, 20, 4, 2, all->nb[1] * 2, all->nb[2], 8 * sizeof(float));
   ggml_tensor* numbers = Tensor(GGML_TYPE_F32, {1, 4, 1, 1}, 11);
   ggml_tensor* sum = ggml_add(context_.get(), part, numbers);
   Compute(sum, 2);
