@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/vector_kernel.h"
+
 namespace headroom::kernels {
 
 constexpr std::size_t kHeadSize = 64;
@@ -36,10 +38,8 @@ struct Attention {
   Heads<float> output;
 };
 
-enum class AttentionKernel { kNone, kAvx2, kAvx512 };
-
-/// The best of this processor and C library.
-AttentionKernel BestAttentionKernel();
+/// The best for it of this processor and C library.
+VectorKernel BestAttentionKernel();
 
 constexpr bool IsForAttend(std::size_t head_size) {
   return head_size == kHeadSize || head_size == 2 * kHeadSize;
@@ -49,11 +49,11 @@ constexpr bool IsForAttend(std::size_t head_size) {
 /// 840 KB of stack for heads of 64, and 1630 KB for heads of 128, of which it touches what the keys
 /// need: 0.55 and 1.1 KB each.
 template <class Number>
-void Attend(AttentionKernel kernel, const Attention<Number>& attention, std::size_t part,
+void Attend(VectorKernel kernel, const Attention<Number>& attention, std::size_t part,
             std::size_t parts);
 
 /// As Attend, of a few queries, over the keys and values that a decoder keeps. Takes 6 KB of stack.
-void AttendCached(AttentionKernel kernel, const Attention<std::uint16_t>& attention,
-                  std::size_t part, std::size_t parts);
+void AttendCached(VectorKernel kernel, const Attention<std::uint16_t>& attention, std::size_t part,
+                  std::size_t parts);
 
 }  // namespace headroom::kernels

@@ -1,10 +1,9 @@
 // Compiled for AVX2: nothing of it may run, or be inlined elsewhere, without it.
-#include <immintrin.h>
-
 #include <algorithm>
 #include <limits>
 
 #include "kernels/attention_parts.h"
+#include "kernels/registers.h"
 #include "kernels/vector_math.h"
 
 namespace headroom::kernels {
@@ -12,10 +11,6 @@ namespace {
 
 constexpr std::size_t kLanes = 8;
 constexpr float kNever = -std::numeric_limits<float>::infinity();
-
-__m256 Load(const std::uint16_t* halves) {
-  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(halves)));
-}
 
 float Sum(__m256 lanes) {
   __m128 half = _mm_add_ps(_mm256_castps256_ps128(lanes), _mm256_extractf128_ps(lanes, 1));
@@ -29,8 +24,8 @@ float Dot(const float* query, const std::uint16_t* key, std::size_t size) {
   for (std::size_t i = 0; i < size; i += kSums * kLanes) {
 #pragma GCC unroll 4
     for (std::size_t s = 0; s < kSums; ++s)
-      sums[s] = _mm256_fmadd_ps(_mm256_loadu_ps(query + i + s * kLanes), Load(key + i + s * kLanes),
-                                sums[s]);
+      sums[s] = _mm256_fmadd_ps(_mm256_loadu_ps(query + i + s * kLanes),
+                                Avx2Floats::Widened(key + i + s * kLanes), sums[s]);
   }
   return Sum(_mm256_add_ps(_mm256_add_ps(sums[0], sums[1]), _mm256_add_ps(sums[2], sums[3])));
 }
@@ -66,7 +61,7 @@ void SumValues(const Attention<std::uint16_t>& attention, const float* weights,
     const __m256 weight = _mm256_set1_ps(weights[key]);
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < kWide; ++i)
-      sums[i] = _mm256_fmadd_ps(weight, Load(row + i * kLanes), sums[i]);
+      sums[i] = _mm256_fmadd_ps(weight, Avx2Floats::Widened(row + i * kLanes), sums[i]);
   }
   for (std::size_t i = 0; i < kWide; ++i)
     _mm256_storeu_ps(output + i * kLanes, _mm256_mul_ps(sums[i], _mm256_set1_ps(factor)));

@@ -1,13 +1,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "kernels/attention.h"
+#include "kernels/kernel_fixture.h"
 
 namespace headroom::kernels {
 namespace {
@@ -22,12 +22,7 @@ struct Half {
 Half RandomHalf(std::mt19937& random) {
   const int sixty_fourths = static_cast<int>(random() % 129) - 64;
   const float value = static_cast<float>(sixty_fourths) / 64;
-  if (sixty_fourths == 0) return {0, 0};
-  std::uint32_t single;
-  std::memcpy(&single, &value, sizeof single);
-  const std::uint32_t sign = single >> 31, exponent = (single >> 23 & 255) - 112,
-                      fraction = single >> 13 & 1023;
-  return {static_cast<std::uint16_t>(sign << 15 | exponent << 10 | fraction), value};
+  return {HalfOf(value), value};
 }
 
 struct Shape {
@@ -39,8 +34,8 @@ class CachedAttentionTest : public testing::TestWithParam<Shape> {};
 
 TEST_P(CachedAttentionTest, IsTheWeightedSumAndLooksAtNothingThatIsMasked) {
   const auto [heads, queries, keys, size, parts, masked] = GetParam();
-  const AttentionKernel kernel = BestAttentionKernel();
-  if (kernel == AttentionKernel::kNone) GTEST_SKIP() << "no AVX2 or no vectorised exp";
+  const VectorKernel kernel = BestAttentionKernel();
+  if (kernel == VectorKernel::kNone) GTEST_SKIP() << "no AVX2 or no vectorised exp";
   std::mt19937 random(7);
   const std::size_t row = heads * size + 8;  // the heads of a row one after the other
   std::vector<float> q(queries * row);

@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/kernel_fixture.h"
+
 namespace headroom::kernels {
 namespace {
 
@@ -75,13 +77,6 @@ std::vector<double> Expected(const Attention<Number>& a, std::size_t head, std::
   return row;
 }
 
-std::vector<AttentionKernel> KernelsHere() {
-  const AttentionKernel best = BestAttentionKernel();
-  if (best == AttentionKernel::kAvx512) return {AttentionKernel::kAvx2, best};
-  if (best == AttentionKernel::kAvx2) return {best};
-  return {};
-}
-
 struct Shape {
   std::size_t heads, queries, keys, parts;
 };
@@ -90,11 +85,11 @@ enum class Mask { kNone, kShared, kOfEach };  // of all heads, of each
 class AttentionTest : public testing::TestWithParam<std::tuple<Shape, std::size_t, Mask>> {
  protected:
   template <class Number>
-  static void Check(AttentionKernel kernel);
+  static void Check(VectorKernel kernel);
 };
 
 template <class Number>
-void AttentionTest::Check(AttentionKernel kernel) {
+void AttentionTest::Check(VectorKernel kernel) {
   const auto& [shape, size, masked] = GetParam();
   const auto& [heads, queries, keys, parts] = shape;
   // Rows and heads with gaps between them.
@@ -149,9 +144,9 @@ void AttentionTest::Check(AttentionKernel kernel) {
 }
 
 TEST_P(AttentionTest, IsTheFormulaAndNothingElseIsWritten) {
-  const auto kernels = KernelsHere();
+  const auto kernels = KernelsUpTo(BestAttentionKernel());
   if (kernels.empty()) GTEST_SKIP() << "no kernel for this processor and C library";
-  for (const AttentionKernel kernel : kernels) {
+  for (const VectorKernel kernel : kernels) {
     Check<float>(kernel);
     Check<std::uint16_t>(kernel);
   }

@@ -6,17 +6,17 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <utility>
 
 #include "kernels/attention.h"
+#include "kernels/registers.h"
 #include "kernels/vector_math.h"
 
 namespace headroom::kernels {
 
-/// Registers: has Vector, a register of floats (GCC's vector_size), and Widened(), as many numbers
-/// of half precision in one. kTogether: queries at a time; kSummed: of them, in the weighted sum.
+/// Registers: as in registers.h. kTogether: queries at a time; kSummed: of them, in the weighted
+/// sum.
 template <class Registers, std::size_t kTogether, std::size_t kSummed, std::size_t kSize>
-class AttentionTiles {
+class AttentionTiles : Floats<Registers> {
  public:
   template <class Number>
   static void Attend(const Attention<Number>& attention, std::size_t part, std::size_t parts) {
@@ -36,7 +36,8 @@ class AttentionTiles {
 
  private:
   using Vector = typename Registers::Vector;
-  static constexpr std::size_t kLanes = sizeof(Vector) / sizeof(float);
+  using Floats<Registers>::kLanes, Floats<Registers>::Load, Floats<Registers>::Store,
+      Floats<Registers>::Transpose;
   static constexpr std::size_t kStep = 2 * kLanes;  // keys in two registers
   static constexpr std::size_t kWide = 4;           // registers of an output row at a time
   static constexpr std::size_t kColumns = kWide * kLanes;
@@ -53,35 +54,7 @@ class AttentionTiles {
     bool finite;               // all the values are
   };
 
-  static Vector Load(const float* from) {
-    Vector v;
-    std::memcpy(&v, from, sizeof v);
-    return v;
-  }
-  static Vector Load(const std::uint16_t* from) { return Registers::Widened(from); }
-  static void Store(float* to, Vector v) { std::memcpy(to, &v, sizeof v); }
-
   static std::size_t Padded(std::size_t keys) { return (keys + kStep - 1) / kStep * kStep; }
-
-  // Rows become columns: squares of kApart change places across the diagonal, then greater ones.
-  template <std::size_t kApart = 1>
-  static void Transpose(Vector (&rows)[kLanes]) {
-    if constexpr (kApart < kLanes) {
-      const auto exchange = [&rows]<std::size_t... kLane>(std::index_sequence<kLane...>) {
-#pragma GCC unroll 16
-        for (std::size_t row = 0; row < kLanes; ++row) {
-          if (row & kApart) continue;
-          const Vector a = rows[row], b = rows[row + kApart];
-          rows[row] =
-              __builtin_shufflevector(a, b, (kLane & kApart ? kLanes + kLane - kApart : kLane)...);
-          rows[row + kApart] =
-              __builtin_shufflevector(a, b, (kLane & kApart ? kLanes + kLane : kLane + kApart)...);
-        }
-      };
-      exchange(std::make_index_sequence<kLanes>());
-      Transpose<2 * kApart>(rows);
-    }
-  }
 
   template <class Number>
   static void TakeKeys(const Attention<Number>& attention, std::size_t head, Scratch& scratch) {

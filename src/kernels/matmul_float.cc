@@ -13,28 +13,17 @@ bool IsForFloatKernel(const FloatProduct& product) {
 
 #ifdef __x86_64__
 
-FloatKernel BestFloatKernel() {
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("x86-64-v4")) return FloatKernel::kAvx512;
-  if (__builtin_cpu_supports("x86-64-v3")) return FloatKernel::kAvx2;
-  return FloatKernel::kNone;
-}
-
-void MultiplyFloats(FloatKernel kernel, const FloatProduct& product, std::size_t part,
+void MultiplyFloats(VectorKernel kernel, const FloatProduct& product, std::size_t part,
                     std::size_t parts) {
-  if (kernel == FloatKernel::kAvx512)
+  if (kernel == VectorKernel::kAvx512)
     MultiplyFloatsAvx512(product, part, parts);
-  else if (kernel == FloatKernel::kAvx2)
+  else if (kernel == VectorKernel::kAvx2)
     MultiplyFloatsAvx2(product, part, parts);
 }
 
 #else
 
-FloatKernel BestFloatKernel() {
-  return FloatKernel::kNone;
-}
-
-void MultiplyFloats(FloatKernel, const FloatProduct&, std::size_t, std::size_t) {}
+void MultiplyFloats(VectorKernel, const FloatProduct&, std::size_t, std::size_t) {}
 
 #endif
 

@@ -7,6 +7,8 @@
 
 #include <cstddef>
 
+#include "kernels/vector_kernel.h"
+
 namespace headroom::kernels {
 
 /// Row r begins at data + r * stride numbers.
@@ -25,18 +27,12 @@ struct FloatProduct {
   std::size_t output_stride = 0;
 };
 
-/// The instructions for it, best last. What a processor has not must not be used.
-enum class FloatKernel { kNone, kAvx2, kAvx512 };
-
-/// The best of this processor.
-FloatKernel BestFloatKernel();
-
 /// Whether a product is worth it: enough columns to pay for the interleaving.
 bool IsForFloatKernel(const FloatProduct& product);
 
 /// Part `part` of `parts` of the rows, which threads may compute side by side. `kernel` is not
 /// kNone, and IsForFloatKernel(product). Takes 300 KB of stack.
-void MultiplyFloats(FloatKernel kernel, const FloatProduct& product, std::size_t part,
+void MultiplyFloats(VectorKernel kernel, const FloatProduct& product, std::size_t part,
                     std::size_t parts);
 
 }  // namespace headroom::kernels

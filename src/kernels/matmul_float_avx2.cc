@@ -3,12 +3,9 @@
 #include "kernels/matmul_float_tiles.h"
 
 namespace headroom::kernels {
-namespace {
-using Vector [[gnu::vector_size(32)]] = float;
-}
 
 void MultiplyFloatsAvx2(const FloatProduct& product, std::size_t part, std::size_t parts) {
-  FloatTiles<Vector, 6>::Multiply(product, part, parts);
+  FloatTiles<Avx2Floats, 6>::Multiply(product, part, parts);
 }
 
 }  // namespace headroom::kernels

@@ -3,12 +3,9 @@
 #include "kernels/matmul_float_tiles.h"
 
 namespace headroom::kernels {
-namespace {
-using Vector [[gnu::vector_size(64)]] = float;
-}
 
 void MultiplyFloatsAvx512(const FloatProduct& product, std::size_t part, std::size_t parts) {
-  FloatTiles<Vector, 12>::Multiply(product, part, parts);
+  FloatTiles<Avx512Floats, 12>::Multiply(product, part, parts);
 }
 
 }  // namespace headroom::kernels

@@ -2,11 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <cstdint>
 #include <random>
 #include <string>
 #include <vector>
+
+#include "kernels/kernel_fixture.h"
 
 namespace headroom::kernels {
 namespace {
@@ -18,15 +19,7 @@ struct Matrix {
       : stride(inner + gap), numbers(vectors * stride), halves(in_halves ? numbers.size() : 0) {
     std::mt19937 random(seed);
     for (float& number : numbers) number = static_cast<float>(random() % 63) / 16 - 31.0F / 16;
-    for (std::size_t i = 0; i < halves.size(); ++i) halves[i] = Half(numbers[i]);
-  }
-  // IEEE 754 binary16 of a number that it holds exactly and that is not subnormal.
-  static std::uint16_t Half(float number) {
-    if (number == 0) return 0;
-    int exponent = 0;
-    const float mantissa = std::frexp(std::fabs(number), &exponent);
-    const int bits = (exponent + 14) << 10 | (static_cast<int>(std::ldexp(mantissa, 11)) & 0x3FF);
-    return static_cast<std::uint16_t>(bits | (number < 0 ? 0x8000 : 0));
+    for (std::size_t i = 0; i < halves.size(); ++i) halves[i] = HalfOf(numbers[i]);
   }
   FloatMatrix view() const {
     if (halves.empty()) return {numbers.data(), false, stride};
@@ -38,13 +31,6 @@ struct Matrix {
   std::vector<std::uint16_t> halves;
 };
 
-std::vector<FloatKernel> KernelsHere() {
-  const FloatKernel best = BestFloatKernel();
-  if (best == FloatKernel::kAvx512) return {FloatKernel::kAvx2, best};
-  if (best == FloatKernel::kAvx2) return {best};
-  return {};
-}
-
 struct Shape {
   std::size_t rows, columns, inner, parts;
 };
@@ -53,14 +39,14 @@ class MatmulFloatTest : public testing::TestWithParam<Shape> {};
 
 TEST_P(MatmulFloatTest, IsTheSumOfTheProductsAndNothingElseIsWritten) {
   const auto [rows, columns, inner, parts] = GetParam();
-  const std::vector<FloatKernel> kernels = KernelsHere();
+  const std::vector<VectorKernel> kernels = KernelsUpTo(BestVectorKernel());
   if (kernels.empty()) GTEST_SKIP() << "this processor has no AVX2";
   const std::size_t stride = rows + 3;
   for (const bool halves : {false, true}) {
     const Matrix weights(rows, inner, 1, halves, 1);
     for (const bool halves_in : {false, true}) {
       const Matrix input(columns, inner, 5, halves_in, 2);
-      for (const FloatKernel kernel : kernels) {
+      for (const VectorKernel kernel : kernels) {
         constexpr float kUntouched = -12345.0F;
         std::vector<float> output(columns * stride, kUntouched);
         const FloatProduct product{.rows = rows,

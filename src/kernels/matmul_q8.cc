@@ -1,7 +1,6 @@
 #include "kernels/matmul_q8.h"
 
 #include "kernels/matmul_q8_parts.h"
-#include "kernels/matmul_q8_tiles.h"
 
 namespace headroom::kernels {
 

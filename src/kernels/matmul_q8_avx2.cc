@@ -21,9 +21,7 @@ struct Avx2 : Avx {
   }
   static void TakeColumn(const std::int8_t* from, std::int16_t* to) {
     for (int i = 0; i < 32; i += 16)
-      _mm256_store_si256(
-          reinterpret_cast<Int*>(to + i),
-          _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i))));
+      _mm256_store_si256(reinterpret_cast<Int*>(to + i), TakeRow(from + i));
   }
   static Int TakeRow(const std::int8_t* from) {
     return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));

@@ -2,18 +2,16 @@
 // that is compiled for its instructions; Vectors has the instructions.
 #pragma once
 
-#include <immintrin.h>
-
 #include <algorithm>
 #include <cstring>
-#include <utility>
 
-#include "kernels/matmul_q8.h"
+#include "kernels/column_groups.h"
+#include "kernels/matmul_q8_parts.h"
+#include "kernels/registers.h"
 
 namespace headroom::kernels {
 
 constexpr std::size_t kQ8PanelBytes = 256 << 10;  // of interleaved weights: stays in the L2 cache
-constexpr std::size_t kQ8MostBlocks = 200;        // of a row; one tile is then half a panel
 
 template <class Vectors>
 class Q8Tiles {
@@ -37,7 +35,8 @@ class Q8Tiles {
   static constexpr std::size_t kCodes = 32;                      // of a block
   static constexpr std::size_t kTogether = 4 / sizeof(RowCode);  // codes, in 32 bits
   static constexpr std::size_t kGroups = kCodes / kTogether;     // of a block
-  static constexpr std::size_t kSquare = 8;  // rows, and words of each, that change places at once
+  using Words = Floats<Avx2Floats>;                              // of 32 bits, moved only
+  static constexpr std::size_t kSquare = Words::kLanes;          // rows, and words of each, at once
   static_assert(kRows % kSquare == 0 && kGroups % kSquare == 0);
 
   // A block of each of kRows rows.
@@ -56,27 +55,6 @@ class Q8Tiles {
     Inputs inputs[kQ8MostBlocks];
   };
 
-  // Word i of row r becomes word r of row i.
-  static void Transpose(__m256i (&rows)[kSquare], RowCode (*to)[kRows][kTogether], std::size_t at) {
-    __m256i a[kSquare], b[kSquare];
-    for (std::size_t i = 0; i < kSquare; i += 2) {
-      a[i] = _mm256_unpacklo_epi32(rows[i], rows[i + 1]);
-      a[i + 1] = _mm256_unpackhi_epi32(rows[i], rows[i + 1]);
-    }
-    for (std::size_t i = 0; i < kSquare; i += 4) {
-      b[i] = _mm256_unpacklo_epi64(a[i], a[i + 2]);
-      b[i + 1] = _mm256_unpackhi_epi64(a[i], a[i + 2]);
-      b[i + 2] = _mm256_unpacklo_epi64(a[i + 1], a[i + 3]);
-      b[i + 3] = _mm256_unpackhi_epi64(a[i + 1], a[i + 3]);
-    }
-    for (std::size_t i = 0; i < kSquare / 2; ++i) {
-      _mm256_store_si256(reinterpret_cast<__m256i*>(to[i][at]),
-                         _mm256_permute2x128_si256(b[i], b[i + 4], 0x20));
-      _mm256_store_si256(reinterpret_cast<__m256i*>(to[i + 4][at]),
-                         _mm256_permute2x128_si256(b[i], b[i + 4], 0x31));
-    }
-  }
-
   static void Interleave(const Q8Product& product, std::size_t tile, Weights* into) {
     const std::size_t first = tile * kRows;
     const std::size_t rows = std::min(kRows, product.rows - first);
@@ -88,13 +66,18 @@ class Q8Tiles {
       Vectors::Store(to.factors, Vectors::Factors(factors), kRows);
       for (std::size_t row = 0; row < kRows; row += kSquare) {
         for (std::size_t group = 0; group < kGroups; group += kSquare) {
-          __m256i words[kSquare];
+          typename Words::Vector words[kSquare];
+#pragma GCC unroll 8
           for (std::size_t r = 0; r < kSquare; ++r)
-            words[r] = row + r < rows
-                           ? Vectors::TakeRow(from[(row + r) * product.weights_stride].codes +
-                                              group * kTogether)
-                           : _mm256_setzero_si256();
-          Transpose(words, to.codes + group, row);
+            words[r] =
+                row + r < rows
+                    ? _mm256_castsi256_ps(Vectors::TakeRow(
+                          from[(row + r) * product.weights_stride].codes + group * kTogether))
+                    : Words::Vector{};
+          Words::Transpose(words);
+#pragma GCC unroll 8
+          for (std::size_t r = 0; r < kSquare; ++r)
+            std::memcpy(to.codes[group + r][row], &words[r], sizeof words[r]);
         }
       }
       Vectors::StoreStarts(to.codes, to.starts);
@@ -141,30 +124,19 @@ class Q8Tiles {
     for (std::size_t c = 0; c < kCount; ++c) Vectors::Store(output + c * stride, totals[c], rows);
   }
 
-  template <std::size_t... kCounts>
-  static auto TileOf(std::size_t columns, std::index_sequence<kCounts...>) {
-    static constexpr decltype(&MultiplyTile<1>) kTiles[] = {&MultiplyTile<kCounts + 1>...};
-    return kTiles[columns - 1];
-  }
-
   static void MultiplyPanel(const Q8Product& product, std::size_t begin, std::size_t end,
                             Scratch& scratch) {
     for (std::size_t tile = begin; tile < end; ++tile)
       Interleave(product, tile, scratch.panel + (tile - begin) * product.blocks);
-    // As even as can be: a last group of one column would take half as long as one of many.
-    const std::size_t groups = (product.columns + kColumns - 1) / kColumns;
-    for (std::size_t group = 0; group < groups; ++group) {
-      const std::size_t first = product.columns * group / groups;
-      const std::size_t columns = product.columns * (group + 1) / groups - first;
-      const auto multiply = TileOf(columns, std::make_index_sequence<kColumns>());
-      TakeColumns(product, first, columns, scratch.inputs);
+    ForColumnGroups<kColumns>(product.columns, [&]<std::size_t kCount>(std::size_t first) {
+      TakeColumns(product, first, kCount, scratch.inputs);
       for (std::size_t tile = begin; tile < end; ++tile) {
         const std::size_t row = tile * kRows;
-        multiply(scratch.panel + (tile - begin) * product.blocks, scratch.inputs, product.blocks,
-                 product.output + first * product.output_stride + row, product.output_stride,
-                 std::min(kRows, product.rows - row));
+        MultiplyTile<kCount>(scratch.panel + (tile - begin) * product.blocks, scratch.inputs,
+                             product.blocks, product.output + first * product.output_stride + row,
+                             product.output_stride, std::min(kRows, product.rows - row));
       }
-    }
+    });
   }
 };
 

@@ -112,11 +112,11 @@ kernels::Attention<Number> AttentionOf(const ggml_tensor* result, float scale) {
 }
 
 bool ComputeAttention(const ggml_compute_params& params, ggml_tensor* result) {
-  static const kernels::AttentionKernel kernel = kernels::BestAttentionKernel();
+  static const kernels::VectorKernel kernel = kernels::BestAttentionKernel();
   const ggml_tensor *q = result->src[0], *k = result->src[1], *v = result->src[2],
                     *mask = result->src[3], *sinks = result->src[4];
   const std::optional<float> scale = ScaleOf(result);
-  if (kernel == kernels::AttentionKernel::kNone || !scale || sinks || !IsHeads(q, GGML_TYPE_F32) ||
+  if (kernel == kernels::VectorKernel::kNone || !scale || sinks || !IsHeads(q, GGML_TYPE_F32) ||
       !IsHeads(k, k->type) || !IsHeads(v, k->type) || !IsMask(mask, q->ne[2]) || !IsPlain(result) ||
       q->ne[0] != v->ne[0] || q->ne[2] != k->ne[2] || q->ne[2] != v->ne[2] ||
       k->ne[1] != v->ne[1] || k->ne[1] > static_cast<std::int64_t>(kernels::kMostKeys))

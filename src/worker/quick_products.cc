@@ -42,8 +42,8 @@ bool Multiply(const ggml_compute_params& params, const kernels::Q8Product& produ
 }
 
 bool Multiply(const ggml_compute_params& params, const kernels::FloatProduct& product) {
-  static const kernels::FloatKernel kernel = kernels::BestFloatKernel();
-  if (kernel == kernels::FloatKernel::kNone || !kernels::IsForFloatKernel(product)) return false;
+  static const kernels::VectorKernel kernel = kernels::BestVectorKernel();
+  if (kernel == kernels::VectorKernel::kNone || !kernels::IsForFloatKernel(product)) return false;
   kernels::MultiplyFloats(kernel, product, static_cast<std::size_t>(params.part),
                           static_cast<std::size_t>(params.parts));
   return true;
@@ -56,7 +56,7 @@ bool IsFloat(int type) {
 }  // namespace
 
 bool MultipliesHalves() {
-  return kernels::BestFloatKernel() != kernels::FloatKernel::kNone;
+  return kernels::BestVectorKernel() != kernels::VectorKernel::kNone;
 }
 
 }  // namespace headroom::worker
