@@ -37,6 +37,12 @@ for line in sys.stdin:
 """
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 class Lines:
     """A program that answers a line with a line."""
 
@@ -66,9 +72,7 @@ class Service:
 
     def __init__(self, headroom, tier, folder):
         folder.mkdir()
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         settings = (f"models.tiers=['{tier}@cpu']", "shortcut.on=false", "output.targets=stdout",
                     f"control.socket={folder}/s", f"server.listen=127.0.0.1:{port}")

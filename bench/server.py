@@ -22,16 +22,11 @@ from wyoming.audio import wav_to_chunks
 from wyoming.client import AsyncTcpClient
 
 from clips import clips, errors, words
+from peers import free_port
 
 HEADROOM, ENGINE, WEIGHTS = (os.environ[k] for k in ("HEADROOM", "ENGINE", "WEIGHTS"))
 PAIRS = [("whisper-tiny.en", "Q8_0", "int8"), ("whisper-tiny.en", "F16", "float32"),
          ("whisper-base", "Q8_0", "int8")]
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def tree(pid):

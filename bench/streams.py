@@ -24,6 +24,7 @@ from pathlib import Path
 import websockets
 
 from clips import clips, errors, words
+from peers import free_port
 
 HEADROOM, ENGINE = os.environ["HEADROOM"], os.environ["ENGINE"]
 RATE, STEP = 16000, 0.1
@@ -33,12 +34,6 @@ def memory(pid):
     """RSS and anonymous memory, MiB."""
     status = Path(f"/proc/{pid}/status").read_text()
     return [int(status.split(f"{field}:")[1].split()[0]) / 1024 for field in ("VmRSS", "RssAnon")]
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def sound(recordings):

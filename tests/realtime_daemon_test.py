@@ -8,7 +8,7 @@ import wave
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from live_daemon import CLIPS, alike, start, words  # noqa: F401
+from live_daemon import CLIPS, alike, free_port, start, words  # noqa: F401
 from sound_server import wait_for
 
 RATE = 16000
@@ -24,11 +24,6 @@ def pcm(path):
     with wave.open(str(path)) as clip:
         assert clip.getframerate() == RATE and clip.getnchannels() == 1
         return clip.readframes(clip.getnframes())
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
 
 
 class Client:

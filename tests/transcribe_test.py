@@ -306,14 +306,20 @@ def wait_for_worker(process):
     raise AssertionError("no worker was started")
 
 
+def first_sentence(process):
+    """What came until it was out: of several, the rest is still to come."""
+    first = b""
+    while b"country" not in first:
+        first += os.read(process.stdout.fileno(), 4096)
+    return first
+
+
 def test_ctrl_c_prints_what_there_is(headroom, tmp_path):
     values = wav.samples(headroom.jfk)
     wav.write_pcm16(tmp_path / "long.wav", (values + [0.0] * 40000) * 20)
     p = headroom.popen("transcribe", "-m", MODEL, "-f", "json", tmp_path / "long.wav",
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    first = b""
-    while b"country" not in first:  # the first sentence is out: the rest is still to come
-        first += os.read(p.stdout.fileno(), 4096)
+    first = first_sentence(p)
     worker = wait_for_worker(p)
     p.send_signal(signal.SIGINT)
     out, err = p.communicate(timeout=10)
@@ -330,9 +336,7 @@ def test_a_killed_worker_costs_nothing(headroom, tmp_path):
     wav.write_pcm16(tmp_path / "long.wav", (wav.samples(headroom.jfk) + [0.0] * 40000) * said)
     p = headroom.popen("transcribe", "-m", MODEL, "-f", "json", tmp_path / "long.wav",
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    first = b""
-    while b"country" not in first:  # while the others are still to come
-        first += os.read(p.stdout.fileno(), 4096)
+    first = first_sentence(p)
     os.kill(wait_for_worker(p), signal.SIGKILL)
     out, err = p.communicate(timeout=60)
     assert p.returncode == 0, err

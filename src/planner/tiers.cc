@@ -216,9 +216,9 @@ Result<Tiers> MakeTiers(const models::Store& store, const TierOptions& options) 
   settings.chunks.erase(again.begin(), again.end());
   settings.chunk = settings.chunks.back();
   settings.card = options.card ? options.card->total : GiB(64);  // only reported
-  settings.processor = true;
-  TRY_ASSIGN(const PlanMaker cpu, PlanMaker::Make(settings));
-  settings.processor = false;
+  PlanSettings on_cpu = settings;
+  on_cpu.processor = true;
+  TRY_ASSIGN(const PlanMaker cpu, PlanMaker::Make(std::move(on_cpu)));
   if (options.card && options.card->calibration) {
     settings.driver = options.card->calibration->driver();
     settings.profile = options.card->calibration->profile;
