@@ -5,14 +5,14 @@
 #include <filesystem>
 
 #include "clip.h"
-#include "engine/worker.h"
+#include "asr/client/worker.h"
 
 namespace headroom {
 namespace {
 
-using bench::CpuOf;
-using bench::Must;
-using engine::Worker;
+using evaluation::CpuOf;
+using evaluation::Must;
+using asr::Worker;
 
 constexpr Milliseconds kLong{900'000};
 constexpr std::size_t kClips = 16;
@@ -36,7 +36,7 @@ std::unique_ptr<Worker> Loaded(const std::string& model, const Way& way) {
 
 Cost Decode(Worker& worker, const Way& way, const std::string& language,
             const std::vector<std::vector<float>>& clips) {
-  engine::RunRequest request;
+  asr::RunRequest request;
   request.language = language;
   const double cpu = CpuOf(worker.pid());
   const MonoTime begin = SystemClock().Now();
@@ -59,7 +59,7 @@ Cost Decode(Worker& worker, const Way& way, const std::string& language,
 int Main(int argc, char** argv) {
   if (argc < 4) return 2;
   std::vector<std::vector<float>> clips;
-  for (int i = 3; i < argc; ++i) clips.push_back(bench::ReadWav(argv[i]));
+  for (int i = 3; i < argc; ++i) clips.push_back(evaluation::ReadWav(argv[i]));
   const std::string model = std::filesystem::absolute(argv[1]);
   fmt::print("| {} clips | processor | time |\n|---|---|---|\n", kClips);
   for (const Way& way :

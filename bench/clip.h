@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/text.h"
 
-namespace headroom::bench {
+namespace headroom::evaluation {
 
 template <class T>
 T Must(Result<T> result) {
@@ -41,4 +41,4 @@ inline double CpuOf(pid_t pid) {
          static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
-}  // namespace headroom::bench
+}  // namespace headroom::evaluation

@@ -5,20 +5,20 @@
 #include <filesystem>
 
 #include "clip.h"
-#include "engine/worker.h"
+#include "asr/client/worker.h"
 
 int main(int argc, char** argv) {
   using namespace headroom;  // NOLINT(google-build-using-namespace)
-  using bench::Must;
+  using evaluation::Must;
   if (argc != 3) return 2;
   constexpr Milliseconds kLong{900'000};
-  const auto worker = Must(engine::Worker::Spawn({}));
+  const auto worker = Must(asr::Worker::Spawn({}));
   Must(worker->Load({.path = std::filesystem::absolute(argv[1]).native(), .threads = 2}, kLong));
-  const std::vector<float> audio = bench::ReadWav(argv[2]);
-  engine::RunRequest request;
+  const std::vector<float> audio = evaluation::ReadWav(argv[2]);
+  asr::RunRequest request;
   request.language = "en";
   Must(worker->Run(request, audio, kLong));
-  const engine::RunResult again = Must(worker->Run(request, audio, kLong));
+  const asr::RunResult again = Must(worker->Run(request, audio, kLong));
   fmt::print("{} {}\n", again.timings.encode_ms, Must(worker->Stats(kLong)).peak_rss.n >> 20);
   return 0;
 }

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "analyze/trend.h"
+#include "observe/analyze/trend.h"
 
-namespace headroom::bench {
+namespace headroom::evaluation {
 
 struct Reading {
   double hours = 0, mebibytes = 0;
@@ -80,4 +80,4 @@ inline GrowthResult JudgeGrowth(std::span<const Reading> readings) {
   return result;
 }
 
-}  // namespace headroom::bench
+}  // namespace headroom::evaluation

@@ -15,17 +15,17 @@
 #include <string>
 #include <vector>
 
-#include "engine/worker.h"
+#include "asr/client/worker.h"
 #include "jfk.h"
 #include "memory/governor.h"
-#include "memory/governor_fixture.h"
-#include "worker/engine.h"
-#include "worker/placement.h"
+#include "memory/testing/governor_fixture.h"
+#include "asr/worker/engine.h"
+#include "asr/worker/placement.h"
 
 namespace headroom {
 namespace {
 
-using engine::Worker;
+using asr::Worker;
 namespace fs = std::filesystem;
 
 constexpr Milliseconds kLong{900'000};
@@ -72,8 +72,8 @@ std::unique_ptr<Worker> Spawn(const char* program) {
   return Must(Worker::Spawn({.program = program}));
 }
 
-engine::PlanResult Plan(const std::string& path, engine::CardOptions card, bool processor = false) {
-  engine::PlanRequest request{
+asr::PlanResult Plan(const std::string& path, asr::CardOptions card, bool processor = false) {
+  asr::PlanRequest request{
       .path = path, .threads = kThreads, .chunks = kLengths, .batch = 1, .processor = processor};
   request.card = std::move(card);
   request.card.capacity = GiB(64);
@@ -90,7 +90,7 @@ int Exact(const std::vector<std::string>& files) {
       const auto planned = Plan(file, {.counting = true, .profile = profile.text});
       const auto held = Plan(file, {.counting = false, .profile = profile.text});
       for (std::size_t i = 0; i < kLengths.size(); ++i) {
-        const engine::PlanChunk &plan = planned.chunks[i], &real = held.chunks[i];
+        const asr::PlanChunk &plan = planned.chunks[i], &real = held.chunks[i];
         const bool same = planned.weights == held.weights && plan.kv == real.kv &&
                           plan.workspace == real.workspace && plan.peak == real.peak;
         wrong += same ? 0 : 1;
@@ -115,7 +115,7 @@ int Host(const std::vector<std::string>& files) {
     for (std::size_t i = 0; i < kLengths.size(); ++i) {
       auto worker = Spawn("headroom-worker-cpu");
       Must(worker->Load({.path = file, .threads = kThreads, .chunks = {kLengths[i]}}, kLong));
-      const std::vector<float> audio = engine::Speech(kLengths[i]);
+      const std::vector<float> audio = asr::Speech(kLengths[i]);
       Must(worker->Run({.language = "en", .vocabulary = {}, .prompt = {}}, audio, kLong));
       const Bytes rss = Must(worker->Stats(kLong)).peak_rss;
       const Bytes planned = plan.chunks[i].peak + plan.host + plan.processor_copies;
@@ -178,7 +178,7 @@ int Load(const std::vector<std::string>& files) {
       {"headroom-worker-sim", "again, not warmed up", {}, false, kTimes},
       {"headroom-worker-sim", "again, warmed up for 30 s", {kLengths.back()}, false, 1},
   };
-  const std::vector<float> audio = engine::Jfk();
+  const std::vector<float> audio = asr::Jfk();
   fmt::print(
       "| model | worker | | process | load | first run (11 s) | next run | end |\n"
       "|---|---|---|---|---|---|---|---|\n");
@@ -200,8 +200,8 @@ int Load(const std::vector<std::string>& files) {
 
 int Isolation(const std::string& file) {
   constexpr int kTimes = 9;
-  const std::vector<float> audio = engine::Jfk();
-  const engine::RunRequest request{.language = "en", .vocabulary = {}, .prompt = {}};
+  const std::vector<float> audio = asr::Jfk();
+  const asr::RunRequest request{.language = "en", .vocabulary = {}, .prompt = {}};
   auto outside = Spawn("headroom-worker-cpu");
   Must(outside->Load({.path = file, .threads = kThreads}, kLong));
   const auto inside = worker::MakeTranscribeEngine(worker::MakeCpuPlacement());

@@ -24,11 +24,11 @@
 #include <thread>
 #include <vector>
 
-#include "engine/scheduler.h"
+#include "asr/scheduler/scheduler.h"
 #include "growth.h"
 #include "jfk.h"
-#include "planner/plan_maker.h"
-#include "probe/process.h"
+#include "asr/planner/plan_maker.h"
+#include "observe/probe/process.h"
 
 namespace headroom {
 namespace {
@@ -49,7 +49,7 @@ T Must(Result<T> result) {
 }
 
 // A quiet card with nobody else on it.
-class QuietReadings : public engine::Readings {
+class QuietReadings : public asr::Readings {
  public:
   memory::Sample Take(std::span<const pid_t>, bool, MonoTime) override {
     memory::Sample sample;
@@ -64,7 +64,7 @@ class QuietReadings : public engine::Readings {
   }
 };
 
-engine::Tier MakeTier(const std::string& model) {
+asr::Tier MakeTier(const std::string& model) {
   planner::PlanSettings settings;
   settings.chunks = memory::kChunks;
   std::ranges::sort(settings.chunks);
@@ -76,7 +76,7 @@ engine::Tier MakeTier(const std::string& model) {
   target.file = std::filesystem::absolute(model);
   target.size = Bytes(static_cast<std::int64_t>(std::filesystem::file_size(target.file)));
   target.source = planner::PlanSource::kFile;
-  engine::Tier tier;
+  asr::Tier tier;
   tier.plan = Must(maker.Plan(target)).plan;
   tier.plan.device = "the simulated card";
   tier.model = target.file;
@@ -96,11 +96,11 @@ Bytes OwnRss() {
 
 struct Series {
   const char* name;
-  std::vector<bench::Reading> readings = {};
+  std::vector<evaluation::Reading> readings = {};
 };
 
-bench::GrowthResult Show(const Series& series) {
-  const bench::GrowthResult one = bench::JudgeGrowth(series.readings);
+evaluation::GrowthResult Show(const Series& series) {
+  const evaluation::GrowthResult one = evaluation::JudgeGrowth(series.readings);
   fmt::print(
       "| {} | {:.1f} to {:.1f} MiB | {:+.2f} MiB/h | {:+.2f} to {:+.2f} | {:.1f} to {:.1f} of "
       "{:.1f} MiB | {} |\n",
@@ -110,14 +110,14 @@ bench::GrowthResult Show(const Series& series) {
 }
 
 // What it means, for a person.
-std::string Verdict(std::span<const bench::GrowthResult> grown) {
+std::string Verdict(std::span<const evaluation::GrowthResult> grown) {
   std::string open;
   for (const auto& one : grown) {
-    if (one.medians < bench::GrowthResult::kFewest)
+    if (one.medians < evaluation::GrowthResult::kFewest)
       return fmt::format("NOT GOOD: {} readings are too few to tell, {} are wanted", one.medians,
-                         bench::GrowthResult::kFewest);
-    if (one.growth == bench::Growth::kGrows) return "NOT GOOD: memory grows";
-    if (one.growth == bench::Growth::kUndecided)
+                         evaluation::GrowthResult::kFewest);
+    if (one.growth == evaluation::Growth::kGrows) return "NOT GOOD: memory grows";
+    if (one.growth == evaluation::Growth::kUndecided)
       open += fmt::format("{}{:.1f} MiB/h", open.empty() ? "" : ", ", one.trend.high);
   }
   if (open.empty()) return "nothing grows";
@@ -134,20 +134,20 @@ int Main(const Settings& settings) {
   std::mutex mutex;
   std::condition_variable decoded;
   std::uint64_t texts = 0, wrong = 0;
-  engine::SchedulerEvents events;
-  events.on_decoded = [&](engine::Decoded one) {
+  asr::SchedulerEvents events;
+  events.on_decoded = [&](asr::Decoded one) {
     const std::lock_guard lock(mutex);
     ++texts;
     if (!one.result || one.id != texts) ++wrong;
     decoded.notify_one();
   };
-  engine::SchedulerOptions options;
+  asr::SchedulerOptions options;
   options.tiers = {MakeTier(settings.model)};
-  const auto scheduler = Must(engine::Scheduler::Make(std::move(options), std::move(events),
+  const auto scheduler = Must(asr::Scheduler::Make(std::move(options), std::move(events),
                                                       std::make_unique<QuietReadings>()));
   scheduler->SetWanted(true);
 
-  const std::vector<float> jfk = engine::Jfk();
+  const std::vector<float> jfk = asr::Jfk();
   std::mt19937 random(1);
   std::array<Series, 3> series{
       {{"the scheduler's process, RSS"}, {"the worker, RSS"}, {"the card"}}};
@@ -158,7 +158,7 @@ int Main(const Settings& settings) {
   // Says it, waits for its text and, unless in a hurry, for its end.
   const auto say = [&](std::size_t at, std::size_t size, bool hurry) {
     const MonoTime begun = clock.Now();
-    engine::Utterance utterance;
+    asr::Utterance utterance;
     utterance.id = ++submitted;
     utterance.request.language = "en";
     utterance.samples = std::make_shared<const std::vector<float>>(
@@ -182,12 +182,12 @@ int Main(const Settings& settings) {
     audio += static_cast<double>(size) / 16'000;
     say(random() % (jfk.size() - size + 1), size, settings.hurry);
     if (settings.leak) leaked.push_back(std::make_unique<std::array<char, kLeak>>());
-    const engine::SchedulerStatus status = scheduler->status();
+    const asr::SchedulerStatus status = scheduler->status();
     const Bytes sizes[] = {OwnRss(), status.worker.rss, status.worker.device};
     for (std::size_t i = 0; i < series.size(); ++i)
       series[i].readings.push_back({since() / 3600, static_cast<double>(sizes[i].n) / (1 << 20)});
   }
-  const engine::SchedulerStatus status = scheduler->status();
+  const asr::SchedulerStatus status = scheduler->status();
   fmt::print(
       "{} utterances, {:.0f} s of speech in {:.0f} s; {} texts, {} wrong, {} loads, {} device "
       "allocations while speaking\n\n"
@@ -195,10 +195,10 @@ int Main(const Settings& settings) {
       "|\n|---|---|---|---|---|---|\n",
       submitted - kWarmUp, audio, since(), texts - kWarmUp, wrong, status.counts.loads,
       status.counts.device_allocations);
-  std::vector<bench::GrowthResult> grown;
+  std::vector<evaluation::GrowthResult> grown;
   for (const Series& one : series) grown.push_back(Show(one));
   std::set<double> card;
-  for (const bench::Reading& one : series[2].readings) card.insert(one.mebibytes);
+  for (const evaluation::Reading& one : series[2].readings) card.insert(one.mebibytes);
   std::string verdict = Verdict(grown);
   if (wrong > 0 || texts != submitted) verdict = "NOT GOOD: a text is missing or wrong";
   if (status.counts.loads != 1) verdict = "NOT GOOD: the worker was loaded again";

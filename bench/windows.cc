@@ -14,16 +14,16 @@
 
 #include "base/text.h"
 #include "clip.h"
-#include "engine/worker.h"
+#include "asr/client/worker.h"
 
 namespace headroom {
 namespace {
 
-using bench::CpuOf;
-using bench::Must;
-using bench::ReadWav;
-using engine::RunResult;
-using engine::Worker;
+using evaluation::CpuOf;
+using evaluation::Must;
+using evaluation::ReadWav;
+using asr::RunResult;
+using asr::Worker;
 
 constexpr Milliseconds kLong{900'000};
 constexpr int kThreads = 2;
@@ -74,12 +74,12 @@ struct Row {
 
 std::string Recognise(Worker& worker, const std::string& language, std::span<const float> samples,
                       Cost& cost, std::int64_t& again) {
-  const engine::WorkerStats before = Must(worker.Stats(kLong));
+  const asr::WorkerStats before = Must(worker.Stats(kLong));
   const double cpu = CpuOf(worker.pid());
-  engine::RunRequest request;
+  asr::RunRequest request;
   request.language = language;
   const RunResult result = Must(worker.Run(request, samples, kLong));
-  const engine::WorkerStats after = Must(worker.Stats(kLong));
+  const asr::WorkerStats after = Must(worker.Stats(kLong));
   cost.cpu += CpuOf(worker.pid()) - cpu;
   cost.encoded += static_cast<double>((after.encoded - before.encoded).count()) / 1000;
   cost.mel += result.timings.mel_ms;

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "models/catalogue.h"
-#include "models/names.h"
+#include "models/store/catalogue.h"
+#include "models/store/names.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace headroom::models;

@@ -6,11 +6,11 @@
 #include <string>
 #include <string_view>
 
-#include "daemon/config.h"
-#include "daemon/config_keys.h"
+#include "app/config/config.h"
+#include "app/config/config_keys.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace headroom::daemon;
+  using namespace headroom::app;
   const std::string text(reinterpret_cast<const char*>(data), size);
   const ConfigReading reading = ReadConfig(text);
   const auto lines = std::ranges::count(text, '\n') + 1;

@@ -6,13 +6,13 @@
 #include <string_view>
 #include <vector>
 
-#include "api/client.h"
-#include "api/fake_service.h"
-#include "api/route.h"
+#include "net/control/client.h"
+#include "net/testing/fake_service.h"
+#include "net/control/route.h"
 
 namespace {
 
-using namespace headroom::api;
+using namespace headroom::net;
 
 std::vector<std::string> Events(std::string_view first, std::string_view second) {
   EventParser parser;

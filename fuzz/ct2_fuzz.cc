@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <span>
 
-#include "models/ct2_tensors.h"
+#include "models/formats/ct2_tensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace headroom::models;

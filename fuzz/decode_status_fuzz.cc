@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "audio/decode_status.h"
+#include "audio/format/decode_status.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace headroom::audio;

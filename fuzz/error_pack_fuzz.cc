@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "analyze/pack.h"
+#include "observe/analyze/pack.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace headroom;

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "analyze/analyze.h"
-#include "analyze/reader.h"
-#include "report/report.h"
+#include "observe/analyze/analyze.h"
+#include "observe/analyze/reader.h"
+#include "observe/report/report.h"
 
 namespace {
 

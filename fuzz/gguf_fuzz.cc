@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <span>
 
-#include "models/gguf.h"
-#include "models/inspect_source.h"
+#include "models/formats/gguf.h"
+#include "models/formats/inspect_source.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace headroom::models;

@@ -2,12 +2,12 @@
 #include <cstdint>
 #include <string_view>
 
-#include "probe/amdgpu.h"
-#include "probe/cgroup.h"
-#include "probe/host.h"
-#include "probe/kernel_text.h"
-#include "probe/pci.h"
-#include "probe/process.h"
+#include "observe/probe/amdgpu.h"
+#include "observe/probe/cgroup.h"
+#include "observe/probe/host.h"
+#include "observe/probe/kernel_text.h"
+#include "observe/probe/pci.h"
+#include "observe/probe/process.h"
 
 namespace {
 using namespace headroom;

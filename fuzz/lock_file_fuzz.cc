@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "models/lock_file.h"
-#include "models/names.h"
+#include "models/store/lock_file.h"
+#include "models/store/names.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace headroom::models;

@@ -2,11 +2,11 @@
 #include <cstdint>
 #include <span>
 
-#include "engine/channel.h"
-#include "engine/protocol.h"
+#include "asr/client/channel.h"
+#include "asr/client/protocol.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace headroom::engine;
+  using namespace headroom::asr;
   const auto body = ParseMessage(std::as_bytes(std::span(data, size)));
   if (!body) return 0;
   (void)ParseHello(*body);

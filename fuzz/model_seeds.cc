@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "models/import_fixtures.h"
+#include "models/testing/import_fixtures.h"
 
 int main(int count, char** arguments) {
   using namespace headroom::models;

@@ -6,15 +6,15 @@
 #include <string_view>
 #include <vector>
 
-#include "api/multipart.h"
-#include "api/tokens.h"
-#include "api/transcription_form.h"
-#include "api/web_access.h"
+#include "net/http/multipart.h"
+#include "net/server/tokens.h"
+#include "net/http/transcription_form.h"
+#include "net/server/web_access.h"
 
 namespace {
 
 using namespace headroom;
-using namespace headroom::api;
+using namespace headroom::net;
 
 void Expect(bool holds) {
   if (!holds) __builtin_trap();

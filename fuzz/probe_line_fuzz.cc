@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "probe/device.h"
+#include "observe/probe/device.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace headroom::probe;

@@ -7,11 +7,11 @@
 #include <string>
 #include <string_view>
 
-#include "api/realtime.h"
+#include "net/realtime/realtime.h"
 
 namespace {
 
-using namespace headroom::api;
+using namespace headroom::net;
 using headroom::Errc;
 using headroom::Fail;
 using headroom::Result;

@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "base/text.h"
-#include "speech/rewrite.h"
-#include "speech/unicode.h"
+#include "speech/text/rewrite.h"
+#include "speech/text/unicode.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace headroom;

@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <span>
 
-#include "models/import_silero.h"
-#include "models/safetensors.h"
+#include "models/formats/import_silero.h"
+#include "models/formats/safetensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace headroom::models;

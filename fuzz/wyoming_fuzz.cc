@@ -5,11 +5,11 @@
 #include <string_view>
 #include <vector>
 
-#include "api/wyoming.h"
+#include "net/wyoming/wyoming.h"
 
 namespace {
 
-using namespace headroom::api;
+using namespace headroom::net;
 
 void Expect(bool holds) {
   if (!holds) __builtin_trap();

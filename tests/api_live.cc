@@ -4,14 +4,14 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "api/fake_speech.h"
-#include "api/web_server.h"
+#include "net/testing/fake_speech.h"
+#include "net/http/web_server.h"
 
 int main(int argc, char** argv) {
   using namespace headroom;
   if (argc != 2 && argc != 4) return 2;
-  api::FakeSpeech speech;
-  api::WebOptions options;
+  net::FakeSpeech speech;
+  net::WebOptions options;
   options.listen = "127.0.0.1:0";
   options.spool = std::filesystem::path(argv[1]) / "uploads";
   options.tokens = std::filesystem::path(argv[1]) / "tokens";
@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
     options.tls_certificate = argv[2];
     options.tls_key = argv[3];
   }
-  const auto server = api::WebServer::Start(options, speech);
+  const auto server = net::WebServer::Start(options, speech);
   if (!server) {
     std::cerr << server.error().what << "\n";
     return 1;
@@ -27,7 +27,7 @@ int main(int argc, char** argv) {
   std::cout << (*server)->port() << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
     const auto told = nlohmann::json::parse(line);
-    speech.Change([&](api::FakeSpeech& fake) {
+    speech.Change([&](net::FakeSpeech& fake) {
       if (const auto reason = told.find("not_ready"); reason != told.end()) {
         fake.state.ready = false;
         fake.state.reason = *reason;

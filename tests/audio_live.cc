@@ -10,7 +10,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "audio/devices.h"
+#include "audio/capture/devices.h"
 #include "base/check.h"
 #include "base/fd.h"
 

@@ -15,9 +15,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/dirs.h"
-#include "worker/engine.h"
-#include "worker/placement.h"
-#include "worker/transcribe_main.h"
+#include "asr/worker/engine.h"
+#include "asr/worker/placement.h"
+#include "asr/worker/transcribe_main.h"
 
 namespace {
 
@@ -73,7 +73,7 @@ std::vector<float> ReadAudio(const std::string& path) {
 }
 
 json OneRun(headroom::worker::Engine& engine, const json& asked) {
-  headroom::engine::RunRequest request;
+  headroom::asr::RunRequest request;
   request.language = asked.value("language", "");
   request.translate_to = asked.value("translate_to", "");
   request.unpunctuated = asked.value("unpunctuated", false);

@@ -195,7 +195,7 @@ def test_the_examples_of_the_documentation(headroom, runtime, daemon):
 
 
 def test_the_documentation_has_every_route(headroom, daemon):
-    source = (Path(__file__).parent.parent / "src/api/route.cc").read_text()
+    source = (Path(__file__).parent.parent / "src/net/control/route.cc").read_text()
     routes = set(re.findall(r'Entry\{"(\w+)", "([^"]+)"', source))
     page = (DOCS / "control.md").read_text()
     assert routes == set(re.findall(r"^\| `(\w+) (/v1/[a-z/]+)` ", page, re.M))

@@ -4,15 +4,15 @@
 #include <iostream>
 #include <string>
 
-#include "system/desktop_notice.h"
-#include "system/session_lock.h"
+#include "app/desktop/desktop_notice.h"
+#include "app/desktop/session_lock.h"
 
 int main(int argc, char** argv) {
   if (argc == 2) {
-    std::cout << (headroom::system::SessionLocked() ? "locked" : "open") << std::endl;
+    std::cout << (headroom::desktop::SessionLocked() ? "locked" : "open") << std::endl;
     return 0;
   }
-  headroom::system::DesktopNotices notices;
+  headroom::desktop::DesktopNotices notices;
   for (int i = 3; i < argc; ++i) {
     const auto shown = notices.Show({.summary = argv[2], .body = argv[i], .urgent = i > 3});
     if (!shown) std::cerr << shown.error().what << std::endl;

@@ -18,10 +18,10 @@
 #include "base/child.h"
 #include "base/dirs.h"
 #include "base/file.h"
-#include "engine/worker.h"
+#include "asr/client/worker.h"
 #include "jfk.h"
 
-namespace headroom::engine {
+namespace headroom::asr {
 namespace {
 
 namespace fs = std::filesystem;
@@ -212,4 +212,4 @@ TEST_F(DeviceWorker, ADeviceThatIsNotThereIsSaid) {
 }
 
 }  // namespace
-}  // namespace headroom::engine
+}  // namespace headroom::asr

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <random>
 
-namespace headroom::bench {
+namespace headroom::evaluation {
 namespace {
 
 // `n` readings of a run of `minutes`, MiB by time, with noise as resident memory has it.
@@ -61,4 +61,4 @@ TEST(Growth, TooFewReadingsAreNoVerdict) {
 }
 
 }  // namespace
-}  // namespace headroom::bench
+}  // namespace headroom::evaluation

@@ -10,7 +10,7 @@
 #include "base/dirs.h"
 #include "base/file.h"
 
-namespace headroom::engine {
+namespace headroom::asr {
 
 /// 16 kHz mono in -1..1. ./test says in HEADROOM_TEST_ENGINE where the engine is.
 inline std::vector<float> Jfk() {
@@ -33,4 +33,4 @@ inline std::vector<float> Speech(Milliseconds length) {
   return samples;
 }
 
-}  // namespace headroom::engine
+}  // namespace headroom::asr

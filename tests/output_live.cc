@@ -10,8 +10,8 @@
 #include <iterator>
 
 #include "base/check.h"
-#include "output/probe_typing.h"
-#include "output/target.h"
+#include "app/output/probe_typing.h"
+#include "app/output/target.h"
 
 using namespace headroom;
 using namespace headroom::output;

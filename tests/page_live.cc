@@ -3,14 +3,14 @@
 // was sent; "publish NAME JSON", an event; "asked", what the service was asked to do.
 #include <iostream>
 
-#include "api/fake_service.h"
-#include "api/fake_speech.h"
-#include "api/tokens.h"
-#include "api/web_server.h"
+#include "net/testing/fake_service.h"
+#include "net/testing/fake_speech.h"
+#include "net/server/tokens.h"
+#include "net/http/web_server.h"
 
 namespace {
 
-using namespace headroom::api;
+using namespace headroom::net;
 
 // A machine with a card of 8 GiB.
 class Machine : public FakeSpeech {

@@ -6,16 +6,16 @@
 #include <iostream>
 #include <map>
 
-#include "api/fake_speech.h"
-#include "api/web_server.h"
+#include "net/testing/fake_speech.h"
+#include "net/http/web_server.h"
 
 namespace {
 
 using headroom::Errc;
 using headroom::Error;
 using headroom::Milliseconds;
-using headroom::api::FakeSpeech;
-using headroom::api::StreamEvent;
+using headroom::net::FakeSpeech;
+using headroom::net::StreamEvent;
 using nlohmann::json;
 
 StreamEvent EventOf(const json& said) {
@@ -40,7 +40,7 @@ std::optional<Error> ErrorOf(const json& name) {
   return Error{headroom::ErrcFromName(name.get<std::string>()), "as it was told"};
 }
 
-json Do(FakeSpeech& speech, headroom::api::WebServer& server, const json& order) {
+json Do(FakeSpeech& speech, headroom::net::WebServer& server, const json& order) {
   if (order.contains("drain")) server.Drain(order["drain"]);
   if (order.contains("push")) {
     for (int i = order.value("times", 1); i > 0; --i)
@@ -76,14 +76,14 @@ json Do(FakeSpeech& speech, headroom::api::WebServer& server, const json& order)
 
 int main(int argc, char** argv) {
   FakeSpeech speech;
-  headroom::api::WebOptions options;
+  headroom::net::WebOptions options;
   options.listen = "127.0.0.1:0";
   const json chosen = argc > 1 ? json::parse(argv[1]) : json::object();
   options.most_connections = chosen.value("most", options.most_connections);
   options.realtime_quiet = Milliseconds(chosen.value("quiet", options.realtime_quiet.count()));
   options.realtime_spare = Milliseconds(chosen.value("spare", options.realtime_spare.count()));
   options.keep_alive = Milliseconds(chosen.value("sweep", options.keep_alive.count()));
-  const auto server = headroom::api::WebServer::Start(options, speech);
+  const auto server = headroom::net::WebServer::Start(options, speech);
   if (!server) {
     std::cerr << server.error().what << "\n";
     return 1;

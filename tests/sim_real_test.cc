@@ -15,12 +15,12 @@
 #include "base/child.h"
 #include "base/dirs.h"
 #include "base/file.h"
-#include "engine/scheduler.h"
-#include "engine/worker.h"
-#include "engine/worker_runner.h"
+#include "asr/scheduler/scheduler.h"
+#include "asr/client/worker.h"
+#include "asr/scheduler/worker_runner.h"
 #include "jfk.h"
 
-namespace headroom::engine {
+namespace headroom::asr {
 namespace {
 
 using testing::HasSubstr;
@@ -432,4 +432,4 @@ TEST_F(SimWorker, OnlyTheSimulatedCardPlans) {
 }
 
 }  // namespace
-}  // namespace headroom::engine
+}  // namespace headroom::asr

@@ -13,10 +13,10 @@
 
 #include "base/dirs.h"
 #include "base/file.h"
-#include "engine/recognizer.h"
+#include "asr/client/recognizer.h"
 #include "jfk.h"
 
-namespace headroom::engine {
+namespace headroom::asr {
 namespace {
 
 using testing::HasSubstr;
@@ -204,4 +204,4 @@ TEST_F(RealWorker, ALanguageTheModelLacksIsATypedError) {
 }
 
 }  // namespace
-}  // namespace headroom::engine
+}  // namespace headroom::asr

@@ -3,11 +3,11 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "api/fake_speech.h"
-#include "api/wyoming_server.h"
+#include "net/testing/fake_speech.h"
+#include "net/wyoming/wyoming_server.h"
 
 int main() {
-  using namespace headroom::api;
+  using namespace headroom::net;
   FakeSpeech speech;
   speech.commit_text = "Mach das Licht an.";
   WyomingOptions options;

@@ -4,7 +4,7 @@
 
 #include <thread>
 
-#include "engine/failure.h"
+#include "asr/client/failure.h"
 #include "jfk.h"
 
 namespace headroom {
@@ -48,20 +48,20 @@ class Injector {
     Refused();
     for (const Fault& fault : options_.cuda ? std::span<const Fault>(kCuda) : kVulkan)
       During(fault.what, fault.expected,
-             [&](engine::Worker&) { preload_.ledger().fault = fault.code; });
+             [&](asr::Worker&) { preload_.ledger().fault = fault.code; });
     During("killed while running", Failure::kCrash,
-           [&](engine::Worker& worker) { Later(worker.pid(), SIGKILL); });
-    During("hangs", Failure::kHang, [&](engine::Worker& worker) { Later(worker.pid(), SIGSTOP); });
+           [&](asr::Worker& worker) { Later(worker.pid(), SIGKILL); });
+    During("hangs", Failure::kHang, [&](asr::Worker& worker) { Later(worker.pid(), SIGSTOP); });
   }
 
  private:
-  Result<std::unique_ptr<engine::Worker>> Fresh() {
+  Result<std::unique_ptr<asr::Worker>> Fresh() {
     TRY_ASSIGN(auto worker, preload_.Spawn(options_.worker));
     TRY(worker->Load(options_.load, kLong));
     return worker;
   }
 
-  Result<std::string> Speak(engine::Worker& worker, Milliseconds within) {
+  Result<std::string> Speak(asr::Worker& worker, Milliseconds within) {
     TRY_ASSIGN(const auto result,
                worker.Run({.language = "en", .vocabulary = {}, .prompt = {}}, jfk_, within));
     std::string text;
@@ -101,8 +101,8 @@ class Injector {
   }
 
   void Show(const char* what, Failure expected, const std::optional<Error>& error,
-            engine::Worker& worker) {
-    const auto seen = error ? engine::FailureOf(*error, worker.alive()) : std::nullopt;
+            asr::Worker& worker) {
+    const auto seen = error ? asr::FailureOf(*error, worker.alive()) : std::nullopt;
     const bool alive = worker.alive();
     auto next = Fresh();
     const auto text = next ? Speak(**next, kLong) : Result<std::string>(Fail(Error(next.error())));
@@ -120,7 +120,7 @@ class Injector {
   const FaultOptions& options_;
   Preload& preload_;
   Log& log_;
-  const std::vector<float> jfk_ = engine::Jfk();
+  const std::vector<float> jfk_ = asr::Jfk();
   std::string text_;
   std::jthread later_;
 };

@@ -10,7 +10,7 @@ namespace headroom {
 struct FaultOptions {
   std::string worker;
   bool cuda = false;
-  engine::LoadRequest load;
+  asr::LoadRequest load;
 };
 
 void InjectFaults(const FaultOptions& options, Preload& preload, Log& log);

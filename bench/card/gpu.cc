@@ -13,8 +13,8 @@
 
 #include "faults.h"
 #include "jfk.h"
-#include "planner/plan_maker.h"
-#include "planner/worker_devices.h"
+#include "asr/planner/plan_maker.h"
+#include "asr/planner/worker_devices.h"
 #include "push.h"
 
 namespace headroom {
@@ -104,8 +104,8 @@ class Bench {
     return how;
   }
 
-  engine::LoadRequest LoadOf(const std::string& model) const {
-    engine::LoadRequest load{.path = fs::absolute(model).native()};
+  asr::LoadRequest LoadOf(const std::string& model) const {
+    asr::LoadRequest load{.path = fs::absolute(model).native()};
     if (!options_.pretend.empty()) load.threads = 1;  // on the processor, ggml waits by spinning
     load.card.device = device_.key();
     load.chunks = Chunks();
@@ -184,17 +184,17 @@ class Bench {
     const MonoTime begin = SystemClock().Now();
     TRY(worker->Load(LoadOf(model), kLong));
     const double load = Seconds(begin);
-    TRY_ASSIGN(const engine::WorkerStats ready, worker->Stats(kLong));
+    TRY_ASSIGN(const asr::WorkerStats ready, worker->Stats(kLong));
     const auto resident = reader_.Read(worker->pid());
     const auto allocated = preload_.allocations();
     Watch watch(reader_, worker->pid());
     TRY(SpeakAll(*worker));
     const auto most = watch.Stop();
     const auto after = reader_.Read(worker->pid());
-    TRY_ASSIGN(const engine::WorkerStats end, worker->Stats(kLong));
+    TRY_ASSIGN(const asr::WorkerStats end, worker->Stats(kLong));
 
     const auto longest =
-        std::ranges::max_element(made.counted.chunks, {}, &engine::PlanChunk::length);
+        std::ranges::max_element(made.counted.chunks, {}, &asr::PlanChunk::length);
     const Bytes buffers = longest->peak, planned = buffers + (made.plan.driver);
     log_.Say("| | planned | measured | |\n|---|---|---|---|");
     const auto row = [&](const char* what, Bytes plan, Bytes seen) {
@@ -221,12 +221,12 @@ class Bench {
   static double Seconds(Milliseconds length) { return static_cast<double>(length.count()) / 1000; }
   static double Seconds(MonoTime begin) { return headroom::Seconds(begin); }
 
-  Result<engine::RunResult> Run(engine::Worker& worker, Milliseconds length) {
-    return worker.Run({.language = "en", .vocabulary = {}, .prompt = {}}, engine::Speech(length),
+  Result<asr::RunResult> Run(asr::Worker& worker, Milliseconds length) {
+    return worker.Run({.language = "en", .vocabulary = {}, .prompt = {}}, asr::Speech(length),
                       kLong);
   }
 
-  Result<> SpeakAll(engine::Worker& worker) {
+  Result<> SpeakAll(asr::Worker& worker) {
     std::mt19937 random(7);
     const auto most = static_cast<unsigned>(options_.chunk.count());
     const MonoTime begin = SystemClock().Now();
@@ -236,7 +236,7 @@ class Bench {
     return {};
   }
 
-  Result<> Latency(engine::Worker& worker) {
+  Result<> Latency(asr::Worker& worker) {
     constexpr int kTimes = 3;
     log_.Say("\n| audio | median of {} | real-time factor |\n|---|---|---|", kTimes);
     for (const int seconds : {3, 7, 15, 30}) {

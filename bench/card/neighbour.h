@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "base/child.h"
-#include "probe/device_probe.h"
+#include "observe/probe/device_probe.h"
 
 namespace headroom {
 

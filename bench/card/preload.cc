@@ -33,11 +33,11 @@ Result<Preload> Preload::Make(std::filesystem::path library, const std::filesyst
   return preload;
 }
 
-Result<std::unique_ptr<engine::Worker>> Preload::Spawn(const std::string& program) {
+Result<std::unique_ptr<asr::Worker>> Preload::Spawn(const std::string& program) {
   new (ledger_.get()) DriverLedger{};
   ::setenv("LD_PRELOAD", library_.c_str(), 1);
   ::setenv(kLedgerVariable, file_.c_str(), 1);
-  auto worker = engine::Worker::Spawn({.program = program, .start_within = kStartWithin});
+  auto worker = asr::Worker::Spawn({.program = program, .start_within = kStartWithin});
   ::unsetenv("LD_PRELOAD");
   ::unsetenv(kLedgerVariable);
   return worker;

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "engine/worker.h"
+#include "asr/client/worker.h"
 #include "ledger.h"
 
 namespace headroom {
@@ -15,7 +15,7 @@ class Preload {
   static Result<Preload> Make(std::filesystem::path library, const std::filesystem::path& folder);
 
   /// The ledger begins anew with each worker. Changes this process's environment while it starts.
-  Result<std::unique_ptr<engine::Worker>> Spawn(const std::string& program);
+  Result<std::unique_ptr<asr::Worker>> Spawn(const std::string& program);
   DriverLedger& ledger() { return *ledger_; }
   /// What reached the driver so far, by whatever way.
   std::int64_t allocations() const { return ledger_->runtime + ledger_->driver + ledger_->host; }

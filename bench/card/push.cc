@@ -7,12 +7,12 @@
 #include <condition_variable>
 #include <mutex>
 
-#include "engine/readings.h"
-#include "engine/scheduler.h"
-#include "engine/worker_runner.h"
+#include "asr/scheduler/readings.h"
+#include "asr/scheduler/scheduler.h"
+#include "asr/scheduler/worker_runner.h"
 #include "jfk.h"
-#include "planner/tiers.h"
-#include "probe/host.h"
+#include "asr/planner/tiers.h"
+#include "observe/probe/host.h"
 
 namespace headroom {
 namespace {
@@ -24,9 +24,9 @@ constexpr std::size_t kClip = 3 * 16'000;
 
 // Of a larger card only the room is there: the rest is taken by others from the beginning, and
 // nobody speaks of it.
-class SmallCard : public engine::Readings {
+class SmallCard : public asr::Readings {
  public:
-  SmallCard(engine::ProbeReadingsOptions options, Bytes room, Bytes total)
+  SmallCard(asr::ProbeReadingsOptions options, Bytes room, Bytes total)
       : readings_(std::move(options)), room_(room), elsewhere_(total - room) {}
   memory::Sample Take(std::span<const pid_t> workers, bool idle, MonoTime due) override {
     memory::Sample sample = readings_.Take(workers, idle, due);
@@ -38,11 +38,11 @@ class SmallCard : public engine::Readings {
   }
 
  private:
-  engine::ProbeReadings readings_;
+  asr::ProbeReadings readings_;
   const Bytes room_, elsewhere_;
 };
 
-Result<std::vector<engine::Tier>> TiersOf(const PushOptions& options) {
+Result<std::vector<asr::Tier>> TiersOf(const PushOptions& options) {
   TRY_ASSIGN(const auto store, models::Store::Open());
   planner::TierOptions wishes;
   wishes.wishes = {{options.model, planner::Place::kCard}, {options.model, planner::Place::kCpu}};
@@ -62,28 +62,28 @@ class Walk {
   Walk(const PushOptions& options, Log& log) : options_(options), log_(log) {}
 
   Result<> Make() {
-    TRY_ASSIGN(std::vector<engine::Tier> tiers, TiersOf(options_));
-    engine::SchedulerOptions how;
+    TRY_ASSIGN(std::vector<asr::Tier> tiers, TiersOf(options_));
+    asr::SchedulerOptions how;
     how.tiers = std::move(tiers);
     how.policy.chunks = options_.chunks;
     // As long as a person measures, not as long as a person dictates.
     how.policy.timing.hold = Milliseconds(3'000);
     how.policy.timing.between_changes = Milliseconds(5'000);
     how.policy.timing.settle = Milliseconds(2'000);
-    engine::SchedulerEvents events;
-    events.on_decoded = [this](engine::Decoded one) {
+    asr::SchedulerEvents events;
+    events.on_decoded = [this](asr::Decoded one) {
       const std::lock_guard lock(mutex_);
       last_ = std::move(one);
       decoded_.notify_one();
     };
-    engine::ProbeReadingsOptions readings;
+    asr::ProbeReadingsOptions readings;
     readings.card = options_.card.device;
     readings.probe = options_.probe;
     TRY_ASSIGN(scheduler_,
-               engine::Scheduler::Make(
+               asr::Scheduler::Make(
                    std::move(how), std::move(events),
                    std::make_unique<SmallCard>(readings, options_.card.total, options_.real_total),
-                   std::make_unique<engine::WorkerRunnerMaker>()));
+                   std::make_unique<asr::WorkerRunnerMaker>()));
     scheduler_->SetWanted(true);
     return {};
   }
@@ -101,7 +101,7 @@ class Walk {
     Seen seen;
     while (!seen.on_card && wrong_ == 0 && SystemClock().Now() - begin < kBackWithin)
       seen = Step(1, SystemClock().Now() + kEach);
-    const engine::SchedulerStatus status = scheduler_->status();
+    const asr::SchedulerStatus status = scheduler_->status();
     log_.Check(wrong_ == 0, fmt::format("{} utterances, each with its text", utterances_));
     log_.Check(left, "with 5 % left the worker had left the card");
     log_.Check(seen.on_card, "back on the card when there was room again");
@@ -115,7 +115,7 @@ class Walk {
   };
 
   Bytes Ours() const {
-    const engine::SchedulerStatus status = scheduler_->status();
+    const asr::SchedulerStatus status = scheduler_->status();
     const bool on_card = status.tier && *status.tier == 0;
     return on_card ? status.worker.device + options_.card.calibration->driver() : Bytes(0);
   }
@@ -139,7 +139,7 @@ class Walk {
       if (tiers.find(one->tier) == std::string::npos)
         tiers += (tiers.empty() ? "" : ", then ") + one->tier;
     } while (SystemClock().Now() < until);
-    const engine::SchedulerStatus status = scheduler_->status();
+    const asr::SchedulerStatus status = scheduler_->status();
     const memory::Sample& sample = status.sample;
     const double used = sample.vram_used && sample.vram_total
                             ? 100.0 * static_cast<double>(sample.vram_used->n) /
@@ -153,8 +153,8 @@ class Walk {
     return {.on_card = status.tier && *status.tier == 0};
   }
 
-  std::optional<engine::Decoded> Speak() {
-    engine::Utterance utterance;
+  std::optional<asr::Decoded> Speak() {
+    asr::Utterance utterance;
     utterance.id = ++utterances_;
     utterance.request.language = "en";
     utterance.samples = clip_;
@@ -166,15 +166,15 @@ class Walk {
 
   const PushOptions& options_;
   Log& log_;
-  const std::vector<float> jfk_ = engine::Jfk();
-  const engine::Samples clip_ =
+  const std::vector<float> jfk_ = asr::Jfk();
+  const asr::Samples clip_ =
       std::make_shared<const std::vector<float>>(jfk_.begin(), jfk_.begin() + kClip);
   std::mutex mutex_;
   std::condition_variable decoded_;
-  std::optional<engine::Decoded> last_;
+  std::optional<asr::Decoded> last_;
   std::uint64_t utterances_ = 0;
   std::int64_t wrong_ = 0;
-  std::unique_ptr<engine::Scheduler> scheduler_;  // ends before what its events use
+  std::unique_ptr<asr::Scheduler> scheduler_;  // ends before what its events use
 };
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 #include "log.h"
 #include "neighbour.h"
-#include "planner/card.h"
+#include "asr/planner/card.h"
 
 namespace headroom {
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "memory/governor_fixture.h"
+#include "memory/testing/governor_fixture.h"
 
 namespace headroom::memory {
 namespace {

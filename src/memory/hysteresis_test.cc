@@ -1,7 +1,7 @@
 // When the governor goes up again.
 #include <gtest/gtest.h>
 
-#include "memory/governor_fixture.h"
+#include "memory/testing/governor_fixture.h"
 
 namespace headroom::memory {
 namespace {

@@ -6,7 +6,7 @@
 #include <random>
 
 #include "base/dirs.h"
-#include "memory/governor_fixture.h"
+#include "memory/testing/governor_fixture.h"
 
 namespace headroom::memory {
 namespace {

@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <string>
 
-#include "engine/utterance.h"
+#include "asr/scheduler/utterance.h"
 #include "jfk.h"
 
-namespace headroom::engine {
+namespace headroom::asr {
 
 struct SpokenClip {
   std::string name;
@@ -53,4 +53,4 @@ inline Milliseconds LengthOf(const Samples& samples) {
   return Milliseconds(static_cast<std::int64_t>(samples->size() / 16));
 }
 
-}  // namespace headroom::engine
+}  // namespace headroom::asr

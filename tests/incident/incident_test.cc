@@ -16,13 +16,13 @@
 
 #include "base/child.h"
 #include "clips.h"
-#include "engine/dispatcher.h"
-#include "engine/worker_runner.h"
-#include "models/skeleton.h"
-#include "planner/tiers.h"
-#include "probe/process.h"
+#include "asr/scheduler/dispatcher.h"
+#include "asr/scheduler/worker_runner.h"
+#include "models/formats/skeleton.h"
+#include "asr/planner/tiers.h"
+#include "observe/probe/process.h"
 
-namespace headroom::engine {
+namespace headroom::asr {
 namespace {
 
 namespace fs = std::filesystem;
@@ -492,4 +492,4 @@ TEST_F(Incident, AsItShouldHaveBeen) {
 }
 
 }  // namespace
-}  // namespace headroom::engine
+}  // namespace headroom::asr

@@ -7,9 +7,9 @@
 #include <random>
 
 #include "base/dirs.h"
-#include "engine/fake_world.h"
+#include "asr/testing/fake_world.h"
 
-namespace headroom::engine {
+namespace headroom::asr {
 namespace {
 
 using std::chrono::minutes;
@@ -256,4 +256,4 @@ TEST(IncidentWalk, WhatWasPromisedHoldsInEveryNight) {
 }
 
 }  // namespace
-}  // namespace headroom::engine
+}  // namespace headroom::asr

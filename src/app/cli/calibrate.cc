@@ -1,0 +1,166 @@
+// headroom calibrate: what a card's driver takes, measured once and used by every plan.
+#include <poll.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "app/cli/command.h"
+#include "app/cli/daemon_client.h"
+#include "app/cli/terminal.h"
+#include "asr/client/device_lock.h"
+#include "models/store/store.h"
+#include "asr/planner/calibration.h"
+#include "asr/planner/card.h"
+#include "asr/planner/worker_devices.h"
+#include "observe/probe/device_probe.h"
+
+namespace headroom::cli {
+namespace {
+
+using planner::Calibration;
+using planner::CardUse;
+
+constexpr Milliseconds kDevicesWithin{60'000};
+constexpr Milliseconds kCardWithin{3'000};
+
+struct Options {
+  std::string device, worker, model;
+  std::vector<int> seconds;
+  bool json = false;
+};
+
+struct Target {
+  std::string worker;
+  planner::WorkerDevice device;
+};
+
+// The device that was named, else the first of the first worker that finds one.
+Result<Target> FindTarget(const Options& options) {
+  std::vector<std::string> programs{planner::kCudaWorker, planner::kVulkanWorker};
+  if (!options.worker.empty()) programs = {options.worker};
+  Error last{Errc::kNotFound,
+             "this installation has no worker for a card; headroom doctor says what is missing"};
+  for (const std::string& program : programs) {
+    auto devices = planner::AskDevices(program, kDevicesWithin);
+    if (!devices) {
+      if (devices.error().code != Errc::kNotFound || !options.worker.empty())
+        last = std::move(devices.error());
+      continue;
+    }
+    for (planner::WorkerDevice& device : *devices) {
+      if (options.device.empty() || options.device == device.key() || options.device == device.name)
+        return Target{program, std::move(device)};
+    }
+    last = {Errc::kNotFound, options.device.empty()
+                                 ? program + " finds no card; headroom doctor says what is missing"
+                                 : fmt::format("{} has no device {}", program, options.device)};
+  }
+  return Fail(std::move(last));
+}
+
+// The card as the probe sees it; a card that it does not know has no numbers.
+class CardReader {
+ public:
+  explicit CardReader(std::string pci) : pci_(std::move(pci)) {}
+
+  std::optional<probe::Device> Read(std::span<const pid_t> workers) {
+    if (pci_.empty()) return std::nullopt;
+    constexpr Milliseconds kLook{100};
+    probe::DeviceReport report;
+    // The first answer loads the driver's library; a later one shall be of now.
+    for (Milliseconds waited{0}; waited < kCardWithin; waited += kLook) {
+      report = probe_.Ask(workers, false);
+      if (report.state == probe::ProbeState::kFresh) break;
+      ::poll(nullptr, 0, static_cast<int>(kLook.count()));
+    }
+    const auto found = std::ranges::find(report.devices, pci_, &probe::Device::pci);
+    if (report.state != probe::ProbeState::kFresh || found == report.devices.end())
+      return std::nullopt;
+    return *found;
+  }
+
+  std::optional<CardUse> Use(pid_t worker) {
+    const auto device = Read(std::span(&worker, worker < 0 ? 0 : 1));
+    if (!device) return std::nullopt;
+    for (const probe::DeviceUse& use : device->processes)
+      if (use.pid == worker && use.used) return CardUse{.used = *use.used, .own = true};
+    if (!device->used) return std::nullopt;
+    return CardUse{.used = *device->used, .own = false};
+  }
+
+ private:
+  const std::string pci_;
+  probe::DeviceProbe probe_{{}};
+};
+
+void Show(const Calibration& made, const planner::WorkerDevice& device) {
+  const std::string where = made.of_card ? "read from the card" : "the worker's own memory";
+  fmt::print("{} with {}, driver {}\n", device.description, made.key.backend,
+             made.key.driver.empty() ? "not known" : made.key.driver);
+  fmt::print("  driver      {} ({})\n", FormatBinary(made.driver()), where);
+  fmt::print("    at load   {}\n    by running {} s of audio {}\n", FormatBinary(made.context),
+             made.chunk.count() / 1000, FormatBinary(made.growth));
+  fmt::print("  buffers     {} of {}, {} allocations while running\n", FormatBinary(made.buffers),
+             made.model, made.allocations);
+}
+
+Result<int> Run(const Options& options) {
+  TRY_ASSIGN(const Target target, FindTarget(options));
+  TRY_ASSIGN(const auto store, models::Store::Open());
+  planner::CalibrationRequest request;
+  TRY_ASSIGN(request.model,
+             options.model.empty() ? store.ResolveDefault() : store.Resolve(options.model));
+  for (const int seconds : options.seconds) request.chunks.emplace_back(seconds * 1000);
+  if (request.chunks.empty()) request.chunks = {Milliseconds(30'000), Milliseconds(5000)};
+  auto lock = asr::TryDeviceLock(target.device.key());
+  if (!lock)
+    return Fail(Error(lock.error())
+                    .Within("calibrate: the card is in use by another program of "
+                            "ours; headroom yield -- headroom calibrate"));
+  CardReader reader(target.device.pci);
+  request.key = {.device = target.device.key(), .driver = "", .backend = target.worker};
+  if (const auto card = reader.Read({})) request.key.driver = card->driver;
+  TRY_ASSIGN(const Calibration made,
+             planner::Calibrate(request, [&](pid_t worker) { return reader.Use(worker); }));
+  TRY(planner::KeepCalibration(made));
+  if (options.json)
+    PrintJson({{"device", made.key.device},
+               {"name", target.device.description},
+               {"driver_version", made.key.driver},
+               {"worker", made.key.backend},
+               {"model", made.model},
+               {"chunk_seconds", static_cast<double>(made.chunk.count()) / 1000},
+               {"context", made.context.n},
+               {"growth", made.growth.n},
+               {"driver", made.driver().n},
+               {"of_card", made.of_card},
+               {"buffers", made.buffers.n},
+               {"allocations", made.allocations}});
+  else
+    Show(made, target.device);
+  return kOk;
+}
+
+}  // namespace
+
+void AddCalibrate(CLI::App& app, Action& chosen) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* calibrate = app.add_subcommand(
+      "calibrate", "Measure once what a card's driver takes, for every later plan.");
+  calibrate->add_option("--device", options->device, "Its PCI address or the worker's name for it");
+  calibrate->add_option("--worker", options->worker,
+                        "The worker program (the first that finds one)");
+  calibrate->add_option("--model", options->model, "What to load (the default model)");
+  calibrate->add_option("--chunk", options->seconds, "Seconds of audio at once (30 and 5)")
+      ->check(CLI::Range(1, 600));
+  calibrate->add_flag("--json", options->json, "For programs");
+  calibrate->footer("What is measured and where it is kept: docs/gpu.md.");
+  calibrate->callback([=, &chosen] {
+    chosen = [=] {
+      const Result<int> code = Run(*options);
+      return code ? *code : Complain(code.error());
+    };
+  });
+}
+
+}  // namespace headroom::cli

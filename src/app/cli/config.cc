@@ -1,0 +1,77 @@
+// headroom config check | show | path | example.
+#include <memory>
+#include <string>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "app/cli/command.h"
+#include "app/cli/terminal.h"
+#include "app/config/config.h"
+#include "app/config/config_keys.h"
+
+namespace headroom::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path PathOf(const std::string& file) {
+  return file.empty() ? app::ConfigPath() : fs::path(file);
+}
+
+Result<int> Check(const std::string& file) {
+  const fs::path path = PathOf(file);
+  auto text = ReadFile(path, MiB(1));
+  if (!text && file.empty() && text.error().code == Errc::kNotFound) {
+    fmt::print("{} does not exist: every key has its default\n", path.string());
+    return kOk;
+  }
+  if (!text) return Fail(std::move(text.error()));
+  const app::ConfigReading reading = app::ReadConfig(*text);
+  for (const app::ConfigProblem& problem : reading.problems)
+    fmt::print("{}:{}: {}\n", path.string(), problem.line, problem.text);
+  if (!reading.problems.empty()) return kUsage;
+  const auto changed = app::Difference({}, reading.config);
+  fmt::print("{}: good, {} keys set to other than their default\n", path.string(),
+             changed.live.size() + changed.restart.size());
+  return kOk;
+}
+
+Result<int> Show(const std::string& file) {
+  TRY_ASSIGN(const app::Config config, app::LoadConfig(PathOf(file)));
+  fmt::print("{}", app::WriteConfig(config));
+  return kOk;
+}
+
+}  // namespace
+
+void AddConfig(CLI::App& app, Action& chosen) {
+  const auto file = std::make_shared<std::string>();
+  const auto finish = [](const Result<int>& code) { return code ? *code : Complain(code.error()); };
+  CLI::App* config = app.add_subcommand("config", "Check and show the configuration.");
+  config->require_subcommand(1);
+  config->footer("Every key: docs/config.md.");
+
+  CLI::App* check = config->add_subcommand("check", "Name every mistake, with its line.");
+  check->add_option("FILE", *file, "Instead of your own");
+  check->callback([=, &chosen] { chosen = [=] { return finish(Check(*file)); }; });
+
+  CLI::App* show = config->add_subcommand("show", "Print every key with the value that holds.");
+  show->add_option("FILE", *file, "Instead of your own");
+  show->callback([=, &chosen] { chosen = [=] { return finish(Show(*file)); }; });
+
+  config->add_subcommand("path", "Print where it is.")->callback([&chosen] {
+    chosen = [] {
+      fmt::print("{}\n", app::ConfigPath().string());
+      return kOk;
+    };
+  });
+  config->add_subcommand("example", "Print a file with every key as a comment.")
+      ->callback([&chosen] {
+        chosen = [] {
+          fmt::print("{}", app::ExampleConfig());
+          return kOk;
+        };
+      });
+}
+
+}  // namespace headroom::cli

@@ -1,0 +1,24 @@
+#include "app/cli/daemon_client.h"
+
+#include "net/server/local_socket.h"
+#include "base/file.h"
+#include "app/config/config.h"
+
+namespace headroom::cli {
+
+void AddSocketOption(CLI::App& command, std::string& socket) {
+  command.add_option("--socket", socket, "The daemon's control socket, instead of the configured");
+}
+
+std::filesystem::path DaemonSocket(const std::string& socket) {
+  if (!socket.empty()) return socket;
+  const auto text = ReadFile(app::ConfigPath(), MiB(1));
+  return net::ControlSocketPath(text ? app::ReadConfig(*text).config.control_socket
+                                     : std::filesystem::path());
+}
+
+void PrintJson(const nlohmann::json& json) {
+  fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+}  // namespace headroom::cli

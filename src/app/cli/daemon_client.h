@@ -1,0 +1,26 @@
+// How commands find a running daemon.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <string>
+
+#include "net/control/client.h"
+
+namespace headroom::cli {
+
+/// --socket PATH, for a daemon that does not listen where this user's configuration says.
+void AddSocketOption(CLI::App& command, std::string& socket);
+
+/// The configured one unless `socket` names another. A configuration with mistakes in it still
+/// says where the socket is, so that a running daemon can be asked.
+std::filesystem::path DaemonSocket(const std::string& socket);
+
+inline net::ControlClient Daemon(const std::string& socket) {
+  return net::ControlClient(DaemonSocket(socket));
+}
+
+/// One indented JSON document on standard output, whatever bytes its texts hold.
+void PrintJson(const nlohmann::json& json);
+
+}  // namespace headroom::cli

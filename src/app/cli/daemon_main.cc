@@ -1,0 +1,157 @@
+// headroom-daemon: the service in the foreground. People and systemd say `headroom daemon`.
+#include <malloc.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "net/server/address.h"
+#include "base/cancel.h"
+#include "base/dirs.h"
+#include "app/cli/daemon_options.h"
+#include "app/cli/exit_code.h"
+#include "app/cli/terminal.h"
+#include "app/daemon/service.h"
+#include "app/desktop/announcement.h"
+#include "app/desktop/desktop_notice.h"
+#include "app/desktop/global_shortcut.h"
+#include "app/desktop/notify.h"
+#include "app/desktop/session_lock.h"
+#include "app/desktop/sleep_watch.h"
+
+namespace headroom::cli {
+namespace {
+
+CancelToken* stop = nullptr;
+volatile sig_atomic_t reload = 0;
+std::atomic<app::LogLevel> log_level = app::LogLevel::kInfo;
+
+/// So that Home Assistant finds the service by itself; nobody is told of what only we can reach.
+std::unique_ptr<desktop::Announcement> Announce(const std::string& listen) {
+  const auto at = net::ParseListenAddress(listen);
+  if (!at || at->address.is_loopback() || at->port == 0) return nullptr;
+  char host[256] = "";
+  static_cast<void>(::gethostname(host, sizeof(host) - 1));
+  return std::make_unique<desktop::Announcement>(fmt::format("Headroom on {}", host),
+                                                "_wyoming._tcp", at->port);
+}
+
+/// The desktop's key: held down while speaking in push-to-talk mode, else pressed to begin and end.
+std::unique_ptr<desktop::GlobalShortcut> Shortcut(app::Service& service) {
+  const app::Config& config = service.config();
+  if (!config.shortcut.on) return nullptr;
+  const bool hold = config.speech.mode == app::ListenMode::kPushToTalk;
+  desktop::ShortcutEvents events;
+  events.on_press = [&service, hold] { hold ? service.AskListen(true) : service.AskToggle(); };
+  events.on_release = [&service, hold] {
+    if (hold) service.AskListen(false);
+  };
+  events.on_change = [] {};
+  return std::make_unique<desktop::GlobalShortcut>(config.shortcut.keys, std::move(events));
+}
+
+// Nothing spoken: only these have a line.
+void Log(const app::Event& event) {
+  using enum app::LogLevel;
+  const auto text = [&](const char* member) { return event.data.value(member, ""); };
+  const auto line = [](app::LogLevel level, const std::string& words) {
+    if (level <= log_level.load() && !words.empty()) fmt::print(stderr, "headroom: {}\n", words);
+  };
+  if (event.name == "trouble") {
+    line(kError, text("text"));
+  } else if (event.name == "restart") {
+    line(kWarning, text("reason"));
+  } else if (event.name == "action") {
+    line(text("verb") == "tell" ? kWarning : kDebug, text("reason"));
+  } else if (event.name == "notice" || event.name == "tier") {
+    line(kInfo, text("text"));
+  } else if (event.name == "state") {
+    line(kDebug, text("state"));
+  } else if (event.name == "source") {
+    line(kDebug, "source " + text("device") + " " + text("state") + " " + text("trouble"));
+  }
+}
+
+// 256 connections, each of them perhaps a TLS one, and 256 sessions with three files each are more
+// than the usual 1024.
+void AllowFiles() {
+  constexpr rlim_t kFiles = 4096;
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= kFiles) return;
+  files.rlim_cur = std::min(kFiles, files.rlim_max);
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &files));
+}
+
+int Run(const DaemonOptions& options) {
+  AllowFiles();
+  // Threads come and go with recordings and streams; a heap for each would keep what they freed.
+  ::mallopt(M_ARENA_MAX, 2);
+  // What was said is in our memory, and in the workers': no core dumps of it.
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  CancelToken stopping;
+  stop = &stopping;
+  for (const int signal : {SIGINT, SIGTERM}) ::signal(signal, [](int) { stop->Raise(); });
+  ::signal(SIGHUP, [](int) { reload = 1; });
+
+  app::ServiceOptions service_options;
+  service_options.config_file =
+      options.config.empty() ? app::ConfigPath() : std::filesystem::path(options.config);
+  service_options.settings = options.settings;
+  service_options.state = options.state.empty() ? StateDir() : std::filesystem::path(options.state);
+  service_options.also = [](const app::Event& event) { Log(event); };
+  service_options.locked = desktop::SessionLocked;
+  desktop::DesktopNotices notices;
+  service_options.notify = [&notices](const std::string& title, const std::string& text) {
+    static_cast<void>(notices.Show({.summary = title, .body = text}));  // there may be no desktop
+  };
+  auto service = app::Service::Make(std::move(service_options));
+  if (!service) return Complain(service.error());
+  app::Service& running = **service;
+  log_level = running.config().log_level;
+
+  std::optional<desktop::SleepWatch> sleep;
+  sleep.emplace(
+      desktop::SleepEvents{.on_sleep = [&] { running.AskSleep([&] { sleep->ReadyToSleep(); }); },
+                          .on_resume = [&] { running.AskWake(); }});
+  const auto shortcut = Shortcut(running);
+  const auto announcement = Announce(running.config().wyoming.listen);
+  const auto watchdog = desktop::WatchdogInterval();
+  MonoTime fed = SystemClock().Now();
+
+  fmt::print(stderr, "headroom: ready\n");
+  desktop::NotifyReady("ready");
+  const app::Ended ended = running.Run(stopping, [&] {
+    if (std::exchange(reload, 0) != 0) running.AskReload();
+    log_level = running.config().log_level;
+    const MonoTime now = SystemClock().Now();
+    if (watchdog && now - fed >= *watchdog) {
+      desktop::NotifyWatchdog();
+      fed = now;
+    }
+  });
+  desktop::NotifyStopping("keeping what is not delivered");
+  sleep.reset();
+  service->reset();
+  stop = nullptr;
+  // systemd starts it again: RestartForceExitStatus=75 in the unit.
+  return ended == app::Ended::kRestart ? kAgain : kOk;
+}
+
+}  // namespace
+}  // namespace headroom::cli
+
+int main(int argc, char** argv) {
+  using namespace headroom;
+  ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write(2), not our death
+  CLI::App app("The service of headroom in the foreground.", "headroom-daemon");
+  const auto options = cli::AddDaemonOptions(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? cli::kOk : cli::kUsage;
+  }
+  return cli::Guarded([&] { return cli::Run(*options); });
+}

@@ -1,0 +1,61 @@
+#include "app/cli/daemon_recognizer.h"
+
+#include <poll.h>
+
+namespace headroom::cli {
+namespace {
+
+constexpr Milliseconds kAskAgain{500};
+constexpr Milliseconds kComesBackWithin{30'000};
+
+nlohmann::json BodyOf(const asr::RunRequest& request, int fd) {
+  return {{"fd", fd},
+          {"language", request.language},
+          {"prompt", request.prompt},
+          {"vocabulary", request.vocabulary},
+          {"translate_to", request.translate_to},
+          {"unpunctuated", request.unpunctuated},
+          {"segment_times", request.segment_times},
+          {"word_times", request.word_times}};
+}
+
+void Pause(CancelToken* cancel) {
+  pollfd stop{cancel ? cancel->fd() : -1, POLLIN, 0};
+  ::poll(&stop, 1, static_cast<int>(kAskAgain.count()));
+}
+
+}  // namespace
+
+Result<asr::RunResult> DaemonRecognizer::Recognize(const asr::RunRequest& request,
+                                                      std::span<const float> samples,
+                                                      CancelToken* cancel) {
+  TRY_ASSIGN(const Fd sealed, MakeSealedMemory("headroom-audio", std::as_bytes(samples)));
+  const nlohmann::json body = BodyOf(request, sealed.get());
+  std::optional<MonoTime> gone;
+  while (true) {
+    auto answer = daemon_.Ask("POST", "/v1/recognize", body, Milliseconds(0), cancel);
+    if (answer) {
+      const auto result = answer->find("result");
+      if (result == answer->end())
+        return Fail(Errc::kProtocol, "the service's answer has no result");
+      model_ = answer->value("tier", "");
+      return asr::ParseRunResult(*result);
+    }
+    const Errc code = answer.error().code;
+    // It ended, perhaps to start anew; the samples are still here.
+    const bool lost = code == Errc::kNetwork || code == Errc::kNotFound;
+    if (!lost && code != Errc::kBusy) return Fail(std::move(answer.error()));
+    const MonoTime now = SystemClock().Now();
+    if (lost && !gone) {
+      note_("the service ended; waiting for it");
+      gone = now;
+    }
+    if (!lost) gone.reset();
+    if (gone && now - *gone > kComesBackWithin)
+      return Fail(Errc::kWorkerLost,
+                  "the service ended and did not come back; --alone does without it");
+    Pause(cancel);
+  }
+}
+
+}  // namespace headroom::cli

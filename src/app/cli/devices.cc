@@ -1,0 +1,53 @@
+// headroom devices: what can be recorded from.
+#include "audio/capture/devices.h"
+
+#include <memory>
+
+#include "app/cli/command.h"
+#include "app/cli/daemon_client.h"
+#include "app/cli/terminal.h"
+
+namespace headroom::cli {
+namespace {
+
+Result<int> List(bool as_json) {
+  TRY_ASSIGN(const std::vector<audio::Device> devices, audio::ListDevices());
+  nlohmann::json all = nlohmann::json::array();
+  for (const audio::Device& device : devices) {
+    if (as_json) {
+      all.push_back({{"name", device.name},
+                     {"description", device.description},
+                     {"kind", audio::Name(device.kind)},
+                     {"default", device.is_default},
+                     {"monitor", device.monitor},
+                     {"muted", device.muted}});
+      continue;
+    }
+    std::string marks;
+    if (device.monitor) marks += ", what the speakers play";
+    if (device.muted) marks += ", muted";
+    fmt::print("{} {}  {}{}\n", device.is_default ? "*" : " ", device.name, device.description,
+               marks);
+  }
+  if (as_json) PrintJson({{"devices", all}});
+  if (!as_json && devices.empty()) Note("there is nothing to record from");
+  return kOk;
+}
+
+}  // namespace
+
+void AddDevices(CLI::App& app, Action& chosen) {
+  const auto as_json = std::make_shared<bool>(false);
+  CLI::App* devices = app.add_subcommand("devices", "List the microphones.");
+  devices->add_flag("--json", *as_json, "For programs");
+  devices->footer(
+      "* is the desktop's default. audio.device takes a name or part of a description.");
+  devices->callback([as_json, &chosen] {
+    chosen = [as_json] {
+      const Result<int> code = List(*as_json);
+      return code ? *code : Complain(code.error());
+    };
+  });
+}
+
+}  // namespace headroom::cli

@@ -1,0 +1,140 @@
+// headroom dictate: the service in this terminal; what is said is written here.
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+
+#include "audio/capture/devices.h"
+#include "base/dirs.h"
+#include "base/file.h"
+#include "app/cli/command.h"
+#include "app/cli/exit_code.h"
+#include "app/cli/live_view.h"
+#include "app/cli/terminal.h"
+#include "app/daemon/service.h"
+
+namespace headroom::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  std::vector<std::string> files, fallback, settings, models;
+  std::string language, device;
+  bool fast = false;
+};
+
+/// A folder for what a played file leaves behind; goes with this object.
+class Scratch {
+ public:
+  static Result<Scratch> Make() {
+    std::string path = (fs::temp_directory_path() / "headroom-dictate-XXXXXX").native();
+    if (::mkdtemp(path.data()) == nullptr) return FailErrno(errno, "make {}", path);
+    return Scratch(path);
+  }
+  explicit Scratch(fs::path path) : path_(std::move(path)) {}
+  Scratch(Scratch&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  Scratch& operator=(Scratch&& other) noexcept {
+    std::swap(path_, other.path_);
+    return *this;
+  }
+  ~Scratch() {
+    std::error_code none;
+    if (!path_.empty()) fs::remove_all(path_, none);
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+std::string Quoted(const std::string& text) {
+  return nlohmann::json(text).dump();
+}
+
+/// Something to listen to that is not what the speakers play.
+bool HaveMicrophone() {
+  const auto devices = audio::ListDevices();
+  return devices &&
+         std::ranges::any_of(*devices, [](const audio::Device& one) { return !one.monitor; });
+}
+
+Result<int> Run(Options options) {
+  const rlimit no_core{0, 0};  // as the daemon
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  if (options.files.empty() && !options.fallback.empty() && !HaveMicrophone()) {
+    Note("there is no microphone here; this is played instead, as if it were being spoken");
+    options.files = options.fallback;
+  }
+  app::ServiceOptions service_options;
+  service_options.config_file = app::ConfigPath();
+  service_options.settings = {"speech.mode=hands_free", "output.targets=[]"};
+  auto& settings = service_options.settings;
+  if (!options.models.empty()) {
+    std::string list;
+    for (const std::string& model : options.models)
+      list += (list.empty() ? "" : ",") + Quoted(model);
+    settings.push_back("models.tiers=[" + list + "]");
+  }
+  if (!options.language.empty()) settings.push_back("speech.language=" + Quoted(options.language));
+  if (!options.device.empty()) settings.push_back("audio.device=" + Quoted(options.device));
+  Scratch scratch{fs::path()};
+  service_options.state = StateDir();
+  if (!options.files.empty()) {
+    std::string list;
+    for (const std::string& file : options.files) {
+      std::error_code none;
+      list += (list.empty() ? "" : ",") + Quoted(fs::absolute(file, none).native());
+    }
+    settings.push_back("audio.source=file");
+    settings.push_back("audio.files=[" + list + "]");
+    if (options.fast) settings.push_back("audio.real_time=false");
+    settings.push_back("history.on=false");
+    // Beside a running service, and without a trace in its history.
+    TRY_ASSIGN(scratch, Scratch::Make());
+    service_options.state = scratch.path();
+    service_options.control = service_options.recording = false;
+    service_options.end_with_source = true;
+  }
+  settings.insert(settings.end(), options.settings.begin(), options.settings.end());
+
+  LiveView view;
+  service_options.also = [&view](const app::Event& event) { view.On(event); };
+  CancelToken& stop = InterruptToken();
+  TRY_ASSIGN(auto service, app::Service::Make(std::move(service_options)));
+  if (options.files.empty()) Note("speak; Ctrl-C ends it");
+  service->Run(stop, [&] { view.Show(service->Status()); });
+  service->Drain(Milliseconds(10'000));
+  service.reset();
+  view.Summary();
+  return kOk;
+}
+
+}  // namespace
+
+void AddDictate(CLI::App& app, Action& chosen) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "dictate", "Dictate in this terminal, from the microphone or, for a try, from files.");
+  command->add_option("files", options->files,
+                      "recordings to play at the speed they were spoken; none: the microphone");
+  command->add_option("-m,--model", options->models, "a model to use, the best first (repeatable)")
+      ->allow_extra_args(false);
+  command->add_option("-l,--language", options->language, "the spoken language");
+  command->add_option("--device", options->device, "the microphone, by name or description");
+  command
+      ->add_option("--fallback", options->fallback,
+                   "a recording to play when there is no microphone (repeatable)")
+      ->allow_extra_args(false);
+  command->add_flag("--fast", options->fast, "play files as fast as they are recognised");
+  command->add_option("--set", options->settings, "a setting over the configuration (repeatable)")
+      ->allow_extra_args(false);
+  command->callback([options, &chosen] {
+    chosen = [options] {
+      auto code = Run(*options);
+      return code ? *code : Complain(code.error());
+    };
+  });
+}
+
+}  // namespace headroom::cli

@@ -1,0 +1,120 @@
+// headroom doctor: is everything there that dictation needs, and what to do where it is not.
+#include "app/cli/doctor.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "app/cli/command.h"
+#include "app/cli/daemon_client.h"
+#include "app/cli/terminal.h"
+#include "app/output/probe_typing.h"
+
+namespace headroom::cli {
+namespace {
+
+using nlohmann::json;
+
+struct Options {
+  bool json = false;
+  std::string socket;
+};
+
+const char* Name(Health health) {
+  switch (health) {
+    case Health::kOk:
+      return "ok";
+    case Health::kWarn:
+      return "warn";
+    case Health::kFail:
+      break;
+  }
+  return "fail";
+}
+
+void Print(const Finding& finding) {
+  const bool colours = ::isatty(STDOUT_FILENO) == 1;
+  const char* colour = finding.health == Health::kOk     ? "\033[32m"
+                       : finding.health == Health::kWarn ? "\033[33m"
+                                                         : "\033[31m";
+  fmt::print("{}{:<4}{}  {:<13}  {}\n", colours ? colour : "", Name(finding.health),
+             colours ? "\033[0m" : "", finding.topic, finding.what);
+  if (!finding.next.empty()) fmt::print("{:21}-> {}\n", "", finding.next);
+  std::fflush(stdout);
+}
+
+int RunDoctor(const Options& options) {
+  DoctorContext context{.config = {}, .socket = options.socket};
+  const std::vector<std::function<Findings()>> checks = {
+      [&] { return CheckConfig(context); },  [&] { return CheckMicrophone(context); },
+      [&] { return CheckModels(context); },  [&] { return CheckPrograms(context); },
+      [&] { return CheckCards(context); },   [&] { return CheckCardWorkers(context); },
+      [&] { return CheckDisk(context); },    [&] { return CheckLimits(context); },
+      [&] { return CheckOutput(context); },  [&] { return CheckShortcut(context); },
+      [&] { return CheckService(context); }, [&] { return CheckDaemon(context); },
+  };
+  json all = json::array();
+  bool failed = false;
+  for (const auto& check : checks) {
+    for (const Finding& finding : check()) {
+      failed |= finding.health == Health::kFail;
+      if (options.json)
+        all.push_back({{"health", Name(finding.health)},
+                       {"topic", finding.topic},
+                       {"what", finding.what},
+                       {"next", finding.next}});
+      else
+        Print(finding);
+    }
+  }
+  if (options.json) PrintJson({{"ok", !failed}, {"findings", all}});
+  return failed ? kFailed : kOk;
+}
+
+Result<int> TryTyping(const Options& options) {
+  Note("a terminal opens for each way of typing; leave the keyboard and mouse alone meanwhile");
+  TRY_ASSIGN(const output::TypingReport report, output::ProbeTyping({}));
+  json ways = json::array();
+  for (const output::InjectorReport& way : report.injectors) {
+    if (options.json)
+      ways.push_back({{"name", way.name}, {"exact", way.exact}, {"what", way.what}});
+    else
+      Print({way.exact ? Health::kOk : Health::kWarn, way.name, way.what, ""});
+  }
+  if (options.json)
+    PrintJson({{"terminal", report.terminal}, {"ways", ways}, {"first_exact", report.first_exact}});
+  else if (report.terminal.empty())
+    Note("no way was tried: install foot (Wayland) or xterm (X11)");
+  else if (report.first_exact.empty())
+    Note("none is exact; use the target clipboard or command, see docs/output.md");
+  else
+    fmt::print("\nto use always what was exact, in {}:\n\n[output]\ntyping = \"{}\"\n",
+               app::ConfigPath().string(), report.first_exact);
+  return report.first_exact.empty() ? kFailed : kOk;
+}
+
+}  // namespace
+
+void AddDoctor(CLI::App& app, Action& chosen) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* doctor =
+      app.add_subcommand("doctor", "Look whether everything is there, and say what to do.");
+  doctor->add_flag("--json", options->json, "For programs");
+  AddSocketOption(*doctor, options->socket);
+  doctor->footer("Ends with 1 when something fails; a warning does not.");
+  doctor->callback([options, doctor, &chosen] {
+    if (doctor->get_subcommands().empty()) chosen = [options] { return RunDoctor(*options); };
+  });
+  CLI::App* output =
+      doctor->add_subcommand("output", "Try each way of typing, in a terminal that is opened.");
+  output->add_flag("--json", options->json, "For programs");
+  output->callback([options, &chosen] {
+    chosen = [options] {
+      const Result<int> code = TryTyping(*options);
+      return code ? *code : Complain(code.error());
+    };
+  });
+}
+
+}  // namespace headroom::cli

@@ -1,0 +1,57 @@
+// headroom drain: before maintenance, no new work of other programs.
+#include <poll.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "net/control/status.h"
+#include "app/cli/command.h"
+#include "app/cli/daemon_client.h"
+#include "app/cli/terminal.h"
+
+namespace headroom::cli {
+namespace {
+
+constexpr int kLookMs = 300;
+
+struct Options {
+  std::string socket;
+  bool off = false, wait = false;
+};
+
+Result<int> Drain(const Options& options) {
+  const net::ControlClient daemon = Daemon(options.socket);
+  TRY_ASSIGN(nlohmann::json answer, daemon.Ask(options.off ? "DELETE" : "POST", "/v1/drain"));
+  TRY_ASSIGN(net::Status status, net::ParseStatus(answer));
+  while (options.wait && status.draining && status.clients > 0) {
+    ::poll(nullptr, 0, kLookMs);
+    TRY_ASSIGN(answer, daemon.Ask("GET", "/v1/status"));
+    TRY_ASSIGN(status, net::ParseStatus(answer));
+  }
+  if (options.wait && !status.draining)
+    return Fail(Errc::kCancelled, "somebody ended the draining");
+  fmt::print("{}, {} served\n", status.draining ? "draining" : "taking work", status.clients);
+  return kOk;
+}
+
+}  // namespace
+
+void AddDrain(CLI::App& app, Action& chosen) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "drain", "Take nothing new from other programs, and finish what they have begun.");
+  AddSocketOption(*command, options->socket);
+  CLI::Option* off = command->add_flag("--off", options->off, "Take work again");
+  command->add_flag("--wait", options->wait, "Return once nothing of theirs is left")
+      ->excludes(off);
+  command->footer("Dictation goes on. A start of the daemon ends it.");
+  command->callback([options, &chosen] {
+    chosen = [options] {
+      const Result<int> code = Drain(*options);
+      return code ? *code : Complain(code.error());
+    };
+  });
+}
+
+}  // namespace headroom::cli

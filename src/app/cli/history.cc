@@ -1,0 +1,123 @@
+// headroom history: texts of the last hours, and delivering one again.
+#include <ctime>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "net/control/status.h"
+#include "base/text.h"
+#include "app/cli/command.h"
+#include "app/cli/daemon_client.h"
+#include "app/cli/runs.h"
+#include "app/cli/terminal.h"
+
+namespace headroom::cli {
+namespace {
+
+using nlohmann::json;
+
+struct Options {
+  std::string socket;
+  int limit = 20;
+  std::int64_t id = 0;  // 0: not given
+  bool undelivered = false, json = false;
+};
+
+Result<std::vector<net::HistoryEntry>> Entries(const json& answer) {
+  const auto list = answer.find("entries");
+  if (list == answer.end() || !list->is_array())
+    return Fail(Errc::kProtocol, "the daemon sent no history");
+  std::vector<net::HistoryEntry> entries;
+  for (const json& value : *list) {
+    TRY_ASSIGN(net::HistoryEntry entry, net::ParseHistoryEntry(value));
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+Result<json> Ask(const Options& options, int limit) {
+  return Daemon(options.socket)
+      .Ask("GET", fmt::format("/v1/history?limit={}&undelivered={}", limit, options.undelivered));
+}
+
+std::string LocalTime(WallTime at) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(at);
+  std::tm local{};
+  ::localtime_r(&seconds, &local);
+  char text[32];
+  return {text, std::strftime(text, sizeof(text), "%F %T", &local)};
+}
+
+Result<int> List(const Options& options) {
+  TRY_ASSIGN(const json answer, Ask(options, options.limit));
+  if (options.json) {
+    PrintJson(answer);
+    return kOk;
+  }
+  TRY_ASSIGN(const auto entries, Entries(answer));
+  if (entries.empty()) Note("the history is empty");
+  for (const net::HistoryEntry& entry : entries) {
+    std::string text = Printable(entry.text);
+    for (char& c : text) c = c == '\n' ? ' ' : c;
+    fmt::print("{:>6}  {}  {:<11}  {}\n", entry.id, LocalTime(entry.at), Printable(entry.arrival),
+               text);
+  }
+  return kOk;
+}
+
+Result<int> Show(const Options& options) {
+  TRY_ASSIGN(const json answer, Ask(options, options.id == 0 ? 1 : 1000));
+  TRY_ASSIGN(const auto entries, Entries(answer));
+  for (const net::HistoryEntry& entry : entries) {
+    if (options.id != 0 && entry.id != options.id) continue;
+    fmt::print("{}\n", entry.text);
+    return kOk;
+  }
+  return Fail(Errc::kNotFound, "there is no such text in the history; see: headroom history");
+}
+
+Result<int> Paste(const Options& options) {
+  const json body = options.id == 0 ? json::object() : json{{"id", options.id}};
+  TRY_ASSIGN(const json answer, Daemon(options.socket).Ask("POST", "/v1/history/paste", body));
+  return kOk;
+}
+
+Result<int> Clear(const Options& options) {
+  TRY_ASSIGN(const json answer, Daemon(options.socket).Ask("DELETE", "/v1/history"));
+  fmt::print("{} texts forgotten\n", answer.value("forgotten", 0));
+  return kOk;
+}
+
+void AddListOptions(CLI::App& command, Options& options) {
+  command.add_option("-n,--limit", options.limit, "How many, newest first")
+      ->check(CLI::Range(1, 1000));
+  command.add_flag("--undelivered", options.undelivered, "Only texts that reached no target");
+  command.add_flag("--json", options.json, "For programs");
+}
+
+}  // namespace
+
+void AddHistory(CLI::App& app, Action& chosen) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* history = app.add_subcommand("history", "Texts of the last hours.");
+  history->require_subcommand(0, 1);
+  history->callback([history, list = Runs(chosen, options, List)] {
+    if (history->get_subcommands().empty()) list();
+  });
+  CLI::App* list =
+      history->add_subcommand("list", "Show them: id, time, whether it arrived, text.");
+  AddListOptions(*list, *options);
+  list->callback(Runs(chosen, options, List));
+  CLI::App* show = history->add_subcommand("show", "Print one text whole.");
+  show->add_option("ID", options->id, "Its id; without one the newest");
+  show->callback(Runs(chosen, options, Show));
+  CLI::App* paste = history->add_subcommand(
+      "paste", "Deliver a text again: the newest that was not delivered, else the newest.");
+  paste->add_option("ID", options->id, "That one instead");
+  paste->callback(Runs(chosen, options, Paste));
+  CLI::App* clear = history->add_subcommand("clear", "Forget all texts.");
+  clear->callback(Runs(chosen, options, Clear));
+  for (CLI::App* command : {list, show, paste, clear}) AddSocketOption(*command, options->socket);
+}
+
+}  // namespace headroom::cli

@@ -1,0 +1,81 @@
+// headroom listen | finish | toggle | cancel | reload: one request each to the daemon.
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "net/control/status.h"
+#include "base/text.h"
+#include "app/cli/command.h"
+#include "app/cli/daemon_client.h"
+#include "app/cli/terminal.h"
+
+namespace headroom::cli {
+namespace {
+
+using nlohmann::json;
+
+struct Options {
+  std::string language, socket;
+};
+
+// Prints the phase that the daemon is in afterwards, so that scripts need no second call.
+Result<int> Change(const Options& options, const std::string& route) {
+  const json body =
+      options.language.empty() ? json::object() : json{{"language", options.language}};
+  TRY_ASSIGN(const json answer, Daemon(options.socket).Ask("POST", "/v1/" + route, body));
+  TRY_ASSIGN(const net::Status status, net::ParseStatus(answer));
+  fmt::print("{}\n", Name(status.phase));
+  for (const std::string& trouble : status.troubles) Note(trouble);
+  return kOk;
+}
+
+std::string Names(const json& answer, const char* key) {
+  std::string names;
+  const auto list = answer.find(key);
+  if (list == answer.end() || !list->is_array()) return names;
+  for (const json& name : *list) {
+    if (name.is_string())
+      names += (names.empty() ? "" : ", ") + Printable(name.get_ref<const std::string&>());
+  }
+  return names;
+}
+
+Result<int> Reload(const Options& options) {
+  TRY_ASSIGN(const json answer, Daemon(options.socket).Ask("POST", "/v1/reload"));
+  const std::string changed = Names(answer, "changed"), restart = Names(answer, "restart");
+  if (!changed.empty()) fmt::print("taken over: {}\n", changed);
+  if (!restart.empty()) fmt::print("holds from the next start on: {}\n", restart);
+  if (changed.empty() && restart.empty()) fmt::print("nothing has changed\n");
+  return kOk;
+}
+
+CLI::App* Add(CLI::App& app, const std::string& name, const std::string& text,
+              const std::shared_ptr<Options>& options) {
+  CLI::App* command = app.add_subcommand(name, text);
+  AddSocketOption(*command, options->socket);
+  return command;
+}
+
+}  // namespace
+
+void AddListen(CLI::App& app, Action& chosen) {
+  const auto options = std::make_shared<Options>();
+  const auto finish = [](const Result<int>& code) { return code ? *code : Complain(code.error()); };
+  const std::pair<const char*, const char*> changes[] = {
+      {"listen", "Have the daemon listen; returns once the microphone hears."},
+      {"finish", "End listening; what was said still becomes text."},
+      {"toggle", "Listen, or end listening: for a key."},
+      {"cancel", "End listening and forget what was said."}};
+  for (const auto& [name, text] : changes) {
+    CLI::App* command = Add(app, name, text, options);
+    if (std::string_view(name) == "listen")
+      command->add_option("-l,--language", options->language,
+                          "The spoken language until listening ends (de, en, auto)");
+    command->callback([=, &chosen] { chosen = [=] { return finish(Change(*options, name)); }; });
+  }
+  CLI::App* reload = Add(app, "reload", "Have the daemon read its configuration again.", options);
+  reload->callback([=, &chosen] { chosen = [=] { return finish(Reload(*options)); }; });
+}
+
+}  // namespace headroom::cli

@@ -1,0 +1,141 @@
+#include "app/cli/live_view.h"
+
+#include <fmt/core.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "memory/zones.h"
+
+namespace headroom::cli {
+namespace {
+
+std::size_t Columns() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+// The end of a text that is too long says more about now than its beginning.
+std::string Tail(const std::string& text, std::size_t columns) {
+  std::size_t letters = 0, at = text.size();
+  while (at > 0 && letters < columns) {
+    --at;
+    if ((static_cast<unsigned char>(text[at]) & 0xC0) != 0x80) ++letters;
+  }
+  return at == 0 ? text : "…" + text.substr(at);
+}
+
+std::string Size(Bytes bytes) {
+  return fmt::format("{} MB", bytes.n / 1'000'000);
+}
+
+std::string MemoryText(const net::MemoryUse& memory) {
+  std::string text;
+  if (memory.ram) text += "RAM " + Size(*memory.ram);
+  if (memory.vram_used && memory.vram_total)
+    text += fmt::format("  card {} of {}", Size(*memory.vram_used), Size(*memory.vram_total));
+  return text + (text.empty() ? "" : "  ") + memory.zone;
+}
+
+}  // namespace
+
+LiveView::LiveView() : on_terminal_(::isatty(STDERR_FILENO) != 0) {}
+
+LiveView::~LiveView() {
+  const std::lock_guard lock(mutex_);
+  ClearLine();
+}
+
+void LiveView::ClearLine() {
+  if (shown_) fmt::print(stderr, "\r\033[K");
+  shown_ = false;
+}
+
+void LiveView::Print(const std::string& line) {
+  ClearLine();
+  fmt::print(stderr, "{}\n", line);
+}
+
+void LiveView::On(const app::Event& event) {
+  const std::lock_guard lock(mutex_);
+  const nlohmann::json& data = event.data;
+  if (event.name == "partial") {
+    committed_ = data.value("committed", "");
+    tentative_ = data.value("tentative", "");
+  } else if (event.name == "speech") {
+    committed_.clear();
+    tentative_.clear();
+  } else if (event.name == "text") {
+    committed_.clear();
+    tentative_.clear();
+    const std::string text = data.value("text", "");
+    if (text.empty()) return;
+    ++utterances_;
+    if (!data.value("delivered", true)) ++undelivered_;
+    words_ += std::count(text.begin(), text.end(), ' ') + 1;
+    audio_ += Milliseconds(data.value("audio_ms", std::int64_t{0}));
+    latencies_.push_back(data.value("latency_ms", std::int64_t{0}));
+    const std::string tier = data.value("tier", "");
+    if (std::ranges::find(tiers_, tier) == tiers_.end()) tiers_.push_back(tier);
+    ClearLine();
+    fmt::print("{}\n", Printable(text));
+    std::fflush(stdout);
+    if (on_terminal_)
+      fmt::print(stderr, "\033[2m  {:.2f} s after the last word, {}\033[0m\n",
+                 static_cast<double>(latencies_.back()) / 1000, tier);
+  } else if (event.name == "trouble" || event.name == "notice") {
+    if (event.name == "trouble") ++troubles_;
+    Print("headroom: " + Printable(data.value("text", "")));
+  } else if (event.name == "action" && data.value("verb", "") == "tell") {
+    Print("headroom: " + Printable(data.value("reason", "")));
+  } else if (event.name == "tier" && on_terminal_) {
+    Print("\033[2m  " + Printable(data.value("text", "")) + "\033[0m");
+  }
+}
+
+void LiveView::Show(const net::Status& status) {
+  const std::lock_guard lock(mutex_);
+  if (status.memory.ram && (!most_ram_ || *most_ram_ < *status.memory.ram))
+    most_ram_ = status.memory.ram;
+  if (status.memory.vram_used && (!most_vram_ || *most_vram_ < *status.memory.vram_used))
+    most_vram_ = status.memory.vram_used;
+  const auto zone = memory::ZoneFromName(status.memory.zone);
+  if (zone && *zone > *memory::ZoneFromName(worst_)) worst_ = status.memory.zone;
+  if (!on_terminal_) return;
+  std::string left =
+      fmt::format("{}  {}  {}", Name(status.phase), status.tier.empty() ? "no model" : status.tier,
+                  MemoryText(status.memory));
+  const std::size_t columns = Columns();
+  std::string said = committed_ + tentative_;
+  if (!said.empty()) {
+    const std::size_t room = columns > left.size() + 6 ? columns - left.size() - 6 : 20;
+    left += "  » " + Tail(said, room);
+  }
+  fmt::print(stderr, "\r\033[K{}", left);
+  std::fflush(stderr);
+  shown_ = true;
+}
+
+void LiveView::Summary() {
+  const std::lock_guard lock(mutex_);
+  ClearLine();
+  std::string text = fmt::format("{} utterances, {} words, {:.1f} s of speech", utterances_, words_,
+                                 static_cast<double>(audio_.count()) / 1000);
+  if (!latencies_.empty()) {
+    std::ranges::sort(latencies_);
+    text += fmt::format("; text {:.2f} s after the last word (median; worst {:.2f} s)",
+                        static_cast<double>(latencies_[latencies_.size() / 2]) / 1000,
+                        static_cast<double>(latencies_.back()) / 1000);
+  }
+  for (const std::string& tier : tiers_) text += "; " + tier;
+  if (most_ram_) text += "; at most " + Size(*most_ram_) + " of RAM";
+  if (most_vram_) text += ", " + Size(*most_vram_) + " of the card";
+  text += "; zone " + worst_;
+  if (undelivered_ > 0) text += fmt::format("; {} not delivered", undelivered_);
+  if (troubles_ > 0) text += fmt::format("; {} troubles", troubles_);
+  fmt::print(stderr, "headroom: {}\n", text);
+}
+
+}  // namespace headroom::cli

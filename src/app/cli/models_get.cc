@@ -1,0 +1,172 @@
+// headroom models pull | import | quantize | bundle: everything that brings models.
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "app/cli/models_commands.h"
+#include "app/cli/step_line.h"
+#include "app/cli/terminal.h"
+#include "models/store/bundle.h"
+#include "models/store/pull.h"
+
+namespace headroom::cli {
+namespace {
+
+using models::ModelSpec;
+using models::Store;
+using models::StoredModel;
+
+void PrintModel(const StoredModel& model) {
+  fmt::print("{}  {}  {}\n", models::ToString(model.spec), FormatDecimal(model.bytes),
+             model.path.string());
+}
+
+Result<int> Pull(const std::vector<std::string>& names, bool offline) {
+  TRY_ASSIGN(const Store store, Store::Open());
+  std::vector<ModelSpec> specs;
+  for (const std::string& name : names) {
+    TRY_ASSIGN(ModelSpec spec, models::ParseSpec(name));
+    TRY(store.CheckName(spec.name));  // before the first of them takes ten minutes
+    specs.push_back(std::move(spec));
+  }
+  auto options = models::PullOptionsFromEnvironment();
+  options.offline = offline;
+  int code = kOk;
+  for (const ModelSpec& spec : specs) {
+    StepLine line;
+    const auto pulled = models::Pull(store, spec, options, line.listener(), &InterruptToken());
+    if (pulled) {
+      if (pulled->already) Note(models::ToString(pulled->model.spec) + " is already here");
+      PrintModel(pulled->model);
+      continue;
+    }
+    const int this_code = Complain(pulled.error());
+    if (code == kOk) code = this_code;
+    if (this_code == kInterrupted) return this_code;
+  }
+  return code;
+}
+
+Result<int> Import(const std::string& source, const std::string& name) {
+  TRY_ASSIGN(const Store store, Store::Open());
+  StepLine line;
+  TRY_ASSIGN(const StoredModel model,
+             models::ImportInto(store, source, name, line.listener(), &InterruptToken()));
+  PrintModel(model);
+  return kOk;
+}
+
+Result<int> Quantize(const std::string& from, const std::string& preset) {
+  TRY_ASSIGN(const Store store, Store::Open());
+  TRY_ASSIGN(const ModelSpec spec, models::ParseSpec(from));
+  StepLine line;
+  TRY_ASSIGN(const StoredModel model,
+             models::QuantizeInto(store, spec, preset, line.listener(), &InterruptToken()));
+  PrintModel(model);
+  return kOk;
+}
+
+Result<int> WriteBundle(const std::vector<std::string>& names, const std::string& output) {
+  TRY_ASSIGN(const Store store, Store::Open());
+  std::vector<std::string> all = names;
+  // Without the voice detector nothing can be transcribed on the other machine.
+  if (!store.catalogue().vad.empty()) all.push_back(store.catalogue().vad);
+  std::vector<StoredModel> chosen;
+  for (const std::string& name : all) {
+    TRY_ASSIGN(const ModelSpec spec, models::ParseSpec(name));
+    const auto found = store.Find(spec);
+    if (!found) {
+      auto why = store.Resolve(name);
+      return Fail(why ? Error{Errc::kNotFound, name + " has just gone"} : why.error());
+    }
+    const bool twice = std::any_of(chosen.begin(), chosen.end(), [&](const StoredModel& other) {
+      return other.path == found->path;
+    });
+    if (!twice) chosen.push_back(*found);
+  }
+  StepLine line;
+  TRY(models::WriteBundle(store, chosen, output, line.listener(), &InterruptToken()));
+  for (const StoredModel& model : chosen)
+    fmt::print("{}  {}\n", models::ToString(model.spec), FormatDecimal(model.bytes));
+  return kOk;
+}
+
+Result<int> ReadBundle(const std::string& path) {
+  TRY_ASSIGN(const Store store, Store::Open());
+  StepLine line;
+  TRY_ASSIGN(const models::Unbundled read,
+             models::ReadBundle(store, path, line.listener(), &InterruptToken()));
+  for (const ModelSpec& spec : read.already) Note(models::ToString(spec) + " is already here");
+  for (const StoredModel& model : read.added) PrintModel(model);
+  return kOk;
+}
+
+int Finish(const Result<int>& code) {
+  return code ? *code : Complain(code.error());
+}
+
+}  // namespace
+
+void AddModelsGet(CLI::App& models, Action& chosen) {
+  struct Options {
+    std::vector<std::string> names;
+    std::string source, name, preset, output, from;
+    bool offline = false;
+  };
+  const auto options = std::make_shared<Options>();
+
+  CLI::App* pull = models.add_subcommand("pull", "Get models from where they are published.");
+  pull->add_option("NAME", options->names, "For example whisper-base or whisper-base:Q8_0")
+      ->required();
+  pull->add_flag("--offline", options->offline, "Fetch nothing; fails unless they are here");
+  pull->callback([options, &chosen] {
+    chosen = [options] {
+      InterruptToken();
+      return Finish(Pull(options->names, options->offline));
+    };
+  });
+
+  CLI::App* import = models.add_subcommand(
+      "import", "Take in a model from a file: CTranslate2 folder, safetensors, .bin, .gguf.");
+  import->add_option("SOURCE", options->source, "The file or folder")->required();
+  import->add_option("--name", options->name, "What to call it; default: what it calls itself");
+  import->callback([options, &chosen] {
+    chosen = [options] {
+      InterruptToken();
+      return Finish(Import(options->source, options->name));
+    };
+  });
+
+  CLI::App* quantize = models.add_subcommand("quantize", "Make a smaller copy of a model.");
+  quantize->add_option("NAME", options->name, "For example whisper-base or whisper-base:F16")
+      ->required();
+  quantize->add_option("QUANTISATION", options->preset, "Q8_0, Q6_K, Q5_K_M or Q4_K_M")->required();
+  quantize->callback([options, &chosen] {
+    chosen = [options] {
+      InterruptToken();
+      return Finish(Quantize(options->name, options->preset));
+    };
+  });
+
+  CLI::App* bundle = models.add_subcommand(
+      "bundle", "Write models to one file for a machine without the internet, or read it there.");
+  auto* names = bundle->add_option("NAME", options->names, "Models to write; the VAD always comes");
+  auto* output = bundle->add_option("-o,--output", options->output, "The file to write");
+  auto* from = bundle->add_option("--from", options->from, "The file to read");
+  names->needs(output);
+  output->needs(names);
+  from->excludes(names)->excludes(output);
+  bundle->callback([options, &chosen] {
+    if (options->from.empty() && options->output.empty())
+      throw CLI::ValidationError("bundle", "needs NAME… -o FILE, or --from FILE");
+    chosen = [options] {
+      InterruptToken();
+      return Finish(options->from.empty() ? WriteBundle(options->names, options->output)
+                                          : ReadBundle(options->from));
+    };
+  });
+}
+
+}  // namespace headroom::cli

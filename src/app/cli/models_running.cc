@@ -1,0 +1,65 @@
+// headroom models load | unload: the running service's model, by hand.
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/text.h"
+#include "app/cli/daemon_client.h"
+#include "app/cli/models_commands.h"
+#include "app/cli/terminal.h"
+
+namespace headroom::cli {
+namespace {
+
+struct Options {
+  std::string socket;
+  bool json = false;
+};
+
+Result<int> Ask(const Options& options, const char* route) {
+  TRY_ASSIGN(const nlohmann::json answer, Daemon(options.socket).Ask("POST", route));
+  if (options.json) {
+    PrintJson(answer);
+    return kOk;
+  }
+  const nlohmann::json tiers = answer.value("tiers", nlohmann::json::array());
+  const auto loaded =
+      std::ranges::find_if(tiers, [](const auto& tier) { return tier.value("loaded", false); });
+  if (loaded == tiers.end()) {
+    fmt::print("no model is loaded\n");
+  } else {
+    fmt::print("{} is loaded, {}\n", Printable(loaded->value("tier", "")),
+               FormatBinary(Bytes(loaded->value("resident_bytes", std::int64_t{0}))));
+  }
+  return kOk;
+}
+
+void Add(CLI::App& models, Action& chosen, const char* name, const char* description,
+         const char* route, const char* footer) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command = models.add_subcommand(name, description);
+  AddSocketOption(*command, options->socket);
+  command->add_flag("--json", options->json, "For programs: what is here and what is loaded");
+  command->footer(footer);
+  command->callback([options, route, &chosen] {
+    chosen = [options, route] {
+      const Result<int> code = Ask(*options, route);
+      return code ? *code : Complain(code.error());
+    };
+  });
+}
+
+}  // namespace
+
+void AddModelsRunning(CLI::App& models, Action& chosen) {
+  Add(models, chosen, "load", "The running service loads its model now.", "/v1/models/load",
+      "The best of its tiers that fits, as when listening begins; after the idle time it goes "
+      "again.");
+  Add(models, chosen, "unload", "The running service gives its model's memory back now.",
+      "/v1/models/unload",
+      "Not while somebody listens or a program is served. It is loaded again when it is needed.");
+}
+
+}  // namespace headroom::cli

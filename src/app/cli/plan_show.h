@@ -1,0 +1,40 @@
+// Plans as a person and as a program read them. Pure text.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "memory/fit.h"
+#include "asr/planner/plan_maker.h"
+
+namespace headroom::cli {
+
+using planner::MadePlan;
+using planner::PlanSettings;
+using planner::PlanTarget;
+
+struct JudgedPlan {
+  MadePlan made;
+  memory::FitResult fit;
+};
+
+/// Whether the numbers were counted: "exact" or "estimated".
+std::string_view Exactness(const MadePlan& made);
+
+/// Resident and workspace as parts of the card, 40 cells wide; "▸" at its end: more than there is.
+std::string Bar(const memory::FitNumbers& fit, const memory::Room& room);
+
+/// Everything about one plan.
+std::string ShowPlan(const JudgedPlan& plan, const PlanSettings& settings, const memory::Room& room,
+                     const std::vector<memory::Advice>& advice);
+
+/// One row for each plan, or for why there is none.
+std::string ShowAll(const std::vector<PlanTarget>& targets,
+                    const std::vector<Result<JudgedPlan>>& plans, const PlanSettings& settings,
+                    const memory::Room& room);
+
+nlohmann::json PlanJson(const JudgedPlan& plan, const PlanSettings& settings);
+
+}  // namespace headroom::cli

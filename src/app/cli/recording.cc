@@ -1,0 +1,69 @@
+#include "app/cli/recording.h"
+
+#include <cctype>
+
+#include "base/duration.h"
+#include "app/cli/terminal.h"
+
+namespace headroom::cli {
+
+std::string FileNameOf(std::string_view text) {
+  std::string name;
+  for (const char c : text) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_';
+    if (plain)
+      name += c;
+    else if (!name.empty() && name.back() != '-')
+      name += '-';
+    if (name.size() >= 80) break;
+  }
+  while (!name.empty() && (name.back() == '-' || name.back() == '.')) name.pop_back();
+  return name.empty() || name.front() == '.' ? "record" + name : name;
+}
+
+Recording::Recording(std::unique_ptr<record::Writer> writer, watch::WatchOptions of)
+    : writer_(std::move(writer)),
+      devices_({}),
+      watcher_(std::move(of), devices_),
+      began_(SystemClock().Now()) {}
+
+Result<std::unique_ptr<Recording>> Recording::Begin(record::WriterOptions to,
+                                                    watch::WatchOptions of) {
+  to.version = HEADROOM_VERSION;
+  TRY_ASSIGN(std::unique_ptr<record::Writer> writer, record::Writer::Open(std::move(to)));
+  writer->Flush(Milliseconds(30'000));
+  const record::WriterStatus status = writer->status();
+  if (!status.recording) return Fail(status.code.value_or(Errc::kTimeout), "{}", status.trouble);
+  if (status.set_aside > 0)
+    Note("the file was damaged; it is kept as .damaged-N, and a new one is begun");
+  return std::unique_ptr<Recording>(new Recording(std::move(writer), std::move(of)));
+}
+
+watch::Observation Recording::Look(MonoTime due) {
+  watch::Observation seen = watcher_.Look(due);
+  for (const record::CardName& card : seen.cards) {
+    if (auto& told = told_[card.card]; told != card) writer_->Describe(told = card);
+  }
+  writer_->Add(seen.sample);
+  for (const record::Event& event : seen.events) writer_->Note(event);
+  if (seen.trouble != trouble_) {
+    trouble_ = seen.trouble;
+    if (!trouble_.empty()) Note(trouble_);
+  }
+  ++peaks_.looks;
+  peaks_.ram = std::max(peaks_.ram, seen.sample.service.ram.value_or(Bytes()));
+  peaks_.swap = std::max(peaks_.swap, seen.sample.service.swap.value_or(Bytes()));
+  Bytes cards;
+  for (const record::CardSample& card : seen.sample.cards) cards += card.own.value_or(Bytes());
+  peaks_.card = std::max(peaks_.card, cards);
+  return seen;
+}
+
+std::string Recording::Summary() const {
+  const auto took = std::chrono::duration_cast<std::chrono::seconds>(SystemClock().Now() - began_);
+  return fmt::format("{}, {} samples; at most {} of memory, {} of swap, {} of cards",
+                     FormatDuration(took), peaks_.looks, FormatBinary(peaks_.ram),
+                     FormatBinary(peaks_.swap), FormatBinary(peaks_.card));
+}
+
+}  // namespace headroom::cli

@@ -1,0 +1,29 @@
+// headroom report, why and bundle: the analyst's commands (src/report has the options).
+#include <memory>
+
+#include "app/cli/command.h"
+#include "app/cli/terminal.h"
+#include "observe/report/command.h"
+
+namespace headroom::cli {
+
+void AddReport(CLI::App& app, Action& chosen) {
+  // One action for all: only one subcommand is called.
+  const auto action = std::make_shared<report::Action>();
+  const auto run = [action] {
+    const Result<int> code = (*action)();
+    return code ? *code : Complain(code.error());
+  };
+  CLI::App* report =
+      app.add_subcommand("report", "What happened to memory, from records and logs, with causes.");
+  report::AddReport(*report, *action);
+  CLI::App* why = app.add_subcommand("why", "What happened at a time, on one screen.");
+  report::AddWhy(*why, *action);
+  CLI::App* bundle = app.add_subcommand("bundle", "One redacted text file to attach to an issue.");
+  report::AddBundle(*bundle, *action);
+  app.final_callback([=, &chosen] {
+    if (report->parsed() || why->parsed() || bundle->parsed()) chosen = run;
+  });
+}
+
+}  // namespace headroom::cli

@@ -1,0 +1,25 @@
+// A subcommand's action from a function of its options.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/error.h"
+#include "app/cli/command.h"
+#include "app/cli/terminal.h"
+
+namespace headroom::cli {
+
+/// For CLI::App::callback: leaves `what` as the action; its error is said on standard error.
+template <class Options>
+std::function<void()> Runs(Action& chosen, const std::shared_ptr<Options>& options,
+                           Result<int> (*what)(const Options&)) {
+  return [&chosen, options, what] {
+    chosen = [options, what] {
+      const Result<int> code = what(*options);
+      return code ? *code : Complain(code.error());
+    };
+  };
+}
+
+}  // namespace headroom::cli

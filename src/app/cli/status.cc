@@ -1,0 +1,172 @@
+// headroom status: what the daemon is doing, once or as it changes.
+#include <poll.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "net/control/status.h"
+#include "base/text.h"
+#include "app/cli/command.h"
+#include "app/cli/daemon_client.h"
+#include "app/cli/status_show.h"
+#include "app/cli/terminal.h"
+
+namespace headroom::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kLookAgainMs = 2000;
+
+struct Options {
+  std::string socket, format = "text";
+  bool follow = false;
+};
+
+Result<int> Once(const Options& options) {
+  Result<json> answer = Daemon(options.socket).Ask("GET", "/v1/status");
+  if (options.format == "waybar" && !answer && answer.error().code == Errc::kNotFound) {
+    fmt::print("{}\n", WaybarLine(nullptr));
+    return kOk;
+  }
+  if (!answer) return Fail(std::move(answer.error()));
+  TRY_ASSIGN(const net::Status status, net::ParseStatus(*answer));
+  if (options.format == "json")
+    PrintJson(*answer);
+  else if (options.format == "waybar")
+    fmt::print("{}\n", WaybarLine(&status));
+  else
+    fmt::print("{}", StatusText(status));
+  return kOk;
+}
+
+// On a terminal the state is one line that rewrites itself, with texts above it; elsewhere a line
+// for each change.
+class TextFollower {
+ public:
+  TextFollower() : on_terminal_(::isatty(STDOUT_FILENO) == 1) {}
+  ~TextFollower() {
+    if (on_terminal_) fmt::print("\n");
+  }
+
+  void Take(std::string_view name, const json& data) {
+    if (name == "status") {
+      if (const auto status = net::ParseStatus(data)) status_ = *status;
+    } else if (name == "partial") {
+      status_.partial = data.value("committed", "") + data.value("tentative", "");
+      if (!on_terminal_) return;
+    } else if (name == "text") {
+      status_.partial.clear();
+      Above(fmt::format("text: {}", Printable(data.value("text", ""))));
+    } else if (name == "delivery" && !data.value("ok", true)) {
+      Above(fmt::format("not delivered to {}: {}", Printable(data.value("target", "")),
+                        Printable(data.value("why", ""))));
+    } else if (name == "trouble") {
+      Above(fmt::format("trouble: {}", Printable(data.value("text", ""))));
+    } else {
+      return;
+    }
+    ShowState();
+  }
+
+ private:
+  void Above(const std::string& line) {
+    fmt::print("{}{}\n", on_terminal_ ? "\r\033[K" : "", line);
+  }
+  void ShowState() {
+    if (!on_terminal_) status_.partial.clear();
+    std::string line = StatusLine(status_);
+    if (on_terminal_)
+      fmt::print("\r\033[K{}", FitTerminal(line));
+    else if (line != last_)
+      fmt::print("{}\n", line);
+    std::fflush(stdout);
+    last_ = std::move(line);
+  }
+
+  bool on_terminal_;
+  net::Status status_;
+  std::string last_;
+};
+
+Result<int> FollowText(const Options& options) {
+  TextFollower follower;
+  TRY(Daemon(options.socket)
+          .Follow(
+              "GET", "/v1/events",
+              [&](std::string_view name, const json& data) {
+                follower.Take(name, data);
+                return true;
+              },
+              &InterruptToken()));
+  return kOk;
+}
+
+Result<int> FollowJson(const Options& options) {
+  TRY(Daemon(options.socket)
+          .Follow(
+              "GET", "/v1/events",
+              [&](std::string_view name, const json& data) {
+                const json line = {{"event", name}, {"data", data}};
+                fmt::print("{}\n", line.dump(-1, ' ', false, json::error_handler_t::replace));
+                return std::fflush(stdout) == 0;
+              },
+              &InterruptToken()));
+  return kOk;
+}
+
+// A bar's module lives as long as the bar, so this waits for a daemon to come back.
+Result<int> FollowWaybar(const Options& options) {
+  std::string last;
+  const auto show = [&](const net::Status* status) {
+    std::string line = WaybarLine(status);
+    if (line != last) fmt::print("{}\n", line);
+    last = std::move(line);
+    return std::fflush(stdout) == 0;
+  };
+  for (;;) {
+    const auto ended = Daemon(options.socket)
+                           .Follow(
+                               "GET", "/v1/events?only=status",
+                               [&](std::string_view, const json& data) {
+                                 const auto status = net::ParseStatus(data);
+                                 return !status || show(&*status);
+                               },
+                               &InterruptToken());
+    if (ended || ended.error().code == Errc::kCancelled || !show(nullptr)) return kOk;
+    pollfd interrupt{InterruptToken().fd(), POLLIN, 0};
+    if (::poll(&interrupt, 1, kLookAgainMs) == 1) return kOk;
+  }
+}
+
+Result<int> Run(const Options& options) {
+  if (!options.follow) return Once(options);
+  Result<int> code = options.format == "json"     ? FollowJson(options)
+                     : options.format == "waybar" ? FollowWaybar(options)
+                                                  : FollowText(options);
+  if (!code && code.error().code == Errc::kCancelled) return kOk;  // Ctrl-C is how this ends
+  return code;
+}
+
+}  // namespace
+
+void AddStatus(CLI::App& app, Action& chosen) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* status = app.add_subcommand("status", "Show what the daemon is doing.");
+  status->add_flag("--follow", options->follow, "Go on and show changes, until Ctrl-C");
+  status->add_option("-f,--format", options->format, "text, json or waybar")
+      ->check(CLI::IsMember({"text", "json", "waybar"}));
+  AddSocketOption(*status, options->socket);
+  status->footer("Fields and events: docs/control.md.");
+  status->callback([=, &chosen] {
+    chosen = [=] {
+      const Result<int> code = Run(*options);
+      return code ? *code : Complain(code.error());
+    };
+  });
+}
+
+}  // namespace headroom::cli

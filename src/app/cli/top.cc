@@ -1,0 +1,155 @@
+// headroom top [TARGET]: the live view, from a flight record or by looking itself.
+#include <poll.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+
+#include "base/duration.h"
+#include "app/cli/command.h"
+#include "app/cli/screen.h"
+#include "app/cli/terminal.h"
+#include "observe/probe/device_probe.h"
+#include "observe/record/reader.h"
+#include "observe/watch/top.h"
+
+namespace headroom::cli {
+namespace {
+
+constexpr Milliseconds kHistory{600'000}, kFresh{30'000};
+
+struct Options {
+  std::string target, record, gpu = "all", interval = "1s", format = "text";
+  bool once = false;
+};
+
+/// Where samples come from.
+class Feed {
+ public:
+  virtual ~Feed() = default;
+  virtual void Fill(watch::TopModel& model) = 0;
+};
+
+class LiveFeed : public Feed {
+ public:
+  explicit LiveFeed(watch::WatchOptions of) : devices_({}), watcher_(std::move(of), devices_) {}
+  void Fill(watch::TopModel& model) override {
+    watch::Observation seen = watcher_.Look();
+    for (const record::CardName& card : seen.cards) model.Know(card);
+    for (record::Event& event : seen.events) model.Note(std::move(event));
+    model.Owners(std::move(seen.owners));
+    model.Add(std::move(seen.sample));
+  }
+
+ private:
+  probe::DeviceProbe devices_;
+  watch::Watcher watcher_;
+};
+
+class RecordFeed : public Feed {
+ public:
+  explicit RecordFeed(std::unique_ptr<record::Reader> reader) : reader_(std::move(reader)) {}
+  void Fill(watch::TopModel& model) override {
+    for (auto entry = reader_->Next(); entry; entry = reader_->Next()) {
+      if (auto* sample = std::get_if<record::Sample>(&entry->what))
+        model.Add(std::move(*sample));
+      else
+        model.Note(std::move(std::get<record::Event>(entry->what)));
+    }
+    for (const auto& [pci, card] : reader_->cards()) model.Know(card);
+  }
+
+ private:
+  std::unique_ptr<record::Reader> reader_;
+};
+
+// Is somebody writing it now?
+bool Running(const std::filesystem::path& path) {
+  const WallTime now = SystemClock().WallNow();
+  auto reader = record::Reader::Open({path}, {.from = now - kFresh, .to = {}, .holds = false});
+  return reader && (*reader)->Next();
+}
+
+Result<> Top(const Options& options) {
+  TRY_ASSIGN(const Milliseconds interval, ParseDuration(options.interval));
+  if (interval < Milliseconds(100))
+    return Fail(Errc::kInvalid, "--interval: 100ms is the shortest there is");
+  TRY_ASSIGN(const watch::Target target, watch::ParseTarget(options.target));
+  std::filesystem::path path = options.record;
+  if (path.empty() && options.target.empty() && Running(record::DefaultPath()))
+    path = record::DefaultPath();
+  if (!path.empty() && !options.target.empty())
+    return Fail(Errc::kInvalid,
+                "a TARGET is looked at live, --record shows a file: give one of them");
+
+  std::unique_ptr<Feed> feed;
+  std::string title = options.target.empty() ? "this machine" : options.target;
+  if (!path.empty()) {
+    // Of a record that nobody writes any more the end is shown.
+    record::ReadOptions range{.from = {}, .to = {}, .holds = false};
+    if (Running(path)) range.from = SystemClock().WallNow() - kHistory;
+    TRY_ASSIGN(auto reader, record::Reader::Open({path}, range));
+    feed = std::make_unique<RecordFeed>(std::move(reader));
+    title = path.string();
+  } else {
+    feed = std::make_unique<LiveFeed>(watch::WatchOptions{.target = target, .cards = options.gpu});
+  }
+  watch::TopModel model(title);
+  const CancelToken& interrupt = InterruptToken();
+  const bool json = options.format == "json";
+  const bool screenless = json || options.once || ::isatty(STDOUT_FILENO) != 1;
+  feed->Fill(model);
+  if (screenless) {
+    while (true) {
+      if (json) {
+        fmt::print("{}\n", ToJson(model.state()));
+      } else {
+        for (const std::string& line : Render(model.state(), 100, 1000, /*colour=*/false))
+          fmt::print("{}\n", line);
+      }
+      if (std::fflush(stdout) != 0) return Fail(Errc::kIo, "standard output is gone");
+      if (options.once || !json) return {};
+      pollfd ended{.fd = interrupt.fd(), .events = POLLIN, .revents = 0};
+      ::poll(&ended, 1, static_cast<int>(interval.count()));
+      if (interrupt.raised()) return {};
+      feed->Fill(model);
+    }
+  }
+  TRY_ASSIGN(const Screen screen, Screen::Open());
+  MonoTime due = SystemClock().Now() + interval;
+  while (true) {
+    const Screen::Size size = Screen::size();
+    screen.Draw(Render(model.state(), size.width, size.height, /*colour=*/true));
+    const Screen::Wake wake = screen.Wait(due, interrupt);
+    if (wake == Screen::Wake::kQuit) return {};
+    if (wake != Screen::Wake::kTime) continue;
+    feed->Fill(model);
+    due = std::max(due + interval, SystemClock().Now());
+  }
+}
+
+}  // namespace
+
+void AddTop(CLI::App& app, Action& chosen) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* top = app.add_subcommand(
+      "top", "Live view of memory and cards: zones, owners, time to the limit. q quits.");
+  top->footer("Targets as for watch, see docs/watch.md.");
+  top->add_option("TARGET", options->target,
+                  "As for watch; without it the running service, else this machine");
+  top->add_option("--record", options->record, "Follow a flight record instead");
+  top->add_option("--gpu", options->gpu,
+                  "all (default), none, or a part of a card's name or PCI address");
+  top->add_option("--interval", options->interval, "Between looks; 1s");
+  top->add_flag("--once", options->once, "Print one view and end");
+  top->add_option("--format", options->format, "text, or json: one object a line")
+      ->check(CLI::IsMember({"text", "json"}));
+  top->callback([=, &chosen] {
+    chosen = [=] {
+      const Result<> done = Top(*options);
+      return done ? kOk : Complain(done.error());
+    };
+  });
+}
+
+}  // namespace headroom::cli

@@ -1,0 +1,332 @@
+// headroom transcribe FILE…
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+
+#include "base/cancel.h"
+#include "base/dirs.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "app/cli/command.h"
+#include "app/cli/daemon_client.h"
+#include "app/cli/daemon_recognizer.h"
+#include "app/cli/exit_code.h"
+#include "app/cli/terminal.h"
+#include "asr/client/file_transcription.h"
+#include "asr/client/recognizer.h"
+#include "models/store/store.h"
+
+namespace headroom::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using speech::TranscriptFormat;
+
+struct Options {
+  std::vector<std::string> files;
+  std::string model, format = "text", language, translate_to, vocabulary, prompt, output, worker;
+  std::string socket;
+  bool words = false, translate = false, unpunctuated = false, alone = false;
+  int threads = 0;
+};
+
+constexpr Milliseconds kStatusWithin{3'000};
+
+// "German" is not looked up; "de-DE", "de_DE.UTF-8" and "DE" are all "de".
+std::string LanguageCode(const std::string& given) {
+  std::string code = given.substr(0, given.find_first_of("-_."));
+  std::transform(code.begin(), code.end(), code.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return code == "auto" ? "" : code;
+}
+
+// A file with one entry a line, or the entries themselves with commas between.
+Result<std::vector<std::string>> ReadVocabulary(const std::string& given) {
+  std::string text = given;
+  char separator = ',';
+  if (std::error_code none; fs::is_regular_file(given, none)) {
+    TRY_ASSIGN(text, ReadFile(given, MiB(1)));
+    separator = '\n';
+  }
+  std::vector<std::string> words;
+  for (const std::string& entry : Split(text, separator)) {
+    const std::string word = Printable(Trim(entry));
+    if (!word.empty()) words.push_back(word);
+  }
+  return words;
+}
+
+class Command {
+ public:
+  explicit Command(const Options& options) : options_(options) {}
+
+  Result<int> Run() {
+    TRY_ASSIGN(format_, speech::ParseTranscriptFormat(options_.format));
+    TRY(CheckOutput());
+    TRY_ASSIGN(const fs::path vad, models::ResolveVad());
+    TRY_ASSIGN(request_.vocabulary, ReadVocabulary(options_.vocabulary));
+    request_.prompt = options_.prompt;
+    request_.language = LanguageCode(options_.language);
+    request_.translate_to = options_.translate ? "en" : LanguageCode(options_.translate_to);
+    request_.unpunctuated = options_.unpunctuated;
+    TRY_ASSIGN(detector_, speech::VoiceDetector::Load(vad));
+    TRY(ChooseRecognizer());
+
+    int code = kOk;
+    for (const std::string& file : options_.files) {
+      auto outcome = One(file);
+      int this_code = kOk;
+      if (!outcome && outcome.error().code == Errc::kCancelled) {
+        Note("interrupted; what was recognised so far is written");
+        return kInterrupted;
+      }
+      if (!outcome) this_code = Complain(outcome.error());
+      if (outcome && !outcome->complete) this_code = kIncomplete;
+      if (code == kOk) code = this_code;
+      if (fatal_) return code;
+    }
+    return code;
+  }
+
+ private:
+  Result<asr::FileOutcome> One(const std::string& file) {
+    TRY_ASSIGN(const auto media, audio::MediaReader::Open(file, &InterruptToken()));
+    TRY(Prepare());
+    TRY_ASSIGN(speech::TextSink sink, OpenSink(file));
+    const auto writer = speech::MakeTranscriptWriter(format_, std::move(sink));
+    progress_.emplace(file == "-" ? "standard input" : fs::path(file).filename().string());
+    const MonoTime begin = SystemClock().Now();
+    asr::FileJob job{.name = file, .request = request_, .on_progress = {}};
+    job.on_progress = [this, begin](const asr::FileProgress& progress) {
+      Show(progress, begin);
+    };
+    detector_->Reset();
+    auto outcome =
+        asr::TranscribeFile(job, *media, *detector_, *recognizer_, *writer, &InterruptToken());
+    progress_.reset();
+    if (outcome) {
+      for (const std::string& warning : outcome->warnings) Note(file + ": " + warning);
+    }
+    return outcome;
+  }
+
+  // The running service's model, unless something else is asked for.
+  Result<> ChooseRecognizer() {
+    const bool may_share = !options_.alone && options_.model.empty() && options_.threads == 0;
+    if (may_share) {
+      const net::ControlClient daemon = Daemon(options_.socket);
+      const auto status = daemon.Ask("GET", "/v1/status", nullptr, kStatusWithin);
+      if (status && status->value("version", "") == HEADROOM_VERSION) {
+        const std::string tier = status->value("tier", "");
+        Note(fmt::format("by the running service{}; --alone for a worker of its own",
+                         tier.empty() ? "" : ", " + tier));
+        recognizer_ = std::make_unique<DaemonRecognizer>(daemon, [this](const std::string& line) {
+          if (progress_) progress_->Clear();
+          Note(line);
+        });
+        return {};
+      }
+      if (!options_.socket.empty() && !status) return Fail(Error(status.error()));
+    }
+    TRY_ASSIGN(const fs::path model,
+               options_.model.empty() ? models::ResolveDefault() : models::Resolve(options_.model));
+    model_name_ = model.stem();
+    auto own = std::make_unique<asr::Recognizer>(
+        asr::WorkerOptions{.program = options_.worker},
+        asr::LoadRequest{.path = fs::absolute(model), .threads = options_.threads});
+    own_ = own.get();
+    recognizer_ = std::move(own);
+    return {};
+  }
+
+  // Loads the model with the first file that can be read, and checks the options against it.
+  Result<> Prepare() {
+    if (prepared_) return {};
+    if (!own_) {  // the service has tiers, and knows which of them can do this
+      request_.word_times = options_.words;
+      request_.segment_times = format_ != TranscriptFormat::kText;
+      prepared_ = true;
+      return {};
+    }
+    fatal_ = true;  // what fails from here on fails for every file
+    TRY(own_->Start(&InterruptToken()));
+    const asr::ModelTraits& traits = own_->traits();
+    TRY(ChooseLanguage(traits));
+    TRY(CheckTranslation(traits));
+    if (request_.unpunctuated && !traits.punctuation)
+      Note(model_name_ +
+           " always punctuates; --no-punctuation is not used (canary models take it)");
+    if (!request_.vocabulary.empty() && !traits.vocabulary) {
+      Note(model_name_ + " takes no vocabulary; --vocabulary is not used");
+      request_.vocabulary.clear();
+    }
+    if (!request_.prompt.empty() && !traits.prompt) {
+      Note(model_name_ + " takes no prompt; --prompt is not used");
+      request_.prompt.clear();
+    }
+    if (options_.words && !traits.word_times)
+      Note(model_name_ + " has no word times; --words is not used (parakeet models have them)");
+    request_.word_times = options_.words && traits.word_times;
+    // Plain text needs no times: the model writes fewer tokens, and its published accuracy is the
+    // one without.
+    request_.segment_times = traits.segment_times && format_ != TranscriptFormat::kText;
+    fatal_ = false;
+    prepared_ = true;
+    return {};
+  }
+
+  Result<> CheckTranslation(const asr::ModelTraits& traits) const {
+    const std::string& to = request_.translate_to;
+    if (to.empty() || to == request_.language) return {};
+    if (traits.translates_to.empty())
+      return Fail(Errc::kUnsupported, "{} cannot translate; whisper-base can", model_name_);
+    if (std::ranges::find(traits.translates_to, to) != traits.translates_to.end()) return {};
+    return Fail(Errc::kUnsupported, "{} cannot translate into \"{}\"; it can into {}", model_name_,
+                to, fmt::join(traits.translates_to, ", "));
+  }
+
+  Result<> ChooseLanguage(const asr::ModelTraits& traits) {
+    const auto& known = traits.languages;
+    const auto knows = [&](const std::string& code) {
+      return std::find(known.begin(), known.end(), code) != known.end();
+    };
+    if (!request_.language.empty()) {
+      if (known.empty() || knows(request_.language)) return {};
+      std::string list;
+      for (const std::string& code : known) list += (list.empty() ? "" : ", ") + code;
+      return Fail(Errc::kUnsupported, "{} does not know the language \"{}\"; it knows {}",
+                  model_name_, request_.language, list);
+    }
+    if (traits.detects_language || known.size() <= 1) return {};
+    // The model must be told: the user's own language if it knows that, else English.
+    const std::string own = LanguageCode(Environment("LANG"));
+    request_.language = knows(own) ? own : "en";
+    Note(fmt::format("{} cannot tell languages apart; taking it for \"{}\" (--language CODE)",
+                     model_name_, request_.language));
+    return {};
+  }
+
+  Result<> CheckOutput() {
+    std::error_code none;
+    folder_ = !options_.output.empty() &&
+              (options_.output.ends_with('/') || fs::is_directory(options_.output, none));
+    if (options_.files.size() > 1 && !options_.output.empty() && !folder_)
+      return Fail(Errc::kInvalid, "--output {}: several files need a folder; write {}/",
+                  options_.output, options_.output);
+    if (options_.files.size() > 1 && options_.output.empty() &&
+        (format_ == TranscriptFormat::kSrt || format_ == TranscriptFormat::kVtt ||
+         format_ == TranscriptFormat::kTsv))
+      return Fail(Errc::kInvalid,
+                  "{} of several files cannot share one output; use --output FOLDER/",
+                  options_.format);
+    return {};
+  }
+
+  Result<speech::TextSink> OpenSink(const std::string& file) {
+    int fd = STDOUT_FILENO;
+    if (!options_.output.empty()) {
+      fs::path path = options_.output;
+      if (folder_) {
+        TRY(MakeDirectories(path));
+        const std::string name = file == "-" ? "stdin" : fs::path(file).filename().string();
+        path /= name + "." + std::string(speech::Extension(format_));
+      }
+      TRY_ASSIGN(output_, Open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666));
+      fd = output_.get();
+    } else if (options_.files.size() > 1 && format_ == TranscriptFormat::kText) {
+      TRY(WriteAll(fd, fmt::format("{}==> {} <==\n", first_ ? "" : "\n", Printable(file))));
+    }
+    first_ = false;
+    const std::string where = options_.output.empty() ? "standard output" : options_.output;
+    return [this, fd, where](std::string_view text) -> Result<> {
+      if (progress_) progress_->Clear();
+      auto written = WriteAll(fd, text);
+      if (!written) return Within(written, "{}", where);
+      return {};
+    };
+  }
+
+  void Show(const asr::FileProgress& progress, MonoTime begin) {
+    const auto clock = [](Milliseconds t) {
+      const auto s = t.count() / 1000;
+      return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+                       : fmt::format("{}:{:02}", s / 60, s % 60);
+    };
+    const double elapsed = std::chrono::duration<double>(SystemClock().Now() - begin).count();
+    const double done = std::chrono::duration<double>(progress.done).count();
+    const std::string speed = elapsed > 0.5 ? fmt::format(", {:.1f}x", done / elapsed) : "";
+    std::optional<double> fraction;
+    std::string detail = clock(progress.done);
+    if (progress.total && progress.total->count() > 0) {
+      fraction = done / std::chrono::duration<double>(*progress.total).count();
+      detail += " of " + clock(*progress.total);
+    }
+    progress_->Show(fraction, detail + speed);
+  }
+
+  const Options& options_;
+  TranscriptFormat format_ = TranscriptFormat::kText;
+  std::string model_name_;
+  asr::RunRequest request_;
+  std::unique_ptr<speech::VoiceDetector> detector_;
+  std::unique_ptr<asr::ChunkRecognizer> recognizer_;
+  asr::Recognizer* own_ = nullptr;  // the same; nullptr: the service's
+  std::optional<Progress> progress_;
+  Fd output_;
+  bool folder_ = false;    // --output names a folder
+  bool first_ = true;      // no file was written yet
+  bool prepared_ = false;  // the model is loaded and the options fit it
+  bool fatal_ = false;     // the last error was not about one file
+};
+
+}  // namespace
+
+void AddTranscribe(CLI::App& app, Action& chosen) {
+  const auto options = std::make_shared<Options>();
+  options->worker = "headroom-worker-cpu";
+  CLI::App* command = app.add_subcommand(
+      "transcribe", "Turn recordings into text. Any format FFmpeg reads; - is standard input.");
+  command->add_option("FILE", options->files, "Audio or video files")->required();
+  command->add_option("-m,--model", options->model,
+                      "Name (whisper-base, whisper-base:Q8_0, see 'headroom models list') or path; "
+                      "default: the running service's, else whisper-base if it is there, else "
+                      "whisper-tiny.en");
+  command->add_option("-f,--format", options->format, "How the text is written")
+      ->type_name("text|json|srt|vtt|tsv")
+      ->capture_default_str();
+  command->add_option("-l,--language", options->language,
+                      "Spoken language, e.g. de; default: the model finds out where it can");
+  CLI::Option* translate =
+      command->add_flag("--translate", options->translate, "Into English, where the model can");
+  command
+      ->add_option("--translate-to", options->translate_to,
+                   "Into this language, e.g. de, where the model can (Canary)")
+      ->excludes(translate);
+  command->add_flag("--no-punctuation", options->unpunctuated,
+                    "Lower case without punctuation, where the model can (Canary)");
+  command->add_flag("--words", options->words, "Word times in json, where the model has them");
+  command->add_option(
+      "--vocabulary", options->vocabulary,
+      "Names and terms to expect: a comma-separated list, or a file with one a line");
+  command->add_option("--prompt", options->prompt, "Text that could have come before");
+  command->add_option("-o,--output", options->output,
+                      "File to write, or a folder (ends with /) for one text a recording");
+  command->add_option("-t,--threads", options->threads, "Default: one for each core")
+      ->check(CLI::Range(0, 256));
+  command->add_flag("--alone", options->alone,
+                    "With a worker of its own, also when the service runs; so do --model and "
+                    "--threads");
+  AddSocketOption(*command, options->socket);
+  command->callback([options, &chosen] {
+    chosen = [options] {
+      InterruptToken();
+      auto code = Command(*options).Run();
+      return code ? *code : Complain(code.error());
+    };
+  });
+}
+
+}  // namespace headroom::cli

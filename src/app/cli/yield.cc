@@ -1,0 +1,140 @@
+// headroom yield -- COMMAND: the card is left before the command starts, and taken again after it.
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include "base/cancel.h"
+#include "app/cli/command.h"
+#include "app/cli/daemon_client.h"
+#include "app/cli/exit_code.h"
+#include "app/cli/terminal.h"
+#include "asr/client/device_lock.h"
+
+namespace headroom::cli {
+namespace {
+
+struct Options {
+  std::string socket;
+  std::vector<std::string> command;
+};
+
+// A card is left within half a second; whoever needs longer does not keep a game from starting.
+constexpr Milliseconds kLeavesWithin{5'000};
+constexpr int kNotRun = 127;
+
+// Keeps the daemon away from the card for as long as it lives.
+class DaemonYield {
+ public:
+  DaemonYield(const std::string& socket, const std::string& who)
+      : thread_([this, client = Daemon(socket), who] {
+          const auto on_event = [this](std::string_view name, const nlohmann::json&) {
+            if (name == "yielded") Say({});
+            return true;
+          };
+          Result<> over = client.Follow("POST", "/v1/yield", on_event, &cancel_, {{"who", who}});
+          Say(over ? Result<>() : std::move(over));
+        }) {}
+  ~DaemonYield() {
+    cancel_.Raise();
+    thread_.join();
+  }
+
+  /// The card is left. kNotFound: no daemon runs.
+  Result<> Await() {
+    std::unique_lock lock(mutex_);
+    if (!said_.wait_for(lock, kLeavesWithin, [&] { return answer_.has_value(); }))
+      return Fail(Errc::kTimeout, "the service did not leave the card in {} s",
+                  kLeavesWithin.count() / 1000);
+    return *answer_;
+  }
+
+ private:
+  void Say(Result<> answer) {
+    const std::lock_guard lock(mutex_);
+    if (!answer_) answer_ = std::move(answer);
+    said_.notify_all();
+  }
+
+  CancelToken cancel_;
+  std::mutex mutex_;
+  std::condition_variable said_;
+  std::optional<Result<>> answer_;  // guarded by mutex_
+  std::thread thread_;
+};
+
+// Without a daemon: no command of ours loads anything on a card meanwhile.
+std::vector<FileLock> LockCards() {
+  std::vector<FileLock> locks;
+  for (const std::string& card : asr::CardsForLocks()) {
+    auto lock = asr::TryDeviceLock(card);
+    if (lock)
+      locks.push_back(std::move(*lock));
+    else if (lock.error().code == Errc::kBusy)
+      Note(lock.error().what + "; it will leave when it is done");
+  }
+  return locks;
+}
+
+// In our own process group: the command may read from the terminal, and Ctrl-C is its business.
+int RunCommand(const std::vector<std::string>& command) {
+  std::vector<char*> argv;
+  for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  ::posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  sigset_t defaults;
+  sigemptyset(&defaults);
+  for (const int signal : {SIGINT, SIGQUIT, SIGPIPE}) sigaddset(&defaults, signal);
+  ::posix_spawnattr_setsigdefault(&attributes, &defaults);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  ::signal(SIGINT, SIG_IGN);
+  ::signal(SIGQUIT, SIG_IGN);
+  pid_t pid = -1;
+  const int err = ::posix_spawnp(&pid, argv[0], nullptr, &attributes, argv.data(), environ);
+  ::posix_spawnattr_destroy(&attributes);
+  if (err != 0) {
+    Complain(Errno(err, fmt::format("start {}", command[0])));
+    return kNotRun;
+  }
+  static pid_t running;
+  running = pid;
+  ::signal(SIGTERM, [](int signal) { ::kill(running, signal); });
+  ::signal(SIGHUP, [](int signal) { ::kill(running, signal); });
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int Run(const Options& options) {
+  const std::string who = std::filesystem::path(options.command[0]).filename();
+  DaemonYield daemon(options.socket, who);
+  std::vector<FileLock> locks;
+  if (const Result<> left = daemon.Await(); !left) {
+    if (left.error().code != Errc::kNotFound) Note(left.error().what);
+    locks = LockCards();
+  }
+  return RunCommand(options.command);
+}
+
+}  // namespace
+
+void AddYield(CLI::App& app, Action& chosen) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "yield", "Leave the graphics card while a command runs: headroom yield -- GAME");
+  AddSocketOption(*command, options->socket);
+  command->add_option("COMMAND", options->command, "With its arguments")->required();
+  command->positionals_at_end();
+  command->footer("Its exit code is the command's. The command runs whatever the service does.");
+  command->callback([options, &chosen] { chosen = [options] { return Run(*options); }; });
+}
+
+}  // namespace headroom::cli

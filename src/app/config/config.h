@@ -1,0 +1,195 @@
+// What a user may set: $XDG_CONFIG_HOME/headroom/config.toml as a plain value.
+//
+// Every key is one row of the table behind ConfigKeys() (config_keys.h): its type, range, default
+// and text come from there, and so do the checks, docs/config.md, the example and the completion.
+// Reading never throws and reports every mistake at once, each with its line. Any thread.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "memory/fit.h"
+#include "memory/zones.h"
+
+namespace headroom::app {
+
+enum class SourceKind { kAuto, kPulse, kAlsa, kFile, kStdin, kNone };
+enum class ListenMode { kToggle, kPushToTalk, kHandsFree };
+enum class DeviceChoice { kAuto, kGpu, kCpu };
+enum class WhenCold { kWait, kFast };
+enum class OutputTarget { kType, kClipboard, kStdout, kFile, kCommand };
+enum class TypingMethod { kAuto, kWtype, kXdotool, kYdotool, kPaste };
+enum class NewlinePolicy {
+  kSpace,  // never Enter
+  kShiftEnter,
+  kEnter,  // in a terminal too
+};
+enum class LogLevel { kError, kWarning, kInfo, kDebug };
+
+struct AudioConfig {
+  SourceKind source = SourceKind::kAuto;
+  std::string device;                        // "" : the default one
+  std::vector<std::filesystem::path> files;  // kFile: played one after the other
+  bool real_time = true;                     // kFile, kStdin: no faster than it was spoken
+  friend bool operator==(const AudioConfig&, const AudioConfig&) = default;
+};
+
+struct SpeechConfig {
+  ListenMode mode = ListenMode::kToggle;
+  std::string language = "auto";
+  std::string translate_to;         // ISO 639-1; "": not translated
+  bool punctuation = true;          // where a model can be told
+  Milliseconds silence{800};        // after so much of it an utterance has ended
+  Milliseconds min_speech{128};     // shorter is no utterance
+  Milliseconds pre_roll{500};       // taken along from before speech began
+  Milliseconds inactivity{60'000};  // an open utterance ends, and toggle mode stops listening
+  double vad_enter = 0.5;           // probability at which speech begins
+  double vad_leave = 0.35;          // below which it ends; not above vad_enter
+  bool partials = true;             // text while speaking
+  bool commands = true;             // "new line", "comma", …
+  bool digits = true;               // numbers as digits
+  std::vector<std::string> vocabulary;
+  std::filesystem::path vocabulary_file;  // one a line; "" : none
+  friend bool operator==(const SpeechConfig&, const SpeechConfig&) = default;
+};
+
+/// One tier as the user wrote it: "canary-1b-flash:Q8_0@gpu".
+struct TierName {
+  std::string model;  // a name or name:quantisation
+  DeviceChoice device = DeviceChoice::kAuto;
+  std::string text() const;  // as it is written
+  friend bool operator==(const TierName&, const TierName&) = default;
+};
+Result<TierName> ParseTierName(std::string_view text);
+
+inline constexpr std::size_t kMostTiers = 8;
+inline constexpr int kMostBatch = 16;
+
+struct ModelsConfig {
+  std::vector<TierName> tiers;  // best first; empty: chosen from what is here and what fits
+  DeviceChoice device = DeviceChoice::kAuto;
+  std::string card;  // its PCI address; "": the best
+  WhenCold when_cold = WhenCold::kWait;
+  int threads = 0;             // 0: one for each core this process may use
+  int batch = 1;               // utterances decoded at once on a card
+  Milliseconds idle{300'000};  // the worker ends after so long without speech; 0: never
+  friend bool operator==(const ModelsConfig&, const ModelsConfig&) = default;
+};
+
+struct MemoryConfig {
+  memory::Thresholds thresholds;
+  std::vector<Milliseconds> chunks = memory::kChunks;  // longest first
+  friend bool operator==(const MemoryConfig&, const MemoryConfig&) = default;
+};
+
+struct OutputConfig {
+  std::vector<OutputTarget> targets = {OutputTarget::kType};
+  TypingMethod typing = TypingMethod::kAuto;
+  Milliseconds key_delay{0};  // between two typed keys
+  NewlinePolicy newline = NewlinePolicy::kSpace;
+  std::string paste_key = "auto";     // "auto", "ctrl+v", "ctrl+shift+v", "shift+insert"
+  bool restore_clipboard = true;      // after pasting
+  std::string after_utterance = " ";  // put after each text
+  std::filesystem::path file;         // for the target file
+  std::vector<std::string> command;   // argv for the target command; the text is its input
+  bool notify = true;                 // desktop notifications
+  friend bool operator==(const OutputConfig&, const OutputConfig&) = default;
+};
+
+struct SpoolConfig {
+  Bytes size = MiB(64);
+  bool keep = false;  // delivered audio is left until the ring comes round, not overwritten
+  friend bool operator==(const SpoolConfig&, const SpoolConfig&) = default;
+};
+
+struct HistoryConfig {
+  bool on = true;
+  int hours = 24;
+  friend bool operator==(const HistoryConfig&, const HistoryConfig&) = default;
+};
+
+struct ShortcutConfig {
+  bool on = true;               // ask the desktop's GlobalShortcuts portal, where there is one
+  std::string keys = "LOGO+h";  // what it is asked for; the user decides there
+  friend bool operator==(const ShortcutConfig&, const ShortcutConfig&) = default;
+};
+
+/// phrase -> what is written instead
+using Phrases = std::map<std::string, std::string>;
+
+/// OpenAI's routes, the realtime socket, metrics and the page.
+struct ServerConfig {
+  std::string listen = "127.0.0.1:7310";  // "" : off
+  std::filesystem::path tokens;           // "" : tokens beside the configuration
+  std::vector<std::string> origins;       // of web pages that may ask
+  std::vector<std::string> hosts;         // further names this machine is called by
+  std::filesystem::path tls_certificate, tls_key;
+  bool insecure = false;
+  bool history = false;  // texts to whoever may ask
+  Bytes upload_limit = GiB(1);
+  friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
+};
+
+struct WyomingConfig {
+  std::string listen;              // "" : off
+  std::vector<std::string> allow;  // addresses and networks; empty: this machine
+  friend bool operator==(const WyomingConfig&, const WyomingConfig&) = default;
+};
+
+struct Config {
+  AudioConfig audio;
+  SpeechConfig speech;
+  std::map<std::string, Phrases> commands;  // by language: the user's own spoken commands
+  Phrases replacements;
+  ModelsConfig models;
+  MemoryConfig memory;
+  OutputConfig output;
+  SpoolConfig spool;
+  HistoryConfig history;
+  ShortcutConfig shortcut;
+  ServerConfig server;
+  WyomingConfig wyoming;
+  std::filesystem::path control_socket;  // "" : $XDG_RUNTIME_DIR/headroom/control.sock
+  LogLevel log_level = LogLevel::kInfo;
+  friend bool operator==(const Config&, const Config&) = default;
+};
+
+/// $XDG_CONFIG_HOME/headroom/config.toml
+std::filesystem::path ConfigPath();
+
+struct ConfigProblem {
+  std::int64_t line = 0;  // 0: of the whole file
+  std::string text;       // without file and line
+};
+
+/// A configuration and everything that is wrong with it. With problems it is not to be used.
+struct ConfigReading {
+  Config config;
+  std::vector<ConfigProblem> problems;  // by line
+};
+/// `text` is TOML 1.0. What is not set has its default.
+ConfigReading ReadConfig(std::string_view text);
+
+/// The user's file, or the defaults when `path` does not exist and is ConfigPath(). kInvalid names
+/// the first mistake with file and line, says how many more there are, and how to see them.
+Result<Config> LoadConfig(const std::filesystem::path& path);
+
+/// Settings over a configuration, as on a command line: "speech.mode=hands_free". The value is
+/// TOML, but text needs no quotes. `config` is unchanged when one of them is wrong.
+Result<> SetConfig(Config& config, std::span<const std::string> settings);
+
+/// The keys ("speech.silence") in which the two differ.
+struct ConfigChange {
+  std::vector<std::string> live;     // can be taken over while running
+  std::vector<std::string> restart;  // hold from the next start on
+};
+ConfigChange Difference(const Config& before, const Config& after);
+
+}  // namespace headroom::app

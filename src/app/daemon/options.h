@@ -1,0 +1,21 @@
+// From the configuration to the options of the parts. Pure.
+#pragma once
+
+#include <vector>
+
+#include "audio/capture/source.h"
+#include "app/config/config.h"
+#include "app/dictation/dictation.h"
+#include "asr/client/protocol.h"
+#include "app/output/target.h"
+
+namespace headroom::app {
+
+audio::SourceOptions SourceOptionsFor(const Config& config);
+/// kInvalid when the times make no sense together.
+Result<DictationOptions> DictationOptionsFor(const Config& config);
+/// `vocabulary`: the words of the configuration and of its file.
+asr::RunRequest RequestFor(const Config& config, std::vector<std::string> vocabulary);
+std::vector<output::TargetOptions> TargetOptionsFor(const Config& config);
+
+}  // namespace headroom::app

@@ -1,0 +1,69 @@
+// The memory report for the page: made by headroom-report, in a process of its own, from the flight
+// record.
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/child.h"
+#include "base/dirs.h"
+#include "base/duration.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "app/daemon/service.h"
+
+namespace headroom::app {
+namespace {
+
+constexpr Milliseconds kReportWithin{45'000};
+constexpr Bytes kMostHtml = MiB(32);
+constexpr int kNothingKnown = 4;  // headroom-report's code for a record without numbers
+
+Result<nlohmann::json> MakeReport(const std::filesystem::path& record, Milliseconds since) {
+  TRY_ASSIGN(const std::filesystem::path program, FindProgram("headroom-report"));
+  const Fd page(::memfd_create("report", MFD_CLOEXEC)), said(::memfd_create("said", MFD_CLOEXEC));
+  if (!page || !said) return FailErrno(errno, "report");
+  TRY_ASSIGN(Child child, Child::Spawn({.argv = {program, "report", "--input", record, "--since",
+                                                 FormatDuration(since), "--format", "html",
+                                                 "--title", "Headroom"},
+                                        .fds = {{1, page.get()}, {2, said.get()}},
+                                        .environment = {}}));
+  // Whoever speaks meanwhile goes first.
+  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(child.pid()), 10));
+  TRY_ASSIGN(const auto exit, child.WaitUntil(SystemClock().Now() + kReportWithin));
+  if (!exit) return Fail(Errc::kTimeout, "the report takes too long; headroom report has no limit");
+  const auto text = [](const Fd& fd) {
+    return ReadFile(fmt::format("/proc/self/fd/{}", fd.get()), kMostHtml);
+  };
+  if (!exit->ok()) {
+    const std::string why = text(said).value_or("");
+    if (exit->code == kNothingKnown && exit->signal == 0)
+      return Fail(Errc::kNotFound,
+                  "nothing is recorded of the last {} yet; a record begins with the service, and "
+                  "has its first numbers after some seconds",
+                  FormatDuration(since));
+    return Fail(Errc::kInternal, "headroom-report {}{}{}", Describe(*exit), why.empty() ? "" : ": ",
+                Printable(why.substr(0, why.find('\n'))));
+  }
+  TRY_ASSIGN(std::string html, text(page));
+  return nlohmann::json{{"html", std::move(html)}};
+}
+
+}  // namespace
+
+void Service::GetReport(const std::string& since, net::Answer answer) {
+  const auto length = ParseDuration(since);
+  if (!length || length->count() <= 0)
+    return answer(Fail(Errc::kInvalid, "since has to be a length of time, such as 12h"));
+  auto shared = std::make_shared<net::Answer>(std::move(answer));
+  Post([this, length = *length, shared] {
+    if (!recording_) return (*shared)(Fail(Errc::kNotFound, "no flight record is kept"));
+    if (reporting_.valid() && reporting_.wait_for(Milliseconds(0)) != std::future_status::ready)
+      return (*shared)(Fail(Errc::kBusy, "another report is being made"));
+    reporting_ = std::async(std::launch::async, [shared, length, state = options_.state] {
+      (*shared)(MakeReport(state / "flight-record.db", length));
+    });
+  });
+}
+
+}  // namespace headroom::app

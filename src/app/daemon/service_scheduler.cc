@@ -1,0 +1,133 @@
+// The service's scheduler: made from the configuration and what this machine has, and what it
+// tells.
+#include <malloc.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/file.h"
+#include "app/daemon/service.h"
+#include "asr/scheduler/readings.h"
+#include "asr/scheduler/worker_runner.h"
+#include "models/store/store.h"
+#include "asr/planner/card.h"
+#include "asr/planner/tiers.h"
+#include "observe/probe/device_probe.h"
+#include "observe/probe/host.h"
+
+namespace headroom::app {
+namespace {
+
+constexpr Milliseconds kCardWithin{3'000};  // for a driver that is being loaded
+
+planner::Place PlaceFor(DeviceChoice device) {
+  switch (device) {
+    case DeviceChoice::kAuto:
+      return planner::Place::kAny;
+    case DeviceChoice::kGpu:
+      return planner::Place::kCard;
+    case DeviceChoice::kCpu:
+      return planner::Place::kCpu;
+  }
+  return planner::Place::kAny;
+}
+
+memory::Room HostNow() {
+  const auto text = headroom::ReadFile("/proc/meminfo", KiB(64));
+  const auto host = text ? probe::ParseMeminfo(*text) : std::nullopt;
+  return host ? memory::HostRoom(host->available, Bytes(0)) : memory::Room{};
+}
+
+std::string Words(const std::vector<std::string>& notes) {
+  std::string text;
+  for (const std::string& note : notes) text += (text.empty() ? "" : "; ") + note;
+  return text;
+}
+
+}  // namespace
+
+Result<> Service::StartScheduler() {
+  TRY_ASSIGN(const auto store, models::Store::Open());
+  planner::TierOptions wishes;
+  for (const TierName& name : config_.models.tiers)
+    wishes.wishes.push_back({name.model, PlaceFor(name.device)});
+  wishes.place = PlaceFor(config_.models.device);
+  wishes.threads = config_.models.threads;
+  wishes.batch = config_.models.batch;
+  wishes.translate_to = config_.speech.translate_to;
+  wishes.chunks = config_.memory.chunks;
+  wishes.host = HostNow();
+  if (wishes.place != planner::Place::kCpu) {
+    probe::DeviceProbe devices({});
+    wishes.card = planner::FindCard(devices, kCardWithin, config_.models.card);
+    if (!wishes.card && !config_.models.card.empty())
+      Tell({"notice",
+            {{"text", fmt::format("models.card: there is no card {} that this installation has a "
+                                  "worker for; headroom doctor lists the cards",
+                                  config_.models.card)}}});
+  }
+  TRY_ASSIGN(planner::Tiers tiers, planner::MakeTiers(store, wishes));
+  if (!tiers.notes.empty()) Tell({"notice", {{"text", Words(tiers.notes)}}});
+
+  asr::SchedulerOptions options;
+  options.policy.chunks = config_.memory.chunks;
+  options.policy.thresholds = config_.memory.thresholds;
+  if (config_.models.idle.count() > 0) options.policy.timing.idle = config_.models.idle;
+  options.when_cold = config_.models.when_cold == WhenCold::kFast ? asr::WhenCold::kFast
+                                                                  : asr::WhenCold::kWait;
+  if (config_.speech.language != "auto") options.language = config_.speech.language;
+  const bool card = std::ranges::any_of(tiers.tiers, &asr::Tier::on_card);
+  options.tiers = std::move(tiers.tiers);
+  DescribeTiers(options.tiers);
+
+  asr::SchedulerEvents events;
+  events.on_decoded = [this](asr::Decoded decoded) { board_.OnDecoded(std::move(decoded)); };
+  events.on_speculated = [this](asr::Speculated speculated) {
+    board_.OnSpeculated(std::move(speculated));
+  };
+  events.on_action = [this](const memory::Action& action) { TellAction(action); };
+  events.on_tier = [this](const asr::TierEvent& event) { TellTier(event); };
+  events.on_restart = [this](const std::string& reason) {
+    Tell({"restart", {{"reason", reason}}});
+    {
+      const std::lock_guard lock(mutex_);
+      restart_ = true;
+    }
+    changed_.notify_all();
+  };
+  asr::ProbeReadingsOptions readings;
+  readings.devices = card;
+  if (wishes.card) readings.card = wishes.card->device;
+  readings.on_sample = [this](const probe::Sample& sample) {
+    if (recording_) recording_->Measured(sample);
+  };
+  TRY_ASSIGN(scheduler_, asr::Scheduler::Make(std::move(options), std::move(events),
+                                                 std::make_unique<asr::ProbeReadings>(readings),
+                                                 std::make_unique<asr::WorkerRunnerMaker>()));
+  return {};
+}
+
+void Service::TellAction(const memory::Action& action) {
+  if (recording_) recording_->Acted(action);
+  if (action.verb == memory::Verb::kDropCaches) ::malloc_trim(0);
+  nlohmann::json data = {{"verb", Name(action.verb)}, {"reason", action.reason}};
+  if (action.verb == memory::Verb::kZone || action.verb == memory::Verb::kTell) {
+    data["gauge"] = Name(action.gauge);
+    data["from"] = Name(action.from);
+    data["to"] = Name(action.to);
+  }
+  Tell({action.verb == memory::Verb::kZone ? "zone" : "action", std::move(data)});
+  if (action.verb == memory::Verb::kTell) Notify("Memory runs short", action.reason);
+}
+
+void Service::TellTier(const asr::TierEvent& event) {
+  if (recording_) recording_->TierChanged(event);
+  Tell({"tier",
+        {{"change", Name(event.change)},
+         {"tier", event.title},
+         {"ms", event.took.count()},
+         {"text", event.text}}});
+}
+
+}  // namespace headroom::app

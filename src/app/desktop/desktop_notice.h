@@ -1,0 +1,30 @@
+// Notifications on the user's desktop (org.freedesktop.Notifications, "Desktop Notifications
+// Specification" 1.2). Any thread. A call takes a second at most, and says nothing spoken: what is
+// shown here may lie on a locked screen.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+
+#include "base/error.h"
+
+namespace headroom::desktop {
+
+struct Notice {
+  std::string summary;  // one line
+  std::string body = {};
+  bool urgent = false;  // stays until it is dismissed
+};
+
+class DesktopNotices {
+ public:
+  /// In place of the one before, if that is still there. kNotFound: no desktop that shows them.
+  Result<> Show(const Notice& notice);
+
+ private:
+  std::mutex mutex_;
+  std::uint32_t last_ = 0;  // the server's number of the last one; 0: none
+};
+
+}  // namespace headroom::desktop

@@ -1,0 +1,34 @@
+#include "app/desktop/session_lock.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <string>
+
+#include "base/file.h"
+
+namespace headroom::desktop {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(LockProgramRuns, WhenOneIsAmongTheProcesses) {
+  char pattern[] = "/tmp/headroom-proc-XXXXXX";
+  const fs::path proc = ::mkdtemp(pattern);
+  const auto process = [&](const std::string& pid, const std::string& name) {
+    fs::create_directories(proc / pid);
+    ASSERT_TRUE(WriteFileAtomic(proc / pid / "comm", name + "\n"));
+  };
+  EXPECT_FALSE(LockProgramRuns(proc / "missing"));
+  process("1", "not-a-lock");
+  process("17", "bash");
+  process("self", "swaylock");
+  EXPECT_FALSE(LockProgramRuns(proc));
+  process("200", "swaylock");
+  EXPECT_TRUE(LockProgramRuns(proc));
+  fs::remove_all(proc);
+}
+
+}  // namespace
+}  // namespace headroom::desktop

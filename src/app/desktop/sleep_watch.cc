@@ -1,0 +1,113 @@
+#include "app/desktop/sleep_watch.h"
+
+#include <fcntl.h>
+#include <systemd/sd-bus.h>
+
+#include "app/desktop/bus_loop.h"
+
+namespace headroom::desktop {
+namespace {
+
+constexpr char kName[] = "org.freedesktop.login1";
+constexpr char kPath[] = "/org/freedesktop/login1";
+constexpr char kManager[] = "org.freedesktop.login1.Manager";
+
+}  // namespace
+
+// Everything but `inhibitor` and `trouble` belongs to the loop's thread.
+struct SleepWatch::Core {
+  Core(SleepEvents with, Milliseconds again)
+      : events(std::move(with)),
+        loop(Bus::kSystem, "sleep",
+             {.on_connected = [this](sd_bus* bus) { return Connect(bus); },
+              .on_lost = [this](const Error& error) { Lost(error); }},
+             again) {}
+
+  Result<> Connect(sd_bus* bus) {
+    int code = ::sd_bus_match_signal(bus, nullptr, kName, kPath, kManager, "PrepareForSleep",
+                                     &Core::OnPrepare, this);
+    // logind can be restarted; what it knew of us is asked for again.
+    if (code >= 0)
+      code = ::sd_bus_add_match(bus, nullptr, OwnerChanges(kName).c_str(), &Core::OnOwner, this);
+    if (code < 0) return FailErrno(-code, "listen to logind");
+    // Without logind this waits for it to come.
+    if (const auto inhibited = Inhibit(bus); !inhibited) Lost(inhibited.error());
+    return {};
+  }
+
+  Result<> Inhibit(sd_bus* bus) {
+    sd_bus_error error = SD_BUS_ERROR_NULL;
+    Reference<sd_bus_message, ::sd_bus_message_unref> reply;
+    int fd = -1;
+    int code = ::sd_bus_call_method(bus, kName, kPath, kManager, "Inhibit", &error, reply.out(),
+                                    "ssss", "sleep", "headroom",
+                                    "Gives graphics memory back before suspend", "delay");
+    if (code >= 0) code = ::sd_bus_message_read(reply.get(), "h", &fd);
+    const std::string why = error.message ? error.message : "";
+    ::sd_bus_error_free(&error);
+    if (code < 0)
+      return Fail(Errc::kNotFound, "suspend is not noticed in time: logind: {}",
+                  why.empty() ? std::string(Errno(-code, "no answer").what) : why);
+    const std::lock_guard guard(mutex);
+    inhibitor.Reset(::fcntl(fd, F_DUPFD_CLOEXEC, 0));  // theirs goes with the message
+    trouble.clear();
+    return {};
+  }
+
+  void Lost(const Error& error) {
+    const std::lock_guard guard(mutex);
+    inhibitor.Reset();
+    trouble = error.what;
+  }
+
+  static int OnPrepare(sd_bus_message* message, void* self, sd_bus_error*) {
+    auto* const core = static_cast<Core*>(self);
+    int sleeping = 0;
+    if (::sd_bus_message_read(message, "b", &sleeping) < 0) return 0;
+    if (sleeping) {
+      core->events.on_sleep();
+      return 0;
+    }
+    if (const auto again = core->Inhibit(::sd_bus_message_get_bus(message)); !again) {
+      const std::lock_guard guard(core->mutex);
+      core->trouble = again.error().what;
+    }
+    core->events.on_resume();
+    return 0;
+  }
+
+  static int OnOwner(sd_bus_message* message, void* self, sd_bus_error*) {
+    auto* const core = static_cast<Core*>(self);
+    if (!HasOwner(message)) return 0;
+    if (const auto again = core->Inhibit(::sd_bus_message_get_bus(message)); !again)
+      core->Lost(again.error());
+    return 0;
+  }
+
+  const SleepEvents events;
+  mutable std::mutex mutex;
+  Fd inhibitor;                                    // guarded by mutex; open: a suspend waits
+  std::string trouble = "logind was not reached";  // guarded by mutex
+  BusLoop loop;                                    // last: its thread uses the rest
+};
+
+SleepWatch::SleepWatch(SleepEvents events, Milliseconds again)
+    : core_(std::make_unique<Core>(std::move(events), again)) {}
+SleepWatch::~SleepWatch() = default;
+
+void SleepWatch::ReadyToSleep() {
+  const std::lock_guard guard(core_->mutex);
+  core_->inhibitor.Reset();
+}
+
+std::string SleepWatch::trouble() const {
+  const std::lock_guard guard(core_->mutex);
+  return core_->trouble;
+}
+
+bool SleepWatch::inhibiting() const {
+  const std::lock_guard guard(core_->mutex);
+  return static_cast<bool>(core_->inhibitor);
+}
+
+}  // namespace headroom::desktop

@@ -1,0 +1,34 @@
+// headroom-system-echo: says what the system does and does what it is told, for tests that play the
+// system. Standard input: "ready" (to sleep), "state", or its end.
+#include <iostream>
+#include <mutex>
+#include <string>
+
+#include "app/desktop/announcement.h"
+#include "app/desktop/global_shortcut.h"
+#include "app/desktop/sleep_watch.h"
+
+int main() {
+  using namespace headroom;
+  std::mutex mutex;
+  const auto say = [&mutex](const std::string& what) {
+    const std::lock_guard guard(mutex);
+    std::cout << what << std::endl;
+  };
+  constexpr Milliseconds kAgain(100);
+  desktop::SleepWatch sleep({.on_sleep = [&] { say("sleep"); }, .on_resume = [&] { say("resume"); }},
+                           kAgain);
+  desktop::GlobalShortcut shortcut("CTRL+ALT+d",
+                                  {.on_press = [&] { say("press"); },
+                                   .on_release = [&] { say("release"); },
+                                   .on_change = [&] { say("change"); }},
+                                  kAgain);
+  desktop::Announcement announcement("Headroom on desk", "_wyoming._tcp", 10300, kAgain);
+  for (std::string line; std::getline(std::cin, line);) {
+    if (line == "ready") sleep.ReadyToSleep();
+    if (line != "state") continue;
+    const desktop::ShortcutState state = shortcut.state();
+    say(fmt::format("state|{}|{}|{}|{}|{}|{}", sleep.inhibiting(), sleep.trouble(), state.bound,
+                    state.keys, state.trouble, announcement.trouble()));
+  }
+}

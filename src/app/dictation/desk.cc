@@ -1,0 +1,527 @@
+#include "app/dictation/desk.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "speech/text/phantom.h"
+#include "speech/text/stitch.h"
+
+namespace headroom::app {
+namespace {
+
+constexpr std::int64_t kPerMillisecond = 16;
+// From the start of one partial decode to the next. Twice what one takes leaves half of the
+// processor to others; more than kPartialsMost is no live text any more.
+constexpr Milliseconds kPartialsLeast{700}, kPartialsMost{2'500};
+
+// An utterance that was cut is followed by the next at once, or by silence.
+constexpr Milliseconds kContinuedWithin{2'000};
+
+Milliseconds LengthOf(std::size_t samples) {
+  return Milliseconds(static_cast<std::int64_t>(samples) / kPerMillisecond);
+}
+
+Milliseconds Between(MonoTime from, MonoTime to) {
+  return std::chrono::duration_cast<Milliseconds>(to - from);
+}
+
+std::string TextOf(const speech::Transcript& transcript) {
+  std::string text;
+  for (const speech::Segment& segment : transcript.segments) {
+    if (!text.empty()) text += ' ';
+    text += segment.text;
+  }
+  return text;
+}
+
+}  // namespace
+
+Desk::Desk(DeskOptions options, std::unique_ptr<speech::Spool> spool, Outbox& outbox,
+           EventSink events, const Clock& clock)
+    : options_(std::move(options)),
+      outbox_(outbox),
+      events_(std::move(events)),
+      clock_(clock),
+      spool_(std::move(spool)),
+      request_(options_.request) {}
+
+Desk::~Desk() {
+  Stop();
+}
+
+void Desk::Start(Switchboard& board, Urgency urgency) {
+  Recover();
+  {
+    const std::lock_guard lock(mutex_);
+    line_ = board.Connect(
+        urgency,
+        {.on_decoded = [this](asr::Decoded decoded) { OnDecoded(std::move(decoded)); },
+         .on_speculated =
+             [this](asr::Speculated speculated) { OnSpeculated(std::move(speculated)); }});
+    Feed();
+  }
+  thread_ = std::thread([this] { Loop(); });
+}
+
+void Desk::Stop() {
+  std::unique_ptr<Switchboard::Line> line;  // its events take the mutex
+  {
+    const std::lock_guard lock(mutex_);
+    end_ = true;
+    line = std::move(line_);
+  }
+  line.reset();
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+// ---- what an earlier run left ----
+
+void Desk::Recover() {
+  const std::lock_guard lock(mutex_);
+  if (!spool_) return;
+  for (speech::Pending& pending : spool_->pending()) {
+    auto sentence = std::make_unique<Sentence>();
+    sentence->id = pending.id;
+    sentence->request = request_;
+    if (!pending.head.language.empty()) sentence->request.language = pending.head.language;
+    sentence->audio = LengthOf(static_cast<std::size_t>(pending.samples));
+    sentence->began = pending.head.began;
+    sentence->spoken_at = sentence->endpoint_at = clock_.Now();
+    sentence->step = Step::kWaiting;
+    if (pending.state == speech::SpoolState::kDecoded ||
+        pending.state == speech::SpoolState::kOffered) {
+      sentence->repeated = pending.state == speech::SpoolState::kOffered;
+      sentence->result.emplace();
+      sentence->result->transcript.language = pending.head.language;
+      sentence->result->transcript.segments.push_back(
+          {Milliseconds(0), sentence->audio, std::move(pending.text), {}});
+      sentence->step = Step::kDecoded;
+    }
+    sentences_.push_back(std::move(sentence));
+    ++counts_.recovered;
+  }
+  if (!sentences_.empty()) events_({"recovered", {{"utterances", sentences_.size()}}});
+}
+
+// ---- intake: the dictation's thread ----
+
+void Desk::SetListening(bool listening) {
+  const std::lock_guard lock(mutex_);
+  if (line_) line_->SetWanted(listening);
+}
+
+Desk::Sentence* Desk::Open() {
+  return sentences_.empty() || sentences_.back()->step != Step::kOpen ? nullptr
+                                                                      : sentences_.back().get();
+}
+
+Desk::Sentence* Desk::Find(std::uint64_t id) {
+  const auto it = std::find_if(sentences_.begin(), sentences_.end(),
+                               [id](const auto& sentence) { return sentence->id == id; });
+  return it == sentences_.end() ? nullptr : it->get();
+}
+
+Result<> Desk::Begin() {
+  auto sentence = std::make_unique<Sentence>();
+  const std::lock_guard lock(mutex_);
+  CHECK(Open() == nullptr);
+  sentence->request = request_;
+  sentence->began = clock_.WallNow();
+  if (spool_) {
+    TRY_ASSIGN(sentence->id, spool_->Begin({.session = options_.session,
+                                            .began = sentence->began,
+                                            .language = request_.language}));
+  } else {
+    sentence->id = next_id_++;
+  }
+  ++counts_.begun;
+  partial_took_ /= 2;  // so that one bad moment does not end partial text for good
+  events_({"speech", {{"what", "begin"}, {"utterance", sentence->id}}});
+  sentences_.push_back(std::move(sentence));
+  return {};
+}
+
+Result<> Desk::Append(std::span<const float> samples) {
+  speech::UtteranceId id = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const Sentence* sentence = Open();
+    CHECK(sentence != nullptr);
+    id = sentence->id;
+  }
+  return spool_ ? spool_->Append(id, samples) : Result<>();
+}
+
+void Desk::Speculate(Sentence& sentence, std::vector<float> samples, bool early) {
+  if (!line_) return;
+  auto shared = std::make_shared<const std::vector<float>>(std::move(samples));
+  if (early) sentence.samples = shared;
+  const asr::Ticket ticket = line_->Speculate(
+      {.id = sentence.id, .request = sentence.request, .samples = std::move(shared)}, early);
+  (early ? sentence.early : sentence.partial) = ticket;
+}
+
+void Desk::Partial(std::vector<float> samples) {
+  const std::lock_guard lock(mutex_);
+  Sentence* sentence = Open();
+  // One at a time, and not while earlier utterances wait for their text.
+  if (sentence == nullptr || sentence->partial != 0) return;
+  const auto undecoded = [](const auto& one) {
+    return one->step == Step::kWaiting || one->step == Step::kSubmitted;
+  };
+  if (std::ranges::any_of(sentences_, undecoded)) return;
+  const MonoTime now = clock_.Now();
+  const speech::PartialPace pace{.interval =
+                                     std::clamp(2 * partial_took_, kPartialsLeast, kPartialsMost)};
+  if (!speech::MayStartPartial(pace, Between(partial_began_, now), LengthOf(samples.size()), 0,
+                               partial_took_)) {
+    return;
+  }
+  partial_began_ = now;
+  Speculate(*sentence, std::move(samples), false);
+}
+
+void Desk::Pause(std::vector<float> samples) {
+  const std::lock_guard lock(mutex_);
+  if (Sentence* sentence = Open()) {
+    sentence->partial = 0;
+    Speculate(*sentence, std::move(samples), true);
+  }
+}
+
+void Desk::Resume() {
+  const std::lock_guard lock(mutex_);
+  Sentence* sentence = Open();
+  if (sentence == nullptr) return;
+  sentence->early = sentence->partial = 0;
+  sentence->samples.reset();
+  if (line_) line_->CancelSpeculation();
+}
+
+void Desk::Continues() {
+  const std::lock_guard lock(mutex_);
+  if (Sentence* sentence = Open()) sentence->continues = true;
+}
+
+Result<> Desk::End(std::vector<float> samples, std::int64_t length,
+                   const speech::Evidence& evidence, Milliseconds silence) {
+  const std::lock_guard lock(mutex_);
+  Sentence* sentence = Open();
+  CHECK(sentence != nullptr);
+  Result<> kept;
+  if (spool_) kept = spool_->End(sentence->id, length);
+  sentence->step = Step::kWaiting;
+  sentence->endpoint_at = clock_.Now();
+  sentence->spoken_at = sentence->endpoint_at - silence;
+  if (!samples.empty()) {
+    sentence->evidence = evidence;
+    sentence->audio = LengthOf(samples.size());
+    // The audio of the pause is that of the end, unless the utterance was cut.
+    if (!sentence->samples || *sentence->samples != samples) {
+      sentence->early = 0;
+      sentence->samples = std::make_shared<const std::vector<float>>(std::move(samples));
+    }
+  }
+  events_({"speech",
+           {{"what", "end"}, {"utterance", sentence->id}, {"audio_ms", sentence->audio.count()}}});
+  Feed();
+  changed_.notify_all();
+  return kept;
+}
+
+void Desk::Drop() {
+  const std::lock_guard lock(mutex_);
+  Sentence* sentence = Open();
+  if (sentence == nullptr) return;
+  if (line_) line_->CancelSpeculation();
+  events_({"speech", {{"what", "dropped"}, {"utterance", sentence->id}}});
+  if (spool_) Spooled("drop an utterance", spool_->Discard(sentence->id));
+  sentences_.pop_back();
+}
+
+// ---- decoding: events come on the scheduler's thread ----
+
+// Called with mutex_ held.
+void Desk::Feed() {
+  if (!line_ || end_) return;
+  const MonoTime now = clock_.Now();
+  for (const auto& sentence : sentences_) {
+    if (submitted_ >= options_.most_submitted) return;
+    if (sentence->step != Step::kWaiting || sentence->retry_at > now) continue;
+    if (!sentence->samples) {
+      auto audio = spool_ ? spool_->Audio(sentence->id)
+                          : Result<std::vector<float>>(Fail(Errc::kNotFound, "no spool"));
+      if (!audio || audio->empty()) {
+        sentence->step = Step::kFailed;
+        sentence->trouble = audio ? "nothing of it was kept" : audio.error().what;
+        changed_.notify_all();
+        continue;
+      }
+      sentence->audio = LengthOf(audio->size());
+      sentence->samples = std::make_shared<const std::vector<float>>(std::move(*audio));
+    }
+    const auto submitted = line_->Submit({.id = sentence->id,
+                                          .request = sentence->request,
+                                          .samples = sentence->samples,
+                                          .adopt = sentence->early});
+    if (!submitted) {
+      if (submitted.error().code == Errc::kBusy) return;
+      Retry(*sentence, submitted.error());
+      continue;
+    }
+    sentence->step = Step::kSubmitted;
+    ++submitted_;
+  }
+}
+
+// Called with mutex_ held.
+void Desk::Retry(Sentence& sentence, const Error& error) {
+  ++sentence.tries;
+  sentence.early = 0;
+  sentence.trouble = error.what;
+  if (spool_) sentence.samples.reset();  // it is read again
+  if (sentence.tries >= options_.most_tries) {
+    sentence.step = Step::kFailed;
+  } else {
+    sentence.step = Step::kWaiting;
+    sentence.retry_at = clock_.Now() + options_.retry_after * (1 << (sentence.tries - 1));
+  }
+  events_({"trouble",
+           {{"text", "an utterance could not be decoded: " + error.what},
+            {"utterance", sentence.id},
+            {"again", sentence.step == Step::kWaiting}}});
+}
+
+void Desk::OnDecoded(asr::Decoded decoded) {
+  const std::lock_guard lock(mutex_);
+  if (submitted_ > 0) --submitted_;
+  Sentence* sentence = Find(decoded.id);
+  if (sentence == nullptr || sentence->step != Step::kSubmitted) return;
+  if (!decoded.result) {
+    if (decoded.result.error().code == Errc::kCancelled) {
+      sentence->step = Step::kWaiting;  // the service ends; it stays in the spool
+    } else {
+      Retry(*sentence, decoded.result.error());
+    }
+  } else {
+    sentence->step = Step::kDecoded;
+    sentence->result = std::move(*decoded.result);
+    sentence->tier = std::move(decoded.tier);
+    sentence->took = Between(sentence->endpoint_at, clock_.Now());
+    sentence->adopted = decoded.adopted;
+    sentence->samples.reset();
+  }
+  Feed();
+  changed_.notify_all();
+}
+
+void Desk::OnSpeculated(asr::Speculated speculated) {
+  const std::lock_guard lock(mutex_);
+  Sentence* sentence = Find(speculated.id);
+  if (sentence == nullptr || sentence->step != Step::kOpen) return;
+  if (speculated.ticket == sentence->partial) {
+    sentence->partial = 0;
+    partial_took_ = (partial_took_ + Between(partial_began_, clock_.Now())) / 2;
+  } else if (speculated.ticket != sentence->early) {
+    return;
+  }
+  if (!speculated.result) return;
+  const auto shown = sentence->agreement.Update(TextOf(speculated.result->transcript));
+  events_({"partial",
+           {{"utterance", sentence->id},
+            {"committed", shown.committed},
+            {"tentative", shown.tentative}}});
+}
+
+// ---- delivery: a thread of its own ----
+
+// Until then a next utterance has begun, if there is one.
+MonoTime Desk::ContinuedBy(const Sentence& sentence) const {
+  return sentence.endpoint_at + kContinuedWithin;
+}
+
+bool Desk::HeadSettled() {
+  const auto settled = [](const Sentence& sentence) {
+    return sentence.step == Step::kDecoded || sentence.step == Step::kFailed ||
+           sentence.step == Step::kDropped;
+  };
+  if (sentences_.empty() || !settled(*sentences_.front())) return false;
+  Sentence& head = *sentences_.front();
+  if (!head.continues || head.step != Step::kDecoded) return true;
+  if (sentences_.size() == 1) return clock_.Now() >= ContinuedBy(head);
+  Sentence& next = *sentences_[1];
+  if (!settled(next)) return false;
+  head.continues = false;
+  if (next.step != Step::kDecoded) return true;
+  speech::Stitch(head.result->transcript.segments, next.result->transcript.segments);
+  head.stitched = next.stitched = true;
+  return true;
+}
+
+MonoTime Desk::NextRetry() const {
+  MonoTime next = MonoTime::max();
+  for (const auto& sentence : sentences_) {
+    if (sentence->step == Step::kWaiting && sentence->retry_at > MonoTime{}) {
+      next = std::min(next, sentence->retry_at);
+    }
+  }
+  if (sentences_.size() == 1 && sentences_.front()->continues &&
+      sentences_.front()->step == Step::kDecoded) {
+    next = std::min(next, ContinuedBy(*sentences_.front()));
+  }
+  return next;
+}
+
+void Desk::Loop() {
+  std::unique_lock lock(mutex_);
+  while (!end_) {
+    if (HeadSettled()) {
+      Settle(lock);
+      continue;
+    }
+    const MonoTime next = NextRetry();
+    if (next == MonoTime::max()) {
+      changed_.wait(lock);
+    } else {
+      // A second at most, so that a clock that is not the machine's works too.
+      changed_.wait_for(
+          lock, std::clamp(Between(clock_.Now(), next), Milliseconds(10), Milliseconds(1'000)));
+      Feed();
+    }
+  }
+}
+
+// A failure here costs durability, not the service.
+void Desk::Spooled(const char* doing, const Result<>& result) const {
+  if (result) return;
+  events_({"trouble",
+           {{"text", std::string("spool: ") + doing + ": " + result.error().what},
+            {"code", Name(result.error().code)}}});
+}
+
+void Desk::Settle(std::unique_lock<std::mutex>& lock) {
+  Sentence& sentence = *sentences_.front();  // only this thread removes it
+  if (sentence.step == Step::kDropped) {
+    if (spool_) Spooled("drop an utterance", spool_->Discard(sentence.id));
+    sentences_.pop_front();
+    changed_.notify_all();
+    return;
+  }
+  delivering_ = true;
+  const MonoTime spoken_at = sentence.spoken_at;
+  Letter letter{
+      .id = sentence.id, .tier = sentence.tier, .audio = sentence.audio, .took = sentence.took};
+  letter.spoken = sentence.began;
+  letter.repeated = sentence.repeated;
+  const bool failed = sentence.step == Step::kFailed;
+  bool phantom = false;
+  if (!failed) {
+    letter.language = sentence.result->transcript.language.empty()
+                          ? sentence.request.language
+                          : sentence.result->transcript.language;
+    letter.text = TextOf(sentence.result->transcript);
+    if (!sentence.stitched) letter.text = sentence.agreement.Final(letter.text);
+    phantom =
+        sentence.evidence && speech::IsPhantom(letter.text, letter.language, *sentence.evidence);
+    if (phantom) letter.text.clear();
+  }
+  const bool adopted = sentence.adopted;
+  const std::string trouble = sentence.trouble;
+  lock.unlock();
+
+  std::string composed;
+  Result<> arrived;
+  if (!letter.text.empty()) composed = outbox_.Compose(letter);
+  if (!composed.empty()) {
+    if (spool_ && !letter.repeated) {
+      Spooled("keep a text", spool_->SetDecoded(letter.id, letter.text));
+      Spooled("mark a text as offered", spool_->SetOffered(letter.id));
+    }
+    arrived = outbox_.Deliver(letter, composed);
+  }
+  if (failed) events_({"passed_over", {{"utterance", letter.id}, {"text", trouble}}});
+  const Milliseconds latency = Between(spoken_at, clock_.Now());
+  const auto done_with = [&] {
+    if (spool_) Spooled("mark a text as delivered", spool_->SetDelivered(letter.id));
+  };
+  if (!failed && arrived) done_with();
+  if (!failed) {
+    events_({"text",
+             {{"utterance", letter.id},
+              {"text", composed},
+              {"language", letter.language},
+              {"tier", letter.tier},
+              {"audio_ms", letter.audio.count()},
+              {"decoded_ms", letter.took.count()},
+              {"latency_ms", latency.count()},
+              {"adopted", adopted},
+              {"phantom", phantom},
+              {"delivered", arrived.has_value()},
+              {"trouble", arrived ? "" : arrived.error().what}}});
+    // What did not arrive and is remembered nowhere else stays in the spool.
+    const bool kept = !composed.empty() && outbox_.Remember(letter, composed, arrived, latency);
+    if (!arrived && kept) done_with();
+  }
+
+  lock.lock();
+  delivering_ = false;
+  sentences_.pop_front();
+  if (failed) {
+    ++counts_.passed_over;
+  } else if (phantom) {
+    ++counts_.phantoms;
+  } else if (composed.empty()) {
+    ++counts_.empty;
+  } else {
+    ++counts_.delivered;
+    last_latency_ = latency;
+  }
+  Feed();
+  changed_.notify_all();
+}
+
+// ---- anybody ----
+
+void Desk::CancelWaiting() {
+  const std::lock_guard lock(mutex_);
+  for (auto it = sentences_.begin() + (delivering_ ? 1 : 0); it != sentences_.end(); ++it) {
+    Sentence& sentence = **it;
+    if (sentence.step == Step::kOpen) continue;
+    if (sentence.step == Step::kSubmitted && line_ && line_->Cancel(sentence.id)) --submitted_;
+    sentence.step = Step::kDropped;
+    sentence.samples.reset();
+  }
+  changed_.notify_all();
+}
+
+void Desk::SetRequest(asr::RunRequest request) {
+  const std::lock_guard lock(mutex_);
+  request_ = std::move(request);
+}
+
+DeskStatus Desk::status() const {
+  const std::lock_guard lock(mutex_);
+  DeskStatus status;
+  for (const auto& sentence : sentences_) {
+    if (sentence->step == Step::kOpen) continue;
+    ++status.waiting;
+    status.queue += sentence->audio;
+  }
+  status.counts = counts_;
+  status.last_latency = last_latency_;
+  status.spooled = spool_ != nullptr;
+  if (spool_) status.room = spool_->free();
+  return status;
+}
+
+bool Desk::WaitUntilEmpty(Milliseconds wait) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, wait, [this] {
+    return end_ || std::all_of(sentences_.begin(), sentences_.end(),
+                               [](const auto& sentence) { return sentence->step == Step::kOpen; });
+  });
+}
+
+}  // namespace headroom::app

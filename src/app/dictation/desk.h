@@ -1,0 +1,146 @@
+// From speech to text that has arrived: every utterance goes through the spool, is decoded, and is
+// delivered in the order in which it was spoken, whatever fails on the way.
+//
+// An utterance whose decoding failed in every tier stays in the spool and is tried again; the ones
+// after it wait. Only after `most_tries` is it passed over: it stays in the spool until the next
+// start, and a person is told. What an earlier run of the service left behind comes first.
+//
+// An utterance that was cut inside speech waits for the next one, which begins in it, so that their
+// texts can be joined at a word that both have (speech/stitch.h).
+//
+// Intake is called by the thread that listens; delivery has a thread of its own.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "app/dictation/dictation.h"
+#include "app/dictation/events.h"
+#include "app/dictation/outbox.h"
+#include "asr/scheduler/switchboard.h"
+#include "speech/text/agreement.h"
+#include "speech/spool/spool.h"
+
+namespace headroom::app {
+
+struct DeskOptions {
+  asr::RunRequest request;  // of every utterance; its language may be ""
+  std::size_t most_submitted = 8;
+  int most_tries = 3;
+  std::uint64_t session = 0;         // of this run of the service; kept with each utterance
+  Milliseconds retry_after{15'000};  // doubles
+};
+
+struct DeskCounts {
+  std::int64_t begun = 0, delivered = 0, empty = 0, phantoms = 0, passed_over = 0, recovered = 0;
+};
+
+struct DeskStatus {
+  std::size_t waiting = 0;  // utterances that were spoken and have not arrived
+  Milliseconds queue{};     // of speech in them
+  Milliseconds room{};      // for speech in the spool
+  bool spooled = true;      // false: there is no spool, speech is in memory only
+  DeskCounts counts;
+  std::optional<Milliseconds> last_latency;  // from the last spoken sample to the delivered text
+};
+
+class Desk : public Intake {
+ public:
+  /// `spool` may be null: speech is then in memory only. `outbox` must outlive this.
+  Desk(DeskOptions options, std::unique_ptr<speech::Spool> spool, Outbox& outbox, EventSink events,
+       const Clock& clock = SystemClock());
+  ~Desk() override;  // what is not delivered stays in the spool
+
+  /// Before anything else. Utterances of an earlier run are taken up.
+  void Start(Switchboard& board, Urgency urgency);
+  /// No more is given to the board; it may be destroyed. Waits for a delivery that is going on.
+  void Stop();
+
+  void SetListening(bool listening) override;
+  Result<> Begin() override;
+  Result<> Append(std::span<const float> samples) override;
+  void Partial(std::vector<float> samples) override;
+  void Pause(std::vector<float> samples) override;
+  void Resume() override;
+  void Continues() override;
+  Result<> End(std::vector<float> samples, std::int64_t length, const speech::Evidence& evidence,
+               Milliseconds silence) override;
+  void Drop() override;
+
+  /// Forgets what was spoken and is not being delivered yet.
+  void CancelWaiting();
+  /// For utterances that begin from now on.
+  void SetRequest(asr::RunRequest request);
+  DeskStatus status() const;
+  /// True once nothing waits; false after `wait`.
+  bool WaitUntilEmpty(Milliseconds wait);
+
+ private:
+  static constexpr std::size_t kUnsureWords = 2;  // at the end of what is said so far
+
+  enum class Step { kOpen, kWaiting, kSubmitted, kDecoded, kFailed, kDropped };
+  struct Sentence {
+    std::uint64_t id = 0;
+    Step step = Step::kOpen;
+    asr::RunRequest request;
+    asr::Samples samples;  // null: in the spool only
+    Milliseconds audio{};
+    std::optional<speech::Evidence> evidence;  // nullopt: of an earlier run
+    asr::Ticket partial = 0, early = 0;
+    speech::Agreement agreement{kUnsureWords};
+    MonoTime spoken_at{}, endpoint_at{}, retry_at{};
+    int tries = 0;
+    std::optional<asr::RunResult> result;
+    std::string tier, trouble;
+    Milliseconds took{};
+    bool adopted = false;
+    bool continues = false;  // the next one begins in it, and has its last words too
+    bool stitched = false;   // it has been freed of words that its neighbour has
+    bool repeated = false;   // its delivery had begun when an earlier run ended
+    WallTime began{};
+  };
+
+  void OnDecoded(asr::Decoded decoded);
+  void OnSpeculated(asr::Speculated speculated);
+  void Recover();
+  Sentence* Find(std::uint64_t id);
+  Sentence* Open();
+  void Speculate(Sentence& sentence, std::vector<float> samples, bool early);
+  void Feed();
+  void Retry(Sentence& sentence, const Error& error);
+  void Loop();
+  void Settle(std::unique_lock<std::mutex>& lock);
+  void Spooled(const char* doing, const Result<>& result) const;
+  MonoTime NextRetry() const;
+  bool HeadSettled();
+  MonoTime ContinuedBy(const Sentence& sentence) const;
+
+  const DeskOptions options_;
+  Outbox& outbox_;
+  const EventSink events_;
+  const Clock& clock_;
+
+  const std::unique_ptr<speech::Spool> spool_;  // locks itself
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::unique_ptr<Switchboard::Line> line_;  // guarded by mutex_, as all below
+  asr::RunRequest request_;
+  std::deque<std::unique_ptr<Sentence>> sentences_;  // by id
+  std::size_t submitted_ = 0;
+  std::uint64_t next_id_ = 1;  // without a spool
+  MonoTime partial_began_{};
+  Milliseconds partial_took_{};  // about
+  DeskCounts counts_;
+  std::optional<Milliseconds> last_latency_;
+  bool delivering_ = false;  // the first of them
+  bool end_ = false;
+  std::thread thread_;
+};
+
+}  // namespace headroom::app

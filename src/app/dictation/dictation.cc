@@ -1,0 +1,241 @@
+#include "app/dictation/dictation.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace headroom::app {
+namespace {
+
+constexpr std::size_t kBlock = 1600;  // 100 ms at once
+// While nobody speaks three frames are looked at together, which takes 0.4 of the processor that
+// three alone take: the detector's weights come from memory once. What was said meanwhile is not
+// missed.
+constexpr std::size_t kQuietPiece = 3 * speech::kFrameSamples;
+constexpr Milliseconds kPatience{50};
+constexpr Milliseconds kTail{120};       // on its way through the sound server when it is over
+constexpr Milliseconds kLostFor{1'500};  // then what was said before is an utterance
+
+Milliseconds Since(MonoTime then, MonoTime now) {
+  return std::chrono::duration_cast<Milliseconds>(now - then);
+}
+
+}  // namespace
+
+std::string_view Name(DictationState state) {
+  switch (state) {
+    case DictationState::kIdle:
+      return "idle";
+    case DictationState::kOpening:
+      return "opening";
+    case DictationState::kListening:
+      return "listening";
+    case DictationState::kSpeaking:
+      return "speaking";
+    case DictationState::kFinishing:
+      return "finishing";
+  }
+  return "?";
+}
+
+Dictation::Dictation(const DictationOptions& options, std::unique_ptr<audio::Source> source,
+                     DetectorMaker make_detector, Intake& intake, EventSink events,
+                     const Clock& clock)
+    : options_(options),
+      source_(std::move(source)),
+      make_detector_(std::move(make_detector)),
+      intake_(intake),
+      events_(std::move(events)),
+      clock_(clock),
+      block_(kBlock),
+      thread_([this] { Loop(); }) {}
+
+Dictation::~Dictation() {
+  {
+    const std::lock_guard lock(mutex_);
+    wish_ = Wish::kEnd;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void Dictation::Listen() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (wish_ == Wish::kEnd) return;
+    wish_ = Wish::kListen;
+  }
+  changed_.notify_all();
+}
+
+void Dictation::Finish() {
+  const std::lock_guard lock(mutex_);
+  if (wish_ == Wish::kListen) wish_ = Wish::kFinish;
+}
+
+void Dictation::Cancel() {
+  const std::lock_guard lock(mutex_);
+  if (wish_ == Wish::kListen || wish_ == Wish::kFinish) wish_ = Wish::kCancel;
+}
+
+bool Dictation::wanted() const {
+  return wish() == Wish::kListen;
+}
+
+Dictation::Wish Dictation::wish() const {
+  const std::lock_guard lock(mutex_);
+  return wish_;
+}
+
+void Dictation::SetState(DictationState state) {
+  if (state_.exchange(state) == state) return;
+  events_({"state", {{"state", Name(state)}, {"device", source_->report().device}}});
+}
+
+void Dictation::Trouble(const Error& error) {
+  events_({"trouble", {{"text", error.what}, {"code", Name(error.code)}}});
+}
+
+void Dictation::Loop() {
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return wish_ != Wish::kIdle; });
+      if (wish_ == Wish::kEnd) return;
+      if (wish_ != Wish::kListen) {  // a key that was only touched
+        wish_ = Wish::kIdle;
+        continue;
+      }
+    }
+    ListenOnce();
+    {
+      const std::lock_guard lock(mutex_);
+      // Who said "listen" again meanwhile is obeyed in the next round.
+      if (wish_ == Wish::kFinish || wish_ == Wish::kCancel) wish_ = Wish::kIdle;
+    }
+    SetState(DictationState::kIdle);
+  }
+}
+
+// The source first: it takes longer, and what comes meanwhile waits in it.
+bool Dictation::Open() {
+  if (const auto opened = source_->Open(); !opened) {
+    Trouble(opened.error());
+    return false;
+  }
+  auto made = make_detector_();
+  if (!made) {
+    Trouble(made.error());
+    return false;
+  }
+  detector_ = std::move(*made);
+  hearing_.emplace(options_.hearing, *detector_, intake_,
+                   HearingEvents{.on_change = [this](const auto& change) { Changed(change); },
+                                 .on_trouble = [this](const Error& error) { Trouble(error); }},
+                   clock_);
+  return true;
+}
+
+void Dictation::ListenOnce() {
+  const auto give_up = [this] {
+    const std::lock_guard lock(mutex_);
+    if (wish_ == Wish::kListen) wish_ = Wish::kIdle;
+  };
+  SetState(DictationState::kOpening);
+  intake_.SetListening(true);
+  source_ended_ = false;
+  last_report_ = {};
+  speech_at_ = heard_at_ = clock_.Now();
+  bool going = Open(), ended = false;
+  std::size_t held = 0;  // samples that the detector has not seen
+  while (going && wish() == Wish::kListen) {
+    const auto read = source_->Read(std::span(block_).subspan(held), kPatience);
+    WatchSource();
+    if (!read) {
+      Trouble(read.error());
+      break;
+    }
+    held += *read;
+    if (held == 0) {
+      ended = source_->ended();  // not known any more once it is closed
+      if (ended) break;
+      const MonoTime now = clock_.Now();
+      const Milliseconds away = Since(heard_at_, now);
+      // What comes after a break does not belong to the sentence before it.
+      if (hearing_->open() && away >= kLostFor) going = hearing_->Finish();
+      if (options_.give_up.count() > 0 && Since(speech_at_, now) >= options_.give_up) break;
+      continue;
+    }
+    if (state_ == DictationState::kOpening) SetState(DictationState::kListening);
+    if (*read > 0 && held < kQuietPiece && !hearing_->open()) continue;
+    going = Take(std::span(block_).first(std::exchange(held, 0)));
+    if (options_.give_up.count() > 0 && !hearing_->open() &&
+        Since(speech_at_, clock_.Now()) >= options_.give_up) {
+      events_({"notice", {{"text", "listening ended: nothing was said for a while"}}});
+      break;
+    }
+  }
+  if (!hearing_) {
+    source_->Close();
+  } else if (wish() == Wish::kCancel) {
+    source_->Close();
+    hearing_->Cancel();
+  } else {
+    SetState(DictationState::kFinishing);
+    if (going && held > 0) going = Take(std::span(block_).first(held));
+    if (going) Drain();
+    source_->Close();
+    static_cast<void>(hearing_->Finish());
+  }
+  hearing_.reset();
+  detector_.reset();
+  give_up();
+  intake_.SetListening(false);
+  source_ended_ = ended;
+}
+
+// The last syllable is still on its way when the key is released.
+void Dictation::Drain() {
+  const MonoTime until = clock_.Now() + kTail;
+  while (!source_->ended()) {
+    const Milliseconds left = Since(clock_.Now(), until);
+    if (left.count() <= 0) break;
+    const auto read = source_->Read(block_, std::min(left, kPatience));
+    if (!read) return;
+    if (*read > 0 && !Take(std::span(block_).first(*read))) return;
+  }
+  source_->Close();
+  while (true) {
+    const auto read = source_->Read(block_, Milliseconds(0));
+    if (!read || *read == 0) return;
+    if (!Take(std::span(block_).first(*read))) return;
+  }
+}
+
+void Dictation::WatchSource() {
+  audio::SourceReport report = source_->report();
+  if (report.state != last_report_.state || report.trouble != last_report_.trouble ||
+      report.device != last_report_.device || report.dropped != last_report_.dropped) {
+    events_({"source",
+             {{"state", audio::Name(report.state)},
+              {"device", report.device},
+              {"trouble", report.trouble},
+              {"dropped", report.dropped}}});
+  }
+  last_report_ = std::move(report);
+}
+
+bool Dictation::Take(std::span<const float> samples) {
+  heard_at_ = clock_.Now();
+  if (!hearing_->Take(samples)) return false;
+  if (hearing_->open() && !hearing_->paused()) speech_at_ = heard_at_;
+  return true;
+}
+
+void Dictation::Changed(const speech::Change& change) {
+  if (change.kind == speech::SpeechChange::kBegin) SetState(DictationState::kSpeaking);
+  if (change.kind != speech::SpeechChange::kEnd) return;
+  speech_at_ = clock_.Now();
+  SetState(DictationState::kListening);
+}
+
+}  // namespace headroom::app

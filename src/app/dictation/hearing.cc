@@ -1,0 +1,132 @@
+#include "app/dictation/hearing.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "audio/format/format.h"
+#include "base/check.h"
+
+namespace headroom::app {
+namespace {
+
+constexpr std::int64_t kPerMillisecond = 16;
+
+}  // namespace
+
+Hearing::Hearing(const HearingOptions& options, speech::SpeechProbability& detector, Intake& intake,
+                 HearingEvents events, const Clock& clock)
+    : options_(options),
+      intake_(intake),
+      events_(std::move(events)),
+      listener_(detector, options.endpoint),
+      pace_(clock) {}
+
+bool Hearing::Take(std::span<const float> samples) {
+  const auto changes = listener_.Feed(samples);
+  if (!changes) {
+    events_.on_trouble(changes.error());
+    static_cast<void>(Finish());
+    return false;
+  }
+  if (!Handle(*changes)) return false;
+  if (!listener_.open()) return true;
+  if (pace_.Due(audio::DurationOf(listener_.heard() - appended_)) &&
+      !AppendUpTo(listener_.heard())) {
+    return false;
+  }
+  MaybePartial();
+  return true;
+}
+
+bool Hearing::Finish() {
+  return Handle(listener_.Finish());
+}
+
+void Hearing::Cancel() {
+  if (listener_.open()) intake_.Drop();
+  listener_.Cancel();
+  static_cast<void>(listener_.Finish());
+}
+
+bool Hearing::Handle(std::span<const speech::Change> changes) {
+  // The span is the listener's and holds until its next call; HandleOne calls only Audio.
+  return std::all_of(changes.begin(), changes.end(),
+                     [this](const speech::Change& change) { return HandleOne(change); });
+}
+
+bool Hearing::HandleOne(const speech::Change& change) {
+  const auto audio = [this](std::int64_t begin, std::int64_t end) {
+    auto samples = listener_.Audio(begin, end);
+    CHECK(samples.has_value());  // the listener keeps what it speaks of
+    return std::move(*samples);
+  };
+  switch (change.kind) {
+    case speech::SpeechChange::kBegin: {
+      begin_ = appended_ = partial_at_ = change.begin;
+      paused_ = told_ = false;
+      Changed(change);
+      if (const auto begun = intake_.Begin(); !begun) {
+        events_.on_trouble(begun.error());
+        listener_.Cancel();
+        return false;
+      }
+      return true;
+    }
+    case speech::SpeechChange::kPause:
+      paused_ = true;
+      if (!AppendUpTo(change.end)) return false;
+      intake_.Pause(audio(change.begin, change.end));
+      Changed(change);
+      return true;
+    case speech::SpeechChange::kResume:
+      paused_ = false;
+      partial_at_ = listener_.heard();
+      intake_.Resume();
+      Changed(change);
+      return true;
+    case speech::SpeechChange::kEnd: {
+      if (!AppendUpTo(change.end)) return false;
+      const auto silence = Milliseconds(std::max<std::int64_t>(
+          0, (listener_.heard() - change.end) / kPerMillisecond + options_.endpoint.pause.count()));
+      if (change.forced && options_.endpoint.overlap.count() > 0) intake_.Continues();
+      const auto ended = intake_.End(audio(change.begin, change.end), change.end - change.begin,
+                                     change.evidence, silence);
+      Changed(change);
+      if (!ended) {
+        events_.on_trouble(ended.error());
+        return false;
+      }
+      return true;
+    }
+  }
+  return true;
+}
+
+bool Hearing::AppendUpTo(std::int64_t end) {
+  if (end <= appended_) return true;
+  auto samples = listener_.Audio(appended_, end);
+  CHECK(samples.has_value());
+  const auto kept = intake_.Append(*samples);
+  if (!kept && kept.error().code == Errc::kNoSpace) {
+    events_.on_trouble(kept.error());
+    // What is in the spool up to here is an utterance all the same.
+    static_cast<void>(intake_.End({}, appended_ - begin_, {}, Milliseconds(0)));
+    listener_.Cancel();
+    return false;
+  }
+  // Of a disk that fails a person is told; the text comes all the same.
+  if (!kept && !std::exchange(told_, true)) events_.on_trouble(kept.error());
+  appended_ = end;
+  return true;
+}
+
+void Hearing::MaybePartial() {
+  if (options_.partial_every.count() == 0 || paused_) return;
+  if (listener_.heard() - partial_at_ < options_.partial_every.count() * kPerMillisecond) return;
+  auto samples = listener_.Audio(begin_, listener_.heard());
+  if (!samples) return;
+  partial_at_ = listener_.heard();
+  intake_.Partial(std::move(*samples));
+}
+
+}  // namespace headroom::app

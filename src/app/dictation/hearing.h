@@ -1,0 +1,94 @@
+// One stream of sound into the utterances in it: a Listener, and what becomes of its changes at an
+// Intake. What a microphone and a client's stream have in common. Belongs to one thread.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "app/dictation/append_pace.h"
+#include "speech/vad/listener.h"
+
+namespace headroom::app {
+
+/// Where utterances go. One utterance is open at a time.
+class Intake {
+ public:
+  virtual ~Intake() = default;
+  /// Listening begins or has ended: a model may be loaded, or be given up.
+  virtual void SetListening(bool listening) = 0;
+  /// An error means that speech cannot be kept any more; listening stops.
+  virtual Result<> Begin() = 0;
+  /// More of the open utterance. The same.
+  virtual Result<> Append(std::span<const float> samples) = 0;
+  /// The utterance so far, while somebody speaks.
+  virtual void Partial(std::vector<float> samples) = 0;
+  /// A pause: if nobody goes on, this is the whole utterance.
+  virtual void Pause(std::vector<float> samples) = 0;
+  /// Somebody went on.
+  virtual void Resume() = 0;
+  /// What is open ends inside speech; if another begins, it does so EndpointOptions::overlap before
+  /// that end. Comes before End.
+  virtual void Continues() {}
+  /// The whole utterance; of what was appended only the first `length` samples belong to it. Empty
+  /// `samples`: what was appended is all there is. `silence`: how long ago speech was heard.
+  virtual Result<> End(std::vector<float> samples, std::int64_t length,
+                       const speech::Evidence& evidence, Milliseconds silence) = 0;
+  /// It is not wanted.
+  virtual void Drop() = 0;
+};
+
+struct HearingOptions {
+  speech::EndpointOptions endpoint = {};
+  /// The utterance so far is offered for a partial so often; zero: never.
+  Milliseconds partial_every{250};
+};
+
+struct HearingEvents {
+  /// kBegin comes before the intake is told, everything else after. May be empty.
+  std::function<void(const speech::Change&)> on_change;
+  std::function<void(const Error&)> on_trouble;
+};
+
+class Hearing {
+ public:
+  /// `detector`, `intake` and `clock` must outlive it.
+  Hearing(const HearingOptions& options, speech::SpeechProbability& detector, Intake& intake,
+          HearingEvents events, const Clock& clock);
+
+  /// At most a second of samples. False: nothing can be kept any more, and what is open was ended.
+  bool Take(std::span<const float> samples);
+  /// The stream ends, or has a gap here: what is open is an utterance. False as above.
+  bool Finish();
+  /// What is open is dropped, and the stream begins anew.
+  void Cancel();
+
+  /// An utterance is.
+  bool open() const { return listener_.open(); }
+  /// In it nobody speaks just now.
+  bool paused() const { return paused_; }
+
+ private:
+  bool Handle(std::span<const speech::Change> changes);
+  bool HandleOne(const speech::Change& change);
+  bool AppendUpTo(std::int64_t end);
+  void MaybePartial();
+  void Changed(const speech::Change& change) {
+    if (events_.on_change) events_.on_change(change);
+  }
+
+  const HearingOptions options_;
+  Intake& intake_;
+  const HearingEvents events_;
+  speech::Listener listener_;
+  std::int64_t begin_ = 0;     // of the open utterance
+  std::int64_t appended_ = 0;  // up to here it is in the spool
+  AppendPace pace_;
+  std::int64_t partial_at_ = 0;
+  bool paused_ = false;
+  bool told_ = false;  // of a piece of the open utterance that the spool did not take
+};
+
+}  // namespace headroom::app

@@ -1,0 +1,40 @@
+// The last step of an utterance: its text goes to where the user wants it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace headroom::app {
+
+/// A text on its way out.
+struct Letter {
+  std::uint64_t id = 0;       // of the utterance; never used twice, also after a restart
+  std::string text = {};      // as recognised, not empty
+  std::string language = {};  // ISO 639-1; "" when not known
+  std::string tier = {};
+  WallTime spoken{};     // about when
+  Milliseconds audio{};  // its length
+  Milliseconds took{};   // from the endpoint to the text
+  /// Its delivery had begun when the service died: it may have arrived.
+  bool repeated = false;
+};
+
+class Outbox {
+ public:
+  virtual ~Outbox() = default;
+  /// What would be written for the recognised text: spoken commands, replacements and vocabulary
+  /// applied. May be empty ("scratch that").
+  virtual std::string Compose(const Letter& letter) = 0;
+  /// To every target, as composed; a repeated letter only to those that take it once. Blocks until
+  /// they are through. An error: at least one did not take it, and the person was told.
+  virtual Result<> Deliver(const Letter& letter, const std::string& composed) = 0;
+  /// Once for each text, when Deliver is through and `latency` after the last word. True: it is
+  /// kept on disk, where the person finds it if it did not arrive.
+  virtual bool Remember(const Letter& letter, const std::string& composed, const Result<>& arrived,
+                        Milliseconds latency) = 0;
+};
+
+}  // namespace headroom::app

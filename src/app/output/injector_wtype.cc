@@ -1,0 +1,62 @@
+// wtype: Wayland's virtual keyboard protocol, which wlroots compositors (sway, Hyprland, river,
+// labwc) have and GNOME and KDE have not.
+#include "app/output/injector.h"
+#include "app/output/run_program.h"
+
+namespace headroom::output {
+namespace {
+
+class Wtype : public Injector {
+ public:
+  explicit Wtype(const InjectorContext& context) : context_(context) {}
+
+  Result<> Type(const std::string& text) override {
+    std::vector<std::string> argv = Start();
+    if (context_.options.key_delay.count() > 0)
+      argv.insert(argv.end(), {"-d", std::to_string(context_.options.key_delay.count())});
+    argv.emplace_back("-");  // by standard input: everybody can read the arguments of a process
+    return Run(std::move(argv), text);
+  }
+
+  Result<> Press(const Chord& chord, int times) override {
+    std::vector<std::string> argv = Start();
+    const std::pair<bool, const char*> modifiers[] = {
+        {chord.shift, "shift"}, {chord.ctrl, "ctrl"}, {chord.alt, "alt"}, {chord.super, "logo"}};
+    for (const auto& [held, name] : modifiers) {
+      if (held) argv.insert(argv.end(), {"-M", name});
+    }
+    for (int i = 0; i < times; ++i) argv.insert(argv.end(), {"-k", KeysymName(chord.key)});
+    for (const auto& [held, name] : modifiers) {
+      if (held) argv.insert(argv.end(), {"-m", name});
+    }
+    return Run(std::move(argv), "");
+  }
+
+ private:
+  // The new keyboard's first key comes before the window has heard of a keyboard at all, where the
+  // seat has no other one; so wtype waits between making it and using it.
+  std::vector<std::string> Start() const {
+    return {"wtype", "-s", std::to_string(context_.options.settle.count())};
+  }
+
+  Result<> Run(std::vector<std::string> argv, const std::string& text) {
+    TRY(RunWell({.argv = std::move(argv),
+                 .input = text,
+                 .environment = context_.session.environment,
+                 .deadline = DeadlineFor(text, context_, context_.options.key_delay)}));
+    return {};
+  }
+
+  InjectorContext context_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Injector>> MakeWtype(const InjectorContext& context) {
+  if (context.session.kind != SessionKind::kWayland)
+    return Fail(Errc::kUnsupported, "wtype needs a Wayland session");
+  if (!HaveProgram("wtype")) return Fail(Errc::kNotFound, "wtype is not installed");
+  return std::make_unique<Wtype>(context);
+}
+
+}  // namespace headroom::output

@@ -1,0 +1,162 @@
+#include "app/serving/jobs.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "audio/decode/media_reader.h"
+#include "asr/client/file_transcription.h"
+
+namespace headroom::app {
+namespace {
+
+constexpr Milliseconds kAskAgain{250};  // when too much waits
+constexpr int kTries = 3;               // of a chunk, as of an utterance
+
+// One chunk at a time, so that the others' turn comes between two of them.
+class LineRecognizer : public asr::ChunkRecognizer {
+ public:
+  explicit LineRecognizer(Switchboard& board)
+      : line_(board.Connect(Urgency::kFile, {.on_decoded = [this](asr::Decoded decoded) {
+                              const std::lock_guard lock(mutex_);
+                              decoded_ = std::move(decoded);
+                              came_.notify_all();
+                            }})) {}
+
+  Result<asr::RunResult> Recognize(const asr::RunRequest& request,
+                                      std::span<const float> samples,
+                                      CancelToken* cancel) override {
+    const auto shared = std::make_shared<const std::vector<float>>(samples.begin(), samples.end());
+    auto result = Decode(request, shared, cancel);
+    // Whoever killed the worker need not have meant this chunk. It comes anew when a tier is there.
+    for (int again = 1; again < kTries && !result && result.error().code == Errc::kWorkerLost;
+         ++again)
+      result = Decode(request, shared, cancel);
+    return result;
+  }
+  // Every tier has had its tries: half a text would be no answer.
+  bool Recover(CancelToken*) override { return false; }
+  Milliseconds longest() const override { return Milliseconds(0); }
+  std::string model() const override { return model_; }
+
+  void Wake() {
+    const std::lock_guard lock(mutex_);
+    came_.notify_all();
+  }
+
+ private:
+  Result<asr::RunResult> Decode(const asr::RunRequest& request, asr::Samples samples,
+                                   CancelToken* cancel) {
+    asr::Utterance utterance;
+    utterance.id = ++last_;
+    utterance.request = request;
+    utterance.samples = std::move(samples);
+    std::unique_lock lock(mutex_);
+    decoded_.reset();
+    while (true) {
+      if (cancel->raised()) return Fail(Errc::kCancelled, "cancelled");
+      const auto submitted = line_->Submit(utterance);
+      if (submitted) break;
+      if (submitted.error().code != Errc::kBusy) return std::unexpected(submitted.error());
+      came_.wait_for(lock, kAskAgain);
+    }
+    // The token cannot notify; its holder does, by Wake.
+    came_.wait(lock, [&] { return decoded_ || cancel->raised(); });
+    if (!decoded_) {
+      lock.unlock();
+      line_->Cancel(utterance.id);
+      return Fail(Errc::kCancelled, "cancelled");
+    }
+    if (decoded_->result) model_ = decoded_->tier;
+    return std::move(decoded_->result);
+  }
+
+  std::mutex mutex_;
+  std::condition_variable came_;
+  std::optional<asr::Decoded> decoded_;  // guarded by mutex_
+  std::uint64_t last_ = 0;
+  std::string model_;
+  std::unique_ptr<Switchboard::Line> line_;  // last: its events use the others
+};
+
+class SegmentWriter : public speech::TranscriptWriter {
+ public:
+  explicit SegmentWriter(const net::JobEvents& events) : events_(events) {}
+  Result<> Begin(const speech::TranscriptHead&) override { return {}; }
+  Result<> Add(const speech::Segment& segment) override {
+    if (events_.on_segment) events_.on_segment(segment);
+    return {};
+  }
+  Result<> End(const speech::TranscriptEnd& end) override {
+    end_ = end;
+    return {};
+  }
+  const speech::TranscriptEnd& end() const { return end_; }
+
+ private:
+  const net::JobEvents& events_;
+  speech::TranscriptEnd end_;
+};
+
+class Job : public net::TranscriptionJob {
+ public:
+  Job(Switchboard& board, audio::WaitingDecoder& decoder, DetectorMaker make_detector, Fd recording,
+      asr::RunRequest request, net::JobEvents events)
+      : decoder_(decoder),
+        make_detector_(std::move(make_detector)),
+        recording_(std::move(recording)),
+        request_(std::move(request)),
+        events_(std::move(events)),
+        recognizer_(board),
+        thread_([this] {
+          events_.on_end(Do());
+          decoder_.Prepare();
+        }) {}
+  ~Job() override {
+    cancel_.Raise();
+    recognizer_.Wake();
+    thread_.join();
+  }
+
+ private:
+  Result<net::JobEvents::Outcome> Do() {
+    TRY_ASSIGN(const auto detector, make_detector_());
+    TRY_ASSIGN(const auto media,
+               audio::MediaReader::Open(std::move(recording_), "the file", &cancel_, &decoder_));
+    SegmentWriter writer(events_);
+    const asr::FileJob job{.name = "", .request = request_, .on_progress = {}};
+    TRY_ASSIGN(const asr::FileOutcome outcome,
+               TranscribeFile(job, *media, *detector, recognizer_, writer, &cancel_));
+    return net::JobEvents::Outcome{.language = writer.end().language,
+                                   .duration = outcome.duration,
+                                   .model = recognizer_.model(),
+                                   .warnings = outcome.warnings};
+  }
+
+  CancelToken cancel_;
+  audio::WaitingDecoder& decoder_;
+  const DetectorMaker make_detector_;
+  Fd recording_;
+  const asr::RunRequest request_;
+  const net::JobEvents events_;
+  LineRecognizer recognizer_;
+  std::thread thread_;  // last
+};
+
+}  // namespace
+
+Result<std::unique_ptr<net::TranscriptionJob>> StartJob(Switchboard& board,
+                                                        audio::WaitingDecoder& decoder,
+                                                        DetectorMaker make_detector, Fd recording,
+                                                        asr::RunRequest request,
+                                                        net::JobEvents events) {
+  try {
+    return std::make_unique<Job>(board, decoder, std::move(make_detector), std::move(recording),
+                                 std::move(request), std::move(events));
+  } catch (const std::system_error& error) {
+    return Fail(Errc::kNoMemory, "no thread for a recording: {}", error.what());
+  }
+}
+
+}  // namespace headroom::app

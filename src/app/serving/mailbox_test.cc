@@ -1,0 +1,158 @@
+#include "app/serving/mailbox.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+
+#include <fstream>
+
+#include "base/file.h"
+
+namespace headroom::app {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class MailboxTest : public testing::Test {
+ protected:
+  MailboxTest() {
+    std::string name = (fs::path(testing::TempDir()) / "mailbox-XXXXXX").native();
+    folder_ = ::mkdtemp(name.data());
+    path_ = folder_ / "texts";
+  }
+  ~MailboxTest() override { fs::remove_all(folder_); }
+
+  Mailbox Open() {
+    auto box = Mailbox::Open(path_);
+    EXPECT_TRUE(box) << box.error().what;
+    return std::move(*box);
+  }
+  static std::vector<std::string> Texts(const Mailbox& box) {
+    std::vector<std::string> texts;
+    for (const Mail& mail : box.mail())
+      texts.push_back(std::to_string(mail.item) + " " + mail.text + mail.failed);
+    return texts;
+  }
+  static Mail Text(std::uint64_t item, std::string text) {
+    return {.item = item,
+            .text = std::move(text),
+            .language = "en",
+            .audio = Milliseconds(700),
+            .failed = {}};
+  }
+
+  fs::path folder_, path_;
+};
+
+TEST_F(MailboxTest, WhatWasAddedIsThereAgainOnce) {
+  {
+    Mailbox box = Open();
+    EXPECT_EQ(box.Add(Text(3, "one")), true);
+    EXPECT_EQ(box.Add({.item = 5, .text = {}, .language = {}, .audio = {}, .failed = "gone"}),
+              true);
+    EXPECT_EQ(box.Add(Text(5, "again")), false);
+    EXPECT_EQ(box.Add(Text(4, "too late")), false);
+  }
+  Mailbox box = Open();
+  EXPECT_THAT(Texts(box), ElementsAre("3 one", "5 gone"));
+  EXPECT_EQ(box.mail().front().language, "en");
+  EXPECT_EQ(box.mail().front().audio, Milliseconds(700));
+  EXPECT_EQ(box.Add(Text(5, "again")), false);
+  EXPECT_EQ(box.Add(Text(6, "more")), true);
+  box.Acknowledge(5);
+  EXPECT_THAT(Texts(box), ElementsAre("6 more"));
+}
+
+TEST_F(MailboxTest, OnlyItsOwnerReadsIt) {
+  Mailbox box = Open();
+  struct stat status{};
+  ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600U);
+}
+
+TEST_F(MailboxTest, CutOffAnywhereTheWholeLinesCount) {
+  {
+    Mailbox box = Open();
+    ASSERT_TRUE(box.Add(Text(1, "one \xe2\x80\x9cquoted\xe2\x80\x9d\nline")));
+    ASSERT_TRUE(box.Add(Text(2, "two")));
+  }
+  const std::string whole = *ReadFile(path_);
+  const std::size_t first = whole.find('\n') + 1;
+  for (std::size_t length = 0; length <= whole.size(); ++length) {
+    {
+      std::ofstream(path_, std::ios::trunc) << whole.substr(0, length);
+    }
+    Mailbox box = Open();
+    // A line that lacks only its end is whole.
+    const std::size_t expected =
+        (length + 1 >= first ? 1U : 0U) + (length + 1 >= whole.size() ? 1U : 0U);
+    EXPECT_EQ(box.mail().size(), expected) << length;
+    ASSERT_TRUE(box.Add(Text(9, "nine")));
+    EXPECT_EQ(Open().mail().size(), expected + 1) << length;
+  }
+}
+
+TEST_F(MailboxTest, TheFileDoesNotGrowWithWhatTheClientHas) {
+  const std::string text(1'000, 'x');
+  std::uintmax_t most = 0;
+  {
+    Mailbox box = Open();
+    for (std::uint64_t item = 1; item <= 300; ++item) {
+      ASSERT_EQ(box.Add(Text(item, text)), true);
+      if (item >= 4) box.Acknowledge(item - 3);
+      most = std::max(most, fs::file_size(path_));
+    }
+  }
+  EXPECT_LT(most, 2U * static_cast<std::uintmax_t>(Mailbox::kSlack.n));
+  EXPECT_GT(most,
+            static_cast<std::uintmax_t>(Mailbox::kSlack.n));  // and not written anew each time
+  Mailbox box = Open();
+  ASSERT_GE(box.mail().size(), 3U);
+  EXPECT_EQ(box.mail().back().item, 300U);
+  EXPECT_EQ(box.Add(Text(300, "again")), false);
+  struct stat status{};
+  ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600U);
+}
+
+TEST_F(MailboxTest, WhatIsNotAcknowledgedIsKeptWhenTheFileIsWrittenAnew) {
+  const std::string text(2'000, 'x');
+  Mailbox box = Open();
+  for (std::uint64_t item = 1; item <= 100; ++item) ASSERT_TRUE(box.Add(Text(item, text)));
+  box.Acknowledge(60);
+  EXPECT_EQ(Open().mail().size(), 100U);
+  ASSERT_TRUE(box.Add(Text(101, "the last")));
+  EXPECT_EQ(Texts(Open()), Texts(box));
+  EXPECT_EQ(Open().mail().size(), 41U);
+  ASSERT_TRUE(box.Add(Text(102, "and into the new file")));
+  EXPECT_EQ(Open().mail().size(), 42U);
+}
+
+TEST_F(MailboxTest, RubbishIsPassedOver) {
+  {
+    std::ofstream(path_) << "rubbish\n[1]\n{\"item\":-1}\n{\"item\":7,\"text\":8}\n\n";
+  }
+  EXPECT_THAT(Texts(Open()), ElementsAre("7 "));
+}
+
+TEST_F(MailboxTest, AFullDiskLosesNoTextWhileItRuns) {
+  Mailbox box = Open();
+  struct rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const struct rlimit none{0, before.rlim_max};
+  std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &none), 0);
+  const auto added = box.Add(Text(1, "one"));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, SIG_DFL);
+  EXPECT_FALSE(added);
+  EXPECT_THAT(Texts(box), ElementsAre("1 one"));
+}
+
+}  // namespace
+}  // namespace headroom::app

@@ -1,0 +1,57 @@
+#include "app/serving/recognitions.h"
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "audio/format/finite.h"
+
+namespace headroom::app {
+namespace {
+
+Result<asr::Samples> ReadSamples(const Fd& audio) {
+  constexpr std::size_t kSample = sizeof(float);
+  TRY_ASSIGN(const Mapping mapping,
+             Mapping::OfSealed(audio.get(), asr::kMaxRunSamples * kSample));
+  const auto bytes = mapping.bytes();
+  if (bytes.empty() || bytes.size() % kSample != 0)
+    return Fail(Errc::kInvalid, "{} bytes are no samples of {} bytes each", bytes.size(), kSample);
+  std::vector<float> samples(bytes.size() / kSample);
+  std::memcpy(samples.data(), bytes.data(), bytes.size());
+  audio::MakeFinite(samples);
+  return std::make_shared<const std::vector<float>>(std::move(samples));
+}
+
+asr::RunRequest RunOf(net::RecognizeRequest& wanted) {
+  asr::RunRequest run;
+  run.language = std::move(wanted.language);
+  run.prompt = std::move(wanted.prompt);
+  run.vocabulary = std::move(wanted.vocabulary);
+  run.translate_to = std::move(wanted.translate_to);
+  run.unpunctuated = wanted.unpunctuated;
+  run.segment_times = wanted.segment_times || wanted.word_times;
+  run.word_times = wanted.word_times;
+  return run;
+}
+
+}  // namespace
+
+void Recognitions::Begin(net::RecognitionId id, net::RecognizeRequest request, net::Answer answer) {
+  if (lines_.size() >= kMost)
+    return answer(Fail(Errc::kBusy, "{} recordings are being recognised; come again", kMost));
+  auto samples = ReadSamples(request.audio);
+  if (!samples) return answer(Fail(std::move(samples.error())));
+  const auto shared = std::make_shared<net::Answer>(std::move(answer));
+  auto line =
+      board_.Connect(Urgency::kFile, {.on_decoded = [shared](const asr::Decoded& decoded) {
+                       if (!decoded.result) return (*shared)(Fail(decoded.result.error()));
+                       (*shared)(nlohmann::json{{"result", asr::ToJson(*decoded.result)},
+                                                {"tier", decoded.tier}});
+                     }});
+  const auto submitted =
+      line->Submit({.id = 1, .request = RunOf(request), .samples = std::move(*samples)});
+  if (!submitted) return (*shared)(Fail(submitted.error()));
+  lines_.emplace(id, std::move(line));
+}
+
+}  // namespace headroom::app

@@ -1,0 +1,439 @@
+#include "app/serving/stream_session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "audio/format/format.h"
+
+namespace headroom::app {
+namespace {
+
+using net::StreamEvent;
+
+constexpr std::size_t kPerSecond = 16'000;
+constexpr std::size_t kMostQueued = 10 * kPerSecond;
+constexpr std::size_t kMostOrders = 4'096;
+constexpr std::size_t kLongestItem = 60 * kPerSecond;  // then it is committed
+constexpr std::size_t kPartialEvery = kPerSecond;
+constexpr Milliseconds kLeastRoom{3'000};  // in the spool, besides what is queued
+constexpr Milliseconds kItemRoom{1'000};   // what an item takes there besides its audio, at most
+constexpr Milliseconds kLook{100};
+
+Milliseconds LengthOf(std::size_t samples) {
+  return audio::DurationOf(static_cast<std::int64_t>(samples));
+}
+
+StreamEvent EventOf(const Mail& mail) {
+  StreamEvent event;
+  event.kind = mail.failed.empty() ? StreamEvent::Kind::kText : StreamEvent::Kind::kFailed;
+  event.item = mail.item;
+  event.audio = mail.audio;
+  event.text = mail.text;
+  event.language = mail.language;
+  if (!mail.failed.empty()) event.error = {Errc::kWorkerLost, mail.failed};
+  return event;
+}
+
+}  // namespace
+
+Result<speech::EndpointOptions> EndpointFor(const net::TurnDetection& turns) {
+  if (!(turns.threshold > 0 && turns.threshold <= 1))
+    return Fail(Errc::kInvalid, "threshold: has to be above 0 and at most 1");
+  if (turns.prefix_padding < Milliseconds(0) || turns.prefix_padding > Milliseconds(5'000))
+    return Fail(Errc::kInvalid, "prefix_padding_ms: has to be from 0 to 5000");
+  if (turns.silence < Milliseconds(100) || turns.silence > Milliseconds(6'000))
+    return Fail(Errc::kInvalid, "silence_duration_ms: has to be from 100 to 6000");
+  speech::EndpointOptions options;
+  options.enter = static_cast<float>(turns.threshold);
+  options.leave = std::max(0.01F, std::min(options.leave, options.enter * 0.7F));
+  options.pre_roll = turns.prefix_padding;
+  options.silence = turns.silence;
+  options.pause = std::min(options.pause, turns.silence / 2);
+  TRY(speech::Check(options));
+  return options;
+}
+
+Result<std::shared_ptr<StreamSession>> StreamSession::Make(const std::filesystem::path& folder,
+                                                           Bytes spool, Switchboard& board,
+                                                           DetectorMaker make_detector,
+                                                           EventSink tell, const Clock& clock) {
+  TRY_ASSIGN(Mailbox mailbox, Mailbox::Open(folder / "texts"));
+  TRY_ASSIGN(auto opened, speech::Spool::Open(folder / "spool",
+                                              {.size = spool, .keep = false, .clock = &clock}));
+  std::shared_ptr<StreamSession> session(
+      new StreamSession(std::move(make_detector), std::move(tell), std::move(mailbox), clock));
+  session->left_at_ = clock.Now();
+  Outbox& outbox = *session;
+  session->desk_ = std::make_unique<Desk>(
+      DeskOptions{.request = {}, .retry_after = Milliseconds(5'000)}, std::move(opened), outbox,
+      [s = session.get()](const Event& event) { s->OnDesk(event); }, clock);
+  try {
+    session->desk_->Start(board, Urgency::kStream);
+    session->thread_ = std::thread([s = session.get()] { s->Loop(); });
+  } catch (const std::system_error& error) {
+    return Fail(Errc::kNoMemory, "no thread for another stream: {}", error.what());
+  }
+  const bool nothing_waits = session->desk_->status().waiting == 0;
+  const std::lock_guard lock(session->client_mutex_);
+  session->silent_ = nothing_waits && session->mailbox_.mail().empty();
+  return session;
+}
+
+StreamSession::~StreamSession() {
+  {
+    const std::lock_guard lock(mutex_);
+    end_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  desk_->Stop();
+}
+
+// ---- the client ----
+
+std::uint64_t StreamSession::Attach(StreamWishes wishes, std::uint64_t have, OnEvent on_event) {
+  std::uint64_t client = 0;
+  {
+    const std::lock_guard lock(client_mutex_);
+    on_event_ = std::move(on_event);
+    client = ++client_;
+    mailbox_.Acknowledge(have);
+    for (const Mail& mail : mailbox_.mail()) on_event_(EventOf(mail));
+  }
+  Configure(std::move(wishes));
+  desk_->SetListening(true);
+  return client;
+}
+
+void StreamSession::Detach(std::uint64_t client) {
+  {
+    const std::lock_guard lock(client_mutex_);
+    if (client != client_) return;
+    on_event_ = nullptr;
+    left_at_ = clock_.Now();
+  }
+  desk_->SetListening(false);
+  static_cast<void>(Give({.what = What::kLeave}));
+}
+
+bool StreamSession::attached() const {
+  const std::lock_guard lock(client_mutex_);
+  return on_event_ != nullptr;
+}
+
+MonoTime StreamSession::left_at() const {
+  const std::lock_guard lock(client_mutex_);
+  return left_at_;
+}
+
+// In the order in which audio becomes text, so that nothing is missed on its way.
+bool StreamSession::spent() const {
+  if (silent_) return true;
+  {
+    const std::lock_guard lock(mutex_);
+    if (doing_ || !orders_.empty()) return false;
+  }
+  if (desk_->status().waiting > 0) return false;
+  const std::lock_guard lock(client_mutex_);
+  return mailbox_.mail().empty();
+}
+
+bool StreamSession::Give(Order order) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (orders_.size() >= kMostOrders && order.what != What::kLeave) return false;
+    queued_ += order.samples.size();
+    if (order.what == What::kCommit) ++queued_commits_;
+    orders_.push_back(std::move(order));
+  }
+  changed_.notify_all();
+  return true;
+}
+
+Result<> StreamSession::Append(std::span<const float> samples) {
+  if (samples.empty()) return {};
+  if (samples.size() > kMostQueued) return Fail(Errc::kInvalid, "more than 10 s of audio at once");
+  Milliseconds needed = kLeastRoom + AppendPace::kMostWaiting;
+  {
+    const std::lock_guard lock(mutex_);
+    if (queued_ + samples.size() > kMostQueued)
+      return Fail(Errc::kBusy, "10 s of audio wait to be listened to");
+    needed += LengthOf(queued_ + samples.size());
+    needed += queued_commits_ * kItemRoom;
+  }
+  if (desk_->status().room < needed)
+    return Fail(Errc::kBusy, "the speech that waits for its text fills the spool");
+  if (!Give({.what = What::kSamples, .samples = {samples.begin(), samples.end()}}))
+    return Fail(Errc::kBusy, "too much waits");
+  silent_ = false;
+  const std::lock_guard lock(mutex_);
+  uncommitted_ += samples.size();
+  return {};
+}
+
+Result<> StreamSession::Commit() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (uncommitted_ == 0) return Fail(Errc::kInvalid, "there is no audio to commit");
+    uncommitted_ = 0;
+  }
+  return Give({.what = What::kCommit}) ? Result<>() : Fail(Errc::kBusy, "too much waits");
+}
+
+void StreamSession::Clear() {
+  {
+    const std::lock_guard lock(mutex_);
+    uncommitted_ = 0;
+  }
+  static_cast<void>(Give({.what = What::kClear}));
+}
+
+void StreamSession::Configure(StreamWishes wishes) {
+  static_cast<void>(Give({.what = What::kConfigure, .wishes = std::move(wishes)}));
+}
+
+void StreamSession::Acknowledge(std::uint64_t item) {
+  const std::lock_guard lock(client_mutex_);
+  mailbox_.Acknowledge(item);
+}
+
+void StreamSession::Finish(std::uint64_t client, std::function<void()> on_idle) {
+  static_cast<void>(Give({.what = What::kFinish, .client = client, .on_idle = std::move(on_idle)}));
+}
+
+// ---- what the desk says ----
+
+void StreamSession::Emit(StreamEvent event) {
+  const std::lock_guard lock(client_mutex_);
+  if (on_event_) on_event_(event);
+}
+
+void StreamSession::Trouble(const Error& error) {
+  StreamEvent event;
+  event.kind = StreamEvent::Kind::kTrouble;
+  event.error = error;
+  Emit(std::move(event));
+}
+
+// On disk before the client hears of it, and told once.
+void StreamSession::Post(Mail mail) {
+  const StreamEvent event = EventOf(mail);
+  const std::lock_guard lock(client_mutex_);
+  const auto added = mailbox_.Add(std::move(mail));
+  if (added && !*added) return;
+  if (!added) tell_({"trouble", {{"text", added.error().what}}});
+  if (on_event_) on_event_(event);
+}
+
+Result<> StreamSession::Deliver(const Letter& letter, const std::string& composed) {
+  Post({.item = letter.id,
+        .text = composed,
+        .language = letter.language,
+        .audio = letter.audio,
+        .failed = {}});
+  return {};
+}
+
+// Some come while the desk is locked: nothing here may call it.
+void StreamSession::OnDesk(const Event& event) {
+  StreamEvent out;
+  out.item = event.data.value("utterance", std::uint64_t{0});
+  if (event.name == "speech") {
+    const std::string what = event.data.value("what", "");
+    const Milliseconds begin = audio::DurationOf(begin_.load());
+    if (what == "begin") {
+      out.kind = StreamEvent::Kind::kStarted;
+      out.at = begin;
+      if (wishes_.turns) Emit(out);
+    } else if (what == "dropped") {
+      out.kind = StreamEvent::Kind::kDropped;
+      Emit(out);
+    } else {
+      out.audio = Milliseconds(event.data.value("audio_ms", std::int64_t{0}));
+      if (out.audio.count() == 0)
+        out.audio = audio::DurationOf(static_cast<std::int64_t>(gathered_.size()));
+      out.at = begin + out.audio;
+      out.kind = StreamEvent::Kind::kStopped;
+      if (wishes_.turns) Emit(out);
+      out.kind = StreamEvent::Kind::kCommitted;
+      Emit(out);
+    }
+  } else if (event.name == "partial") {
+    out.kind = StreamEvent::Kind::kPartial;
+    out.text = event.data.value("committed", "");
+    out.tentative = event.data.value("tentative", "");
+    Emit(std::move(out));
+  } else if (event.name == "text") {
+    tell_({"served", event.data});
+    // Where nothing was said there is nothing to deliver.
+    if (event.data.value("text", "").empty())
+      Post({.item = out.item,
+            .text = {},
+            .language = event.data.value("language", ""),
+            .audio = Milliseconds(event.data.value("audio_ms", std::int64_t{0})),
+            .failed = {}});
+  } else if (event.name == "passed_over") {
+    const std::string why = event.data.value("text", "");
+    Post({.item = out.item,
+          .text = {},
+          .language = {},
+          .audio = {},
+          .failed = why.empty() ? "it could not be decoded" : why});
+  } else if (event.name == "trouble") {
+    tell_(event);
+    Trouble({Errc::kIo, event.data.value("text", "")});
+  }
+}
+
+// ---- the thread ----
+
+void StreamSession::Loop() {
+  while (true) {
+    Order order;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return end_ || !orders_.empty(); });
+      if (end_) break;
+      order = std::move(orders_.front());
+      orders_.pop_front();
+      doing_ = true;
+    }
+    const std::size_t samples = order.samples.size();
+    Do(order);
+    const std::lock_guard lock(mutex_);  // only now is it in the spool
+    doing_ = false;
+    queued_ -= samples;
+    if (order.what == What::kCommit) --queued_commits_;
+  }
+  static_cast<void>(EndOpen());
+}
+
+void StreamSession::Do(Order& order) {
+  switch (order.what) {
+    case What::kSamples:
+      for (float& sample : order.samples) {
+        if (!std::isfinite(sample)) sample = 0;
+      }
+      wishes_.turns ? Hear(order.samples) : Gather(order.samples);
+      heard_ += static_cast<std::int64_t>(order.samples.size());
+      return;
+    case What::kCommit:
+      if (!EndOpen())
+        Trouble({Errc::kInvalid, "nothing was committed: there was no speech in the audio"});
+      return;
+    case What::kClear:
+      DropOpen();
+      return;
+    case What::kConfigure:
+      Apply(std::move(order.wishes));
+      return;
+    case What::kLeave:
+      static_cast<void>(EndOpen());
+      hearing_.reset();
+      detector_.reset();
+      return;
+    case What::kFinish:
+      static_cast<void>(EndOpen());
+      while (!desk_->WaitUntilEmpty(kLook)) {
+        const std::lock_guard lock(mutex_);
+        if (end_) return;
+      }
+      const std::lock_guard lock(client_mutex_);
+      if (client_ == order.client && on_event_ && order.on_idle) order.on_idle();
+      return;
+  }
+}
+
+bool StreamSession::PrepareEar() {
+  if (hearing_) return true;
+  if (!detector_) {
+    auto made = make_detector_();
+    if (!made) {
+      Trouble(made.error());
+      return false;
+    }
+    detector_ = std::move(*made);
+  }
+  ear_began_ = heard_;
+  const HearingOptions options{
+      .endpoint = *wishes_.turns,
+      .partial_every = wishes_.partials ? HearingOptions().partial_every : Milliseconds(0)};
+  hearing_.emplace(options, *detector_, *desk_,
+                   HearingEvents{.on_change =
+                                     [this](const speech::Change& change) {
+                                       if (change.kind == speech::SpeechChange::kBegin)
+                                         begin_ = ear_began_ + change.begin;
+                                     },
+                                 .on_trouble = [this](const Error& error) { Trouble(error); }},
+                   clock_);
+  return true;
+}
+
+void StreamSession::Hear(std::span<const float> samples) {
+  if (!PrepareEar()) return;
+  while (!samples.empty()) {
+    const auto block = samples.first(std::min(samples.size(), speech::Listener::kMostAtOnce));
+    static_cast<void>(hearing_->Take(block));  // on_trouble has said why not
+    samples = samples.subspan(block.size());
+  }
+}
+
+void StreamSession::Gather(std::span<const float> samples) {
+  if (!gathering_) {
+    begin_ = heard_;
+    if (const auto begun = desk_->Begin(); !begun) return Trouble(begun.error());
+    gathering_ = true;
+    appended_ = offered_ = 0;
+    gathered_.clear();
+  }
+  gathered_.insert(gathered_.end(), samples.begin(), samples.end());
+  if (pace_.Due(LengthOf(gathered_.size() - appended_))) AppendGathered();
+  if (wishes_.partials && gathered_.size() - offered_ >= kPartialEvery) {
+    offered_ = gathered_.size();
+    desk_->Partial(gathered_);
+  }
+  if (gathered_.size() >= kLongestItem) static_cast<void>(EndOpen());
+}
+
+void StreamSession::AppendGathered() {
+  const auto kept = desk_->Append(std::span(gathered_).subspan(appended_));
+  if (!kept) Trouble(kept.error());
+  appended_ = gathered_.size();
+}
+
+bool StreamSession::EndOpen() {
+  if (gathering_) {
+    AppendGathered();
+    gathering_ = false;
+    if (const auto kept =
+            desk_->End({}, static_cast<std::int64_t>(gathered_.size()), {}, Milliseconds(0));
+        !kept)
+      Trouble(kept.error());
+    gathered_ = {};
+    return true;
+  }
+  if (!hearing_ || !hearing_->open()) return false;
+  static_cast<void>(hearing_->Finish());
+  hearing_.reset();
+  return true;
+}
+
+void StreamSession::DropOpen() {
+  if (gathering_) desk_->Drop();
+  gathering_ = false;
+  gathered_ = {};
+  if (hearing_) hearing_->Cancel();
+  hearing_.reset();
+}
+
+void StreamSession::Apply(StreamWishes wishes) {
+  // What is open is decoded as it was begun, unless the way it ends changes.
+  if (wishes.turns != wishes_.turns || wishes.partials != wishes_.partials) {
+    static_cast<void>(EndOpen());
+    hearing_.reset();
+  }
+  desk_->SetRequest(wishes.request);
+  wishes_ = std::move(wishes);
+}
+
+}  // namespace headroom::app

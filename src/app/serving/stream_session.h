@@ -1,0 +1,139 @@
+// One client's stream, with or without the client: its ear, spool, desk and mailbox.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "net/server/speech_service.h"
+#include "app/dictation/desk.h"
+#include "app/dictation/hearing.h"
+#include "app/serving/jobs.h"
+#include "app/serving/mailbox.h"
+
+namespace headroom::app {
+
+/// kInvalid, naming the field, when the times make no sense.
+Result<speech::EndpointOptions> EndpointFor(const net::TurnDetection& turns);
+
+/// What a client wants, as the session understands it.
+struct StreamWishes {
+  asr::RunRequest request;
+  std::optional<speech::EndpointOptions> turns;  // nullopt: the client commits
+  bool partials = true;
+};
+
+/// Any thread unless said otherwise. Has a thread that listens; the desk has one that delivers.
+class StreamSession : private Outbox {
+ public:
+  using OnEvent = std::function<void(const net::StreamEvent&)>;
+
+  /// In `folder`, which has the spool and the texts of an earlier run or is empty.
+  static Result<std::shared_ptr<StreamSession>> Make(const std::filesystem::path& folder,
+                                                     Bytes spool, Switchboard& board,
+                                                     DetectorMaker make_detector, EventSink tell,
+                                                     const Clock& clock);
+  ~StreamSession() override;  // the files stay
+
+  /// A client takes it up, in place of any before: what it has not got comes first. Gives what the
+  /// client says it is by.
+  std::uint64_t Attach(StreamWishes wishes, std::uint64_t have, OnEvent on_event);
+  /// No event comes to it any more; what is open is complete. Ignored when another has taken over.
+  void Detach(std::uint64_t client);
+  bool attached() const;
+  MonoTime left_at() const;  // when the last client went
+  /// Nothing is in it that a client could come back for: all that was heard became text, and the
+  /// client has it.
+  bool spent() const;  // at once when nothing was ever heard in it
+
+  Result<> Append(std::span<const float> samples);
+  Result<> Commit();
+  void Clear();
+  void Configure(StreamWishes wishes);
+  void Acknowledge(std::uint64_t item);
+  void Finish(std::uint64_t client, std::function<void()> on_idle);
+
+ private:
+  enum class What { kSamples, kCommit, kClear, kConfigure, kFinish, kLeave };
+  struct Order {
+    What what = What::kSamples;
+    std::vector<float> samples = {};
+    StreamWishes wishes = {};
+    std::uint64_t client = 0;
+    std::function<void()> on_idle = {};
+  };
+
+  StreamSession(DetectorMaker make_detector, EventSink tell, Mailbox mailbox, const Clock& clock)
+      : make_detector_(std::move(make_detector)),
+        tell_(std::move(tell)),
+        clock_(clock),
+        mailbox_(std::move(mailbox)) {}
+
+  // The desk's side.
+  std::string Compose(const Letter& letter) override { return letter.text; }
+  Result<> Deliver(const Letter& letter, const std::string& composed) override;
+  bool Remember(const Letter&, const std::string&, const Result<>&, Milliseconds) override {
+    return true;  // the mailbox has it
+  }
+  void OnDesk(const Event& event);
+  void Post(Mail mail);
+  void Emit(net::StreamEvent event);
+  void Trouble(const Error& error);
+
+  bool Give(Order order);
+  void Loop();
+  void Do(Order& order);
+  void Hear(std::span<const float> samples);
+  void Gather(std::span<const float> samples);
+  void AppendGathered();
+  bool EndOpen();
+  void DropOpen();
+  void Apply(StreamWishes wishes);
+  bool PrepareEar();
+
+  const DetectorMaker make_detector_;
+  const EventSink tell_;
+  const Clock& clock_;
+
+  mutable std::mutex client_mutex_;  // held during events; taken after any other, none after it
+  OnEvent on_event_;                 // guarded by client_mutex_, as the next
+  std::uint64_t client_ = 0;
+  MonoTime left_at_{};
+  Mailbox mailbox_;
+  std::atomic<bool> silent_{true};
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Order> orders_;  // guarded by mutex_, as the next
+  std::size_t queued_ = 0;    // samples in them and in the one that is being done
+  int queued_commits_ = 0;    // likewise
+  std::size_t uncommitted_ = 0;
+  bool doing_ = false;  // an order
+  bool end_ = false;
+
+  // The thread's own.
+  StreamWishes wishes_;
+  std::unique_ptr<speech::SpeechProbability> detector_;
+  std::optional<Hearing> hearing_;
+  std::vector<float> gathered_;  // the open item, when the client commits
+  bool gathering_ = false;
+  std::size_t appended_ = 0;  // of it, to the spool
+  std::size_t offered_ = 0;   // of it, for a partial
+  AppendPace pace_{clock_};
+  std::atomic<std::int64_t> begin_{0};  // of the open item, in samples of the stream
+  std::int64_t heard_ = 0;              // samples
+  std::int64_t ear_began_ = 0;          // where the ear's count begins
+
+  std::unique_ptr<Desk> desk_;
+  std::thread thread_;
+};
+
+}  // namespace headroom::app

@@ -1,0 +1,28 @@
+// Who turns the chunks of a recording into text: a worker of one's own (Recognizer), or the
+// daemon's scheduler.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "base/cancel.h"
+#include "asr/client/protocol.h"
+
+namespace headroom::asr {
+
+/// One thread at a time.
+class ChunkRecognizer {
+ public:
+  virtual ~ChunkRecognizer() = default;
+  /// 16 kHz mono. kCancelled when `cancel` was raised.
+  virtual Result<RunResult> Recognize(const RunRequest& request, std::span<const float> samples,
+                                      CancelToken* cancel) = 0;
+  /// After an error of Recognize: whether the next chunk may succeed.
+  virtual bool Recover(CancelToken* cancel) = 0;
+  /// The longest chunk; 0: no limit.
+  virtual Milliseconds longest() const = 0;
+  /// That recognised the last chunk, for a person; "" when none was.
+  virtual std::string model() const = 0;
+};
+
+}  // namespace headroom::asr

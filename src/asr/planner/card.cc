@@ -1,0 +1,44 @@
+#include "asr/planner/card.h"
+
+#include <thread>
+
+#include "base/dirs.h"
+#include "asr/planner/worker_devices.h"
+
+namespace headroom::planner {
+
+std::optional<Card> FindCard(probe::DeviceSource& devices, Milliseconds patience,
+                             const std::string& wanted, const Clock& clock) {
+  const auto installed = [](const char* program) { return FindProgram(program).has_value(); };
+  const bool cuda = installed(kCudaWorker);
+  const bool vulkan = installed(kVulkanWorker);
+  if (!cuda && !vulkan) return std::nullopt;
+  const MonoTime deadline = clock.Now() + patience;
+  probe::DeviceReport report = devices.Ask({}, false);
+  while (report.state != probe::ProbeState::kFresh && clock.Now() < deadline) {
+    std::this_thread::sleep_for(Milliseconds(50));
+    report = devices.Ask({}, false);
+  }
+  // NVIDIA's devices carry the driver's version, AMD's its name.
+  const auto nvidia = [](const probe::Device& device) { return device.driver != "amdgpu"; };
+  const probe::Device* best = nullptr;
+  for (const probe::Device& device : report.devices) {
+    if (!vulkan && !nvidia(device)) continue;
+    if (!wanted.empty() && device.pci != wanted) continue;
+    const bool better = best != nullptr && best->kind == probe::DeviceKind::kUnified &&
+                        device.kind == probe::DeviceKind::kDiscrete;
+    if (best == nullptr || better) best = &device;
+  }
+  if (best == nullptr) return std::nullopt;
+  Card card;
+  card.device = best->pci;
+  card.name = best->name.empty() ? best->pci : best->name;
+  if (best->kind == probe::DeviceKind::kUnified) card.kind = memory::DeviceKind::kUnified;
+  card.total = best->total.value_or(Bytes(0));
+  card.worker = cuda && nvidia(*best) ? kCudaWorker : kVulkanWorker;
+  card.calibration =
+      FindCalibration({.device = best->pci, .driver = best->driver, .backend = card.worker});
+  return card;
+}
+
+}  // namespace headroom::planner

@@ -1,0 +1,30 @@
+// The graphics card that models may use, and the worker program that can.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "asr/scheduler/tier.h"
+#include "asr/planner/calibration.h"
+#include "observe/probe/device_probe.h"
+
+namespace headroom::planner {
+
+struct Card {
+  std::string device;  // for asr::Tier::device: its PCI address
+  std::string name;    // for people: "NVIDIA GeForce RTX 3050"
+  memory::DeviceKind kind = memory::DeviceKind::kDiscrete;
+  Bytes total;                                  // zero: not known
+  std::string worker;                           // "headroom-worker-cuda"
+  asr::CardOptions options = {};             // for headroom-worker-sim only
+  std::optional<Calibration> calibration = {};  // of this card with this driver and worker
+};
+
+/// The best of the cards that a worker program of this installation can use: a discrete one before
+/// a unified one; only the one with the PCI address `wanted`, if that is not empty. nullopt: none.
+/// Waits for the drivers for at most `patience`, and asks nobody where no such program is
+/// installed.
+std::optional<Card> FindCard(probe::DeviceSource& devices, Milliseconds patience,
+                             const std::string& wanted = "", const Clock& clock = SystemClock());
+
+}  // namespace headroom::planner

@@ -1,0 +1,45 @@
+// The tiers of this machine: as somebody wished them, or chosen from the models that are here. Each
+// is planned before anything of it is loaded, and what can never fit is refused in words.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "asr/scheduler/tier.h"
+#include "models/store/store.h"
+#include "asr/planner/card.h"
+
+namespace headroom::planner {
+
+enum class Place { kAny, kCard, kCpu };
+
+struct TierWish {
+  std::string model;  // a name, name:quantisation, or the path of a file
+  Place place = Place::kAny;
+};
+
+struct TierOptions {
+  std::vector<TierWish> wishes;   // best first; empty: chosen
+  Place place = Place::kAny;      // for wishes that say none, and for what is chosen
+  std::optional<Card> card = {};  // nullopt: there is none that can be used; see FindCard
+  std::string language = {};      // that each tier must know; "": any
+  std::string translate_to = {};  // each tier must be able to; "": it need not
+  int threads = 0;                // 0: one for each core
+  int batch = 1;                  // utterances at once on a card; fewer where they do not fit
+  std::vector<Milliseconds> chunks = memory::kChunks;
+  memory::FitRules rules = {};
+  /// Host memory that can be had. A tier that is UNSAFE even with the shortest chunk, on the CPU in
+  /// this and on a card in all of its memory, is refused.
+  memory::Room host;
+};
+
+struct Tiers {
+  std::vector<asr::Tier> tiers;  // best first, at most memory::kMaxTiers
+  std::vector<std::string> notes;   // what was left out and why, for a person
+};
+
+/// kNotFound: no model is here, and what to do. kNoMemory: nothing fits, with the arithmetic.
+/// Takes a second or two for models that were never planned, else milliseconds.
+Result<Tiers> MakeTiers(const models::Store& store, const TierOptions& options);
+
+}  // namespace headroom::planner

@@ -1,0 +1,82 @@
+// The workers: at most one that decodes, a quick one beside it while it is being loaded, and those
+// that are on their way out. A new one is started only when the old one's process is gone and, on a
+// card, its memory is back. Single-threaded like the dispatcher that owns it.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <vector>
+
+#include "asr/scheduler/runner.h"
+
+namespace headroom::asr {
+
+struct CrewEvent;
+
+class Crew {
+ public:
+  enum class Post { kMain, kQuick };
+  struct Seat {
+    memory::Target target;
+    std::unique_ptr<Runner> runner;  // null: not started yet
+    bool ready = false;
+    ModelTraits traits;
+    WorkerStats stats;
+    MonoTime since{};
+  };
+
+  Crew(const std::vector<Tier>& tiers, const memory::Policy& policy, RunnerMaker& maker,
+       std::function<void()> wake, const Clock& clock, std::function<void(const TierEvent&)> tell);
+
+  /// Ends whoever is there.
+  void Assign(Post post, memory::Target target);
+  void Dismiss(Post post, const memory::Sample& numbers);
+  /// nullptr: nobody was assigned.
+  Seat* At(Post post);
+  const Seat* At(Post post) const { return const_cast<Crew*>(this)->At(post); }
+  Runner* Ready(Post post);
+
+  /// Takes what has happened, checks on memory that should be back, starts what may be started.
+  /// `numbers`: the latest, measured at `measured_at`.
+  std::vector<CrewEvent> Turn(const memory::Sample& numbers, MonoTime measured_at);
+
+  /// Another program of ours has the card.
+  bool CardTaken() const { return taken_.has_value(); }
+  bool CardLeft() const;
+  bool Empty() const;
+  /// Something is to be looked at again soon: take samples often.
+  bool Unsettled() const { return !leaving_.empty(); }
+  std::vector<pid_t> Pids() const;
+
+ private:
+  struct Leaving {
+    Seat seat;
+    Bytes held, used_before;  // of the card; zero: not known
+    MonoTime asked{}, ended{};
+    bool gone = false;
+  };
+  std::optional<Seat>& Place(Post post) { return seats_[static_cast<std::size_t>(post)]; }
+  bool OnCard(memory::Target target) const { return tiers_[target.tier].on_card(); }
+  void CheckLeaving(const memory::Sample& numbers, MonoTime measured_at);
+  void Start(Post post, std::vector<CrewEvent>& events);
+  void Tell(TierChange change, memory::Target target, Milliseconds took, std::string text) const;
+
+  const std::vector<Tier>& tiers_;
+  const memory::Policy& policy_;
+  RunnerMaker& maker_;
+  const std::function<void()> wake_;
+  const Clock& clock_;
+  const std::function<void(const TierEvent&)> tell_;
+
+  std::array<std::optional<Seat>, 2> seats_;
+  std::vector<Leaving> leaving_;
+  std::optional<std::size_t> taken_;  // the tier whose device was busy
+};
+
+struct CrewEvent {
+  Crew::Post post = Crew::Post::kMain;
+  memory::Target target;
+  RunnerEvent event;
+};
+
+}  // namespace headroom::asr

@@ -1,0 +1,46 @@
+// One utterance on its way through a worker, in pieces that are not longer than was admitted. Pure.
+//
+// Cut where it is quiet; where there is no pause, the next piece begins a little earlier and the
+// texts are stitched, so that no word is lost or there twice. A piece whose text the model left
+// out (truncated) is asked for again in two halves.
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "asr/client/protocol.h"
+#include "speech/text/stitch.h"
+
+namespace headroom::asr {
+
+struct Piece {
+  std::size_t begin = 0, end = 0;  // samples
+  bool overlaps = false;           // begins inside the piece before
+  bool forced = false;             // ends inside speech; the next one overlaps
+};
+
+/// Every sample is in a piece, none longer than `longest` (at least 4 s).
+std::vector<Piece> CutIntoPieces(std::span<const float> samples, Milliseconds longest);
+
+class Decoding {
+ public:
+  /// `samples` must outlive this.
+  Decoding(std::span<const float> samples, Milliseconds longest);
+
+  /// What is to be run now; nullopt: everything has been.
+  std::optional<Piece> Next() const;
+  /// The result of Next().
+  void Add(RunResult result);
+  /// When nothing is left: the whole, timed from the first sample.
+  RunResult Finish();
+  /// Of what has not been run.
+  Milliseconds left() const;
+
+ private:
+  std::span<const float> samples_;
+  std::deque<Piece> pieces_;
+  speech::Stitcher stitcher_;
+  RunResult whole_;
+};
+
+}  // namespace headroom::asr

@@ -1,0 +1,205 @@
+// What a Dispatcher may do: the numbers, the governor's step and its actions, and the tiers that
+// the utterance in front can still be decoded by.
+#include <malloc.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "asr/scheduler/dispatcher.h"
+
+namespace headroom::asr {
+namespace {
+
+using memory::Verb;
+
+constexpr Milliseconds kOldest{1'000};  // numbers that an utterance may be admitted by
+
+double Share(std::optional<Bytes> bytes, Bytes whole) {
+  return bytes && whole.n > 0 ? static_cast<double>(bytes->n) / static_cast<double>(whole.n) : 0;
+}
+
+double Distance(const memory::Sample& sample, const memory::Thresholds& thresholds) {
+  double nearest = 1;
+  const auto look = [&](double fill, double warning, double danger, double critical) {
+    const std::array borders{warning, danger, critical};
+    nearest = std::min(nearest, probe::BorderDistance(fill, borders));
+  };
+  const auto& vram = thresholds.vram;
+  if (sample.vram_used && sample.vram_total)
+    look(Share(sample.vram_used, *sample.vram_total), vram.warning / 100, vram.danger / 100,
+         vram.critical / 100);
+  const auto bytes = [&](std::optional<Bytes> used, const memory::Borders<Bytes>& borders) {
+    if (used)
+      look(Share(used, borders.critical), Share(borders.warning, borders.critical),
+           Share(borders.danger, borders.critical), 1);
+  };
+  bytes(sample.ram, memory::RamBorders(thresholds, sample.memory_high, sample.host_total));
+  bytes(sample.swap, thresholds.swap);
+  const auto& full = thresholds.psi_full;
+  if (sample.psi_full)
+    look(*sample.psi_full / 100, full.warning / 100, full.danger / 100, full.critical / 100);
+  return nearest;
+}
+
+}  // namespace
+
+// --- numbers ------------------------------------------------------------------------------------
+
+void Dispatcher::Measure() {
+  const MonoTime now = clock_.Now();
+  const bool idle = !Demand() && crew_.Empty();
+  if (now < sample_due_ && (idle || now - measured_at_ <= kOldest)) return;
+  numbers_ = readings_.Take(crew_.Pids(), idle, std::min(sample_due_, now));
+  measured_at_ = now;
+  const bool soon = crew_.Unsettled() || HoldBack();
+  sample_due_ = now + (soon ? probe::kFastest
+                            : probe::NextInterval(Distance(numbers_, policy_.thresholds), idle));
+  if (events_.on_sample) events_.on_sample(numbers_);
+}
+
+bool Dispatcher::HoldBack() const {
+  return has_card_ && !governor_.target && !yielded_ && !numbers_.vram_total &&
+         clock_.Now() < hold_until_;
+}
+
+bool Dispatcher::Decodes(Post post) const {
+  return std::ranges::any_of(queue_,
+                             [post](const Job& job) { return job.decoding && job.post == post; });
+}
+
+std::optional<Milliseconds> Dispatcher::DecodeLeft() const {
+  using Seconds = std::chrono::duration<double>;
+  if (!Decodes(Post::kMain) || !governor_.target) return std::nullopt;
+  const Rates& rates = rates_[governor_.target->tier];
+  const double later = rates.single.value();
+  const double now = running_ && running_->batched() ? rates.batched.value() : later;
+  if (now <= 0) return std::nullopt;
+  Milliseconds left{};
+  for (const Job& job : queue_) {
+    if (job.decoding && job.post == Post::kMain) left += job.decoding->left();
+  }
+  const Milliseconds runs = running_ ? running_->audio : Milliseconds(0);
+  const Seconds all =
+      Seconds(runs) * now + Seconds(std::max(left - runs, Milliseconds(0))) * std::max(now, later);
+  const Seconds done = running_ ? clock_.Now() - running_->began : Seconds(0);
+  if (done > all) return std::nullopt;
+  return std::chrono::duration_cast<Milliseconds>(all - done);
+}
+
+memory::Sample Dispatcher::Seen() const {
+  memory::Sample sample = numbers_;
+  sample.wanted = Demand() && !HoldBack();
+  sample.decoding = Decodes(Post::kMain);
+  sample.decode_left = DecodeLeft();
+  sample.yielded = yielded_ || crew_.CardTaken();
+  sample.barred = Barred();
+  return sample;
+}
+
+// --- the governor -------------------------------------------------------------------------------
+
+void Dispatcher::Govern() {
+  const MonoTime now = clock_.Now();
+  if (finish_by_ && now >= *finish_by_) finish_by_.reset();
+  std::optional<memory::Policy> at_once;
+  if (std::exchange(unloading_, false) && !Demand()) {
+    at_once = policy_;
+    at_once->timing.idle = Milliseconds(0);
+  }
+  if (suspending_ || at_once) {
+    CutOff(Post::kQuick);
+    crew_.Dismiss(Post::kQuick, numbers_);
+  }
+  do {
+    memory::Sample sample = Seen();
+    sample.suspending = std::exchange(suspending_, false);
+    sample.resumed = std::exchange(resumed_, false);
+    if (!failures_.empty()) {
+      sample.failure = failures_.front().failure;
+      sample.failed_tier = failures_.front().tier;
+      failures_.pop_front();
+    }
+    const memory::Outcome outcome =
+        memory::Step(at_once ? *at_once : policy_, governor_, sample, now);
+    governor_ = outcome.state;
+    for (const memory::Action& action : outcome.actions) CarryOut(action);
+  } while (!failures_.empty());
+}
+
+void Dispatcher::CarryOut(const memory::Action& action) {
+  reason_ = action.reason;
+  switch (action.verb) {
+    case Verb::kEndWorker:
+      CutOff(Post::kMain);
+      crew_.Dismiss(Post::kMain, numbers_);
+      finish_by_.reset();
+      break;
+    case Verb::kLoad:
+      ++counts_.loads;
+      crew_.Assign(Post::kMain, action.target);
+      break;
+    case Verb::kStopSpeculation:
+      DropSpeculation();
+      break;
+    case Verb::kFinishUtterance:
+      DropSpeculation();
+      finish_by_ = clock_.Now() + action.within;
+      break;
+    case Verb::kPauseDecoding:
+      DropSpeculation();
+      CutOff(Post::kQuick);
+      crew_.Dismiss(Post::kQuick, numbers_);
+      break;
+    case Verb::kDropCaches:
+      done_.reset();
+      ::malloc_trim(0);
+      break;
+    case Verb::kSaveAndRestart:
+      if (events_.on_restart) events_.on_restart(action.reason);
+      break;
+    case Verb::kZone:
+    case Verb::kTell:
+    case Verb::kAllowSpeculation:
+    case Verb::kQuarantine:
+    case Verb::kCorrectPlan:
+    case Verb::kResumeDecoding:
+      break;
+  }
+  if (events_.on_action) events_.on_action(action);
+}
+
+// --- tiers --------------------------------------------------------------------------------------
+
+std::uint32_t Dispatcher::Unable(const RunRequest& request) const {
+  std::uint32_t tiers = 0;
+  for (std::size_t i = 0; i < options_.tiers.size(); ++i) {
+    if (!WhyNot(options_.tiers[i], request).empty()) tiers |= Bit(i);
+  }
+  return tiers;
+}
+
+std::uint32_t Dispatcher::Barred() const {
+  if (queue_.empty() || queue_.front().done) return 0;
+  return queue_.front().failed | Unable(queue_.front().utterance.request);
+}
+
+std::optional<Error> Dispatcher::Hopeless(const Job& job) const {
+  const std::uint32_t barred = Barred();
+  const std::size_t tiers = options_.tiers.size();
+  if (barred == 0) return std::nullopt;
+  if (static_cast<std::size_t>(std::popcount(barred)) == tiers) {
+    if (job.failed == 0)
+      return Error{Errc::kUnsupported, WhyNot(options_.tiers[0], job.utterance.request)};
+    return Error{Errc::kWorkerLost, "no tier could decode it: " + job.why};
+  }
+  for (const Post post : {Post::kMain, Post::kQuick}) {
+    const Crew::Seat* seat = crew_.At(post);
+    if (seat && (barred & Bit(seat->target.tier)) == 0) return std::nullopt;
+  }
+  if (clock_.Now() - std::max(job.submitted, job.failed_at) < options_.give_up) return std::nullopt;
+  return Error{Errc::kWorkerLost,
+               fmt::format("no tier could decode it, and no other has been free for {} s: {}",
+                           options_.give_up.count() / 1000, job.why)};
+}
+
+}  // namespace headroom::asr

@@ -1,0 +1,49 @@
+// Where the scheduler's numbers come from: a seam for tests, and the real one over src/probe.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "memory/governor.h"
+#include "observe/probe/sampler.h"
+
+namespace headroom::asr {
+
+class Readings {
+ public:
+  virtual ~Readings() = default;
+  /// Only what is measured is filled in. `workers`: our processes besides this one. `idle`: cards
+  /// may sleep. `due`: when it should have been taken. Blocks for a fifth of a second at most.
+  virtual memory::Sample Take(std::span<const pid_t> workers, bool idle, MonoTime due) = 0;
+};
+
+struct ProbeReadingsOptions {
+  std::string card;     // PCI address of the card to look after; "": the first discrete
+  bool devices = true;  // false: no card is of interest, no probe process is started
+  probe::SamplerOptions sampler;
+  probe::DeviceProbeOptions probe;
+  /// Everything that was measured, for whoever records it. On the thread that takes the sample.
+  std::function<void(const probe::Sample&)> on_sample;
+};
+
+/// One thread at a time.
+class ProbeReadings : public Readings {
+ public:
+  explicit ProbeReadings(ProbeReadingsOptions options, const Clock& clock = SystemClock());
+  ~ProbeReadings() override;
+  memory::Sample Take(std::span<const pid_t> workers, bool idle, MonoTime due) override;
+
+ private:
+  const ProbeReadingsOptions options_;
+  std::unique_ptr<probe::DeviceSource> devices_;
+  probe::Sampler sampler_;
+  std::optional<Bytes> total_, others_;  // of the card when it was last awake
+};
+
+/// The part of a probe's sample that the governor looks at. Pure. `card`: as in the options. A card
+/// that sleeps is empty; one that is left alone has no numbers.
+memory::Sample ToGovernor(const probe::Sample& sample, std::string_view card);
+
+}  // namespace headroom::asr

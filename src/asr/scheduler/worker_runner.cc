@@ -1,0 +1,179 @@
+#include "asr/scheduler/worker_runner.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <variant>
+
+#include "asr/client/worker.h"
+
+namespace headroom::asr {
+namespace {
+
+constexpr Milliseconds kStatsWithin{1'000};
+constexpr Milliseconds kStopWithin{200};
+
+struct LoadJob {
+  LoadRequest request;
+};
+struct RunJob {
+  RunRequest request;
+  std::vector<Clip> clips;
+  Milliseconds within;
+};
+
+class WorkerRunner : public Runner {
+ public:
+  WorkerRunner(WorkerOptions options, std::optional<FileLock> lock, std::function<void()> wake)
+      : options_(std::move(options)), lock_(std::move(lock)), wake_(std::move(wake)) {
+    thread_ = std::thread([this] { Loop(); });
+  }
+  ~WorkerRunner() override {
+    End();
+    thread_.join();
+  }
+
+  void Load(const LoadRequest& request) override { Give(LoadJob{request}); }
+  void Run(const RunRequest& request, std::vector<Clip> clips, Milliseconds within) override {
+    Give(RunJob{request, std::move(clips), within});
+  }
+  void Cancel() override {
+    const std::lock_guard lock(mutex_);
+    if (cancel_) cancel_->Raise();
+  }
+  void End() override {
+    const std::lock_guard lock(mutex_);
+    end_ = true;
+    if (cancel_) cancel_->Raise();
+    asked_.notify_one();
+  }
+  std::optional<RunnerEvent> Take() override {
+    const std::lock_guard lock(mutex_);
+    if (events_.empty()) return std::nullopt;
+    RunnerEvent event = std::move(events_.front());
+    events_.pop_front();
+    return event;
+  }
+  pid_t pid() const override { return pid_; }
+
+ private:
+  using AnyJob = std::variant<LoadJob, RunJob>;
+
+  void Give(AnyJob job) {
+    const std::lock_guard lock(mutex_);
+    cancel_ = std::make_shared<CancelToken>();
+    job_ = std::move(job);
+    asked_.notify_one();
+  }
+
+  void Put(RunnerEvent event) {
+    {
+      const std::lock_guard lock(mutex_);
+      events_.push_back(std::move(event));
+    }
+    wake_();
+  }
+
+  void Loop() {
+    while (true) {
+      std::optional<AnyJob> job;
+      std::shared_ptr<CancelToken> cancel;
+      {
+        std::unique_lock lock(mutex_);
+        asked_.wait(lock, [&] { return end_ || job_; });
+        if (end_) break;
+        job = std::exchange(job_, std::nullopt);
+        cancel = cancel_;
+      }
+      RunnerEvent event = std::visit([&](const auto& one) { return Do(one, *cancel); }, *job);
+      {
+        const std::lock_guard lock(mutex_);
+        cancel_.reset();
+        if (end_) break;
+      }
+      Put(std::move(event));
+    }
+    if (worker_) (void)worker_->Stop(kStopWithin);
+    worker_.reset();
+    pid_ = -1;
+    lock_.reset();
+    Put({.what = RunnerEvent::What::kEnded});
+  }
+
+  RunnerEvent Do(const LoadJob& job, CancelToken& cancel) {
+    RunnerEvent event{.what = RunnerEvent::What::kLoaded};
+    const MonoTime begin = SystemClock().Now();
+    event.loaded = LoadNow(job.request, cancel);
+    Finish(event, begin);
+    return event;
+  }
+
+  Result<ModelTraits> LoadNow(const LoadRequest& request, CancelToken& cancel) {
+    TRY_ASSIGN(worker_, Worker::Spawn(options_));
+    pid_ = worker_->pid();
+    return worker_->Load(request, LoadDeadline(request.path), &cancel);
+  }
+
+  RunnerEvent Do(const RunJob& job, CancelToken& cancel) {
+    RunnerEvent event{.what = RunnerEvent::What::kRan};
+    const MonoTime begin = SystemClock().Now();
+    event.ran = RunNow(job, cancel);
+    Finish(event, begin);
+    return event;
+  }
+
+  Result<BatchResult> RunNow(const RunJob& job, CancelToken& cancel) {
+    if (!worker_) return Fail(Errc::kWorkerLost, "there is no worker");
+    std::vector<std::span<const float>> clips;
+    for (const Clip& clip : job.clips)
+      clips.push_back(std::span(*clip.samples).subspan(clip.begin, clip.count));
+    if (clips.size() > 1) return worker_->RunBatch(job.request, clips, job.within, &cancel);
+    BatchResult one;
+    TRY_ASSIGN(one.emplace_back(), worker_->Run(job.request, clips.front(), job.within, &cancel));
+    return one;
+  }
+
+  void Finish(RunnerEvent& event, MonoTime begin) {
+    event.took = std::chrono::duration_cast<Milliseconds>(SystemClock().Now() - begin);
+    event.alive = worker_ && worker_->alive();
+    if (!event.alive) return;
+    if (const auto stats = worker_->Stats(kStatsWithin)) event.stats = *stats;
+    event.alive = worker_->alive();
+  }
+
+  const WorkerOptions options_;
+  std::optional<FileLock> lock_;  // the thread's, as is worker_
+  std::unique_ptr<Worker> worker_;
+  const std::function<void()> wake_;
+  std::atomic<pid_t> pid_{-1};
+
+  std::mutex mutex_;
+  std::condition_variable asked_;
+  std::optional<AnyJob> job_;            // guarded by mutex_, as all below
+  std::shared_ptr<CancelToken> cancel_;  // of the request there is
+  std::deque<RunnerEvent> events_;
+  bool end_ = false;
+
+  std::thread thread_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Runner>> WorkerRunnerMaker::Make(const Tier& tier,
+                                                        std::function<void()> wake) {
+  std::optional<FileLock> lock;
+  if (tier.on_card()) {
+    TRY_ASSIGN(lock, TryDeviceLock(tier.device, options_.locks));
+  }
+  return std::make_unique<WorkerRunner>(
+      WorkerOptions{.program = tier.worker, .start_within = options_.start_within}, std::move(lock),
+      std::move(wake));
+}
+
+bool WorkerRunnerMaker::Free(const Tier& tier) {
+  return !tier.on_card() || TryDeviceLock(tier.device, options_.locks).has_value();
+}
+
+}  // namespace headroom::asr

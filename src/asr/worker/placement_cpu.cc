@@ -1,0 +1,18 @@
+#include "asr/worker/placement.h"
+
+namespace headroom::worker {
+namespace {
+
+class CpuPlacement : public Placement {
+ public:
+  std::string Backend() const override { return "cpu"; }
+  Result<Place> Open(const asr::CardOptions&) override { return Place{}; }
+};
+
+}  // namespace
+
+std::unique_ptr<Placement> MakeCpuPlacement() {
+  return std::make_unique<CpuPlacement>();
+}
+
+}  // namespace headroom::worker

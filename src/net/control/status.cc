@@ -1,0 +1,192 @@
+#include "net/control/status.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+namespace headroom::net {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array kPhases = {Phase::kIdle, Phase::kOpening, Phase::kListening, Phase::kSpeech,
+                                Phase::kDecoding};
+
+// Typed values of an object; what is absent or of another type leaves the default.
+class Fields {
+ public:
+  explicit Fields(const json& object) : object_(object) {}
+
+  void Get(const char* key, std::string& into) const {
+    if (const json* value = Find(key); value && value->is_string()) into = *value;
+  }
+  void Get(const char* key, bool& into) const {
+    if (const json* value = Find(key); value && value->is_boolean()) into = value->get<bool>();
+  }
+  template <class N>
+    requires std::is_integral_v<N>
+  void Get(const char* key, N& into) const {
+    if (const auto number = Whole(key)) into = static_cast<N>(*number);
+  }
+  void Get(const char* key, Milliseconds& into) const {
+    if (const auto number = Whole(key)) into = Milliseconds(*number);
+  }
+  void Get(const char* key, std::optional<Milliseconds>& into) const {
+    if (const auto number = Whole(key)) into = Milliseconds(*number);
+  }
+  void Get(const char* key, std::optional<Bytes>& into) const {
+    if (const auto number = Whole(key)) into = Bytes(*number);
+  }
+  void Get(const char* key, std::vector<std::string>& into) const {
+    const json* list = Find(key);
+    if (!list || !list->is_array()) return;
+    for (const json& element : *list) {
+      if (element.is_string()) into.push_back(element);
+    }
+  }
+  const json* Find(const char* key) const {
+    const auto found = object_.find(key);
+    return found == object_.end() ? nullptr : &*found;
+  }
+
+ private:
+  std::optional<std::int64_t> Whole(const char* key) const {
+    const json* value = Find(key);
+    if (!value || !value->is_number_integer()) return std::nullopt;
+    return value->get<std::int64_t>();
+  }
+  const json& object_;
+};
+
+void Put(json& object, const char* key, const std::optional<Bytes>& bytes) {
+  if (bytes) object[key] = bytes->n;
+}
+
+}  // namespace
+
+std::string_view Name(Phase phase) {
+  switch (phase) {
+    case Phase::kIdle:
+      return "idle";
+    case Phase::kOpening:
+      return "opening";
+    case Phase::kListening:
+      return "listening";
+    case Phase::kSpeech:
+      return "speech";
+    case Phase::kDecoding:
+      return "decoding";
+  }
+  return "idle";
+}
+
+std::optional<Phase> PhaseFromName(std::string_view name) {
+  for (const Phase phase : kPhases) {
+    if (Name(phase) == name) return phase;
+  }
+  return std::nullopt;
+}
+
+json ToJson(const Status& status) {
+  json memory = {{"zone", status.memory.zone}};
+  if (!status.memory.why.empty()) memory["why"] = status.memory.why;
+  Put(memory, "ram_bytes", status.memory.ram);
+  Put(memory, "swap_bytes", status.memory.swap);
+  Put(memory, "vram_total_bytes", status.memory.vram_total);
+  Put(memory, "vram_used_bytes", status.memory.vram_used);
+  Put(memory, "vram_ours_bytes", status.memory.vram_ours);
+  json microphone = {{"device", status.microphone.device},
+                     {"state", status.microphone.state},
+                     {"dropped_samples", status.microphone.dropped_samples}};
+  if (!status.microphone.trouble.empty()) microphone["trouble"] = status.microphone.trouble;
+  json value = {{"version", status.version},
+                {"pid", status.pid},
+                {"uptime_ms", status.uptime.count()},
+                {"phase", Name(status.phase)},
+                {"mode", status.mode},
+                {"language", status.language},
+                {"microphone", std::move(microphone)},
+                {"tier", status.tier},
+                {"memory", std::move(memory)},
+                {"waiting", status.waiting},
+                {"spool_free_ms", status.spool_free.count()},
+                {"delivered", status.delivered},
+                {"undelivered", status.undelivered},
+                {"partial", status.partial},
+                {"draining", status.draining},
+                {"clients", status.clients},
+                {"yields", status.yields},
+                {"troubles", status.troubles}};
+  if (status.latency) value["latency_ms"] = status.latency->count();
+  return value;
+}
+
+Result<Status> ParseStatus(const json& value) {
+  if (!value.is_object()) return Fail(Errc::kProtocol, "the daemon's status is not an object");
+  const Fields fields(value);
+  Status status;
+  std::string phase;
+  fields.Get("version", status.version);
+  fields.Get("pid", status.pid);
+  fields.Get("uptime_ms", status.uptime);
+  fields.Get("phase", phase);
+  status.phase = PhaseFromName(phase).value_or(Phase::kIdle);
+  fields.Get("mode", status.mode);
+  fields.Get("language", status.language);
+  if (const json* microphone = fields.Find("microphone"); microphone && microphone->is_object()) {
+    const Fields of(*microphone);
+    of.Get("device", status.microphone.device);
+    of.Get("state", status.microphone.state);
+    of.Get("trouble", status.microphone.trouble);
+    of.Get("dropped_samples", status.microphone.dropped_samples);
+  }
+  fields.Get("tier", status.tier);
+  if (const json* memory = fields.Find("memory"); memory && memory->is_object()) {
+    const Fields of(*memory);
+    of.Get("zone", status.memory.zone);
+    of.Get("why", status.memory.why);
+    of.Get("ram_bytes", status.memory.ram);
+    of.Get("swap_bytes", status.memory.swap);
+    of.Get("vram_total_bytes", status.memory.vram_total);
+    of.Get("vram_used_bytes", status.memory.vram_used);
+    of.Get("vram_ours_bytes", status.memory.vram_ours);
+  }
+  fields.Get("waiting", status.waiting);
+  fields.Get("spool_free_ms", status.spool_free);
+  fields.Get("delivered", status.delivered);
+  fields.Get("undelivered", status.undelivered);
+  fields.Get("latency_ms", status.latency);
+  fields.Get("partial", status.partial);
+  fields.Get("draining", status.draining);
+  fields.Get("clients", status.clients);
+  fields.Get("yields", status.yields);
+  fields.Get("troubles", status.troubles);
+  return status;
+}
+
+json ToJson(const HistoryEntry& entry) {
+  const auto at = std::chrono::duration_cast<Milliseconds>(entry.at.time_since_epoch());
+  json value = {{"id", entry.id},           {"at_ms", at.count()},      {"text", entry.text},
+                {"arrival", entry.arrival}, {"targets", entry.targets}, {"tier", entry.tier}};
+  if (!entry.why.empty()) value["why"] = entry.why;
+  if (entry.latency) value["latency_ms"] = entry.latency->count();
+  return value;
+}
+
+Result<HistoryEntry> ParseHistoryEntry(const json& value) {
+  if (!value.is_object()) return Fail(Errc::kProtocol, "an entry of the history is not an object");
+  const Fields fields(value);
+  HistoryEntry entry;
+  Milliseconds at{};
+  fields.Get("id", entry.id);
+  fields.Get("at_ms", at);
+  entry.at = WallTime(at);
+  fields.Get("text", entry.text);
+  fields.Get("arrival", entry.arrival);
+  fields.Get("why", entry.why);
+  fields.Get("targets", entry.targets);
+  fields.Get("tier", entry.tier);
+  fields.Get("latency_ms", entry.latency);
+  return entry;
+}
+
+}  // namespace headroom::net

@@ -1,0 +1,44 @@
+// What the job of a recording says on its own threads, until the server's thread takes it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "net/server/speech_service.h"
+#include "base/bytes.h"
+#include "base/error.h"
+
+namespace headroom::net {
+
+class JobFeed {
+ public:
+  struct Taken {
+    std::vector<speech::Segment> segments;
+    std::optional<Result<JobEvents::Outcome>> end;
+  };
+  /// `limit`: of text that waits; beyond it the end is an error. `on_news` is called on the job's
+  /// threads, once for each Take: it must not block nor call this.
+  JobFeed(Bytes limit, std::function<void()> on_news)
+      : limit_(limit), on_news_(std::move(on_news)) {}
+
+  /// Events for the job; they keep the feed alive.
+  static JobEvents EventsInto(const std::shared_ptr<JobFeed>& feed);
+  /// All since the last one.
+  Taken Take();
+
+ private:
+  void Tell();
+
+  const Bytes limit_;
+  const std::function<void()> on_news_;
+  std::mutex mutex_;
+  Taken waiting_;  // guarded by mutex_, as all below
+  std::int64_t bytes_ = 0;
+  bool told_ = false;  // somebody is on the way to take it
+};
+
+}  // namespace headroom::net

@@ -1,0 +1,107 @@
+#include "net/http/web_error.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "net/control/route.h"
+#include "base/text.h"
+
+namespace headroom::net {
+
+std::string WebError::Json() const {
+  const auto text = [](const std::string& value) {
+    return value.empty() ? nlohmann::json() : nlohmann::json(value);
+  };
+  return Dump({{"error",
+                {{"message", message},
+                 {"type", type},
+                 {"param", text(param)},
+                 {"code", text(code)}}}}) +
+         '\n';
+}
+
+int RetryAfterSeconds(const ServiceState& state) {
+  const Milliseconds wait = std::max(state.retry_after, state.queue);
+  const auto seconds = (wait + Milliseconds(999)) / Milliseconds(1000);
+  return static_cast<int>(std::clamp<std::int64_t>(seconds, 1, 60));
+}
+
+WebError NotReady(const ServiceState& state) {
+  WebError error;
+  error.status = 503;
+  error.message =
+      state.reason.empty() ? "the service takes nothing at the moment" : Printable(state.reason);
+  error.type = "server_error";
+  error.code = "not_ready";
+  error.retry_after_s = RetryAfterSeconds(state);
+  return error;
+}
+
+WebError FromService(const Error& failed, const ServiceState& state) {
+  WebError error;
+  error.message = Printable(failed.what);
+  error.code = Name(failed.code);
+  switch (failed.code) {
+    case Errc::kInvalid:
+    case Errc::kCorrupt:
+    case Errc::kUnsupported:
+    case Errc::kChecksum:
+      error.status = 400;
+      error.param = "file";
+      return error;
+    case Errc::kNotFound:
+      error.status = 404;
+      error.param = "model";
+      error.code = "model_not_found";
+      return error;
+    case Errc::kBusy:
+      error.status = 429;
+      error.type = "rate_limit_error";
+      error.retry_after_s = RetryAfterSeconds(state);
+      return error;
+    case Errc::kNoMemory:
+    case Errc::kWorkerLost:
+    case Errc::kCancelled:
+      error.status = 503;
+      error.retry_after_s = RetryAfterSeconds(state);
+      break;
+    case Errc::kNoSpace:
+      error.status = 507;
+      break;
+    case Errc::kTimeout:
+      error.status = 504;
+      break;
+    default:
+      error.status = 500;
+  }
+  error.type = "server_error";
+  return error;
+}
+
+WebError FromControl(const Error& failed, unsigned status, const ServiceState& state) {
+  WebError error;
+  error.status = status;
+  error.message = Printable(failed.what);
+  error.code = Name(failed.code);
+  if (status >= 500) error.type = "server_error";
+  if (status == 503 || status == 409) error.retry_after_s = RetryAfterSeconds(state);
+  return error;
+}
+
+WebError BadRequest(unsigned status, std::string code, std::string message) {
+  WebError error;
+  error.status = status;
+  error.message = std::move(message);
+  error.code = std::move(code);
+  return error;
+}
+
+WebError BadField(std::string param, std::string message, std::string code) {
+  WebError error;
+  error.message = std::move(message);
+  error.param = std::move(param);
+  error.code = std::move(code);
+  return error;
+}
+
+}  // namespace headroom::net

@@ -1,0 +1,52 @@
+// What a server counts of itself, and its numbers as Prometheus text.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+namespace headroom::net {
+
+/// What every server counts; since it began.
+struct ConnectionCounters {
+  std::uint64_t connections = 0;    // accepted
+  std::uint64_t evicted_idle = 0;   // oldest idle connection closed because there were too many
+  std::uint64_t refused_full = 0;   // too many, and none of them idle
+  std::uint64_t refused_peers = 0;  // of another user, or from an address that is not allowed
+  std::size_t open = 0;             // now
+};
+
+/// Numbers that one thread changes while others read them.
+template <class Numbers>
+class Counted {
+ public:
+  template <class Change>
+  void Count(Change change) {
+    const std::lock_guard guard(mutex_);
+    change(numbers_);
+  }
+  Numbers Now() const {
+    const std::lock_guard guard(mutex_);
+    return numbers_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  Numbers numbers_;
+};
+
+/// One number as Prometheus text. `type`: "counter" or "gauge".
+void AddNumber(std::string& text, std::string_view name, std::string_view type,
+               std::string_view help, std::uint64_t value);
+
+/// Adds numbers to the text of one server, whose names begin with `prefix`.
+inline auto AddsTo(std::string& text, std::string_view prefix) {
+  return [&text, prefix](std::string_view name, std::string_view type, std::string_view help,
+                         std::uint64_t value) {
+    AddNumber(text, std::string(prefix) + "_" + std::string(name), type, help, value);
+  };
+}
+
+}  // namespace headroom::net

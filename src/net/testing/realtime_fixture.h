@@ -1,0 +1,130 @@
+// A session of the realtime protocol without its socket, over a stream that remembers what it was
+// told.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "net/realtime/realtime.h"
+
+namespace headroom::net {
+
+// The first hex digits of SHA-256("abc").
+inline const std::string kItem = "item_ba7816bf8f01_";
+
+inline StreamEvent Said(StreamEvent::Kind kind, std::uint64_t item, std::string text = "",
+                        std::int64_t at = 0) {
+  StreamEvent event;
+  event.kind = kind;
+  event.item = item;
+  event.text = std::move(text);
+  event.at = Milliseconds(at);
+  return event;
+}
+
+class Realtime : public ::testing::Test {
+ protected:
+  using json = nlohmann::json;
+  using Kind = StreamEvent::Kind;
+  using Wait = RealtimeSession::Wait;
+
+  // What a stream was told, and how it is to answer; outlives it.
+  struct Told {
+    std::vector<float> samples;
+    int commits = 0, clears = 0;
+    std::vector<StreamOptions> configured;
+    std::vector<std::uint64_t> acknowledged;
+    bool forgotten = false, destroyed = false;
+    std::size_t room = SIZE_MAX;  // samples until Append says kBusy
+    std::size_t most = 0;         // samples in one Append
+    std::optional<Error> append, commit, configure;
+    std::function<void()> on_idle;  // of Finish
+  };
+
+  class Stream : public SpeechStream {
+   public:
+    explicit Stream(Told& told) : told_(told) {}
+    ~Stream() override { told_.destroyed = true; }
+    const std::string& session() const override { return session_; }
+    Result<> Append(std::span<const float> samples) override {
+      if (told_.append) return Fail(*told_.append);
+      if (samples.size() > told_.room) return Fail(Errc::kBusy, "the spool is full");
+      told_.room -= samples.size();
+      told_.most = std::max(told_.most, samples.size());
+      told_.samples.insert(told_.samples.end(), samples.begin(), samples.end());
+      return {};
+    }
+    Result<> Commit() override {
+      if (told_.commit) return Fail(*told_.commit);
+      ++told_.commits;
+      return {};
+    }
+    void Clear() override { ++told_.clears; }
+    Result<> Configure(const StreamOptions& options) override {
+      if (told_.configure) return Fail(*told_.configure);
+      told_.configured.push_back(options);
+      return {};
+    }
+    void Acknowledge(std::uint64_t item) override { told_.acknowledged.push_back(item); }
+    void Finish(std::function<void()> on_idle) override { told_.on_idle = std::move(on_idle); }
+    void Forget() override { told_.forgotten = true; }
+
+   private:
+    Told& told_;
+    const std::string session_ = "abc";
+  };
+
+  Realtime() { Open({}); }
+
+  void Open(RealtimeConnect connect) {
+    session = std::make_unique<RealtimeSession>(
+        std::move(connect), "n",
+        [this](const std::string& event) { sent.push_back(json::parse(event)); });
+    session->Begin(std::make_unique<Stream>(told));
+    begin = Take();
+  }
+  // What was sent since the last time.
+  std::vector<json> Take() { return std::exchange(sent, {}); }
+  std::vector<std::string> Types() {
+    std::vector<std::string> types;
+    for (const json& event : Take()) types.push_back(event["type"]);
+    return types;
+  }
+  void Client(const json& event) { session->OnText(event.dump()); }
+  // The `error` of the only event that this gives.
+  json ErrorOf(std::string_view message) {
+    session->OnText(message);
+    const std::vector<json> events = Take();
+    if (events.size() != 1 || events[0]["type"] != "error") return json(events);
+    return events[0]["error"];
+  }
+  json ErrorOfUpdate(const json& fields) {
+    return ErrorOf(
+        json{{"type", "session.update"}, {"event_id", "e7"}, {"session", fields}}.dump());
+  }
+  json ErrorOfInput(const json& input) {
+    return ErrorOfUpdate({{"type", "transcription"}, {"audio", {{"input", input}}}});
+  }
+  void Set(const json& input) { EXPECT_THAT(ErrorOfInput(input)[0]["type"], "session.updated"); }
+  void Text(std::uint64_t item, std::string text) {
+    session->OnEvent(Said(Kind::kCommitted, item));
+    session->OnEvent(Said(Kind::kText, item, std::move(text)));
+  }
+
+  Told told;
+  std::vector<json> sent;
+  std::vector<json> begin;
+  std::unique_ptr<RealtimeSession> session;
+};
+
+}  // namespace headroom::net

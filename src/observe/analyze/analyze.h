@@ -1,0 +1,24 @@
+// Evidence in, findings out. Pure: reads no clock and no file. docs/analysis.md has the methods,
+// the weights and the rules.
+#pragma once
+
+#include "observe/analyze/civil.h"
+#include "observe/analyze/evidence.h"
+#include "observe/analyze/findings.h"
+#include "memory/plan.h"
+
+namespace headroom::analyze {
+
+struct AnalyzeOptions {
+  memory::Thresholds thresholds;
+  memory::FitRules fit;
+  std::vector<memory::Plan> plans;    // what could be used instead of the model that was seen
+  std::optional<double> card;         // bytes, where the evidence does not say
+  std::string unit;                   // the service; empty: the one with the errors, or the largest
+  TimeZone zone = TimeZone::Local();  // of times in statements
+};
+
+/// `evidence` must be finished.
+Findings Analyze(const Evidence& evidence, const AnalyzeOptions& options);
+
+}  // namespace headroom::analyze

@@ -1,0 +1,62 @@
+// Error packs: what lines of logs mean, as data (TOML, one file for each field; docs/evidence.md).
+//
+//   [[pattern]]
+//   name = "cuda-launch-failure"     kind = "error"        family = "sticky"
+//   code = "719"                     match = 'unspecified launch failure'   (RE2)
+//   meaning = "…"                    unit_of_size = "MiB"  (for captured sizes without one)
+//
+// Named groups: a metric's name (vram_tried, vram_free, ram, …) makes a sample of the captured
+// size; code, subject, process, device and count go into the event. Matching is linear in the text.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "observe/analyze/evidence.h"
+#include "base/error.h"
+
+namespace headroom::analyze {
+
+struct Reading {
+  Metric metric{};
+  double value = 0;
+};
+
+/// What one line means.
+struct Meaning {
+  bool event = true;  // false: only samples
+  EventType type;     // without unit and fingerprint
+  std::string process, device;
+  std::uint32_t count = 1;
+  std::vector<Reading> readings;
+};
+
+class Packs {
+ public:
+  ~Packs();
+  Packs(Packs&&) noexcept;
+  Packs& operator=(Packs&&) noexcept;
+
+  struct Text {
+    std::string name, toml;
+  };
+  /// Earlier texts win where several patterns match; so do earlier patterns of one text.
+  /// kInvalid names file, line and what is wrong.
+  static Result<Packs> Make(const std::vector<Text>& texts);
+  /// Every *.toml of the folders, by name; folders that do not exist are skipped.
+  static Result<Packs> Load(const std::vector<std::filesystem::path>& folders);
+
+  std::size_t size() const;
+  /// nullptr when the line means nothing. The result lives until the next call. One thread.
+  const Meaning* Match(std::string_view line);
+
+ private:
+  struct State;
+  explicit Packs(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace headroom::analyze

@@ -1,0 +1,115 @@
+// The answer of Prometheus' /api/v1/query_range:
+// {"data":{"resultType":"matrix","result":[{"metric":{"__name__":…},"values":[[1761855600,"1"],…]}]}}
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <charconv>
+#include <cmath>
+
+#include "observe/analyze/columns.h"
+#include "observe/analyze/parser.h"
+
+namespace headroom::analyze {
+namespace {
+
+constexpr std::size_t kMost = std::size_t{256} << 20;
+
+class Prometheus : public Parser {
+ public:
+  Prometheus(const ReadOptions& options, std::uint32_t source, Evidence& evidence)
+      : options_(options), source_(source), evidence_(evidence) {}
+
+  void Feed(std::string_view bytes) override {
+    if (text_.size() + bytes.size() <= kMost)
+      text_ += bytes;
+    else if (!std::exchange(too_long_, true))
+      evidence_.Bad(source_, 1, "larger than 256 MiB; the rest is not read");
+  }
+
+  void End() override {
+    evidence_.source(source_).lines = 1;
+    const simdjson::padded_string padded(text_);
+    text_ = std::string();
+    simdjson::dom::parser parser;
+    simdjson::dom::element document;
+    simdjson::dom::array result;
+    if (parser.parse(padded).get(document) || document.at_pointer("/data/result").get(result)) {
+      evidence_.Bad(source_, 1, "is not an answer of query_range");
+      return;
+    }
+    for (const simdjson::dom::element element : result) One(element);
+  }
+
+ private:
+  static std::string_view Label(simdjson::dom::object labels, std::string_view key) {
+    std::string_view text;
+    if (labels[key].get(text)) return {};
+    return text;
+  }
+
+  void One(simdjson::dom::element element) {
+    simdjson::dom::object labels;
+    simdjson::dom::array values;
+    if (element["metric"].get(labels) || element["values"].get(values)) {
+      evidence_.Bad(source_, 1,
+                    "a result without metric and values (only range queries have them)");
+      return;
+    }
+    const std::string_view name = Label(labels, "__name__");
+    Column column;
+    for (const Mapping& mapping : options_.mappings) {
+      if (mapping.column == name) column = {mapping.metric, mapping.owner, mapping.scale, true};
+    }
+    if (!column.scale_known) {
+      const auto guessed = GuessColumn(name);
+      if (!guessed) {
+        evidence_.Note(source_, fmt::format("metric \"{}\" is not known; use --map", name));
+        return;
+      }
+      column = *guessed;
+    }
+    if (!column.scale_known) column.scale = 1;  // Prometheus' base unit is the byte
+    std::string_view owner = column.owner;
+    for (const std::string_view key : {"process_name", "container", "name", "unit", "job"}) {
+      if (owner.empty()) owner = Label(labels, key);
+    }
+    const bool on_card = column.metric <= Metric::kVramTried;
+    std::string_view device = Label(labels, "gpu");
+    if (device.empty()) device = Label(labels, "minor_number");
+    if (on_card)
+      owner = column.owner.empty() ? Label(labels, "process_name") : std::string_view(column.owner);
+    const std::size_t series = evidence_.SeriesFor(
+        source_, column.metric, on_card ? fmt::format("GPU {}", device.empty() ? "0" : device) : "",
+        owner);
+    for (const simdjson::dom::element pair : values) {
+      double seconds = 0;
+      std::string_view text;
+      if (pair.at(0).get(seconds) || pair.at(1).get(text) || !(seconds >= 0) || seconds > 1e10) {
+        evidence_.Bad(source_, 1, "a value that is not [time, \"number\"]");
+        continue;
+      }
+      double value = 0;
+      if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc() ||
+          !std::isfinite(value))
+        continue;  // NaN: no value then
+      const Instant at(Milliseconds(std::llround(seconds * 1000)));
+      if ((options_.from && at < *options_.from) || (options_.to && at > *options_.to)) continue;
+      evidence_.AddSample(series, at, value * column.scale, 1);
+    }
+  }
+
+  const ReadOptions& options_;
+  const std::uint32_t source_;
+  Evidence& evidence_;
+  std::string text_;
+  bool too_long_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Parser> MakePrometheus(const ReadOptions& options, std::uint32_t source,
+                                       Evidence& evidence) {
+  return std::make_unique<Prometheus>(options, source, evidence);
+}
+
+}  // namespace headroom::analyze

@@ -1,0 +1,25 @@
+// What probes measured, as a flight record holds it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "observe/probe/sampler.h"
+#include "observe/record/record.h"
+
+namespace headroom::watch {
+
+/// `roles`: names of processes by pid; a process without one is "process". Zones, tier and queue
+/// are the caller's to fill in.
+record::Sample SampleOf(const probe::Sample& sample, const std::map<pid_t, std::string>& roles);
+
+std::vector<record::CardName> CardNames(const probe::Sample& sample);
+
+/// Zones by the numbers in it; the worst card counts. Without a number there is no zone.
+void FillZones(record::Sample& sample, const memory::Thresholds& thresholds);
+
+/// The changes from one sample to the next: zones, and states of cards.
+std::vector<record::Event> Changes(const record::Sample& before, const record::Sample& now);
+
+}  // namespace headroom::watch

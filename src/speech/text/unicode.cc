@@ -1,0 +1,135 @@
+#include "speech/text/unicode.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+
+namespace headroom::speech {
+namespace {
+
+struct Range {
+  char32_t first, last;
+};
+
+bool In(std::span<const Range> ranges, char32_t c) {
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [&](const Range& range) { return c >= range.first && c <= range.last; });
+}
+
+constexpr Range kSpaces[] = {{0x09, 0x0D},     {0x20, 0x20},     {0x85, 0x85},     {0xA0, 0xA0},
+                             {0x1680, 0x1680}, {0x2000, 0x200B}, {0x2028, 0x2029}, {0x202F, 0x202F},
+                             {0x205F, 0x205F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
+
+constexpr Range kMarks[] = {{0x0300, 0x036F}, {0x0483, 0x0489}, {0x0591, 0x05BD}, {0x064B, 0x065F},
+                            {0x0670, 0x0670}, {0x0E31, 0x0E31}, {0x0E34, 0x0E3A}, {0x0E47, 0x0E4E},
+                            {0x0EB1, 0x0EB1}, {0x0EB4, 0x0EBC}, {0x0EC8, 0x0ECD}, {0x102B, 0x103E},
+                            {0x17B4, 0x17D3}, {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF}, {0x200C, 0x200F},
+                            {0x20D0, 0x20FF}, {0x3099, 0x309A}, {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F}};
+
+// ( [ { ¿ ¡ « „ “ ‘ and the East Asian brackets.
+constexpr Range kOpenings[] = {
+    {0x28, 0x28},     {0x5B, 0x5B},     {0x7B, 0x7B},     {0xA1, 0xA1},     {0xAB, 0xAB},
+    {0xBF, 0xBF},     {0x2018, 0x2018}, {0x201A, 0x201A}, {0x201C, 0x201C}, {0x201E, 0x201E},
+    {0x3008, 0x3008}, {0x300A, 0x300A}, {0x300C, 0x300C}, {0x300E, 0x300E}, {0x3010, 0x3010},
+    {0x3014, 0x3014}, {0x3016, 0x3016}, {0xFF08, 0xFF08}, {0xFF3B, 0xFF3B}, {0xFF5B, 0xFF5B},
+    {0xFF62, 0xFF62}};
+
+constexpr Range kPunctuation[] = {
+    {0x00, 0x2F},     {0x3A, 0x40},     {0x5B, 0x60},     {0x7B, 0xA9},     {0xAB, 0xB1},
+    {0xB4, 0xB4},     {0xB6, 0xB8},     {0xBB, 0xBB},     {0xBF, 0xBF},     {0xD7, 0xD7},
+    {0xF7, 0xF7},     {0x037E, 0x037E}, {0x0387, 0x0387}, {0x055A, 0x055F}, {0x0589, 0x058A},
+    {0x05BE, 0x05BE}, {0x05C0, 0x05C0}, {0x05F3, 0x05F4}, {0x060C, 0x060D}, {0x061B, 0x061F},
+    {0x066A, 0x066D}, {0x06D4, 0x06D4}, {0x0964, 0x0965}, {0x0E2F, 0x0E2F}, {0x104A, 0x104F},
+    {0x17D4, 0x17DA}, {0x2010, 0x2027}, {0x2030, 0x206F}, {0x20A0, 0x20CF}, {0x2190, 0x2BFF},
+    {0x2E00, 0x2E7F}, {0x3001, 0x3004}, {0x3008, 0x3020}, {0x3030, 0x3030}, {0x303D, 0x303F},
+    {0x30FB, 0x30FB}, {0xFE10, 0xFE1F}, {0xFE30, 0xFE6F}, {0xFF01, 0xFF0F}, {0xFF1A, 0xFF20},
+    {0xFF3B, 0xFF40}, {0xFF5B, 0xFF65}, {0xFFE0, 0xFFEF}, {0xFFFD, 0xFFFD}, {0x1F000, 0x1FAFF}};
+
+constexpr Range kIdeographs[] = {{0x0E00, 0x0EFF}, {0x1000, 0x109F}, {0x1780, 0x17FF},
+                                 {0x3005, 0x3007}, {0x3021, 0x303C}, {0x3041, 0x30FF},
+                                 {0x31F0, 0x31FF}, {0x3400, 0x4DBF}, {0x4E00, 0x9FFF},
+                                 {0xF900, 0xFAFF}, {0xFF66, 0xFF9F}, {0x20000, 0x3FFFD}};
+
+constexpr Range kWide[] = {
+    {0x1100, 0x115F}, {0x2E80, 0x303E}, {0x3041, 0xA4CF}, {0xAC00, 0xD7A3},   {0xF900, 0xFAFF},
+    {0xFE30, 0xFE6F}, {0xFF00, 0xFF60}, {0xFFE0, 0xFFE6}, {0x1F300, 0x1FAFF}, {0x20000, 0x3FFFD}};
+
+}  // namespace
+
+char32_t TakeCodePoint(std::string_view& text) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+  const std::uint8_t lead = byte(0);
+  const std::size_t length = lead < 0x80 ? 1 : lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  char32_t c = length == 1 ? lead : lead & (0xFFU >> (length + 1));
+  bool valid = length == 1 || (lead >= 0xC2 && lead <= 0xF4 && length <= text.size());
+  for (std::size_t i = 1; valid && i < length; ++i) {
+    valid = (byte(i) & 0xC0) == 0x80;
+    c = (c << 6) | (byte(i) & 0x3F);
+  }
+  constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  valid = valid && c >= kSmallest[length] && c <= 0x10FFFF && !(c >= 0xD800 && c <= 0xDFFF);
+  text.remove_prefix(valid ? length : 1);
+  return valid ? c : 0xDC00 + lead;
+}
+
+void AppendCodePoint(char32_t c, std::string& to) {
+  const auto add = [&](char32_t byte) { to += static_cast<char>(byte); };
+  if (c >= 0xDC00 && c < 0xDD00) {  // a byte that was not UTF-8
+    add(c - 0xDC00);
+  } else if (c < 0x80) {
+    add(c);
+  } else if (c < 0x800) {
+    add(0xC0 | (c >> 6)), add(0x80 | (c & 0x3F));
+  } else if (c < 0x10000) {
+    add(0xE0 | (c >> 12)), add(0x80 | ((c >> 6) & 0x3F)), add(0x80 | (c & 0x3F));
+  } else {
+    add(0xF0 | (c >> 18)), add(0x80 | ((c >> 12) & 0x3F));
+    add(0x80 | ((c >> 6) & 0x3F)), add(0x80 | (c & 0x3F));
+  }
+}
+
+CharClass ClassOf(char32_t c) {
+  if (In(kSpaces, c)) return CharClass::kSpace;
+  if (In(kMarks, c)) return CharClass::kMark;
+  if (In(kOpenings, c)) return CharClass::kOpening;
+  if (In(kPunctuation, c)) return CharClass::kPunctuation;
+  if (In(kIdeographs, c)) return CharClass::kIdeograph;
+  return CharClass::kLetter;
+}
+
+char32_t LowerCase(char32_t c) {
+  if (c < 0x80) return c >= 'A' && c <= 'Z' ? c + 32 : c;
+  if (c >= 0xC0 && c <= 0xDE && c != 0xD7) return c + 32;
+  if (c == 0x130) return 'i';
+  if (c == 0x178) return 0xFF;
+  // Latin Extended-A and Cyrillic extensions: pairs, the capital on the even or the odd place.
+  if ((c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17E)) return c + (c & 1);
+  if ((c >= 0x100 && c <= 0x177) || (c >= 0x460 && c <= 0x481) || (c >= 0x48A && c <= 0x4BF) ||
+      (c >= 0x4D0 && c <= 0x52F) || (c >= 0x1E00 && c <= 0x1EFF))
+    return c | 1;
+  if (c == 0x386) return 0x3AC;
+  if (c >= 0x388 && c <= 0x38A) return c + 37;
+  if (c == 0x38C) return 0x3CC;
+  if (c == 0x38E || c == 0x38F) return c + 63;
+  if (c >= 0x391 && c <= 0x3AB) return c + 32;
+  if (c >= 0x400 && c <= 0x40F) return c + 80;
+  if (c >= 0x410 && c <= 0x42F) return c + 32;
+  if (c >= 0x531 && c <= 0x556) return c + 48;
+  return c;
+}
+
+char32_t UpperCase(char32_t c) {
+  if (c == 0xFF) return 0x178;
+  // As far as lower case lies above its capital.
+  for (const char32_t distance : {32U, 1U, 80U, 48U, 38U, 37U, 64U, 63U}) {
+    if (c > distance && LowerCase(c) == c && LowerCase(c - distance) == c) return c - distance;
+  }
+  return c;
+}
+
+int ColumnsOf(char32_t c) {
+  if (In(kMarks, c)) return 0;
+  return In(kWide, c) ? 2 : 1;
+}
+
+}  // namespace headroom::speech

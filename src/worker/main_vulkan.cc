@@ -1,7 +1,0 @@
-#include "worker/placement.h"
-#include "worker/transcribe_main.h"
-
-int main(int argc, char** argv) {
-  return headroom::worker::TranscribeMain(
-      argc, argv, headroom::worker::MakeDevicePlacement("vulkan", "Vulkan"));
-}
