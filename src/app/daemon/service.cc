@@ -96,8 +96,8 @@ Result<> Service::Start() {
   TRY_ASSIGN(PostSettings post, MakePostSettings(config_));
   request_ = RequestFor(config_, post.rewrite.vocabulary);
   post_office_ = std::make_unique<PostOffice>(std::move(post), history_.get(), tell);
-  desk_ = std::make_unique<Desk>(
-      DeskOptions{.request = request_,
+  pipeline_ = std::make_unique<UtterancePipeline>(
+      PipelineOptions{.request = request_,
                   .session = static_cast<std::uint64_t>(SystemClock().WallNow().time_since_epoch() /
                                                         std::chrono::milliseconds(1))},
       std::move(spool), *post_office_, tell);
@@ -116,7 +116,7 @@ Result<> Service::Start() {
     StartServers();
   }
   board_.Begin(*scheduler_);
-  desk_->Start(board_, Urgency::kDictation);
+  pipeline_->Start(board_, Urgency::kDictation);
   if (config_.speech.mode == ListenMode::kHandsFree) dictation()->Listen();
   return {};
 }
@@ -145,7 +145,7 @@ Result<> Service::MakeDictation() {
   const auto make_detector = [vad]() -> Result<std::unique_ptr<speech::SpeechProbability>> {
     return speech::VoiceDetector::Load(vad);
   };
-  auto made = std::make_shared<Dictation>(options, std::move(source), make_detector, *desk_,
+  auto made = std::make_shared<Dictation>(options, std::move(source), make_detector, *pipeline_,
                                           [this](const Event& event) { Tell(event); });
   const std::lock_guard lock(mutex_);
   dictation_.swap(made);  // the old one is over before `made` goes
@@ -192,7 +192,7 @@ Service::~Service() {
     last.swap(dictation_);
   }
   warm_.reset();
-  if (desk_) desk_->Stop();
+  if (pipeline_) pipeline_->Stop();
   board_.End();
   scheduler_.reset();
   {
@@ -200,7 +200,7 @@ Service::~Service() {
     const std::lock_guard telling(telling_);
     last.swap(serving_);
   }
-  desk_.reset();
+  pipeline_.reset();
 }
 
 // ---- Run's thread ----
@@ -211,7 +211,7 @@ bool Service::Over() const {
       dictation->state() != DictationState::kIdle) {
     return false;
   }
-  return desk_->status().waiting == 0;
+  return pipeline_->status().waiting == 0;
 }
 
 Ended Service::Run(CancelToken& stop, const std::function<void()>& turn) {
@@ -238,7 +238,7 @@ Ended Service::Run(CancelToken& stop, const std::function<void()>& turn) {
     }
     if (serving_) serving_->Expire();
     if (turn) turn();
-    if (recording_ && scheduler_) recording_->Governed(scheduler_->status(), desk_->status().queue);
+    if (recording_ && scheduler_) recording_->Governed(scheduler_->status(), pipeline_->status().queue);
     if (Over()) return Ended::kSourceOver;
     const std::lock_guard lock(mutex_);
     if (restart_) return Ended::kRestart;
@@ -252,7 +252,7 @@ void Service::Drain(Milliseconds wait) {
   const MonoTime until = SystemClock().Now() + wait;
   while (dictation()->state() != DictationState::kIdle && SystemClock().Now() < until)
     std::this_thread::sleep_for(Milliseconds(20));
-  desk_->WaitUntilEmpty(std::chrono::duration_cast<Milliseconds>(until - SystemClock().Now()));
+  pipeline_->WaitUntilEmpty(std::chrono::duration_cast<Milliseconds>(until - SystemClock().Now()));
 }
 
 void Service::Post(std::function<void()> task) {
@@ -308,7 +308,7 @@ Result<nlohmann::json> Service::ReloadNow() {
   TRY_ASSIGN(PostSettings post, MakePostSettings(next));
   TRY(DictationOptionsFor(next));
   request_ = RequestFor(next, post.rewrite.vocabulary);
-  desk_->SetRequest(request_);
+  pipeline_->SetRequest(request_);
   post_office_->Replace(std::move(post));
   {
     const std::lock_guard lock(mutex_);

@@ -25,7 +25,7 @@
 #include "net/wyoming/wyoming_server.h"
 #include "base/cancel.h"
 #include "app/config/config.h"
-#include "app/dictation/desk.h"
+#include "app/dictation/utterance_pipeline.h"
 #include "app/dictation/dictation.h"
 #include "app/dictation/post_office.h"
 #include "app/serving/recognitions.h"
@@ -149,7 +149,7 @@ class Service : public net::ControlService {
   std::unique_ptr<PostOffice> post_office_;
   Switchboard board_;
   Recognitions recognitions_{board_};  // the control socket's thread
-  std::unique_ptr<Desk> desk_;
+  std::unique_ptr<UtterancePipeline> pipeline_;
   std::unique_ptr<asr::Scheduler> scheduler_;
   std::vector<net::ServedModel> models_;  // of the tiers
   std::string plan_;                      // of the tiers, as JSON

@@ -86,7 +86,7 @@ void Service::UnloadModel(net::Answer answer) {
     if (dictation()->state() != DictationState::kIdle)
       return (*shared)(Fail(Errc::kBusy, "somebody listens; end that first: headroom finish"));
     const std::size_t clients = serving_ ? serving_->begun() : 0;
-    if (clients > 0 || desk_->status().waiting > 0 || !loaders_.empty())
+    if (clients > 0 || pipeline_->status().waiting > 0 || !loaders_.empty())
       return (*shared)(
           Fail(Errc::kBusy, "the model is in use, by {} programs; drain them first", clients));
     if (!scheduler_->Unload(kUnloadWithin))

@@ -30,7 +30,7 @@ net::HistoryEntry Shown(const speech::HistoryEntry& entry) {
 net::Status Service::Status() const {
   net::Status status;
   const asr::SchedulerStatus scheduler = scheduler_->status();
-  const DeskStatus desk = desk_->status();
+  const PipelineStatus pipeline = pipeline_->status();
   const audio::SourceReport source = dictation()->source();
   status.version = HEADROOM_VERSION;
   status.pid = ::getpid();
@@ -40,7 +40,7 @@ net::Status Service::Status() const {
       status.phase = net::Phase::kDecoding;
       break;
     case DictationState::kIdle:
-      status.phase = desk.waiting > 0 ? net::Phase::kDecoding : net::Phase::kIdle;
+      status.phase = pipeline.waiting > 0 ? net::Phase::kDecoding : net::Phase::kIdle;
       break;
     case DictationState::kOpening:
       status.phase = net::Phase::kOpening;
@@ -65,10 +65,10 @@ net::Status Service::Status() const {
   status.memory.vram_total = scheduler.sample.vram_total;
   status.memory.vram_used = scheduler.sample.vram_used;
   status.memory.vram_ours = scheduler.sample.vram_ours;
-  status.waiting = static_cast<std::int64_t>(desk.waiting);
-  status.spool_free = desk.room;
-  status.delivered = desk.counts.delivered;
-  status.latency = desk.last_latency;
+  status.waiting = static_cast<std::int64_t>(pipeline.waiting);
+  status.spool_free = pipeline.room;
+  status.delivered = pipeline.counts.delivered;
+  status.latency = pipeline.last_latency;
   {
     const std::lock_guard telling(telling_);
     if (serving_) {
@@ -105,7 +105,7 @@ void Service::Listen(const net::ListenRequest& request, net::Answer answer) {
     } else if (!request.language.empty()) {
       run.language = request.language;
     }
-    desk_->SetRequest(std::move(run));
+    pipeline_->SetRequest(std::move(run));
     dictation()->Listen();
     const std::lock_guard lock(mutex_);
     listeners_.push_back({shared, SystemClock().Now() + kListenWithin});
@@ -127,7 +127,7 @@ void Service::Toggle(net::Answer answer) {
 
 void Service::Cancel(net::Answer answer) {
   dictation()->Cancel();
-  desk_->CancelWaiting();
+  pipeline_->CancelWaiting();
   GetStatus(std::move(answer));
 }
 

@@ -60,7 +60,7 @@ void Service::StartServers() {
   if (!vad) return SetTrouble("server", "nothing is served: " + vad.error().what);
   ServingParts parts;
   parts.scheduler = [this] { return scheduler_->status(); };
-  parts.dictation = [this] { return desk_->status(); };
+  parts.dictation = [this] { return pipeline_->status(); };
   parts.inspect = [this](const std::string& name) { return Inspect(name); };
   parts.models = models_;
   parts.thresholds = config_.memory.thresholds;

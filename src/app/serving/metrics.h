@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "app/dictation/desk.h"
+#include "app/dictation/utterance_pipeline.h"
 #include "asr/scheduler/utterance.h"
 
 namespace headroom::app {
@@ -50,7 +50,7 @@ class Tally {
 struct MetricsOf {
   asr::SchedulerStatus scheduler;
   memory::Thresholds thresholds;
-  DeskStatus dictation;
+  PipelineStatus dictation;
   Milliseconds queue{};     // of everybody
   std::size_t waiting = 0;  // utterances of everybody
   std::size_t jobs = 0, streams = 0;

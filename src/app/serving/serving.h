@@ -13,7 +13,7 @@
 #include "net/server/speech_service.h"
 #include "audio/decode/waiting_decoder.h"
 #include "base/clock.h"
-#include "app/dictation/desk.h"
+#include "app/dictation/utterance_pipeline.h"
 #include "app/serving/metrics.h"
 #include "app/serving/streams.h"
 
@@ -22,7 +22,7 @@ namespace headroom::app {
 /// What the service gives; any thread may call these.
 struct ServingParts {
   std::function<asr::SchedulerStatus()> scheduler;
-  std::function<DeskStatus()> dictation;
+  std::function<PipelineStatus()> dictation;
   std::function<std::optional<std::string>(const std::string&)> inspect;  // as SpeechService's
   std::vector<net::ServedModel> models;                                   // of the tiers
   memory::Thresholds thresholds = {};

@@ -27,7 +27,7 @@ class ServingTest : public testing::Test {
     status_.tier_title = "whisper-base Q8_0 on cpu";
     ServingParts parts;
     parts.scheduler = [this] { return status_; };
-    parts.dictation = [] { return DeskStatus(); };
+    parts.dictation = [] { return PipelineStatus(); };
     parts.inspect = [](const std::string& what) {
       return what == "plan" ? std::optional<std::string>("{}") : std::nullopt;
     };

@@ -64,16 +64,16 @@ Result<std::shared_ptr<StreamSession>> StreamSession::Make(const std::filesystem
       new StreamSession(std::move(make_detector), std::move(tell), std::move(mailbox), clock));
   session->left_at_ = clock.Now();
   Outbox& outbox = *session;
-  session->desk_ = std::make_unique<Desk>(
-      DeskOptions{.request = {}, .retry_after = Milliseconds(5'000)}, std::move(opened), outbox,
-      [s = session.get()](const Event& event) { s->OnDesk(event); }, clock);
+  session->pipeline_ = std::make_unique<UtterancePipeline>(
+      PipelineOptions{.request = {}, .retry_after = Milliseconds(5'000)}, std::move(opened), outbox,
+      [s = session.get()](const Event& event) { s->InPipeline(event); }, clock);
   try {
-    session->desk_->Start(board, Urgency::kStream);
+    session->pipeline_->Start(board, Urgency::kStream);
     session->thread_ = std::thread([s = session.get()] { s->Loop(); });
   } catch (const std::system_error& error) {
     return Fail(Errc::kNoMemory, "no thread for another stream: {}", error.what());
   }
-  const bool nothing_waits = session->desk_->status().waiting == 0;
+  const bool nothing_waits = session->pipeline_->status().waiting == 0;
   const std::lock_guard lock(session->client_mutex_);
   session->silent_ = nothing_waits && session->mailbox_.mail().empty();
   return session;
@@ -86,7 +86,7 @@ StreamSession::~StreamSession() {
   }
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
-  desk_->Stop();
+  pipeline_->Stop();
 }
 
 // ---- the client ----
@@ -101,7 +101,7 @@ std::uint64_t StreamSession::Attach(StreamWishes wishes, std::uint64_t have, OnE
     for (const Mail& mail : mailbox_.mail()) on_event_(EventOf(mail));
   }
   Configure(std::move(wishes));
-  desk_->SetListening(true);
+  pipeline_->SetListening(true);
   return client;
 }
 
@@ -112,7 +112,7 @@ void StreamSession::Detach(std::uint64_t client) {
     on_event_ = nullptr;
     left_at_ = clock_.Now();
   }
-  desk_->SetListening(false);
+  pipeline_->SetListening(false);
   static_cast<void>(Give({.what = What::kLeave}));
 }
 
@@ -133,7 +133,7 @@ bool StreamSession::spent() const {
     const std::lock_guard lock(mutex_);
     if (doing_ || !orders_.empty()) return false;
   }
-  if (desk_->status().waiting > 0) return false;
+  if (pipeline_->status().waiting > 0) return false;
   const std::lock_guard lock(client_mutex_);
   return mailbox_.mail().empty();
 }
@@ -161,7 +161,7 @@ Result<> StreamSession::Append(std::span<const float> samples) {
     needed += LengthOf(queued_ + samples.size());
     needed += queued_commits_ * kItemRoom;
   }
-  if (desk_->status().room < needed)
+  if (pipeline_->status().room < needed)
     return Fail(Errc::kBusy, "the speech that waits for its text fills the spool");
   if (!Give({.what = What::kSamples, .samples = {samples.begin(), samples.end()}}))
     return Fail(Errc::kBusy, "too much waits");
@@ -235,7 +235,7 @@ Result<> StreamSession::Deliver(const Letter& letter, const std::string& compose
 }
 
 // Some come while the desk is locked: nothing here may call it.
-void StreamSession::OnDesk(const Event& event) {
+void StreamSession::InPipeline(const Event& event) {
   StreamEvent out;
   out.item = event.data.value("utterance", std::uint64_t{0});
   if (event.name == "speech") {
@@ -334,7 +334,7 @@ void StreamSession::Do(Order& order) {
       return;
     case What::kFinish:
       static_cast<void>(EndOpen());
-      while (!desk_->WaitUntilEmpty(kLook)) {
+      while (!pipeline_->WaitUntilEmpty(kLook)) {
         const std::lock_guard lock(mutex_);
         if (end_) return;
       }
@@ -358,7 +358,7 @@ bool StreamSession::PrepareEar() {
   const HearingOptions options{
       .endpoint = *wishes_.turns,
       .partial_every = wishes_.partials ? HearingOptions().partial_every : Milliseconds(0)};
-  hearing_.emplace(options, *detector_, *desk_,
+  hearing_.emplace(options, *detector_, *pipeline_,
                    HearingEvents{.on_change =
                                      [this](const speech::Change& change) {
                                        if (change.kind == speech::SpeechChange::kBegin)
@@ -381,7 +381,7 @@ void StreamSession::Hear(std::span<const float> samples) {
 void StreamSession::Gather(std::span<const float> samples) {
   if (!gathering_) {
     begin_ = heard_;
-    if (const auto begun = desk_->Begin(); !begun) return Trouble(begun.error());
+    if (const auto begun = pipeline_->Begin(); !begun) return Trouble(begun.error());
     gathering_ = true;
     appended_ = offered_ = 0;
     gathered_.clear();
@@ -390,13 +390,13 @@ void StreamSession::Gather(std::span<const float> samples) {
   if (pace_.Due(LengthOf(gathered_.size() - appended_))) AppendGathered();
   if (wishes_.partials && gathered_.size() - offered_ >= kPartialEvery) {
     offered_ = gathered_.size();
-    desk_->Partial(gathered_);
+    pipeline_->Partial(gathered_);
   }
   if (gathered_.size() >= kLongestItem) static_cast<void>(EndOpen());
 }
 
 void StreamSession::AppendGathered() {
-  const auto kept = desk_->Append(std::span(gathered_).subspan(appended_));
+  const auto kept = pipeline_->Append(std::span(gathered_).subspan(appended_));
   if (!kept) Trouble(kept.error());
   appended_ = gathered_.size();
 }
@@ -406,7 +406,7 @@ bool StreamSession::EndOpen() {
     AppendGathered();
     gathering_ = false;
     if (const auto kept =
-            desk_->End({}, static_cast<std::int64_t>(gathered_.size()), {}, Milliseconds(0));
+            pipeline_->End({}, static_cast<std::int64_t>(gathered_.size()), {}, Milliseconds(0));
         !kept)
       Trouble(kept.error());
     gathered_ = {};
@@ -419,7 +419,7 @@ bool StreamSession::EndOpen() {
 }
 
 void StreamSession::DropOpen() {
-  if (gathering_) desk_->Drop();
+  if (gathering_) pipeline_->Drop();
   gathering_ = false;
   gathered_ = {};
   if (hearing_) hearing_->Cancel();
@@ -432,7 +432,7 @@ void StreamSession::Apply(StreamWishes wishes) {
     static_cast<void>(EndOpen());
     hearing_.reset();
   }
-  desk_->SetRequest(wishes.request);
+  pipeline_->SetRequest(wishes.request);
   wishes_ = std::move(wishes);
 }
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "net/server/speech_service.h"
-#include "app/dictation/desk.h"
+#include "app/dictation/utterance_pipeline.h"
 #include "app/dictation/hearing.h"
 #include "app/serving/jobs.h"
 #include "app/serving/mailbox.h"
@@ -83,7 +83,7 @@ class StreamSession : private Outbox {
   bool Remember(const Letter&, const std::string&, const Result<>&, Milliseconds) override {
     return true;  // the mailbox has it
   }
-  void OnDesk(const Event& event);
+  void InPipeline(const Event& event);
   void Post(Mail mail);
   void Emit(net::StreamEvent event);
   void Trouble(const Error& error);
@@ -132,7 +132,7 @@ class StreamSession : private Outbox {
   std::int64_t heard_ = 0;              // samples
   std::int64_t ear_began_ = 0;          // where the ear's count begins
 
-  std::unique_ptr<Desk> desk_;
+  std::unique_ptr<UtterancePipeline> pipeline_;
   std::thread thread_;
 };
 

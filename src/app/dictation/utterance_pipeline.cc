@@ -1,4 +1,4 @@
-#include "app/dictation/desk.h"
+#include "app/dictation/utterance_pipeline.h"
 
 #include <algorithm>
 #include <utility>
@@ -37,7 +37,7 @@ std::string TextOf(const speech::Transcript& transcript) {
 
 }  // namespace
 
-Desk::Desk(DeskOptions options, std::unique_ptr<speech::Spool> spool, Outbox& outbox,
+UtterancePipeline::UtterancePipeline(PipelineOptions options, std::unique_ptr<speech::Spool> spool, Outbox& outbox,
            EventSink events, const Clock& clock)
     : options_(std::move(options)),
       outbox_(outbox),
@@ -46,11 +46,11 @@ Desk::Desk(DeskOptions options, std::unique_ptr<speech::Spool> spool, Outbox& ou
       spool_(std::move(spool)),
       request_(options_.request) {}
 
-Desk::~Desk() {
+UtterancePipeline::~UtterancePipeline() {
   Stop();
 }
 
-void Desk::Start(Switchboard& board, Urgency urgency) {
+void UtterancePipeline::Start(Switchboard& board, Urgency urgency) {
   Recover();
   {
     const std::lock_guard lock(mutex_);
@@ -64,7 +64,7 @@ void Desk::Start(Switchboard& board, Urgency urgency) {
   thread_ = std::thread([this] { Loop(); });
 }
 
-void Desk::Stop() {
+void UtterancePipeline::Stop() {
   std::unique_ptr<Switchboard::Line> line;  // its events take the mutex
   {
     const std::lock_guard lock(mutex_);
@@ -78,7 +78,7 @@ void Desk::Stop() {
 
 // ---- what an earlier run left ----
 
-void Desk::Recover() {
+void UtterancePipeline::Recover() {
   const std::lock_guard lock(mutex_);
   if (!spool_) return;
   for (speech::Pending& pending : spool_->pending()) {
@@ -107,23 +107,23 @@ void Desk::Recover() {
 
 // ---- intake: the dictation's thread ----
 
-void Desk::SetListening(bool listening) {
+void UtterancePipeline::SetListening(bool listening) {
   const std::lock_guard lock(mutex_);
   if (line_) line_->SetWanted(listening);
 }
 
-Desk::Sentence* Desk::Open() {
+UtterancePipeline::Sentence* UtterancePipeline::Open() {
   return sentences_.empty() || sentences_.back()->step != Step::kOpen ? nullptr
                                                                       : sentences_.back().get();
 }
 
-Desk::Sentence* Desk::Find(std::uint64_t id) {
+UtterancePipeline::Sentence* UtterancePipeline::Find(std::uint64_t id) {
   const auto it = std::find_if(sentences_.begin(), sentences_.end(),
                                [id](const auto& sentence) { return sentence->id == id; });
   return it == sentences_.end() ? nullptr : it->get();
 }
 
-Result<> Desk::Begin() {
+Result<> UtterancePipeline::Begin() {
   auto sentence = std::make_unique<Sentence>();
   const std::lock_guard lock(mutex_);
   CHECK(Open() == nullptr);
@@ -143,7 +143,7 @@ Result<> Desk::Begin() {
   return {};
 }
 
-Result<> Desk::Append(std::span<const float> samples) {
+Result<> UtterancePipeline::Append(std::span<const float> samples) {
   speech::UtteranceId id = 0;
   {
     const std::lock_guard lock(mutex_);
@@ -154,7 +154,7 @@ Result<> Desk::Append(std::span<const float> samples) {
   return spool_ ? spool_->Append(id, samples) : Result<>();
 }
 
-void Desk::Speculate(Sentence& sentence, std::vector<float> samples, bool early) {
+void UtterancePipeline::Speculate(Sentence& sentence, std::vector<float> samples, bool early) {
   if (!line_) return;
   auto shared = std::make_shared<const std::vector<float>>(std::move(samples));
   if (early) sentence.samples = shared;
@@ -163,7 +163,7 @@ void Desk::Speculate(Sentence& sentence, std::vector<float> samples, bool early)
   (early ? sentence.early : sentence.partial) = ticket;
 }
 
-void Desk::Partial(std::vector<float> samples) {
+void UtterancePipeline::Partial(std::vector<float> samples) {
   const std::lock_guard lock(mutex_);
   Sentence* sentence = Open();
   // One at a time, and not while earlier utterances wait for their text.
@@ -183,7 +183,7 @@ void Desk::Partial(std::vector<float> samples) {
   Speculate(*sentence, std::move(samples), false);
 }
 
-void Desk::Pause(std::vector<float> samples) {
+void UtterancePipeline::Pause(std::vector<float> samples) {
   const std::lock_guard lock(mutex_);
   if (Sentence* sentence = Open()) {
     sentence->partial = 0;
@@ -191,7 +191,7 @@ void Desk::Pause(std::vector<float> samples) {
   }
 }
 
-void Desk::Resume() {
+void UtterancePipeline::Resume() {
   const std::lock_guard lock(mutex_);
   Sentence* sentence = Open();
   if (sentence == nullptr) return;
@@ -200,12 +200,12 @@ void Desk::Resume() {
   if (line_) line_->CancelSpeculation();
 }
 
-void Desk::Continues() {
+void UtterancePipeline::Continues() {
   const std::lock_guard lock(mutex_);
   if (Sentence* sentence = Open()) sentence->continues = true;
 }
 
-Result<> Desk::End(std::vector<float> samples, std::int64_t length,
+Result<> UtterancePipeline::End(std::vector<float> samples, std::int64_t length,
                    const speech::Evidence& evidence, Milliseconds silence) {
   const std::lock_guard lock(mutex_);
   Sentence* sentence = Open();
@@ -231,7 +231,7 @@ Result<> Desk::End(std::vector<float> samples, std::int64_t length,
   return kept;
 }
 
-void Desk::Drop() {
+void UtterancePipeline::Drop() {
   const std::lock_guard lock(mutex_);
   Sentence* sentence = Open();
   if (sentence == nullptr) return;
@@ -244,7 +244,7 @@ void Desk::Drop() {
 // ---- decoding: events come on the scheduler's thread ----
 
 // Called with mutex_ held.
-void Desk::Feed() {
+void UtterancePipeline::Feed() {
   if (!line_ || end_) return;
   const MonoTime now = clock_.Now();
   for (const auto& sentence : sentences_) {
@@ -277,7 +277,7 @@ void Desk::Feed() {
 }
 
 // Called with mutex_ held.
-void Desk::Retry(Sentence& sentence, const Error& error) {
+void UtterancePipeline::Retry(Sentence& sentence, const Error& error) {
   ++sentence.tries;
   sentence.early = 0;
   sentence.trouble = error.what;
@@ -294,7 +294,7 @@ void Desk::Retry(Sentence& sentence, const Error& error) {
             {"again", sentence.step == Step::kWaiting}}});
 }
 
-void Desk::OnDecoded(asr::Decoded decoded) {
+void UtterancePipeline::OnDecoded(asr::Decoded decoded) {
   const std::lock_guard lock(mutex_);
   if (submitted_ > 0) --submitted_;
   Sentence* sentence = Find(decoded.id);
@@ -317,7 +317,7 @@ void Desk::OnDecoded(asr::Decoded decoded) {
   changed_.notify_all();
 }
 
-void Desk::OnSpeculated(asr::Speculated speculated) {
+void UtterancePipeline::OnSpeculated(asr::Speculated speculated) {
   const std::lock_guard lock(mutex_);
   Sentence* sentence = Find(speculated.id);
   if (sentence == nullptr || sentence->step != Step::kOpen) return;
@@ -338,11 +338,11 @@ void Desk::OnSpeculated(asr::Speculated speculated) {
 // ---- delivery: a thread of its own ----
 
 // Until then a next utterance has begun, if there is one.
-MonoTime Desk::ContinuedBy(const Sentence& sentence) const {
+MonoTime UtterancePipeline::ContinuedBy(const Sentence& sentence) const {
   return sentence.endpoint_at + kContinuedWithin;
 }
 
-bool Desk::HeadSettled() {
+bool UtterancePipeline::HeadSettled() {
   const auto settled = [](const Sentence& sentence) {
     return sentence.step == Step::kDecoded || sentence.step == Step::kFailed ||
            sentence.step == Step::kDropped;
@@ -360,7 +360,7 @@ bool Desk::HeadSettled() {
   return true;
 }
 
-MonoTime Desk::NextRetry() const {
+MonoTime UtterancePipeline::NextRetry() const {
   MonoTime next = MonoTime::max();
   for (const auto& sentence : sentences_) {
     if (sentence->step == Step::kWaiting && sentence->retry_at > MonoTime{}) {
@@ -374,7 +374,7 @@ MonoTime Desk::NextRetry() const {
   return next;
 }
 
-void Desk::Loop() {
+void UtterancePipeline::Loop() {
   std::unique_lock lock(mutex_);
   while (!end_) {
     if (HeadSettled()) {
@@ -394,14 +394,14 @@ void Desk::Loop() {
 }
 
 // A failure here costs durability, not the service.
-void Desk::Spooled(const char* doing, const Result<>& result) const {
+void UtterancePipeline::Spooled(const char* doing, const Result<>& result) const {
   if (result) return;
   events_({"trouble",
            {{"text", std::string("spool: ") + doing + ": " + result.error().what},
             {"code", Name(result.error().code)}}});
 }
 
-void Desk::Settle(std::unique_lock<std::mutex>& lock) {
+void UtterancePipeline::Settle(std::unique_lock<std::mutex>& lock) {
   Sentence& sentence = *sentences_.front();  // only this thread removes it
   if (sentence.step == Step::kDropped) {
     if (spool_) Spooled("drop an utterance", spool_->Discard(sentence.id));
@@ -484,7 +484,7 @@ void Desk::Settle(std::unique_lock<std::mutex>& lock) {
 
 // ---- anybody ----
 
-void Desk::CancelWaiting() {
+void UtterancePipeline::CancelWaiting() {
   const std::lock_guard lock(mutex_);
   for (auto it = sentences_.begin() + (delivering_ ? 1 : 0); it != sentences_.end(); ++it) {
     Sentence& sentence = **it;
@@ -496,14 +496,14 @@ void Desk::CancelWaiting() {
   changed_.notify_all();
 }
 
-void Desk::SetRequest(asr::RunRequest request) {
+void UtterancePipeline::SetRequest(asr::RunRequest request) {
   const std::lock_guard lock(mutex_);
   request_ = std::move(request);
 }
 
-DeskStatus Desk::status() const {
+PipelineStatus UtterancePipeline::status() const {
   const std::lock_guard lock(mutex_);
-  DeskStatus status;
+  PipelineStatus status;
   for (const auto& sentence : sentences_) {
     if (sentence->step == Step::kOpen) continue;
     ++status.waiting;
@@ -516,7 +516,7 @@ DeskStatus Desk::status() const {
   return status;
 }
 
-bool Desk::WaitUntilEmpty(Milliseconds wait) {
+bool UtterancePipeline::WaitUntilEmpty(Milliseconds wait) {
   std::unique_lock lock(mutex_);
   return changed_.wait_for(lock, wait, [this] {
     return end_ || std::all_of(sentences_.begin(), sentences_.end(),

@@ -1,6 +1,6 @@
 // The desk between a real spool, a real scheduler with workers of the scripted engine, and an
 // outbox that remembers.
-#include "app/dictation/desk.h"
+#include "app/dictation/utterance_pipeline.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -46,7 +46,7 @@ struct RunOfService {
     EXPECT_TRUE(spool.has_value()) << spool.error().what;
     asr::RunRequest request;
     request.language = "en";
-    desk = std::make_unique<Desk>(DeskOptions{.request = request,
+    pipeline = std::make_unique<UtterancePipeline>(PipelineOptions{.request = request,
                                               .most_tries = most_tries,
                                               .session = 1,
                                               .retry_after = Milliseconds(20)},
@@ -56,10 +56,10 @@ struct RunOfService {
                                   });
     scheduler = FakeScheduler(script, board);
     board.Begin(*scheduler);
-    desk->Start(board, Urgency::kDictation);
+    pipeline->Start(board, Urgency::kDictation);
   }
   ~RunOfService() {
-    desk->Stop();
+    pipeline->Stop();
     board.End();
     scheduler.reset();
   }
@@ -70,10 +70,10 @@ struct RunOfService {
   /// As the dictation does it; the fake engine's text is the number of samples.
   void Say(Milliseconds length) {
     const std::vector<float> sound = Sound(length);
-    ASSERT_TRUE(desk->Begin().has_value());
-    ASSERT_TRUE(desk->Append(sound).has_value());
-    desk->Pause(sound);
-    ASSERT_TRUE(desk->End(sound, static_cast<std::int64_t>(sound.size()),
+    ASSERT_TRUE(pipeline->Begin().has_value());
+    ASSERT_TRUE(pipeline->Append(sound).has_value());
+    pipeline->Pause(sound);
+    ASSERT_TRUE(pipeline->End(sound, static_cast<std::int64_t>(sound.size()),
                           {.speech = length, .probability = 0.9F}, Milliseconds(800))
                     .has_value());
   }
@@ -85,10 +85,10 @@ struct RunOfService {
     return sound;
   }
   void Cut(const std::vector<float>& sound) {
-    ASSERT_TRUE(desk->Begin().has_value());
-    ASSERT_TRUE(desk->Append(sound).has_value());
-    desk->Continues();
-    ASSERT_TRUE(desk->End(sound, static_cast<std::int64_t>(sound.size()), {.probability = 0.9F},
+    ASSERT_TRUE(pipeline->Begin().has_value());
+    ASSERT_TRUE(pipeline->Append(sound).has_value());
+    pipeline->Continues();
+    ASSERT_TRUE(pipeline->End(sound, static_cast<std::int64_t>(sound.size()), {.probability = 0.9F},
                           Milliseconds(0))
                     .has_value());
   }
@@ -101,51 +101,51 @@ struct RunOfService {
   std::vector<Event> events;
   Switchboard board;
   std::unique_ptr<asr::Scheduler> scheduler;
-  std::unique_ptr<Desk> desk;
+  std::unique_ptr<UtterancePipeline> pipeline;
 };
 
-class DeskTest : public testing::Test {
+class UtterancePipelineTest : public testing::Test {
  protected:
-  DeskTest() {
+  UtterancePipelineTest() {
     std::string name = (fs::path(testing::TempDir()) / "desk-XXXXXX").native();
     folder_ = ::mkdtemp(name.data());
   }
-  ~DeskTest() override { fs::remove_all(folder_); }
+  ~UtterancePipelineTest() override { fs::remove_all(folder_); }
 
   fs::path folder_;
   FakeOutbox outbox_;
 };
 
-TEST_F(DeskTest, DeliversInTheOrderOfSpeech) {
+TEST_F(UtterancePipelineTest, DeliversInTheOrderOfSpeech) {
   RunOfService run(folder_, "slow=5", outbox_);
   for (const int ms : {1000, 2000, 500, 3000}) run.Say(Milliseconds(ms));
-  ASSERT_TRUE(run.desk->WaitUntilEmpty(seconds(60)));
+  ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   EXPECT_THAT(outbox_.texts, ElementsAre(HasSubstr("16000 samples"), HasSubstr("32000 samples"),
                                          HasSubstr("8000 samples"), HasSubstr("48000 samples")));
-  const DeskStatus status = run.desk->status();
+  const PipelineStatus status = run.pipeline->status();
   EXPECT_EQ(status.counts.delivered, 4);
   EXPECT_EQ(status.waiting, 0U);
   EXPECT_TRUE(status.last_latency.has_value());
   EXPECT_EQ(run.Count("text"), 4);
 }
 
-TEST_F(DeskTest, WordsAtACutInsideSpeechAreThereOnce) {
+TEST_F(UtterancePipelineTest, WordsAtACutInsideSpeechAreThereOnce) {
   RunOfService run(folder_, "reads", outbox_);
   run.Cut(RunOfService::Words(101, 120));
   run.Cut(RunOfService::Words(112, 140));
-  ASSERT_TRUE(run.desk->Begin().has_value());
+  ASSERT_TRUE(run.pipeline->Begin().has_value());
   const std::vector<float> last = RunOfService::Words(130, 150);
-  ASSERT_TRUE(run.desk->Append(last).has_value());
+  ASSERT_TRUE(run.pipeline->Append(last).has_value());
   // Nothing of the second is delivered before the third has its text.
-  for (int i = 0; i < 500 && run.desk->status().waiting > 1; ++i)
+  for (int i = 0; i < 500 && run.pipeline->status().waiting > 1; ++i)
     std::this_thread::sleep_for(Milliseconds(20));
-  ASSERT_EQ(run.desk->status().waiting, 1U);
+  ASSERT_EQ(run.pipeline->status().waiting, 1U);
   EXPECT_EQ(outbox_.texts.size(), 1U);
-  ASSERT_TRUE(run.desk
+  ASSERT_TRUE(run.pipeline
                   ->End(last, static_cast<std::int64_t>(last.size()), {.probability = 0.9F},
                         Milliseconds(800))
                   .has_value());
-  ASSERT_TRUE(run.desk->WaitUntilEmpty(seconds(60)));
+  ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   std::string all, expected;
   for (const std::string& text : outbox_.texts) all += (all.empty() ? "" : " ") + text;
   for (int word = 101; word < 150; ++word)
@@ -154,54 +154,54 @@ TEST_F(DeskTest, WordsAtACutInsideSpeechAreThereOnce) {
   EXPECT_EQ(outbox_.texts.size(), 3U);
 }
 
-TEST_F(DeskTest, ACutThatNobodyContinuesIsDeliveredAllTheSame) {
+TEST_F(UtterancePipelineTest, ACutThatNobodyContinuesIsDeliveredAllTheSame) {
   RunOfService run(folder_, "reads", outbox_);
   run.Cut(RunOfService::Words(101, 105));
-  ASSERT_TRUE(run.desk->WaitUntilEmpty(seconds(60)));
+  ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   EXPECT_THAT(outbox_.texts, ElementsAre("101 102 103 104"));
 }
 
-TEST_F(DeskTest, WhatWasNotDecodedIsDecodedByTheNextRun) {
+TEST_F(UtterancePipelineTest, WhatWasNotDecodedIsDecodedByTheNextRun) {
   {
     RunOfService run(folder_, "slow=60000", outbox_);
     run.Say(Milliseconds(1000));
     run.Say(Milliseconds(2000));
     // One is open when the service ends: what is in the spool of it is an utterance.
-    ASSERT_TRUE(run.desk->Begin().has_value());
-    ASSERT_TRUE(run.desk->Append(RunOfService::Sound(Milliseconds(500))).has_value());
+    ASSERT_TRUE(run.pipeline->Begin().has_value());
+    ASSERT_TRUE(run.pipeline->Append(RunOfService::Sound(Milliseconds(500))).has_value());
   }
   EXPECT_TRUE(outbox_.texts.empty());
   RunOfService run(folder_, "slow=1", outbox_);
   run.Say(Milliseconds(250));
-  ASSERT_TRUE(run.desk->WaitUntilEmpty(seconds(60)));
+  ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   EXPECT_THAT(outbox_.texts, ElementsAre(HasSubstr("16000 samples"), HasSubstr("32000 samples"),
                                          HasSubstr("8000 samples"), HasSubstr("4000 samples")));
-  EXPECT_EQ(run.desk->status().counts.recovered, 3);
+  EXPECT_EQ(run.pipeline->status().counts.recovered, 3);
 }
 
-TEST_F(DeskTest, NothingIsDeliveredTwice) {
+TEST_F(UtterancePipelineTest, NothingIsDeliveredTwice) {
   {
     RunOfService run(folder_, "slow=1", outbox_);
     run.Say(Milliseconds(1000));
-    ASSERT_TRUE(run.desk->WaitUntilEmpty(seconds(60)));
+    ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   }
   RunOfService run(folder_, "slow=1", outbox_);
-  ASSERT_TRUE(run.desk->WaitUntilEmpty(seconds(60)));
+  ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   EXPECT_EQ(outbox_.texts.size(), 1U);
-  EXPECT_EQ(run.desk->status().counts.recovered, 0);
+  EXPECT_EQ(run.pipeline->status().counts.recovered, 0);
 }
 
-TEST_F(DeskTest, ATextThatMayHaveArrivedIsRepeatedAsSuch) {
+TEST_F(UtterancePipelineTest, ATextThatMayHaveArrivedIsRepeatedAsSuch) {
   outbox_.fails = true;
   outbox_.remembers_it = false;
   {
     RunOfService run(folder_, "slow=1", outbox_);
     run.Say(Milliseconds(1000));
-    ASSERT_TRUE(run.desk->WaitUntilEmpty(seconds(60)));
+    ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   }
   outbox_.fails = false;
   RunOfService run(folder_, "slow=1", outbox_);
-  ASSERT_TRUE(run.desk->WaitUntilEmpty(seconds(60)));
+  ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   ASSERT_EQ(outbox_.letters.size(), 2U);
   EXPECT_FALSE(outbox_.letters[0].repeated);
   EXPECT_TRUE(outbox_.letters[1].repeated);
@@ -209,63 +209,63 @@ TEST_F(DeskTest, ATextThatMayHaveArrivedIsRepeatedAsSuch) {
   EXPECT_EQ(outbox_.letters[0].text, outbox_.letters[1].text);
 }
 
-TEST_F(DeskTest, AnUtteranceThatNothingCanDecodeIsKeptForTheNextRun) {
+TEST_F(UtterancePipelineTest, AnUtteranceThatNothingCanDecodeIsKeptForTheNextRun) {
   {
     RunOfService run(folder_, "abort", outbox_);
     run.Say(Milliseconds(1000));
-    ASSERT_TRUE(run.desk->WaitUntilEmpty(seconds(60)));
-    EXPECT_EQ(run.desk->status().counts.passed_over, 1);
+    ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
+    EXPECT_EQ(run.pipeline->status().counts.passed_over, 1);
     EXPECT_EQ(run.Count("passed_over"), 1);
     EXPECT_EQ(run.Count("trouble"), 1);
   }
   EXPECT_TRUE(outbox_.texts.empty());
   RunOfService run(folder_, "slow=1", outbox_);
-  ASSERT_TRUE(run.desk->WaitUntilEmpty(seconds(60)));
+  ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   EXPECT_THAT(outbox_.texts, ElementsAre(HasSubstr("16000 samples")));
 }
 
-TEST_F(DeskTest, WhatIsDroppedOrCancelledIsForgotten) {
+TEST_F(UtterancePipelineTest, WhatIsDroppedOrCancelledIsForgotten) {
   {
     RunOfService run(folder_, "slow=60000", outbox_);
     run.Say(Milliseconds(1000));
     run.Say(Milliseconds(2000));
-    ASSERT_TRUE(run.desk->Begin().has_value());
-    ASSERT_TRUE(run.desk->Append(RunOfService::Sound(Milliseconds(500))).has_value());
-    run.desk->Drop();
-    run.desk->CancelWaiting();
-    ASSERT_TRUE(run.desk->WaitUntilEmpty(seconds(60)));
+    ASSERT_TRUE(run.pipeline->Begin().has_value());
+    ASSERT_TRUE(run.pipeline->Append(RunOfService::Sound(Milliseconds(500))).has_value());
+    run.pipeline->Drop();
+    run.pipeline->CancelWaiting();
+    ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   }
   RunOfService run(folder_, "slow=1", outbox_);
-  ASSERT_TRUE(run.desk->WaitUntilEmpty(seconds(60)));
+  ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   EXPECT_TRUE(outbox_.texts.empty());
 }
 
-TEST_F(DeskTest, AnEarlyTextIsTakenWhenNobodyWentOn) {
+TEST_F(UtterancePipelineTest, AnEarlyTextIsTakenWhenNobodyWentOn) {
   RunOfService run(folder_, "slow=100", outbox_);
-  run.desk->SetListening(true);
+  run.pipeline->SetListening(true);
   const std::vector<float> sound = RunOfService::Sound(Milliseconds(1000));
-  ASSERT_TRUE(run.desk->Begin().has_value());
-  ASSERT_TRUE(run.desk->Append(sound).has_value());
-  run.desk->Pause(sound);
+  ASSERT_TRUE(run.pipeline->Begin().has_value());
+  ASSERT_TRUE(run.pipeline->Append(sound).has_value());
+  run.pipeline->Pause(sound);
   for (int i = 0; i < 1000 && run.Count("partial") == 0; ++i)
     std::this_thread::sleep_for(Milliseconds(10));
   ASSERT_EQ(run.Count("partial"), 1);
-  ASSERT_TRUE(run.desk
+  ASSERT_TRUE(run.pipeline
                   ->End(sound, static_cast<std::int64_t>(sound.size()),
                         {.speech = Milliseconds(900), .probability = 0.9F}, Milliseconds(800))
                   .has_value());
-  ASSERT_TRUE(run.desk->WaitUntilEmpty(seconds(60)));
+  ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   const std::lock_guard lock(run.mutex);
   const auto final = std::ranges::find(run.events, "text", &Event::name);
   ASSERT_NE(final, run.events.end());
   EXPECT_TRUE(final->data.value("adopted", false));
 }
 
-TEST_F(DeskTest, AfterDeliveryNothingOfItIsInTheSpool) {
+TEST_F(UtterancePipelineTest, AfterDeliveryNothingOfItIsInTheSpool) {
   {
     RunOfService run(folder_, "slow=1", outbox_);
     run.Say(Milliseconds(1000));
-    ASSERT_TRUE(run.desk->WaitUntilEmpty(seconds(60)));
+    ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   }
   auto spool = speech::Spool::Open(folder_ / "spool", {.size = MiB(4)});
   ASSERT_TRUE(spool.has_value());

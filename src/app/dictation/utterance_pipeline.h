@@ -28,7 +28,7 @@
 
 namespace headroom::app {
 
-struct DeskOptions {
+struct PipelineOptions {
   asr::RunRequest request;  // of every utterance; its language may be ""
   std::size_t most_submitted = 8;
   int most_tries = 3;
@@ -36,25 +36,25 @@ struct DeskOptions {
   Milliseconds retry_after{15'000};  // doubles
 };
 
-struct DeskCounts {
+struct PipelineCounts {
   std::int64_t begun = 0, delivered = 0, empty = 0, phantoms = 0, passed_over = 0, recovered = 0;
 };
 
-struct DeskStatus {
+struct PipelineStatus {
   std::size_t waiting = 0;  // utterances that were spoken and have not arrived
   Milliseconds queue{};     // of speech in them
   Milliseconds room{};      // for speech in the spool
   bool spooled = true;      // false: there is no spool, speech is in memory only
-  DeskCounts counts;
+  PipelineCounts counts;
   std::optional<Milliseconds> last_latency;  // from the last spoken sample to the delivered text
 };
 
-class Desk : public Intake {
+class UtterancePipeline : public Intake {
  public:
   /// `spool` may be null: speech is then in memory only. `outbox` must outlive this.
-  Desk(DeskOptions options, std::unique_ptr<speech::Spool> spool, Outbox& outbox, EventSink events,
+  UtterancePipeline(PipelineOptions options, std::unique_ptr<speech::Spool> spool, Outbox& outbox, EventSink events,
        const Clock& clock = SystemClock());
-  ~Desk() override;  // what is not delivered stays in the spool
+  ~UtterancePipeline() override;  // what is not delivered stays in the spool
 
   /// Before anything else. Utterances of an earlier run are taken up.
   void Start(Switchboard& board, Urgency urgency);
@@ -76,7 +76,7 @@ class Desk : public Intake {
   void CancelWaiting();
   /// For utterances that begin from now on.
   void SetRequest(asr::RunRequest request);
-  DeskStatus status() const;
+  PipelineStatus status() const;
   /// True once nothing waits; false after `wait`.
   bool WaitUntilEmpty(Milliseconds wait);
 
@@ -120,7 +120,7 @@ class Desk : public Intake {
   bool HeadSettled();
   MonoTime ContinuedBy(const Sentence& sentence) const;
 
-  const DeskOptions options_;
+  const PipelineOptions options_;
   Outbox& outbox_;
   const EventSink events_;
   const Clock& clock_;
@@ -136,7 +136,7 @@ class Desk : public Intake {
   std::uint64_t next_id_ = 1;  // without a spool
   MonoTime partial_began_{};
   Milliseconds partial_took_{};  // about
-  DeskCounts counts_;
+  PipelineCounts counts_;
   std::optional<Milliseconds> last_latency_;
   bool delivering_ = false;  // the first of them
   bool end_ = false;
