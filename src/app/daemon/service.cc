@@ -93,14 +93,14 @@ Result<> Service::Start() {
   }
   expired_ = began_;
 
-  TRY_ASSIGN(PostSettings post, MakePostSettings(config_));
+  TRY_ASSIGN(DeliverySettings post, MakeDeliverySettings(config_));
   request_ = RequestFor(config_, post.rewrite.vocabulary);
-  post_office_ = std::make_unique<PostOffice>(std::move(post), history_.get(), tell);
+  text_delivery_ = std::make_unique<TextDelivery>(std::move(post), history_.get(), tell);
   pipeline_ = std::make_unique<UtterancePipeline>(
       PipelineOptions{.request = request_,
                   .session = static_cast<std::uint64_t>(SystemClock().WallNow().time_since_epoch() /
                                                         std::chrono::milliseconds(1))},
-      std::move(spool), *post_office_, tell);
+      std::move(spool), *text_delivery_, tell);
 
   TRY(StartScheduler());
 
@@ -121,8 +121,8 @@ Result<> Service::Start() {
   return {};
 }
 
-Result<PostSettings> Service::MakePostSettings(const Config& config) const {
-  PostSettings settings;
+Result<DeliverySettings> Service::MakeDeliverySettings(const Config& config) const {
+  DeliverySettings settings;
   for (output::TargetOptions& options : TargetOptionsFor(config)) {
     options.locked = options_.locked;
     options.state = options_.state / "output";
@@ -305,11 +305,11 @@ void Service::AskWake() {
 Result<nlohmann::json> Service::ReloadNow() {
   TRY_ASSIGN(Config next, ReadConfig());
   const ConfigChange change = Difference(config_, next);
-  TRY_ASSIGN(PostSettings post, MakePostSettings(next));
+  TRY_ASSIGN(DeliverySettings post, MakeDeliverySettings(next));
   TRY(DictationOptionsFor(next));
   request_ = RequestFor(next, post.rewrite.vocabulary);
   pipeline_->SetRequest(request_);
-  post_office_->Replace(std::move(post));
+  text_delivery_->Replace(std::move(post));
   {
     const std::lock_guard lock(mutex_);
     config_ = std::move(next);

@@ -27,7 +27,7 @@
 #include "app/config/config.h"
 #include "app/dictation/utterance_pipeline.h"
 #include "app/dictation/dictation.h"
-#include "app/dictation/post_office.h"
+#include "app/dictation/text_delivery.h"
 #include "app/serving/recognitions.h"
 #include "app/daemon/recording.h"
 #include "app/serving/serving.h"
@@ -112,7 +112,7 @@ class Service : public net::ControlService {
   void StartServers();
   void StartWeb();
   void StartWyoming();
-  Result<PostSettings> MakePostSettings(const Config& config) const;
+  Result<DeliverySettings> MakeDeliverySettings(const Config& config) const;
   /// From the configuration; listens where that is hands-free.
   Result<> MakeDictation();
   /// A new one takes over as soon as nobody speaks. Run's thread.
@@ -146,7 +146,7 @@ class Service : public net::ControlService {
   std::future<void> pasting_;       // a text of the history on its way; Run's thread
   std::unique_ptr<Recording> recording_;
   std::unique_ptr<speech::History> history_;
-  std::unique_ptr<PostOffice> post_office_;
+  std::unique_ptr<TextDelivery> text_delivery_;
   Switchboard board_;
   Recognitions recognitions_{board_};  // the control socket's thread
   std::unique_ptr<UtterancePipeline> pipeline_;

@@ -184,7 +184,7 @@ Result<speech::HistoryEntry> Service::EntryToPaste(std::optional<std::int64_t> i
 }
 
 Result<nlohmann::json> Service::Paste(const speech::HistoryEntry& entry) {
-  TRY(post_office_->Paste(entry));
+  TRY(text_delivery_->Paste(entry));
   if (entry.arrival != speech::Arrival::kDelivered) {
     TRY(history_->SetArrival(entry.id, speech::Arrival::kDelivered, "pasted"));
     const std::lock_guard lock(mutex_);

@@ -37,10 +37,10 @@ std::string TextOf(const speech::Transcript& transcript) {
 
 }  // namespace
 
-UtterancePipeline::UtterancePipeline(PipelineOptions options, std::unique_ptr<speech::Spool> spool, Outbox& outbox,
+UtterancePipeline::UtterancePipeline(PipelineOptions options, std::unique_ptr<speech::Spool> spool, DeliverySink& delivery_sink,
            EventSink events, const Clock& clock)
     : options_(std::move(options)),
-      outbox_(outbox),
+      delivery_sink_(delivery_sink),
       events_(std::move(events)),
       clock_(clock),
       spool_(std::move(spool)),
@@ -411,21 +411,21 @@ void UtterancePipeline::Settle(std::unique_lock<std::mutex>& lock) {
   }
   delivering_ = true;
   const MonoTime spoken_at = sentence.spoken_at;
-  Letter letter{
+  FinalText final_text{
       .id = sentence.id, .tier = sentence.tier, .audio = sentence.audio, .took = sentence.took};
-  letter.spoken = sentence.began;
-  letter.repeated = sentence.repeated;
+  final_text.spoken = sentence.began;
+  final_text.repeated = sentence.repeated;
   const bool failed = sentence.step == Step::kFailed;
   bool phantom = false;
   if (!failed) {
-    letter.language = sentence.result->transcript.language.empty()
+    final_text.language = sentence.result->transcript.language.empty()
                           ? sentence.request.language
                           : sentence.result->transcript.language;
-    letter.text = TextOf(sentence.result->transcript);
-    if (!sentence.stitched) letter.text = sentence.agreement.Final(letter.text);
+    final_text.text = TextOf(sentence.result->transcript);
+    if (!sentence.stitched) final_text.text = sentence.agreement.Final(final_text.text);
     phantom =
-        sentence.evidence && speech::IsPhantom(letter.text, letter.language, *sentence.evidence);
-    if (phantom) letter.text.clear();
+        sentence.evidence && speech::IsPhantom(final_text.text, final_text.language, *sentence.evidence);
+    if (phantom) final_text.text.clear();
   }
   const bool adopted = sentence.adopted;
   const std::string trouble = sentence.trouble;
@@ -433,35 +433,35 @@ void UtterancePipeline::Settle(std::unique_lock<std::mutex>& lock) {
 
   std::string composed;
   Result<> arrived;
-  if (!letter.text.empty()) composed = outbox_.Compose(letter);
+  if (!final_text.text.empty()) composed = delivery_sink_.Compose(final_text);
   if (!composed.empty()) {
-    if (spool_ && !letter.repeated) {
-      Spooled("keep a text", spool_->SetDecoded(letter.id, letter.text));
-      Spooled("mark a text as offered", spool_->SetOffered(letter.id));
+    if (spool_ && !final_text.repeated) {
+      Spooled("keep a text", spool_->SetDecoded(final_text.id, final_text.text));
+      Spooled("mark a text as offered", spool_->SetOffered(final_text.id));
     }
-    arrived = outbox_.Deliver(letter, composed);
+    arrived = delivery_sink_.Deliver(final_text, composed);
   }
-  if (failed) events_({"passed_over", {{"utterance", letter.id}, {"text", trouble}}});
+  if (failed) events_({"passed_over", {{"utterance", final_text.id}, {"text", trouble}}});
   const Milliseconds latency = Between(spoken_at, clock_.Now());
   const auto done_with = [&] {
-    if (spool_) Spooled("mark a text as delivered", spool_->SetDelivered(letter.id));
+    if (spool_) Spooled("mark a text as delivered", spool_->SetDelivered(final_text.id));
   };
   if (!failed && arrived) done_with();
   if (!failed) {
     events_({"text",
-             {{"utterance", letter.id},
+             {{"utterance", final_text.id},
               {"text", composed},
-              {"language", letter.language},
-              {"tier", letter.tier},
-              {"audio_ms", letter.audio.count()},
-              {"decoded_ms", letter.took.count()},
+              {"language", final_text.language},
+              {"tier", final_text.tier},
+              {"audio_ms", final_text.audio.count()},
+              {"decoded_ms", final_text.took.count()},
               {"latency_ms", latency.count()},
               {"adopted", adopted},
               {"phantom", phantom},
               {"delivered", arrived.has_value()},
               {"trouble", arrived ? "" : arrived.error().what}}});
     // What did not arrive and is remembered nowhere else stays in the spool.
-    const bool kept = !composed.empty() && outbox_.Remember(letter, composed, arrived, latency);
+    const bool kept = !composed.empty() && delivery_sink_.Remember(final_text, composed, arrived, latency);
     if (!arrived && kept) done_with();
   }
 

@@ -21,7 +21,7 @@
 
 #include "app/dictation/dictation.h"
 #include "app/dictation/events.h"
-#include "app/dictation/outbox.h"
+#include "app/dictation/delivery_sink.h"
 #include "asr/scheduler/switchboard.h"
 #include "speech/text/agreement.h"
 #include "speech/spool/spool.h"
@@ -52,7 +52,7 @@ struct PipelineStatus {
 class UtterancePipeline : public Intake {
  public:
   /// `spool` may be null: speech is then in memory only. `outbox` must outlive this.
-  UtterancePipeline(PipelineOptions options, std::unique_ptr<speech::Spool> spool, Outbox& outbox, EventSink events,
+  UtterancePipeline(PipelineOptions options, std::unique_ptr<speech::Spool> spool, DeliverySink& delivery_sink, EventSink events,
        const Clock& clock = SystemClock());
   ~UtterancePipeline() override;  // what is not delivered stays in the spool
 
@@ -121,7 +121,7 @@ class UtterancePipeline : public Intake {
   MonoTime ContinuedBy(const Sentence& sentence) const;
 
   const PipelineOptions options_;
-  Outbox& outbox_;
+  DeliverySink& delivery_sink_;
   const EventSink events_;
   const Clock& clock_;
 

@@ -18,29 +18,29 @@ using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class FakeOutbox : public Outbox {
+class FakeDeliverySink : public DeliverySink {
  public:
-  std::string Compose(const Letter& letter) override { return letter.text; }
-  Result<> Deliver(const Letter& letter, const std::string& composed) override {
+  std::string Compose(const FinalText& final_text) override { return final_text.text; }
+  Result<> Deliver(const FinalText& final_text, const std::string& composed) override {
     const std::lock_guard lock(mutex);
-    letters.push_back(letter);
+    letters.push_back(final_text);
     if (fails) return Fail(Errc::kIo, "the window has gone");
     texts.push_back(composed);
     return {};
   }
-  bool Remember(const Letter&, const std::string&, const Result<>&, Milliseconds) override {
+  bool Remember(const FinalText&, const std::string&, const Result<>&, Milliseconds) override {
     return remembers_it;
   }
 
   std::mutex mutex;
-  std::vector<Letter> letters;
+  std::vector<FinalText> letters;
   std::vector<std::string> texts;
   bool fails = false, remembers_it = true;
 };
 
 /// One run of the service on a folder that outlives it.
 struct RunOfService {
-  RunOfService(const fs::path& folder, const std::string& script, FakeOutbox& outbox,
+  RunOfService(const fs::path& folder, const std::string& script, FakeDeliverySink& delivery_sink,
                int most_tries = 1) {
     auto spool = speech::Spool::Open(folder / "spool", {.size = MiB(4)});
     EXPECT_TRUE(spool.has_value()) << spool.error().what;
@@ -50,7 +50,7 @@ struct RunOfService {
                                               .most_tries = most_tries,
                                               .session = 1,
                                               .retry_after = Milliseconds(20)},
-                                  std::move(*spool), outbox, [this](const Event& event) {
+                                  std::move(*spool), delivery_sink, [this](const Event& event) {
                                     const std::lock_guard lock(mutex);
                                     events.push_back(event);
                                   });
@@ -113,14 +113,14 @@ class UtterancePipelineTest : public testing::Test {
   ~UtterancePipelineTest() override { fs::remove_all(folder_); }
 
   fs::path folder_;
-  FakeOutbox outbox_;
+  FakeDeliverySink delivery_sink_;
 };
 
 TEST_F(UtterancePipelineTest, DeliversInTheOrderOfSpeech) {
-  RunOfService run(folder_, "slow=5", outbox_);
+  RunOfService run(folder_, "slow=5", delivery_sink_);
   for (const int ms : {1000, 2000, 500, 3000}) run.Say(Milliseconds(ms));
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
-  EXPECT_THAT(outbox_.texts, ElementsAre(HasSubstr("16000 samples"), HasSubstr("32000 samples"),
+  EXPECT_THAT(delivery_sink_.texts, ElementsAre(HasSubstr("16000 samples"), HasSubstr("32000 samples"),
                                          HasSubstr("8000 samples"), HasSubstr("48000 samples")));
   const PipelineStatus status = run.pipeline->status();
   EXPECT_EQ(status.counts.delivered, 4);
@@ -130,7 +130,7 @@ TEST_F(UtterancePipelineTest, DeliversInTheOrderOfSpeech) {
 }
 
 TEST_F(UtterancePipelineTest, WordsAtACutInsideSpeechAreThereOnce) {
-  RunOfService run(folder_, "reads", outbox_);
+  RunOfService run(folder_, "reads", delivery_sink_);
   run.Cut(RunOfService::Words(101, 120));
   run.Cut(RunOfService::Words(112, 140));
   ASSERT_TRUE(run.pipeline->Begin().has_value());
@@ -140,93 +140,93 @@ TEST_F(UtterancePipelineTest, WordsAtACutInsideSpeechAreThereOnce) {
   for (int i = 0; i < 500 && run.pipeline->status().waiting > 1; ++i)
     std::this_thread::sleep_for(Milliseconds(20));
   ASSERT_EQ(run.pipeline->status().waiting, 1U);
-  EXPECT_EQ(outbox_.texts.size(), 1U);
+  EXPECT_EQ(delivery_sink_.texts.size(), 1U);
   ASSERT_TRUE(run.pipeline
                   ->End(last, static_cast<std::int64_t>(last.size()), {.probability = 0.9F},
                         Milliseconds(800))
                   .has_value());
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   std::string all, expected;
-  for (const std::string& text : outbox_.texts) all += (all.empty() ? "" : " ") + text;
+  for (const std::string& text : delivery_sink_.texts) all += (all.empty() ? "" : " ") + text;
   for (int word = 101; word < 150; ++word)
     expected += (expected.empty() ? "" : " ") + std::to_string(word);
   EXPECT_EQ(all, expected);
-  EXPECT_EQ(outbox_.texts.size(), 3U);
+  EXPECT_EQ(delivery_sink_.texts.size(), 3U);
 }
 
 TEST_F(UtterancePipelineTest, ACutThatNobodyContinuesIsDeliveredAllTheSame) {
-  RunOfService run(folder_, "reads", outbox_);
+  RunOfService run(folder_, "reads", delivery_sink_);
   run.Cut(RunOfService::Words(101, 105));
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
-  EXPECT_THAT(outbox_.texts, ElementsAre("101 102 103 104"));
+  EXPECT_THAT(delivery_sink_.texts, ElementsAre("101 102 103 104"));
 }
 
 TEST_F(UtterancePipelineTest, WhatWasNotDecodedIsDecodedByTheNextRun) {
   {
-    RunOfService run(folder_, "slow=60000", outbox_);
+    RunOfService run(folder_, "slow=60000", delivery_sink_);
     run.Say(Milliseconds(1000));
     run.Say(Milliseconds(2000));
     // One is open when the service ends: what is in the spool of it is an utterance.
     ASSERT_TRUE(run.pipeline->Begin().has_value());
     ASSERT_TRUE(run.pipeline->Append(RunOfService::Sound(Milliseconds(500))).has_value());
   }
-  EXPECT_TRUE(outbox_.texts.empty());
-  RunOfService run(folder_, "slow=1", outbox_);
+  EXPECT_TRUE(delivery_sink_.texts.empty());
+  RunOfService run(folder_, "slow=1", delivery_sink_);
   run.Say(Milliseconds(250));
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
-  EXPECT_THAT(outbox_.texts, ElementsAre(HasSubstr("16000 samples"), HasSubstr("32000 samples"),
+  EXPECT_THAT(delivery_sink_.texts, ElementsAre(HasSubstr("16000 samples"), HasSubstr("32000 samples"),
                                          HasSubstr("8000 samples"), HasSubstr("4000 samples")));
   EXPECT_EQ(run.pipeline->status().counts.recovered, 3);
 }
 
 TEST_F(UtterancePipelineTest, NothingIsDeliveredTwice) {
   {
-    RunOfService run(folder_, "slow=1", outbox_);
+    RunOfService run(folder_, "slow=1", delivery_sink_);
     run.Say(Milliseconds(1000));
     ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   }
-  RunOfService run(folder_, "slow=1", outbox_);
+  RunOfService run(folder_, "slow=1", delivery_sink_);
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
-  EXPECT_EQ(outbox_.texts.size(), 1U);
+  EXPECT_EQ(delivery_sink_.texts.size(), 1U);
   EXPECT_EQ(run.pipeline->status().counts.recovered, 0);
 }
 
 TEST_F(UtterancePipelineTest, ATextThatMayHaveArrivedIsRepeatedAsSuch) {
-  outbox_.fails = true;
-  outbox_.remembers_it = false;
+  delivery_sink_.fails = true;
+  delivery_sink_.remembers_it = false;
   {
-    RunOfService run(folder_, "slow=1", outbox_);
+    RunOfService run(folder_, "slow=1", delivery_sink_);
     run.Say(Milliseconds(1000));
     ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   }
-  outbox_.fails = false;
-  RunOfService run(folder_, "slow=1", outbox_);
+  delivery_sink_.fails = false;
+  RunOfService run(folder_, "slow=1", delivery_sink_);
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
-  ASSERT_EQ(outbox_.letters.size(), 2U);
-  EXPECT_FALSE(outbox_.letters[0].repeated);
-  EXPECT_TRUE(outbox_.letters[1].repeated);
-  EXPECT_EQ(outbox_.letters[0].id, outbox_.letters[1].id);
-  EXPECT_EQ(outbox_.letters[0].text, outbox_.letters[1].text);
+  ASSERT_EQ(delivery_sink_.letters.size(), 2U);
+  EXPECT_FALSE(delivery_sink_.letters[0].repeated);
+  EXPECT_TRUE(delivery_sink_.letters[1].repeated);
+  EXPECT_EQ(delivery_sink_.letters[0].id, delivery_sink_.letters[1].id);
+  EXPECT_EQ(delivery_sink_.letters[0].text, delivery_sink_.letters[1].text);
 }
 
 TEST_F(UtterancePipelineTest, AnUtteranceThatNothingCanDecodeIsKeptForTheNextRun) {
   {
-    RunOfService run(folder_, "abort", outbox_);
+    RunOfService run(folder_, "abort", delivery_sink_);
     run.Say(Milliseconds(1000));
     ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
     EXPECT_EQ(run.pipeline->status().counts.passed_over, 1);
     EXPECT_EQ(run.Count("passed_over"), 1);
     EXPECT_EQ(run.Count("trouble"), 1);
   }
-  EXPECT_TRUE(outbox_.texts.empty());
-  RunOfService run(folder_, "slow=1", outbox_);
+  EXPECT_TRUE(delivery_sink_.texts.empty());
+  RunOfService run(folder_, "slow=1", delivery_sink_);
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
-  EXPECT_THAT(outbox_.texts, ElementsAre(HasSubstr("16000 samples")));
+  EXPECT_THAT(delivery_sink_.texts, ElementsAre(HasSubstr("16000 samples")));
 }
 
 TEST_F(UtterancePipelineTest, WhatIsDroppedOrCancelledIsForgotten) {
   {
-    RunOfService run(folder_, "slow=60000", outbox_);
+    RunOfService run(folder_, "slow=60000", delivery_sink_);
     run.Say(Milliseconds(1000));
     run.Say(Milliseconds(2000));
     ASSERT_TRUE(run.pipeline->Begin().has_value());
@@ -235,13 +235,13 @@ TEST_F(UtterancePipelineTest, WhatIsDroppedOrCancelledIsForgotten) {
     run.pipeline->CancelWaiting();
     ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   }
-  RunOfService run(folder_, "slow=1", outbox_);
+  RunOfService run(folder_, "slow=1", delivery_sink_);
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
-  EXPECT_TRUE(outbox_.texts.empty());
+  EXPECT_TRUE(delivery_sink_.texts.empty());
 }
 
 TEST_F(UtterancePipelineTest, AnEarlyTextIsTakenWhenNobodyWentOn) {
-  RunOfService run(folder_, "slow=100", outbox_);
+  RunOfService run(folder_, "slow=100", delivery_sink_);
   run.pipeline->SetListening(true);
   const std::vector<float> sound = RunOfService::Sound(Milliseconds(1000));
   ASSERT_TRUE(run.pipeline->Begin().has_value());
@@ -263,7 +263,7 @@ TEST_F(UtterancePipelineTest, AnEarlyTextIsTakenWhenNobodyWentOn) {
 
 TEST_F(UtterancePipelineTest, AfterDeliveryNothingOfItIsInTheSpool) {
   {
-    RunOfService run(folder_, "slow=1", outbox_);
+    RunOfService run(folder_, "slow=1", delivery_sink_);
     run.Say(Milliseconds(1000));
     ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   }

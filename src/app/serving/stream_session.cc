@@ -63,9 +63,9 @@ Result<std::shared_ptr<StreamSession>> StreamSession::Make(const std::filesystem
   std::shared_ptr<StreamSession> session(
       new StreamSession(std::move(make_detector), std::move(tell), std::move(mailbox), clock));
   session->left_at_ = clock.Now();
-  Outbox& outbox = *session;
+  DeliverySink& delivery_sink = *session;
   session->pipeline_ = std::make_unique<UtterancePipeline>(
-      PipelineOptions{.request = {}, .retry_after = Milliseconds(5'000)}, std::move(opened), outbox,
+      PipelineOptions{.request = {}, .retry_after = Milliseconds(5'000)}, std::move(opened), delivery_sink,
       [s = session.get()](const Event& event) { s->InPipeline(event); }, clock);
   try {
     session->pipeline_->Start(board, Urgency::kStream);
@@ -225,11 +225,11 @@ void StreamSession::Post(Mail mail) {
   if (on_event_) on_event_(event);
 }
 
-Result<> StreamSession::Deliver(const Letter& letter, const std::string& composed) {
-  Post({.item = letter.id,
+Result<> StreamSession::Deliver(const FinalText& final_text, const std::string& composed) {
+  Post({.item = final_text.id,
         .text = composed,
-        .language = letter.language,
-        .audio = letter.audio,
+        .language = final_text.language,
+        .audio = final_text.audio,
         .failed = {}});
   return {};
 }

@@ -32,7 +32,7 @@ struct StreamWishes {
 };
 
 /// Any thread unless said otherwise. Has a thread that listens; the desk has one that delivers.
-class StreamSession : private Outbox {
+class StreamSession : private DeliverySink {
  public:
   using OnEvent = std::function<void(const net::StreamEvent&)>;
 
@@ -78,9 +78,9 @@ class StreamSession : private Outbox {
         mailbox_(std::move(mailbox)) {}
 
   // The desk's side.
-  std::string Compose(const Letter& letter) override { return letter.text; }
-  Result<> Deliver(const Letter& letter, const std::string& composed) override;
-  bool Remember(const Letter&, const std::string&, const Result<>&, Milliseconds) override {
+  std::string Compose(const FinalText& final_text) override { return final_text.text; }
+  Result<> Deliver(const FinalText& final_text, const std::string& composed) override;
+  bool Remember(const FinalText&, const std::string&, const Result<>&, Milliseconds) override {
     return true;  // the mailbox has it
   }
   void InPipeline(const Event& event);

@@ -10,7 +10,7 @@
 namespace headroom::app {
 
 /// A text on its way out.
-struct Letter {
+struct FinalText {
   std::uint64_t id = 0;       // of the utterance; never used twice, also after a restart
   std::string text = {};      // as recognised, not empty
   std::string language = {};  // ISO 639-1; "" when not known
@@ -22,18 +22,18 @@ struct Letter {
   bool repeated = false;
 };
 
-class Outbox {
+class DeliverySink {
  public:
-  virtual ~Outbox() = default;
+  virtual ~DeliverySink() = default;
   /// What would be written for the recognised text: spoken commands, replacements and vocabulary
   /// applied. May be empty ("scratch that").
-  virtual std::string Compose(const Letter& letter) = 0;
+  virtual std::string Compose(const FinalText& final_text) = 0;
   /// To every target, as composed; a repeated letter only to those that take it once. Blocks until
   /// they are through. An error: at least one did not take it, and the person was told.
-  virtual Result<> Deliver(const Letter& letter, const std::string& composed) = 0;
+  virtual Result<> Deliver(const FinalText& final_text, const std::string& composed) = 0;
   /// Once for each text, when Deliver is through and `latency` after the last word. True: it is
   /// kept on disk, where the person finds it if it did not arrive.
-  virtual bool Remember(const Letter& letter, const std::string& composed, const Result<>& arrived,
+  virtual bool Remember(const FinalText& final_text, const std::string& composed, const Result<>& arrived,
                         Milliseconds latency) = 0;
 };
 

@@ -1,4 +1,4 @@
-#include "app/dictation/post_office.h"
+#include "app/dictation/text_delivery.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -39,35 +39,35 @@ class WindowTarget : public output::Target {
   Window& window_;
 };
 
-class PostOfficeTest : public testing::Test {
+class TextDeliveryTest : public testing::Test {
  protected:
   void SetUp() override {
     folder_ = testing::TempDir() + "/post-XXXXXX";
     ASSERT_NE(::mkdtemp(folder_.data()), nullptr);
     history_ = speech::History::Open(folder_ + "/history.db", {}).value();
-    PostSettings settings;
+    DeliverySettings settings;
     settings.targets.push_back(std::make_unique<WindowTarget>(window_));
     settings.language = "en";
     settings.rewrite.replacements = {{"head room", "Headroom"}};
     settings.own_commands["de"] = {{"gruss", "Mit freundlichen Grüßen"}};
     office_ =
-        std::make_unique<PostOffice>(std::move(settings), history_.get(),
+        std::make_unique<TextDelivery>(std::move(settings), history_.get(),
                                      [this](const Event& event) { events_.push_back(event.name); });
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   Result<> Send(const std::string& text, const std::string& language = "", bool repeated = false) {
-    const Letter letter{.id = ++id_,
+    const FinalText final_text{.id = ++id_,
                         .text = text,
                         .language = language,
                         .spoken = SystemClock().WallNow(),
                         .audio = Milliseconds(900),
                         .took = Milliseconds(20),
                         .repeated = repeated};
-    const std::string composed = office_->Compose(letter);
+    const std::string composed = office_->Compose(final_text);
     if (composed.empty()) return {};
-    auto arrived = office_->Deliver(letter, composed);
-    EXPECT_TRUE(office_->Remember(letter, composed, arrived, Milliseconds(900)));
+    auto arrived = office_->Deliver(final_text, composed);
+    EXPECT_TRUE(office_->Remember(final_text, composed, arrived, Milliseconds(900)));
     return arrived;
   }
 
@@ -75,18 +75,18 @@ class PostOfficeTest : public testing::Test {
   Window window_;
   std::vector<std::string> events_;
   std::unique_ptr<speech::History> history_;
-  std::unique_ptr<PostOffice> office_;
+  std::unique_ptr<TextDelivery> office_;
   std::uint64_t id_ = 0;
 };
 
-TEST_F(PostOfficeTest, WritesWhatIsMeantInTheLanguageOfTheText) {
+TEST_F(TextDeliveryTest, WritesWhatIsMeantInTheLanguageOfTheText) {
   EXPECT_TRUE(Send("Hello comma head room"));
   EXPECT_TRUE(Send("Gruss", "de"));
   EXPECT_THAT(window_.texts, ElementsAre("Hello, Headroom", "Mit freundlichen Grüßen"));
   EXPECT_EQ(history_->Last(1).value().at(0).target, "window");
 }
 
-TEST_F(PostOfficeTest, ScratchThatTakesBackTheTextBefore) {
+TEST_F(TextDeliveryTest, ScratchThatTakesBackTheTextBefore) {
   EXPECT_TRUE(Send("One"));
   EXPECT_TRUE(Send("Two"));
   EXPECT_TRUE(Send("Scratch that."));
@@ -98,7 +98,7 @@ TEST_F(PostOfficeTest, ScratchThatTakesBackTheTextBefore) {
   EXPECT_THAT(events_, testing::Contains("notice")) << "that it stays is told";
 }
 
-TEST_F(PostOfficeTest, WhatDidNotArriveIsFoundAndPasted) {
+TEST_F(TextDeliveryTest, WhatDidNotArriveIsFoundAndPasted) {
   window_.closed = true;
   EXPECT_FALSE(Send("Lost"));
   const auto entry = history_->LastUndelivered().value();
@@ -113,7 +113,7 @@ TEST_F(PostOfficeTest, WhatDidNotArriveIsFoundAndPasted) {
   EXPECT_THAT(window_.ids, testing::Each(testing::Gt(id_))) << "not the utterance's";
 }
 
-TEST_F(PostOfficeTest, ARepeatedTextIsNotTypedTwice) {
+TEST_F(TextDeliveryTest, ARepeatedTextIsNotTypedTwice) {
   EXPECT_FALSE(Send("Perhaps there", "", true));
   EXPECT_TRUE(window_.texts.empty());
   EXPECT_EQ(history_->LastUndelivered().value()->arrival, speech::Arrival::kUncertain);

@@ -1,4 +1,4 @@
-#include "app/dictation/post_office.h"
+#include "app/dictation/text_delivery.h"
 
 #include <utility>
 
@@ -11,11 +11,11 @@ constexpr std::uint64_t kPasted = 1ULL << 63;
 
 }  // namespace
 
-PostOffice::PostOffice(PostSettings settings, speech::History* history, EventSink events)
+TextDelivery::TextDelivery(DeliverySettings settings, speech::History* history, EventSink events)
     : history_(history), events_(std::move(events)), settings_(std::move(settings)) {}
 
 // Called with mutex_ held.
-const speech::Rewriter& PostOffice::RewriterFor(const std::string& language) {
+const speech::Rewriter& TextDelivery::RewriterFor(const std::string& language) {
   auto& rewriter = rewriters_[language];
   if (rewriter) return *rewriter;
   speech::RewriteOptions options = settings_.rewrite;
@@ -32,17 +32,17 @@ const speech::Rewriter& PostOffice::RewriterFor(const std::string& language) {
   return *rewriter;
 }
 
-std::string PostOffice::Compose(const Letter& letter) {
+std::string TextDelivery::Compose(const FinalText& final_text) {
   const std::lock_guard lock(mutex_);
   speech::Rewritten rewritten =
-      RewriterFor(letter.language.empty() ? settings_.language : letter.language)
-          .Rewrite(letter.text);
+      RewriterFor(final_text.language.empty() ? settings_.language : final_text.language)
+          .Rewrite(final_text.text);
   if (rewritten.scratch_previous) TakeBack();
   return std::move(rewritten.text);
 }
 
 // Called with mutex_ held.
-void PostOffice::TakeBack() {
+void TextDelivery::TakeBack() {
   for (const auto& target : settings_.targets) {
     const auto taken = target->TakeBack();
     if (!taken) events_({"notice", {{"text", "scratch that: " + taken.error().what}}});
@@ -50,7 +50,7 @@ void PostOffice::TakeBack() {
 }
 
 // Called with mutex_ held.
-Result<> PostOffice::ToTargets(const output::Delivery& delivery) {
+Result<> TextDelivery::ToTargets(const output::Delivery& delivery) {
   Result<> all;
   for (const auto& target : settings_.targets) {
     Result<> delivered = delivery.repeated && !target->repeatable()
@@ -67,12 +67,12 @@ Result<> PostOffice::ToTargets(const output::Delivery& delivery) {
   return all;
 }
 
-Result<> PostOffice::Deliver(const Letter& letter, const std::string& composed) {
+Result<> TextDelivery::Deliver(const FinalText& final_text, const std::string& composed) {
   const std::lock_guard lock(mutex_);
-  return ToTargets({.id = letter.id, .text = composed, .repeated = letter.repeated});
+  return ToTargets({.id = final_text.id, .text = composed, .repeated = final_text.repeated});
 }
 
-std::string PostOffice::TargetNames() {
+std::string TextDelivery::TargetNames() {
   const std::lock_guard lock(mutex_);
   std::string names;
   for (const auto& target : settings_.targets)
@@ -80,16 +80,16 @@ std::string PostOffice::TargetNames() {
   return names;
 }
 
-bool PostOffice::Remember(const Letter& letter, const std::string& composed,
+bool TextDelivery::Remember(const FinalText& final_text, const std::string& composed,
                           const Result<>& arrived, Milliseconds latency) {
   if (history_ == nullptr) return false;
   speech::HistoryEntry entry;
-  entry.utterance = letter.id;
-  entry.at = letter.spoken;
+  entry.utterance = final_text.id;
+  entry.at = final_text.spoken;
   entry.text = composed;
-  entry.tier = letter.tier;
+  entry.tier = final_text.tier;
   entry.target = TargetNames();
-  if (!letter.repeated) entry.latency = latency;
+  if (!final_text.repeated) entry.latency = latency;
   if (!arrived) {
     entry.arrival = arrived.error().code == Errc::kExists ? speech::Arrival::kUncertain
                                                           : speech::Arrival::kUndelivered;
@@ -102,13 +102,13 @@ bool PostOffice::Remember(const Letter& letter, const std::string& composed,
   return added && history_->on();
 }
 
-Result<> PostOffice::Paste(const speech::HistoryEntry& entry) {
+Result<> TextDelivery::Paste(const speech::HistoryEntry& entry) {
   const std::lock_guard lock(mutex_);
   const auto now = SystemClock().WallNow().time_since_epoch() / std::chrono::microseconds(1);
   return ToTargets({.id = kPasted | static_cast<std::uint64_t>(now), .text = entry.text});
 }
 
-void PostOffice::Replace(PostSettings settings) {
+void TextDelivery::Replace(DeliverySettings settings) {
   const std::lock_guard lock(mutex_);
   settings_ = std::move(settings);
   rewriters_.clear();

@@ -10,34 +10,34 @@
 
 #include "app/config/config.h"
 #include "app/dictation/events.h"
-#include "app/dictation/outbox.h"
+#include "app/dictation/delivery_sink.h"
 #include "app/output/target.h"
 #include "speech/spool/history.h"
 #include "speech/text/rewrite.h"
 
 namespace headroom::app {
 
-struct PostSettings {
+struct DeliverySettings {
   std::vector<std::unique_ptr<output::Target>> targets;
   speech::RewriteOptions rewrite;               // but for own commands
   std::map<std::string, Phrases> own_commands;  // by language
   std::string language;                         // of a text that does not name its own
 };
 
-class PostOffice : public Outbox {
+class TextDelivery : public DeliverySink {
  public:
   /// `history` may be null, and outlives this.
-  PostOffice(PostSettings settings, speech::History* history, EventSink events);
+  TextDelivery(DeliverySettings settings, speech::History* history, EventSink events);
 
-  std::string Compose(const Letter& letter) override;
-  Result<> Deliver(const Letter& letter, const std::string& composed) override;
-  bool Remember(const Letter& letter, const std::string& composed, const Result<>& arrived,
+  std::string Compose(const FinalText& final_text) override;
+  Result<> Deliver(const FinalText& final_text, const std::string& composed) override;
+  bool Remember(const FinalText& final_text, const std::string& composed, const Result<>& arrived,
                 Milliseconds latency) override;
 
   /// Delivers an entry of the history once more, whatever became of it before. Blocks as Deliver.
   Result<> Paste(const speech::HistoryEntry& entry);
   /// For texts from now on.
-  void Replace(PostSettings settings);
+  void Replace(DeliverySettings settings);
 
  private:
   Result<> ToTargets(const output::Delivery& delivery);
@@ -48,7 +48,7 @@ class PostOffice : public Outbox {
   speech::History* const history_;
   const EventSink events_;
   std::mutex mutex_;
-  PostSettings settings_;                                               // guarded by mutex_
+  DeliverySettings settings_;                                               // guarded by mutex_
   std::map<std::string, std::unique_ptr<speech::Rewriter>> rewriters_;  // the same; by language
 };
 
