@@ -23,14 +23,14 @@ Milliseconds LengthOf(std::size_t samples) {
   return audio::DurationOf(static_cast<std::int64_t>(samples));
 }
 
-StreamEvent EventOf(const Mail& mail) {
+StreamEvent EventOf(const UnackedResult& result) {
   StreamEvent event;
-  event.kind = mail.failed.empty() ? StreamEvent::Kind::kText : StreamEvent::Kind::kFailed;
-  event.item = mail.item;
-  event.audio = mail.audio;
-  event.text = mail.text;
-  event.language = mail.language;
-  if (!mail.failed.empty()) event.error = {Errc::kWorkerLost, mail.failed};
+  event.kind = result.failed.empty() ? StreamEvent::Kind::kText : StreamEvent::Kind::kFailed;
+  event.item = result.item;
+  event.audio = result.audio;
+  event.text = result.text;
+  event.language = result.language;
+  if (!result.failed.empty()) event.error = {Errc::kWorkerLost, result.failed};
   return event;
 }
 
@@ -57,11 +57,11 @@ Result<std::shared_ptr<StreamSession>> StreamSession::Make(const std::filesystem
                                                            Bytes spool, Switchboard& board,
                                                            DetectorMaker make_detector,
                                                            EventSink tell, const Clock& clock) {
-  TRY_ASSIGN(Mailbox mailbox, Mailbox::Open(folder / "texts"));
+  TRY_ASSIGN(UnackedResults unacked, UnackedResults::Open(folder / "texts"));
   TRY_ASSIGN(auto opened, speech::Spool::Open(folder / "spool",
                                               {.size = spool, .keep = false, .clock = &clock}));
   std::shared_ptr<StreamSession> session(
-      new StreamSession(std::move(make_detector), std::move(tell), std::move(mailbox), clock));
+      new StreamSession(std::move(make_detector), std::move(tell), std::move(unacked), clock));
   session->left_at_ = clock.Now();
   DeliverySink& delivery_sink = *session;
   session->pipeline_ = std::make_unique<UtterancePipeline>(
@@ -75,7 +75,7 @@ Result<std::shared_ptr<StreamSession>> StreamSession::Make(const std::filesystem
   }
   const bool nothing_waits = session->pipeline_->status().waiting == 0;
   const std::lock_guard lock(session->client_mutex_);
-  session->silent_ = nothing_waits && session->mailbox_.mail().empty();
+  session->silent_ = nothing_waits && session->unacked_.result().empty();
   return session;
 }
 
@@ -97,8 +97,8 @@ std::uint64_t StreamSession::Attach(StreamWishes wishes, std::uint64_t have, OnE
     const std::lock_guard lock(client_mutex_);
     on_event_ = std::move(on_event);
     client = ++client_;
-    mailbox_.Acknowledge(have);
-    for (const Mail& mail : mailbox_.mail()) on_event_(EventOf(mail));
+    unacked_.Acknowledge(have);
+    for (const UnackedResult& result : unacked_.result()) on_event_(EventOf(result));
   }
   Configure(std::move(wishes));
   pipeline_->SetListening(true);
@@ -135,7 +135,7 @@ bool StreamSession::spent() const {
   }
   if (pipeline_->status().waiting > 0) return false;
   const std::lock_guard lock(client_mutex_);
-  return mailbox_.mail().empty();
+  return unacked_.result().empty();
 }
 
 bool StreamSession::Give(Order order) {
@@ -194,7 +194,7 @@ void StreamSession::Configure(StreamWishes wishes) {
 
 void StreamSession::Acknowledge(std::uint64_t item) {
   const std::lock_guard lock(client_mutex_);
-  mailbox_.Acknowledge(item);
+  unacked_.Acknowledge(item);
 }
 
 void StreamSession::Finish(std::uint64_t client, std::function<void()> on_idle) {
@@ -216,10 +216,10 @@ void StreamSession::Trouble(const Error& error) {
 }
 
 // On disk before the client hears of it, and told once.
-void StreamSession::Post(Mail mail) {
-  const StreamEvent event = EventOf(mail);
+void StreamSession::Post(UnackedResult result) {
+  const StreamEvent event = EventOf(result);
   const std::lock_guard lock(client_mutex_);
-  const auto added = mailbox_.Add(std::move(mail));
+  const auto added = unacked_.Add(std::move(result));
   if (added && !*added) return;
   if (!added) tell_({"trouble", {{"text", added.error().what}}});
   if (on_event_) on_event_(event);

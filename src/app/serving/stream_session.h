@@ -17,7 +17,7 @@
 #include "app/dictation/utterance_pipeline.h"
 #include "app/dictation/hearing.h"
 #include "app/serving/jobs.h"
-#include "app/serving/mailbox.h"
+#include "app/serving/unacked_results.h"
 
 namespace headroom::app {
 
@@ -71,11 +71,11 @@ class StreamSession : private DeliverySink {
     std::function<void()> on_idle = {};
   };
 
-  StreamSession(DetectorMaker make_detector, EventSink tell, Mailbox mailbox, const Clock& clock)
+  StreamSession(DetectorMaker make_detector, EventSink tell, UnackedResults unacked, const Clock& clock)
       : make_detector_(std::move(make_detector)),
         tell_(std::move(tell)),
         clock_(clock),
-        mailbox_(std::move(mailbox)) {}
+        unacked_(std::move(unacked)) {}
 
   // The desk's side.
   std::string Compose(const FinalText& final_text) override { return final_text.text; }
@@ -84,7 +84,7 @@ class StreamSession : private DeliverySink {
     return true;  // the mailbox has it
   }
   void InPipeline(const Event& event);
-  void Post(Mail mail);
+  void Post(UnackedResult result);
   void Emit(net::StreamEvent event);
   void Trouble(const Error& error);
 
@@ -107,7 +107,7 @@ class StreamSession : private DeliverySink {
   OnEvent on_event_;                 // guarded by client_mutex_, as the next
   std::uint64_t client_ = 0;
   MonoTime left_at_{};
-  Mailbox mailbox_;
+  UnackedResults unacked_;
   std::atomic<bool> silent_{true};
 
   mutable std::mutex mutex_;

@@ -1,4 +1,4 @@
-#include "app/serving/mailbox.h"
+#include "app/serving/unacked_results.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -18,27 +18,27 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-class MailboxTest : public testing::Test {
+class UnackedResultsTest : public testing::Test {
  protected:
-  MailboxTest() {
+  UnackedResultsTest() {
     std::string name = (fs::path(testing::TempDir()) / "mailbox-XXXXXX").native();
     folder_ = ::mkdtemp(name.data());
     path_ = folder_ / "texts";
   }
-  ~MailboxTest() override { fs::remove_all(folder_); }
+  ~UnackedResultsTest() override { fs::remove_all(folder_); }
 
-  Mailbox Open() {
-    auto box = Mailbox::Open(path_);
+  UnackedResults Open() {
+    auto box = UnackedResults::Open(path_);
     EXPECT_TRUE(box) << box.error().what;
     return std::move(*box);
   }
-  static std::vector<std::string> Texts(const Mailbox& box) {
+  static std::vector<std::string> Texts(const UnackedResults& box) {
     std::vector<std::string> texts;
-    for (const Mail& mail : box.mail())
-      texts.push_back(std::to_string(mail.item) + " " + mail.text + mail.failed);
+    for (const UnackedResult& result : box.result())
+      texts.push_back(std::to_string(result.item) + " " + result.text + result.failed);
     return texts;
   }
-  static Mail Text(std::uint64_t item, std::string text) {
+  static UnackedResult Text(std::uint64_t item, std::string text) {
     return {.item = item,
             .text = std::move(text),
             .language = "en",
@@ -49,35 +49,35 @@ class MailboxTest : public testing::Test {
   fs::path folder_, path_;
 };
 
-TEST_F(MailboxTest, WhatWasAddedIsThereAgainOnce) {
+TEST_F(UnackedResultsTest, WhatWasAddedIsThereAgainOnce) {
   {
-    Mailbox box = Open();
+    UnackedResults box = Open();
     EXPECT_EQ(box.Add(Text(3, "one")), true);
     EXPECT_EQ(box.Add({.item = 5, .text = {}, .language = {}, .audio = {}, .failed = "gone"}),
               true);
     EXPECT_EQ(box.Add(Text(5, "again")), false);
     EXPECT_EQ(box.Add(Text(4, "too late")), false);
   }
-  Mailbox box = Open();
+  UnackedResults box = Open();
   EXPECT_THAT(Texts(box), ElementsAre("3 one", "5 gone"));
-  EXPECT_EQ(box.mail().front().language, "en");
-  EXPECT_EQ(box.mail().front().audio, Milliseconds(700));
+  EXPECT_EQ(box.result().front().language, "en");
+  EXPECT_EQ(box.result().front().audio, Milliseconds(700));
   EXPECT_EQ(box.Add(Text(5, "again")), false);
   EXPECT_EQ(box.Add(Text(6, "more")), true);
   box.Acknowledge(5);
   EXPECT_THAT(Texts(box), ElementsAre("6 more"));
 }
 
-TEST_F(MailboxTest, OnlyItsOwnerReadsIt) {
-  Mailbox box = Open();
+TEST_F(UnackedResultsTest, OnlyItsOwnerReadsIt) {
+  UnackedResults box = Open();
   struct stat status{};
   ASSERT_EQ(::stat(path_.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
 }
 
-TEST_F(MailboxTest, CutOffAnywhereTheWholeLinesCount) {
+TEST_F(UnackedResultsTest, CutOffAnywhereTheWholeLinesCount) {
   {
-    Mailbox box = Open();
+    UnackedResults box = Open();
     ASSERT_TRUE(box.Add(Text(1, "one \xe2\x80\x9cquoted\xe2\x80\x9d\nline")));
     ASSERT_TRUE(box.Add(Text(2, "two")));
   }
@@ -87,61 +87,61 @@ TEST_F(MailboxTest, CutOffAnywhereTheWholeLinesCount) {
     {
       std::ofstream(path_, std::ios::trunc) << whole.substr(0, length);
     }
-    Mailbox box = Open();
+    UnackedResults box = Open();
     // A line that lacks only its end is whole.
     const std::size_t expected =
         (length + 1 >= first ? 1U : 0U) + (length + 1 >= whole.size() ? 1U : 0U);
-    EXPECT_EQ(box.mail().size(), expected) << length;
+    EXPECT_EQ(box.result().size(), expected) << length;
     ASSERT_TRUE(box.Add(Text(9, "nine")));
-    EXPECT_EQ(Open().mail().size(), expected + 1) << length;
+    EXPECT_EQ(Open().result().size(), expected + 1) << length;
   }
 }
 
-TEST_F(MailboxTest, TheFileDoesNotGrowWithWhatTheClientHas) {
+TEST_F(UnackedResultsTest, TheFileDoesNotGrowWithWhatTheClientHas) {
   const std::string text(1'000, 'x');
   std::uintmax_t most = 0;
   {
-    Mailbox box = Open();
+    UnackedResults box = Open();
     for (std::uint64_t item = 1; item <= 300; ++item) {
       ASSERT_EQ(box.Add(Text(item, text)), true);
       if (item >= 4) box.Acknowledge(item - 3);
       most = std::max(most, fs::file_size(path_));
     }
   }
-  EXPECT_LT(most, 2U * static_cast<std::uintmax_t>(Mailbox::kSlack.n));
+  EXPECT_LT(most, 2U * static_cast<std::uintmax_t>(UnackedResults::kSlack.n));
   EXPECT_GT(most,
-            static_cast<std::uintmax_t>(Mailbox::kSlack.n));  // and not written anew each time
-  Mailbox box = Open();
-  ASSERT_GE(box.mail().size(), 3U);
-  EXPECT_EQ(box.mail().back().item, 300U);
+            static_cast<std::uintmax_t>(UnackedResults::kSlack.n));  // and not written anew each time
+  UnackedResults box = Open();
+  ASSERT_GE(box.result().size(), 3U);
+  EXPECT_EQ(box.result().back().item, 300U);
   EXPECT_EQ(box.Add(Text(300, "again")), false);
   struct stat status{};
   ASSERT_EQ(::stat(path_.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
 }
 
-TEST_F(MailboxTest, WhatIsNotAcknowledgedIsKeptWhenTheFileIsWrittenAnew) {
+TEST_F(UnackedResultsTest, WhatIsNotAcknowledgedIsKeptWhenTheFileIsWrittenAnew) {
   const std::string text(2'000, 'x');
-  Mailbox box = Open();
+  UnackedResults box = Open();
   for (std::uint64_t item = 1; item <= 100; ++item) ASSERT_TRUE(box.Add(Text(item, text)));
   box.Acknowledge(60);
-  EXPECT_EQ(Open().mail().size(), 100U);
+  EXPECT_EQ(Open().result().size(), 100U);
   ASSERT_TRUE(box.Add(Text(101, "the last")));
   EXPECT_EQ(Texts(Open()), Texts(box));
-  EXPECT_EQ(Open().mail().size(), 41U);
+  EXPECT_EQ(Open().result().size(), 41U);
   ASSERT_TRUE(box.Add(Text(102, "and into the new file")));
-  EXPECT_EQ(Open().mail().size(), 42U);
+  EXPECT_EQ(Open().result().size(), 42U);
 }
 
-TEST_F(MailboxTest, RubbishIsPassedOver) {
+TEST_F(UnackedResultsTest, RubbishIsPassedOver) {
   {
     std::ofstream(path_) << "rubbish\n[1]\n{\"item\":-1}\n{\"item\":7,\"text\":8}\n\n";
   }
   EXPECT_THAT(Texts(Open()), ElementsAre("7 "));
 }
 
-TEST_F(MailboxTest, AFullDiskLosesNoTextWhileItRuns) {
-  Mailbox box = Open();
+TEST_F(UnackedResultsTest, AFullDiskLosesNoTextWhileItRuns) {
+  UnackedResults box = Open();
   struct rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
   const struct rlimit none{0, before.rlim_max};

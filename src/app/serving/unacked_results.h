@@ -16,7 +16,7 @@
 
 namespace headroom::app {
 
-struct Mail {
+struct UnackedResult {
   std::uint64_t item = 0;  // ascending
   std::string text;
   std::string language;
@@ -24,7 +24,7 @@ struct Mail {
   std::string failed;  // why there is no text; "" : there is
 };
 
-class Mailbox {
+class UnackedResults {
  public:
   static constexpr std::size_t kMost = 1'000;  // then the oldest goes
   /// What is acknowledged may lie in the file up to here, or for as long as it is less than the
@@ -32,25 +32,25 @@ class Mailbox {
   static constexpr Bytes kSlack = KiB(64);
 
   /// Takes up what is there. The file is made with mode 0600.
-  static Result<Mailbox> Open(const std::filesystem::path& path);
+  static Result<UnackedResults> Open(const std::filesystem::path& path);
 
   /// Once for each item; false: it was there before. An error: it is not on disk, but it is here.
-  Result<bool> Add(Mail mail);
+  Result<bool> Add(UnackedResult result);
   /// The client has it, and what came before it.
   void Acknowledge(std::uint64_t item);
   /// In order, those that are not acknowledged.
-  const std::deque<Mail>& mail() const { return mail_; }
+  const std::deque<UnackedResult>& result() const { return results_; }
 
  private:
-  Mailbox() = default;
-  void Keep(Mail mail);
+  UnackedResults() = default;
+  void Keep(UnackedResult result);
   void DropFirst();
   Result<> Rewrite();
 
   std::filesystem::path path_;
   Fd file_;
-  std::deque<Mail> mail_;
-  std::int64_t written_ = 0, wanted_ = 0;  // bytes of the file, and those of mail_'s lines in it
+  std::deque<UnackedResult> results_;
+  std::int64_t written_ = 0, wanted_ = 0;  // bytes of the file, and those of results_'s lines in it
   std::uint64_t last_ = 0;                 // the highest that ever came
 };
 
