@@ -72,7 +72,7 @@ Result<std::vector<std::span<const float>>> ClipsOf(std::span<const float> sampl
 }
 
 // One request at a time, handed from the receiving to the computing thread.
-class Mailbox {
+class RequestSlot {
  public:
   bool TryPut(Message message) {
     const std::lock_guard lock(mutex_);
@@ -123,7 +123,7 @@ class Server {
       if (op == "exit") return 0;
       if (op == "cancel") {
         engine_.Cancel();
-      } else if (!mailbox_.TryPut(std::move(**message))) {
+      } else if (!slot_.TryPut(std::move(**message))) {
         return EndWith({Errc::kProtocol, "a request while another is being worked on"});
       }
     }
@@ -138,13 +138,13 @@ class Server {
 
   [[noreturn]] void Compute() {
     while (true) {
-      const Message message = mailbox_.Take();
+      const Message message = slot_.Take();
       json reply = {{"id", message.body.value("id", json())}};
       if (auto answer = Answer(message))
         reply["ok"] = std::move(*answer);
       else
         reply["error"] = asr::ToJson(answer.error());
-      mailbox_.Done();
+      slot_.Done();
       (void)channel_.Send(reply, {}, SystemClock().Now() + kReplyWithin);
     }
   }
@@ -186,7 +186,7 @@ class Server {
 
   Engine& engine_;
   Channel channel_;
-  Mailbox mailbox_;
+  RequestSlot slot_;
   std::int64_t runs_ = 0;  // the computing thread's
 };
 
