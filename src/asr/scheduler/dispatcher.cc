@@ -35,7 +35,7 @@ Dispatcher::Dispatcher(SchedulerOptions options, RunnerMaker& maker, Readings& r
       readings_(readings),
       events_(std::move(events)),
       clock_(clock),
-      crew_(options_.tiers, policy_, maker, std::move(wake), clock, events_.on_tier),
+      workers_(options_.tiers, policy_, maker, std::move(wake), clock, events_.on_tier),
       has_card_(std::ranges::any_of(options_.tiers, &Tier::on_card)),
       rates_(options_.tiers.size()),
       one_by_one_until_(options_.tiers.size()) {
@@ -115,7 +115,7 @@ bool Dispatcher::Cancel(std::uint64_t id) {
     // The others of a batch want their texts.
     if (std::ranges::any_of(running_->jobs, [this](auto n) { return Find(n) != nullptr; }))
       return true;
-    if (Runner* runner = crew_.Ready(running_->post)) runner->Cancel();
+    if (Runner* runner = workers_.Ready(running_->post)) runner->Cancel();
     running_->dropped = true;
     return true;
   }
@@ -144,7 +144,7 @@ void Dispatcher::Turn() {
 }
 
 void Dispatcher::TakeEvents() {
-  for (CrewEvent& event : crew_.Turn(numbers_, measured_at_)) {
+  for (PoolEvent& event : workers_.Turn(numbers_, measured_at_)) {
     if (event.event.what == RunnerEvent::What::kLoaded)
       OnLoaded(event);
     else
@@ -152,7 +152,7 @@ void Dispatcher::TakeEvents() {
   }
 }
 
-void Dispatcher::OnLoaded(const CrewEvent& event) {
+void Dispatcher::OnLoaded(const PoolEvent& event) {
   allocations_[static_cast<std::size_t>(event.post)] = event.event.stats.device_allocations;
   if (event.event.loaded) {
     sample_due_ = clock_.Now();
@@ -171,10 +171,10 @@ void Dispatcher::OnLoaded(const CrewEvent& event) {
   if (!queue_.empty() && !queue_.front().done &&
       !(queue_.front().decoding && queue_.front().post != event.post))
     FailJob(queue_.front(), event.target.tier, error);
-  if (event.post == Post::kQuick) crew_.Dismiss(Post::kQuick, numbers_);
+  if (event.post == SlotRole::kQuick) workers_.Dismiss(SlotRole::kQuick, numbers_);
 }
 
-void Dispatcher::OnRan(CrewEvent& event) {
+void Dispatcher::OnRan(PoolEvent& event) {
   if (!running_ || running_->post != event.post) return;
   const Running run = *std::exchange(running_, std::nullopt);
   if (event.event.alive) {
@@ -197,13 +197,13 @@ void Dispatcher::OnRan(CrewEvent& event) {
     OnJobsRan(event, run);
 }
 
-void Dispatcher::OnRunFailed(const CrewEvent& event, const Running& run) {
+void Dispatcher::OnRunFailed(const PoolEvent& event, const Running& run) {
   const Error& error = event.event.ran.error();
   if (error.code == Errc::kCancelled) {
     if (event.event.alive) return;
     // Cancelling cost the worker: nobody's failure, and nothing has changed but that it is gone.
-    crew_.Dismiss(event.post, numbers_);
-    if (event.post == Post::kMain) crew_.Assign(event.post, event.target);
+    workers_.Dismiss(event.post, numbers_);
+    if (event.post == SlotRole::kMain) workers_.Assign(event.post, event.target);
     return;
   }
   if (run.batched()) {
@@ -212,12 +212,12 @@ void Dispatcher::OnRunFailed(const CrewEvent& event, const Running& run) {
   }
   if (const auto failure = FailureOf(error, event.event.alive))
     FailTier(event.target, *failure, error);
-  if (event.post == Post::kQuick && !event.event.alive) crew_.Dismiss(Post::kQuick, numbers_);
+  if (event.post == SlotRole::kQuick && !event.event.alive) workers_.Dismiss(SlotRole::kQuick, numbers_);
 }
 
 // One clip may have done it to all, or there were too many of them. So nothing is held against
 // anybody before each was tried alone, by the same tier; only a lost card is lost at once.
-void Dispatcher::OnBatchFailed(const CrewEvent& event, const Running& run) {
+void Dispatcher::OnBatchFailed(const PoolEvent& event, const Running& run) {
   const Error& error = event.event.ran.error();
   const auto failure = FailureOf(error, event.event.alive);
   if (failure) ++counts_.worker_failures;
@@ -226,12 +226,12 @@ void Dispatcher::OnBatchFailed(const CrewEvent& event, const Running& run) {
   if (failure == memory::Failure::kLost) {
     failures_.push_back({*failure, event.target.tier});
   } else if (!event.event.alive) {
-    crew_.Dismiss(event.post, numbers_);
-    crew_.Assign(event.post, event.target);
+    workers_.Dismiss(event.post, numbers_);
+    workers_.Assign(event.post, event.target);
   }
 }
 
-void Dispatcher::OnJobsRan(CrewEvent& event, const Running& run) {
+void Dispatcher::OnJobsRan(PoolEvent& event, const Running& run) {
   for (std::size_t i = 0; i < run.jobs.size(); ++i) {
     Job* const job = Find(run.jobs[i]);
     if (job == nullptr) continue;
@@ -267,7 +267,7 @@ void Dispatcher::SetAlone(Job& job) {
   job.decoding.reset();
 }
 
-void Dispatcher::OnSpeculationRan(CrewEvent& event) {
+void Dispatcher::OnSpeculationRan(PoolEvent& event) {
   if (!event.event.ran) {
     DropSpeculation();
     return;
@@ -355,13 +355,13 @@ void Dispatcher::Answer(Ticket ticket, std::uint64_t id, std::optional<RunResult
 
 // While the first worker is being loaded the last tier, which is small, may be there already.
 void Dispatcher::LoadQuick() {
-  const Crew::Seat* main = crew_.At(Post::kMain);
+  const WorkerPool::Slot* main = workers_.At(SlotRole::kMain);
   const std::size_t last = options_.tiers.size() - 1;
   const bool cold = main && !main->ready && main->target.tier != last && Demand();
-  if (crew_.At(Post::kQuick)) {
-    if (!cold && !Decodes(Post::kQuick)) {
-      CutOff(Post::kQuick);
-      crew_.Dismiss(Post::kQuick, numbers_);
+  if (workers_.At(SlotRole::kQuick)) {
+    if (!cold && !Decodes(SlotRole::kQuick)) {
+      CutOff(SlotRole::kQuick);
+      workers_.Dismiss(SlotRole::kQuick, numbers_);
     }
     return;
   }
@@ -376,7 +376,7 @@ void Dispatcher::LoadQuick() {
             .fit == memory::Fit::kUnsafe)
       return;
   }
-  crew_.Assign(Post::kQuick, target);
+  workers_.Assign(SlotRole::kQuick, target);
   TakeEvents();
 }
 
@@ -385,32 +385,32 @@ void Dispatcher::Dispatch() {
   if (!queue_.empty()) {
     if (queue_.front().done) return;
     const std::uint32_t barred = Barred();
-    for (const Post post : {Post::kMain, Post::kQuick}) {
-      if (!crew_.Ready(post) || (barred & Bit(crew_.At(post)->target.tier)) != 0) continue;
+    for (const SlotRole post : {SlotRole::kMain, SlotRole::kQuick}) {
+      if (!workers_.Ready(post) || (barred & Bit(workers_.At(post)->target.tier)) != 0) continue;
       Begin(post, Together(post));
       return;
     }
     return;
   }
-  if (speculation_ && governor_.speculation && crew_.Ready(Post::kMain)) BeginSpeculation();
+  if (speculation_ && governor_.speculation && workers_.Ready(SlotRole::kMain)) BeginSpeculation();
 }
 
-std::size_t Dispatcher::AtOnce(Post post) const {
-  const Crew::Seat* seat = crew_.At(post);
-  if (seat == nullptr || !seat->ready || !policy_.SizeOf(seat->target).batched ||
-      clock_.Now() < one_by_one_until_[seat->target.tier])
+std::size_t Dispatcher::AtOnce(SlotRole post) const {
+  const WorkerPool::Slot* slot = workers_.At(post);
+  if (slot == nullptr || !slot->ready || !policy_.SizeOf(slot->target).batched ||
+      clock_.Now() < one_by_one_until_[slot->target.tier])
     return 1;
-  const auto most = static_cast<std::size_t>(policy_.tiers[seat->target.tier].batch);
+  const auto most = static_cast<std::size_t>(policy_.tiers[slot->target.tier].batch);
   const auto samples = static_cast<std::size_t>(audio::SamplesIn(LongestPiece(post)));
   return std::clamp<std::size_t>(kMaxRunSamples / samples, 1, most);
 }
 
 // The front, and those behind it that wait anyway and ask for the same; nobody is overtaken.
-std::vector<Dispatcher::Job*> Dispatcher::Together(Post post) {
+std::vector<Dispatcher::Job*> Dispatcher::Together(SlotRole post) {
   Job& front = queue_.front();
   std::vector<Job*> jobs{&front};
   const std::size_t most = front.alone ? 1 : AtOnce(post);
-  const std::uint32_t here = Bit(crew_.At(post)->target.tier);
+  const std::uint32_t here = Bit(workers_.At(post)->target.tier);
   for (std::size_t i = 1; i < queue_.size() && jobs.size() < most; ++i) {
     Job& job = queue_[i];
     if (job.done) continue;
@@ -421,14 +421,14 @@ std::vector<Dispatcher::Job*> Dispatcher::Together(Post post) {
   return jobs;
 }
 
-Milliseconds Dispatcher::LongestPiece(Post post) const {
-  const Crew::Seat& seat = *crew_.At(post);
-  const Milliseconds longest = policy_.chunks[seat.target.chunk];
-  return seat.traits.max_audio > kMargin ? std::min(longest, seat.traits.max_audio - kMargin)
+Milliseconds Dispatcher::LongestPiece(SlotRole post) const {
+  const WorkerPool::Slot& slot = *workers_.At(post);
+  const Milliseconds longest = policy_.chunks[slot.target.chunk];
+  return slot.traits.max_audio > kMargin ? std::min(longest, slot.traits.max_audio - kMargin)
                                          : longest;
 }
 
-void Dispatcher::Begin(Post post, const std::vector<Job*>& jobs) {
+void Dispatcher::Begin(SlotRole post, const std::vector<Job*>& jobs) {
   const Milliseconds longest = LongestPiece(post);
   Running run{.post = post, .began = clock_.Now()};
   std::vector<Clip> clips;
@@ -449,7 +449,7 @@ void Dispatcher::Begin(Post post, const std::vector<Job*>& jobs) {
 
 void Dispatcher::BeginSpeculation() {
   Speculation& one = *speculation_;
-  Running run{.post = Post::kMain, .speculative = true, .began = clock_.Now()};
+  Running run{.post = SlotRole::kMain, .speculative = true, .began = clock_.Now()};
   if (!one.decoding) {
     one.decoding.emplace(*one.utterance.samples, LongestPiece(run.post));
     one.began = run.began;
@@ -460,15 +460,15 @@ void Dispatcher::BeginSpeculation() {
 }
 
 void Dispatcher::Start(Running run, const RunRequest& request, std::vector<Clip> clips) {
-  const Crew::Seat& seat = *crew_.At(run.post);
+  const WorkerPool::Slot& slot = *workers_.At(run.post);
   std::size_t longest = 0;
   for (const Clip& clip : clips) longest = std::max(longest, clip.count);
   run.audio = audio::DurationOf(static_cast<std::int64_t>(longest * clips.size()));
-  const Milliseconds within = PatienceWith(seat.target.tier, run);
+  const Milliseconds within = PatienceWith(slot.target.tier, run);
   ++counts_.runs;
-  const Post post = run.post;
+  const SlotRole post = run.post;
   running_ = std::move(run);
-  crew_.Ready(post)->Run(Fitted(request, seat.traits), std::move(clips), within);
+  workers_.Ready(post)->Run(Fitted(request, slot.traits), std::move(clips), within);
 }
 
 RunRequest Dispatcher::Fitted(RunRequest request, const ModelTraits& traits) const {
@@ -489,7 +489,7 @@ RunRequest Dispatcher::Fitted(RunRequest request, const ModelTraits& traits) con
 }
 
 // Whoever is at that post is about to be ended: what it was doing begins anew elsewhere.
-void Dispatcher::CutOff(Post post) {
+void Dispatcher::CutOff(SlotRole post) {
   for (Job& job : queue_) {
     if (job.post == post) job.decoding.reset();
   }
@@ -502,7 +502,7 @@ void Dispatcher::CutOff(Post post) {
 void Dispatcher::DropSpeculation() {
   if (!speculation_) return;
   if (running_ && running_->speculative && !running_->dropped) {
-    if (Runner* runner = crew_.Ready(running_->post)) runner->Cancel();
+    if (Runner* runner = workers_.Ready(running_->post)) runner->Cancel();
     running_->dropped = true;
   }
   const Speculation over = *std::exchange(speculation_, std::nullopt);
@@ -523,7 +523,7 @@ Milliseconds Dispatcher::PatienceWith(std::size_t tier, const Running& run) cons
 SchedulerStatus Dispatcher::status() const {
   SchedulerStatus status;
   const MonoTime now = clock_.Now();
-  const Crew::Seat* main = crew_.At(Post::kMain);
+  const WorkerPool::Slot* main = workers_.At(SlotRole::kMain);
   for (std::size_t i = 0; i < options_.tiers.size(); ++i) {
     const memory::TierState& known = governor_.tiers[i];
     TierStatus tier{.title = options_.tiers[i].Title(),
@@ -541,7 +541,7 @@ SchedulerStatus Dispatcher::status() const {
   if (main && main->ready) {
     status.tier = main->target.tier;
     status.chunk = policy_.chunks[main->target.chunk];
-    status.at_once = AtOnce(Post::kMain);
+    status.at_once = AtOnce(SlotRole::kMain);
     status.tier_title = options_.tiers[main->target.tier].Title();
     status.worker = main->stats;
   }

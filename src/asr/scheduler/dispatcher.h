@@ -11,7 +11,7 @@
 #include <deque>
 #include <optional>
 
-#include "asr/scheduler/crew.h"
+#include "asr/scheduler/worker_pool.h"
 #include "asr/scheduler/decoding.h"
 #include "asr/scheduler/readings.h"
 #include "asr/scheduler/utterance.h"
@@ -60,19 +60,19 @@ class Dispatcher {
   MonoTime next_turn() const { return next_; }
 
   /// After a Turn: no worker of ours is on the card; there is no worker at all.
-  bool card_left() const { return crew_.CardLeft(); }
-  bool none_left() const { return crew_.Empty(); }
+  bool card_left() const { return workers_.CardLeft(); }
+  bool none_left() const { return workers_.Empty(); }
   const memory::State& governor() const { return governor_; }
   const memory::Policy& policy() const { return policy_; }
   SchedulerStatus status() const;
 
  private:
-  using Post = Crew::Post;
+  using SlotRole = WorkerPool::SlotRole;
   struct Job {
     std::uint64_t number = 0;  // in the order of submission
     Utterance utterance;
     Samples source;  // what is decoded: its own samples, or those of the speculation it adopted
-    Post post = Post::kMain;  // where it was begun
+    SlotRole post = SlotRole::kMain;  // where it was begun
     MonoTime submitted{}, began{}, failed_at{};
     std::uint32_t failed = 0;  // bit for each tier
     std::string why;           // what the tiers said
@@ -95,7 +95,7 @@ class Dispatcher {
     MonoTime began{};
   };
   struct Running {
-    Post post = Post::kMain;
+    SlotRole post = SlotRole::kMain;
     bool speculative = false, dropped = false;
     MonoTime began{};
     Milliseconds audio{};  // of several, each counted as long as the longest
@@ -114,12 +114,12 @@ class Dispatcher {
   };
 
   void TakeEvents();
-  void OnLoaded(const CrewEvent& event);
-  void OnRan(CrewEvent& event);
-  void OnRunFailed(const CrewEvent& event, const Running& run);
-  void OnBatchFailed(const CrewEvent& event, const Running& run);
-  void OnJobsRan(CrewEvent& event, const Running& run);
-  void OnSpeculationRan(CrewEvent& event);
+  void OnLoaded(const PoolEvent& event);
+  void OnRan(PoolEvent& event);
+  void OnRunFailed(const PoolEvent& event, const Running& run);
+  void OnBatchFailed(const PoolEvent& event, const Running& run);
+  void OnJobsRan(PoolEvent& event, const Running& run);
+  void OnSpeculationRan(PoolEvent& event);
   Job* Find(std::uint64_t number);  // nullptr: it is not here, or done
   void SetAlone(Job& job);
   void FailJob(Job& job, std::size_t tier, const Error& error);
@@ -132,7 +132,7 @@ class Dispatcher {
   memory::Sample Seen() const;
   bool HoldBack() const;
   bool Demand() const { return wanted_ || !queue_.empty(); }
-  bool Decodes(Post post) const;
+  bool Decodes(SlotRole post) const;
   std::optional<Milliseconds> DecodeLeft() const;
 
   // Sets of tiers.
@@ -145,14 +145,14 @@ class Dispatcher {
 
   void LoadQuick();
   void Dispatch();
-  std::size_t AtOnce(Post post) const;
-  std::vector<Job*> Together(Post post);
-  void Begin(Post post, const std::vector<Job*>& jobs);
+  std::size_t AtOnce(SlotRole post) const;
+  std::vector<Job*> Together(SlotRole post);
+  void Begin(SlotRole post, const std::vector<Job*>& jobs);
   void BeginSpeculation();
   void Start(Running run, const RunRequest& request, std::vector<Clip> clips);
-  Milliseconds LongestPiece(Post post) const;
+  Milliseconds LongestPiece(SlotRole post) const;
   RunRequest Fitted(RunRequest request, const ModelTraits& traits) const;
-  void CutOff(Post post);
+  void CutOff(SlotRole post);
   void DropSpeculation();
   void Answer(Ticket ticket, std::uint64_t id, std::optional<RunResult> result);
   Milliseconds PatienceWith(std::size_t tier, const Running& run) const;
@@ -162,7 +162,7 @@ class Dispatcher {
   Readings& readings_;
   const SchedulerEvents events_;
   const Clock& clock_;
-  Crew crew_;
+  WorkerPool workers_;
   const bool has_card_;
 
   memory::State governor_;

@@ -47,11 +47,11 @@ double Distance(const memory::Sample& sample, const memory::Thresholds& threshol
 
 void Dispatcher::Measure() {
   const MonoTime now = clock_.Now();
-  const bool idle = !Demand() && crew_.Empty();
+  const bool idle = !Demand() && workers_.Empty();
   if (now < sample_due_ && (idle || now - measured_at_ <= kOldest)) return;
-  numbers_ = readings_.Take(crew_.Pids(), idle, std::min(sample_due_, now));
+  numbers_ = readings_.Take(workers_.Pids(), idle, std::min(sample_due_, now));
   measured_at_ = now;
-  const bool soon = crew_.Unsettled() || HoldBack();
+  const bool soon = workers_.Unsettled() || HoldBack();
   sample_due_ = now + (soon ? probe::kFastest
                             : probe::NextInterval(Distance(numbers_, policy_.thresholds), idle));
   if (events_.on_sample) events_.on_sample(numbers_);
@@ -62,21 +62,21 @@ bool Dispatcher::HoldBack() const {
          clock_.Now() < hold_until_;
 }
 
-bool Dispatcher::Decodes(Post post) const {
+bool Dispatcher::Decodes(SlotRole post) const {
   return std::ranges::any_of(queue_,
                              [post](const Job& job) { return job.decoding && job.post == post; });
 }
 
 std::optional<Milliseconds> Dispatcher::DecodeLeft() const {
   using Seconds = std::chrono::duration<double>;
-  if (!Decodes(Post::kMain) || !governor_.target) return std::nullopt;
+  if (!Decodes(SlotRole::kMain) || !governor_.target) return std::nullopt;
   const Rates& rates = rates_[governor_.target->tier];
   const double later = rates.single.value();
   const double now = running_ && running_->batched() ? rates.batched.value() : later;
   if (now <= 0) return std::nullopt;
   Milliseconds left{};
   for (const Job& job : queue_) {
-    if (job.decoding && job.post == Post::kMain) left += job.decoding->left();
+    if (job.decoding && job.post == SlotRole::kMain) left += job.decoding->left();
   }
   const Milliseconds runs = running_ ? running_->audio : Milliseconds(0);
   const Seconds all =
@@ -89,9 +89,9 @@ std::optional<Milliseconds> Dispatcher::DecodeLeft() const {
 memory::Sample Dispatcher::Seen() const {
   memory::Sample sample = numbers_;
   sample.wanted = Demand() && !HoldBack();
-  sample.decoding = Decodes(Post::kMain);
+  sample.decoding = Decodes(SlotRole::kMain);
   sample.decode_left = DecodeLeft();
-  sample.yielded = yielded_ || crew_.CardTaken();
+  sample.yielded = yielded_ || workers_.CardTaken();
   sample.barred = Barred();
   return sample;
 }
@@ -107,8 +107,8 @@ void Dispatcher::Govern() {
     at_once->timing.idle = Milliseconds(0);
   }
   if (suspending_ || at_once) {
-    CutOff(Post::kQuick);
-    crew_.Dismiss(Post::kQuick, numbers_);
+    CutOff(SlotRole::kQuick);
+    workers_.Dismiss(SlotRole::kQuick, numbers_);
   }
   do {
     memory::Sample sample = Seen();
@@ -130,13 +130,13 @@ void Dispatcher::CarryOut(const memory::Action& action) {
   reason_ = action.reason;
   switch (action.verb) {
     case Verb::kEndWorker:
-      CutOff(Post::kMain);
-      crew_.Dismiss(Post::kMain, numbers_);
+      CutOff(SlotRole::kMain);
+      workers_.Dismiss(SlotRole::kMain, numbers_);
       finish_by_.reset();
       break;
     case Verb::kLoad:
       ++counts_.loads;
-      crew_.Assign(Post::kMain, action.target);
+      workers_.Assign(SlotRole::kMain, action.target);
       break;
     case Verb::kStopSpeculation:
       DropSpeculation();
@@ -147,8 +147,8 @@ void Dispatcher::CarryOut(const memory::Action& action) {
       break;
     case Verb::kPauseDecoding:
       DropSpeculation();
-      CutOff(Post::kQuick);
-      crew_.Dismiss(Post::kQuick, numbers_);
+      CutOff(SlotRole::kQuick);
+      workers_.Dismiss(SlotRole::kQuick, numbers_);
       break;
     case Verb::kDropCaches:
       done_.reset();
@@ -192,9 +192,9 @@ std::optional<Error> Dispatcher::Hopeless(const Job& job) const {
       return Error{Errc::kUnsupported, WhyNot(options_.tiers[0], job.utterance.request)};
     return Error{Errc::kWorkerLost, "no tier could decode it: " + job.why};
   }
-  for (const Post post : {Post::kMain, Post::kQuick}) {
-    const Crew::Seat* seat = crew_.At(post);
-    if (seat && (barred & Bit(seat->target.tier)) == 0) return std::nullopt;
+  for (const SlotRole post : {SlotRole::kMain, SlotRole::kQuick}) {
+    const WorkerPool::Slot* slot = workers_.At(post);
+    if (slot && (barred & Bit(slot->target.tier)) == 0) return std::nullopt;
   }
   if (clock_.Now() - std::max(job.submitted, job.failed_at) < options_.give_up) return std::nullopt;
   return Error{Errc::kWorkerLost,

@@ -11,12 +11,12 @@
 
 namespace headroom::asr {
 
-struct CrewEvent;
+struct PoolEvent;
 
-class Crew {
+class WorkerPool {
  public:
-  enum class Post { kMain, kQuick };
-  struct Seat {
+  enum class SlotRole { kMain, kQuick };
+  struct Slot {
     memory::Target target;
     std::unique_ptr<Runner> runner;  // null: not started yet
     bool ready = false;
@@ -25,20 +25,20 @@ class Crew {
     MonoTime since{};
   };
 
-  Crew(const std::vector<Tier>& tiers, const memory::Policy& policy, RunnerMaker& maker,
+  WorkerPool(const std::vector<Tier>& tiers, const memory::Policy& policy, RunnerMaker& maker,
        std::function<void()> wake, const Clock& clock, std::function<void(const TierEvent&)> tell);
 
   /// Ends whoever is there.
-  void Assign(Post post, memory::Target target);
-  void Dismiss(Post post, const memory::Sample& numbers);
+  void Assign(SlotRole post, memory::Target target);
+  void Dismiss(SlotRole post, const memory::Sample& numbers);
   /// nullptr: nobody was assigned.
-  Seat* At(Post post);
-  const Seat* At(Post post) const { return const_cast<Crew*>(this)->At(post); }
-  Runner* Ready(Post post);
+  Slot* At(SlotRole post);
+  const Slot* At(SlotRole post) const { return const_cast<WorkerPool*>(this)->At(post); }
+  Runner* Ready(SlotRole post);
 
   /// Takes what has happened, checks on memory that should be back, starts what may be started.
   /// `numbers`: the latest, measured at `measured_at`.
-  std::vector<CrewEvent> Turn(const memory::Sample& numbers, MonoTime measured_at);
+  std::vector<PoolEvent> Turn(const memory::Sample& numbers, MonoTime measured_at);
 
   /// Another program of ours has the card.
   bool CardTaken() const { return taken_.has_value(); }
@@ -50,15 +50,15 @@ class Crew {
 
  private:
   struct Leaving {
-    Seat seat;
+    Slot slot;
     Bytes held, used_before;  // of the card; zero: not known
     MonoTime asked{}, ended{};
     bool gone = false;
   };
-  std::optional<Seat>& Place(Post post) { return seats_[static_cast<std::size_t>(post)]; }
+  std::optional<Slot>& Place(SlotRole post) { return seats_[static_cast<std::size_t>(post)]; }
   bool OnCard(memory::Target target) const { return tiers_[target.tier].on_card(); }
   void CheckLeaving(const memory::Sample& numbers, MonoTime measured_at);
-  void Start(Post post, std::vector<CrewEvent>& events);
+  void Start(SlotRole post, std::vector<PoolEvent>& events);
   void Tell(TierChange change, memory::Target target, Milliseconds took, std::string text) const;
 
   const std::vector<Tier>& tiers_;
@@ -68,13 +68,13 @@ class Crew {
   const Clock& clock_;
   const std::function<void(const TierEvent&)> tell_;
 
-  std::array<std::optional<Seat>, 2> seats_;
+  std::array<std::optional<Slot>, 2> seats_;
   std::vector<Leaving> leaving_;
   std::optional<std::size_t> taken_;  // the tier whose device was busy
 };
 
-struct CrewEvent {
-  Crew::Post post = Crew::Post::kMain;
+struct PoolEvent {
+  WorkerPool::SlotRole post = WorkerPool::SlotRole::kMain;
   memory::Target target;
   RunnerEvent event;
 };
