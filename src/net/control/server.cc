@@ -15,7 +15,7 @@
 
 #include "net/control/control.h"
 #include "net/server/local_socket.h"
-#include "net/server/reception.h"
+#include "net/server/connection_server.h"
 #include "net/control/route.h"
 
 namespace headroom::net {
@@ -36,7 +36,7 @@ constexpr char kStreamHead[] =
 
 // Everything but `posted`, `subscribers` and `counters` belongs to the server's thread.
 struct ControlServer::Core final : std::enable_shared_from_this<ControlServer::Core>,
-                                   Reception::Owner {
+                                   ConnectionServer::Owner {
   Core(ServerOptions with, ControlService& to, LocalSocket on)
       : options(std::move(with)), service(to), socket(std::move(on)) {}
 
@@ -53,7 +53,7 @@ struct ControlServer::Core final : std::enable_shared_from_this<ControlServer::C
   }
   ServerCounters Counters() const {
     ServerCounters now = counters.Now();
-    static_cast<ConnectionCounters&>(now) = reception.counters();
+    static_cast<ConnectionCounters&>(now) = connections.counters();
     now.subscribers = subscribers;
     return now;
   }
@@ -67,19 +67,19 @@ struct ControlServer::Core final : std::enable_shared_from_this<ControlServer::C
   std::atomic<std::uint64_t> next_event{1};
   std::atomic<std::size_t> posted{0};
   std::atomic<std::size_t> subscribers{0};
-  Reception reception{*this, options.most_connections};
-  asio::steady_timer keep_alive{reception.io()};
+  ConnectionServer connections{*this, options.most_connections};
+  asio::steady_timer keep_alive{connections.io()};
 };
 
 // One connection: requests one after the other, until one of them opens a stream.
-class ControlServer::Session final : public Reception::Connection,
+class ControlServer::Session final : public ConnectionServer::Connection,
                                      public std::enable_shared_from_this<Session> {
  public:
   Session(Core& core, Protocol::socket peer)
-      : Connection(core.reception),
+      : Connection(core.connections),
         core_(core),
         stream_(std::move(peer)),
-        answer_timer_(core.reception.io()) {}
+        answer_timer_(core.connections.io()) {}
   ~Session() override { Session::Close(); }
 
   bool idle() const override { return state_ == State::kReading; }
@@ -226,7 +226,7 @@ class ControlServer::Session final : public Reception::Connection,
                    then](Result<nlohmann::json> result) {
       const auto alive = core.lock();
       if (!alive) return;
-      asio::post(alive->reception.io(), [weak, turn, then, result = std::move(result)]() mutable {
+      asio::post(alive->connections.io(), [weak, turn, then, result = std::move(result)]() mutable {
         const auto self = weak.lock();
         if (!self || self->turn_ != turn) return;
         ++self->turn_;
@@ -254,7 +254,7 @@ class ControlServer::Session final : public Reception::Connection,
                         if (self->state_ == State::kClosed) return;
                         if (failed == beast::error::timeout)
                           self->core_.Count([](ServerCounters& c) { ++c.timed_out; });
-                        if (failed || !self->keep_ || self->core_.reception.ending())
+                        if (failed || !self->keep_ || self->core_.connections.ending())
                           return self->Close();
                         self->Read();
                       });
@@ -373,7 +373,7 @@ Result<> ControlServer::Core::Begin() {
   Fd own(::fcntl(socket->fd(), F_DUPFD_CLOEXEC, 0));
   if (!own) return FailErrno(errno, "control socket");
   KeepAlive();
-  if (auto begun = reception.Begin(std::move(own), "control"); !begun)
+  if (auto begun = connections.Begin(std::move(own), "control"); !begun)
     return Within(begun, "control socket");
   return {};
 }
@@ -384,23 +384,23 @@ bool ControlServer::Core::MayConnect(int peer) {
 }
 
 void ControlServer::Core::Serve(Fd peer) {
-  auto stream = Adopt(reception.io(), Protocol(), std::move(peer));
+  auto stream = Adopt(connections.io(), Protocol(), std::move(peer));
   if (stream) std::make_shared<Session>(*this, std::move(*stream))->Read();
 }
 
 void ControlServer::Core::KeepAlive() {
   keep_alive.expires_after(options.keep_alive);
   keep_alive.async_wait([this](const BoostError& cancelled) {
-    if (cancelled || reception.ending()) return;
+    if (cancelled || connections.ending()) return;
     const auto comment = std::make_shared<const std::string>(":\n\n");
     // A push may close a session, but never destroys one here: its handlers still own it.
-    for (Session* session : reception.connections<Session>()) session->Push(comment);
+    for (Session* session : connections.connections<Session>()) session->Push(comment);
     KeepAlive();
   });
 }
 
 void ControlServer::Core::ToSubscribers(const std::string& name, const Text& event) {
-  for (Session* session : reception.connections<Session>()) {
+  for (Session* session : connections.connections<Session>()) {
     if (session->Wants(name)) session->Push(event);
   }
 }
@@ -414,7 +414,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::Start(ServerOptions option
 }
 
 ControlServer::~ControlServer() {
-  core_->reception.End();  // answers that come later find no session
+  core_->connections.End();  // answers that come later find no session
   core_->socket.reset();
 }
 
@@ -426,7 +426,7 @@ void ControlServer::Publish(std::string_view name, const nlohmann::json& data) {
   }
   auto event = std::make_shared<const std::string>(EventText(core_->next_event++, name, data));
   ++core_->posted;
-  asio::post(core_->reception.io(),
+  asio::post(core_->connections.io(),
              [core = core_.get(), name = std::string(name), event = std::move(event)] {
                --core->posted;
                core->ToSubscribers(name, event);

@@ -9,8 +9,8 @@
 #include <set>
 
 #include "net/control/control.h"
-#include "net/server/reception.h"
-#include "net/realtime/seat.h"
+#include "net/server/connection_server.h"
+#include "net/realtime/realtime_slot.h"
 #include "net/server/tokens.h"
 #include "net/server/web_access.h"
 #include "net/http/web_server.h"
@@ -21,9 +21,9 @@ namespace headroom::net {
 using Tcp = asio::ip::tcp;
 
 // One connection, as the server sees it.
-class WebServer::Session : public Reception::Connection {
+class WebServer::Session : public ConnectionServer::Connection {
  public:
-  using Reception::Connection::Connection;
+  using ConnectionServer::Connection::Connection;
   /// Since when it sends its recording; nullopt: it does not, or fast enough.
   virtual std::optional<MonoTime> UploadsSlowlySince(MonoTime now) const = 0;
   /// Its place is for somebody faster.
@@ -33,14 +33,14 @@ class WebServer::Session : public Reception::Connection {
 };
 
 // Everything but the counters belongs to the server's thread.
-struct WebServer::Core final : std::enable_shared_from_this<WebServer::Core>, Reception::Owner {
+struct WebServer::Core final : std::enable_shared_from_this<WebServer::Core>, ConnectionServer::Owner {
   Core(WebOptions with, SpeechService& to, ControlService* by, ListenAddress at,
-       std::unique_ptr<TlsDoor> door)
+       std::unique_ptr<TlsTerminator> terminator)
       : options(std::move(with)),
         service(to),
         control(by),
         listen(at),
-        tls(std::move(door)),
+        tls(std::move(terminator)),
         rules(listen, options.hosts, options.origins, tls != nullptr),
         gate(options.tokens, !listen.address.is_loopback()) {}
 
@@ -51,7 +51,7 @@ struct WebServer::Core final : std::enable_shared_from_this<WebServer::Core>, Re
   bool MakeRoom() override;
   void OnEnd() override;
   bool MakeRoomForUpload();
-  SeatOf* Quietest(MonoTime since);
+  RealtimeSlotOf* Quietest(MonoTime since);
   void Sweep();
   void Drain(bool on);
 
@@ -61,7 +61,7 @@ struct WebServer::Core final : std::enable_shared_from_this<WebServer::Core>, Re
   }
   WebCounters Counters() const {
     WebCounters now = counters.Now();
-    static_cast<ConnectionCounters&>(now) = reception.counters();
+    static_cast<ConnectionCounters&>(now) = connections.counters();
     now.subscribers = subscribers;
     return now;
   }
@@ -70,31 +70,31 @@ struct WebServer::Core final : std::enable_shared_from_this<WebServer::Core>, Re
   SpeechService& service;
   ControlService* const control;  // nullptr: nothing can be managed
   const ListenAddress listen;
-  std::unique_ptr<TlsDoor> tls;  // nullptr: plain text
+  std::unique_ptr<TlsTerminator> tls;  // nullptr: plain text
   const SiteRules rules;
   TokenGate gate;
   std::uint16_t port = 0;
   bool draining = false;
   std::size_t uploads = 0;
-  std::set<SeatOf*> seats;  // each takes itself out
+  std::set<RealtimeSlotOf*> seats;  // each takes itself out
   Counted<WebCounters> counters;
   std::atomic<std::uint64_t> next_event{1};
   std::atomic<std::size_t> posted{0};       // events on their way to the thread
   std::atomic<std::size_t> subscribers{0};  // changed by the thread
-  Reception reception{*this, options.most_connections};
-  asio::steady_timer sweep{reception.io()};
+  ConnectionServer connections{*this, options.most_connections};
+  asio::steady_timer sweep{connections.io()};
 };
 
 // A realtime socket's place.
-class WebServer::SeatOf final : public Seat {
+class WebServer::RealtimeSlotOf final : public RealtimeSlot {
  public:
-  SeatOf(Core& core, std::string client)
-      : core_(core), client_(std::move(client)), place_(core.reception) {
+  RealtimeSlotOf(Core& core, std::string client)
+      : core_(core), client_(std::move(client)), place_(core.connections) {
     core_.seats.insert(this);
   }
-  SeatOf(const SeatOf&) = delete;
-  SeatOf& operator=(const SeatOf&) = delete;
-  ~SeatOf() override { core_.seats.erase(this); }
+  RealtimeSlotOf(const RealtimeSlotOf&) = delete;
+  RealtimeSlotOf& operator=(const RealtimeSlotOf&) = delete;
+  ~RealtimeSlotOf() override { core_.seats.erase(this); }
 
   void OnSlowReader() override {
     core_.Count([](WebCounters& c) { ++c.slow_readers; });
@@ -115,7 +115,7 @@ class WebServer::SeatOf final : public Seat {
  private:
   Core& core_;
   const std::string client_;
-  const Reception::Place place_;
+  const ConnectionServer::Place place_;
 };
 
 }  // namespace headroom::net

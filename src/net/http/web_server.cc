@@ -19,19 +19,19 @@ Result<> WebServer::Core::Begin() {
   if (!socket) return Within(socket, "{}", options.listen);
   port = PortOf(socket->get());
   Sweep();
-  if (auto begun = reception.Begin(std::move(*socket), "web"); !begun)
+  if (auto begun = connections.Begin(std::move(*socket), "web"); !begun)
     return Within(begun, "{}", options.listen);
   return {};
 }
 
 void WebServer::Core::Serve(Fd peer) {
   SetUpPeer(peer.get());
-  auto socket = Adopt(reception.io(), Tcp::v4(), std::move(peer));
+  auto socket = Adopt(connections.io(), Tcp::v4(), std::move(peer));
   if (!socket) return;
   if (!tls) return Greet(std::move(*socket));
-  reception.Hold();
-  auto plain = tls->Open(std::move(*socket), [this] { reception.Release(); });
-  if (!plain) return reception.Release();
+  connections.Hold();
+  auto plain = tls->Open(std::move(*socket), [this] { connections.Release(); });
+  if (!plain) return connections.Release();
   Greet(std::move(*plain));
 }
 
@@ -39,7 +39,7 @@ void WebServer::Core::Serve(Fd peer) {
 bool WebServer::Core::MakeRoomForUpload() {
   Session* oldest = nullptr;
   MonoTime since = SystemClock().Now();
-  for (Session* session : reception.connections<Session>()) {
+  for (Session* session : connections.connections<Session>()) {
     const auto began = session->UploadsSlowlySince(SystemClock().Now());
     if (began && (!oldest || *began < since)) oldest = session, since = *began;
   }
@@ -51,9 +51,9 @@ bool WebServer::Core::MakeRoomForUpload() {
 Result<std::unique_ptr<WebServer>> WebServer::Start(WebOptions options, SpeechService& service,
                                                     ControlService* control) {
   TRY_ASSIGN(const ListenAddress listen, ParseListenAddress(options.listen));
-  std::unique_ptr<TlsDoor> tls;
+  std::unique_ptr<TlsTerminator> tls;
   if (!options.tls_certificate.empty() || !options.tls_key.empty()) {
-    TRY_ASSIGN(tls, TlsDoor::Make(options.tls_certificate, options.tls_key, options.write_time));
+    TRY_ASSIGN(tls, TlsTerminator::Make(options.tls_certificate, options.tls_key, options.write_time));
   }
   if (!listen.address.is_loopback()) {
     if (!tls && !options.insecure)
@@ -75,7 +75,7 @@ Result<std::unique_ptr<WebServer>> WebServer::Start(WebOptions options, SpeechSe
 }
 
 WebServer::~WebServer() {
-  core_->reception.End();
+  core_->connections.End();
 }
 
 void WebServer::Publish(std::string_view name, const nlohmann::json& data) {
@@ -87,12 +87,12 @@ void WebServer::Publish(std::string_view name, const nlohmann::json& data) {
     return;
   }
   ++core_->posted;
-  asio::post(core_->reception.io(),
+  asio::post(core_->connections.io(),
              [core = core_.get(), event = std::make_shared<const std::string>(
                                       EventText(core_->next_event++, name, *shown))] {
                --core->posted;
                // One that does not read is closed here, never destroyed: its handlers still own it.
-               for (Session* session : core->reception.connections<Session>()) session->Tell(event);
+               for (Session* session : core->connections.connections<Session>()) session->Tell(event);
              });
 }
 
@@ -101,17 +101,17 @@ bool WebServer::has_subscribers() const {
 }
 
 void WebServer::Drain(bool on) {
-  asio::post(core_->reception.io(), [core = core_.get(), on] { core->Drain(on); });
+  asio::post(core_->connections.io(), [core = core_.get(), on] { core->Drain(on); });
 }
 
 Result<> WebServer::ReloadCertificate() {
   const WebOptions& options = core_->options;
   if (options.tls_certificate.empty() && options.tls_key.empty()) return {};
-  TRY_ASSIGN(auto door,
-             TlsDoor::Make(options.tls_certificate, options.tls_key, options.write_time));
+  TRY_ASSIGN(auto terminator,
+             TlsTerminator::Make(options.tls_certificate, options.tls_key, options.write_time));
   // Connections that are open keep what they have begun with.
-  asio::post(core_->reception.io(), [core = core_.get(), door = std::move(door)]() mutable {
-    core->tls = std::move(door);
+  asio::post(core_->connections.io(), [core = core_.get(), terminator = std::move(terminator)]() mutable {
+    core->tls = std::move(terminator);
   });
   return {};
 }

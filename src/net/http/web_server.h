@@ -104,7 +104,7 @@ class WebServer {
   struct Core;
   class Session;
   class HttpSession;
-  class SeatOf;
+  class RealtimeSlotOf;
   explicit WebServer(std::shared_ptr<Core> core) : core_(std::move(core)) {}
   std::shared_ptr<Core> core_;
 };

@@ -19,10 +19,10 @@ const boost::system::error_category& ParseCategory() {
 }  // namespace
 
 WebServer::HttpSession::HttpSession(Core& core, Tcp::socket peer)
-    : Session(core.reception),
+    : Session(core.connections),
       core_(core),
       stream_(std::move(peer)),
-      beat_(core.reception.io()),
+      beat_(core.connections.io()),
       rate_(core.options.requests_per_second) {}
 
 void WebServer::HttpSession::Read() {
@@ -206,11 +206,11 @@ void WebServer::HttpSession::HandOver(std::string client) {
   }
   core_.Count([](WebCounters& c) { ++c.realtime; });
   RealtimeRequest request(std::move(parser_->get().base()));
-  auto seat = std::make_unique<SeatOf>(core_, std::move(client));
+  auto slot = std::make_unique<RealtimeSlotOf>(core_, std::move(client));
   state_ = State::kClosed;
   stream_.expires_never();
-  SeatOf& place = *seat;
-  ServeRealtime(std::move(stream_), std::move(request), core_.service, std::move(seat));
+  RealtimeSlotOf& place = *slot;
+  ServeRealtime(std::move(stream_), std::move(request), core_.service, std::move(slot));
   if (core_.draining) place.Drain();
 }
 
@@ -260,7 +260,7 @@ void WebServer::HttpSession::Write(http::response<http::string_body> made) {
     made.set(http::field::access_control_allow_origin, origin_);
     made.set(http::field::vary, "Origin");
   }
-  keep_ = keep_ && !core_.reception.ending();
+  keep_ = keep_ && !core_.connections.ending();
   made.keep_alive(keep_);
   made.prepare_payload();
   const auto seconds = made.body().size() / kWritesPerSecond;
@@ -276,7 +276,7 @@ void WebServer::HttpSession::Write(http::response<http::string_body> made) {
 void WebServer::HttpSession::OnWritten(const BoostError& failed) {
   if (state_ == State::kClosed) return;
   if (failed == beast::error::timeout) core_.Count([](WebCounters& c) { ++c.timed_out; });
-  if (failed || core_.reception.ending()) return Close();
+  if (failed || core_.connections.ending()) return Close();
   if (keep_) return Read();
   if (!unread_) return Close();
   // Closing with something unread would take the answer away from the client.

@@ -148,7 +148,7 @@ void WebServer::HttpSession::Ask() {
                                    turn](Result<nlohmann::json> result) {
         const auto alive = core.lock();
         if (!alive) return;
-        asio::post(alive->reception.io(), [weak, turn, result = std::move(result)] {
+        asio::post(alive->connections.io(), [weak, turn, result = std::move(result)] {
           if (const auto self = weak.lock()) self->OnAnswer(turn, result);
         });
       }));
@@ -174,7 +174,7 @@ void WebServer::HttpSession::StartJob(Fd recording, TranscriptionForm form) {
   // The job ends with this session or before, and the session before `io`.
   feed_ = std::make_shared<JobFeed>(
       core_.options.answer_limit,
-      [weak = weak_from_this(), turn = turn_, &io = core_.reception.io()] {
+      [weak = weak_from_this(), turn = turn_, &io = core_.connections.io()] {
         asio::post(io, [weak, turn] {
           if (const auto self = weak.lock(); self && self->turn_ == turn) self->TakeFeed();
         });

@@ -236,7 +236,7 @@ void RealtimeSession::Update(const json& event, const std::string& type) {
   if (!other_sound) return;
   incoming_.emplace();
   incoming_->samples = intake_.Finish();
-  intake_ = AudioIntake(settings_.format);
+  intake_ = AudioDecoder(settings_.format);
   Continue();
 }
 

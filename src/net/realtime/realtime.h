@@ -125,7 +125,7 @@ class RealtimeSession {
   const RealtimeConnect connect_;
   Spelling spelling_;
   RealtimeSettings settings_;
-  AudioIntake intake_;
+  AudioDecoder intake_;
   std::unique_ptr<SpeechStream> stream_;
   std::string item_prefix_;
   std::string event_id_;  // the client's, of the event at hand

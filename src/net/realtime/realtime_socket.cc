@@ -70,24 +70,24 @@ void async_teardown(beast::role_type, Wire& wire, Handler&& handler) {
 class Socket : public std::enable_shared_from_this<Socket> {
  public:
   Socket(beast::tcp_stream&& stream, RealtimeRequest&& request, SpeechService& service,
-         std::unique_ptr<Seat> seat)
+         std::unique_ptr<RealtimeSlot> slot)
       : request_(std::move(request)),
         service_(service),
-        seat_(std::move(seat)),
+        slot_(std::move(slot)),
         ws_(Wire(std::move(stream))),
         tick_(ws_.get_executor()),
         again_(ws_.get_executor()),
         deadline_(ws_.get_executor()) {}
 
   void Begin() {
-    seat_->on_end = [weak = weak_from_this()] {
+    slot_->on_end = [weak = weak_from_this()] {
       if (const auto self = weak.lock())
         self->Close(Code::going_away, "closed by the server", kLastGoodbye);
     };
-    seat_->on_drain = [weak = weak_from_this()] {
+    slot_->on_drain = [weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->BeginDrain();
     };
-    seat_->on_quiet = [weak = weak_from_this()](const char* why) {
+    slot_->on_quiet = [weak = weak_from_this()](const char* why) {
       if (const auto self = weak.lock()) self->Close(Code::going_away, why, kLastGoodbye);
     };
     beast::get_lowest_layer(ws_).expires_after(kGoodbye);
@@ -126,7 +126,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
           asio::post(executor, [weak, event] {
             const auto self = weak.lock();
             if (!self || !self->session_) return;
-            self->seat_->active_at = SystemClock().Now();
+            self->slot_->active_at = SystemClock().Now();
             self->session_->OnEvent(event);
           });
         });
@@ -177,7 +177,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
     if (!session_) return Read();
     if (const auto audio = session_->samples(); audio != samples_) {
       samples_ = audio;
-      seat_->active_at = SystemClock().Now();
+      slot_->active_at = SystemClock().Now();
     }
     switch (session_->waits()) {
       case RealtimeSession::Wait::kNone:
@@ -327,7 +327,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
   }
 
   void CloseSlowReader() {
-    seat_->OnSlowReader();
+    slot_->OnSlowReader();
     Close(Code::policy_error, "the client does not read", kGoodbye);
   }
 
@@ -354,7 +354,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
 
   RealtimeRequest request_;
   SpeechService& service_;
-  const std::unique_ptr<Seat> seat_;
+  const std::unique_ptr<RealtimeSlot> slot_;
   websocket::stream<Wire, false> ws_;
   asio::steady_timer tick_, again_, deadline_;
   std::unique_ptr<RealtimeSession> session_;  // none: not yet, or no more
@@ -377,8 +377,8 @@ class Socket : public std::enable_shared_from_this<Socket> {
 }  // namespace
 
 void ServeRealtime(beast::tcp_stream&& stream, RealtimeRequest&& request, SpeechService& service,
-                   std::unique_ptr<Seat> seat) {
-  std::make_shared<Socket>(std::move(stream), std::move(request), service, std::move(seat))
+                   std::unique_ptr<RealtimeSlot> slot) {
+  std::make_shared<Socket>(std::move(stream), std::move(request), service, std::move(slot))
       ->Begin();
 }
 

@@ -6,7 +6,7 @@
 #include <boost/beast/http/message.hpp>
 #include <memory>
 
-#include "net/realtime/seat.h"
+#include "net/realtime/realtime_slot.h"
 #include "net/server/speech_service.h"
 
 namespace headroom::net {
@@ -18,6 +18,6 @@ namespace headroom::net {
 /// "realtime".
 using RealtimeRequest = boost::beast::http::request<boost::beast::http::empty_body>;
 void ServeRealtime(boost::beast::tcp_stream&& stream, RealtimeRequest&& request,
-                   SpeechService& service, std::unique_ptr<Seat> seat);
+                   SpeechService& service, std::unique_ptr<RealtimeSlot> slot);
 
 }  // namespace headroom::net

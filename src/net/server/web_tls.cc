@@ -25,12 +25,12 @@ constexpr Milliseconds kLinger{2'000};  // for a client to see the end
 
 }  // namespace
 
-struct TlsDoor::Context {
+struct TlsTerminator::Context {
   ssl::context tls{ssl::context::tls_server};
 };
 
 // One connection. Two pumps; either's end is the end of both, once the client has what it was sent.
-class TlsDoor::Relay : public std::enable_shared_from_this<Relay> {
+class TlsTerminator::Relay : public std::enable_shared_from_this<Relay> {
  public:
   Relay(Tcp::socket peer, Local::socket inner, ssl::context& context, Milliseconds write_time,
         std::function<void()> on_gone)
@@ -149,11 +149,11 @@ class TlsDoor::Relay : public std::enable_shared_from_this<Relay> {
   std::array<char, kPiece> in_, out_;
 };
 
-TlsDoor::TlsDoor(std::unique_ptr<Context> context, Milliseconds write_time)
+TlsTerminator::TlsTerminator(std::unique_ptr<Context> context, Milliseconds write_time)
     : context_(std::move(context)), write_time_(write_time) {}
-TlsDoor::~TlsDoor() = default;
+TlsTerminator::~TlsTerminator() = default;
 
-Result<std::unique_ptr<TlsDoor>> TlsDoor::Make(const std::filesystem::path& certificate,
+Result<std::unique_ptr<TlsTerminator>> TlsTerminator::Make(const std::filesystem::path& certificate,
                                                const std::filesystem::path& key,
                                                Milliseconds write_time) {
   if (certificate.empty() || key.empty())
@@ -176,10 +176,10 @@ Result<std::unique_ptr<TlsDoor>> TlsDoor::Make(const std::filesystem::path& cert
   if (failed)
     return Fail(Errc::kInvalid, "{}: not that certificate's key: {}", key.string(),
                 failed.message());
-  return std::unique_ptr<TlsDoor>(new TlsDoor(std::move(context), write_time));
+  return std::unique_ptr<TlsTerminator>(new TlsTerminator(std::move(context), write_time));
 }
 
-Result<Tcp::socket> TlsDoor::Open(Tcp::socket peer, std::function<void()> on_gone) {
+Result<Tcp::socket> TlsTerminator::Open(Tcp::socket peer, std::function<void()> on_gone) {
   int ends[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     return FailErrno(errno, "socketpair");

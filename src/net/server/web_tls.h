@@ -12,14 +12,14 @@
 
 namespace headroom::net {
 
-class TlsDoor {
+class TlsTerminator {
  public:
   /// TLS 1.2 or later. kInvalid: not a certificate and its key. kPermission: others may read the
   /// key.
-  static Result<std::unique_ptr<TlsDoor>> Make(const std::filesystem::path& certificate,
+  static Result<std::unique_ptr<TlsTerminator>> Make(const std::filesystem::path& certificate,
                                                const std::filesystem::path& key,
                                                Milliseconds write_time);
-  ~TlsDoor();
+  ~TlsTerminator();
 
   /// The plain side of a connection; closing it closes the connection, after what was written has
   /// gone out or `write_time` has passed. Holds at most 16 KiB for either direction. A handshake
@@ -31,7 +31,7 @@ class TlsDoor {
  private:
   struct Context;
   class Relay;
-  TlsDoor(std::unique_ptr<Context> context, Milliseconds write_time);
+  TlsTerminator(std::unique_ptr<Context> context, Milliseconds write_time);
   const std::unique_ptr<Context> context_;
   const Milliseconds write_time_;
 };

@@ -81,7 +81,7 @@ std::vector<std::uint8_t> DecodeBase64(std::string_view text) {
   return bytes;
 }
 
-class AudioIntake::Resampler {
+class AudioDecoder::Resampler {
  public:
   explicit Resampler(int rate) : rate_(rate) {
     int error = RESAMPLER_ERR_SUCCESS;
@@ -135,15 +135,15 @@ class AudioIntake::Resampler {
   std::unique_ptr<SpeexResamplerState, Destroy> state_;
 };
 
-AudioIntake::AudioIntake(WireFormat format) : format_(format) {
+AudioDecoder::AudioDecoder(WireFormat format) : format_(format) {
   CHECK(std::ranges::find(kWireRates, format.rate) != std::end(kWireRates));
   if (format.rate != kRate) resampler_ = std::make_unique<Resampler>(format.rate);
 }
-AudioIntake::~AudioIntake() = default;
-AudioIntake::AudioIntake(AudioIntake&&) noexcept = default;
-AudioIntake& AudioIntake::operator=(AudioIntake&&) noexcept = default;
+AudioDecoder::~AudioDecoder() = default;
+AudioDecoder::AudioDecoder(AudioDecoder&&) noexcept = default;
+AudioDecoder& AudioDecoder::operator=(AudioDecoder&&) noexcept = default;
 
-std::vector<float> AudioIntake::Take(std::span<const std::uint8_t> bytes) {
+std::vector<float> AudioDecoder::Take(std::span<const std::uint8_t> bytes) {
   std::vector<float> samples;
   if (format_.coding == WireFormat::Coding::kPcm16) {
     samples.reserve(bytes.size() / 2 + 1);
@@ -169,14 +169,14 @@ std::vector<float> AudioIntake::Take(std::span<const std::uint8_t> bytes) {
   return resampled;
 }
 
-std::vector<float> AudioIntake::Finish() {
+std::vector<float> AudioDecoder::Finish() {
   half_ = -1;
   std::vector<float> rest;
   if (resampler_) resampler_->Finish(rest);
   return rest;
 }
 
-void AudioIntake::Clear() {
+void AudioDecoder::Clear() {
   half_ = -1;
   if (resampler_) resampler_->Clear();
 }

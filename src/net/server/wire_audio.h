@@ -32,12 +32,12 @@ Result<std::size_t> CheckBase64(std::string_view text);
 /// four characters.
 std::vector<std::uint8_t> DecodeBase64(std::string_view text);
 
-class AudioIntake {
+class AudioDecoder {
  public:
-  explicit AudioIntake(WireFormat format);
-  ~AudioIntake();
-  AudioIntake(AudioIntake&&) noexcept;
-  AudioIntake& operator=(AudioIntake&&) noexcept;
+  explicit AudioDecoder(WireFormat format);
+  ~AudioDecoder();
+  AudioDecoder(AudioDecoder&&) noexcept;
+  AudioDecoder& operator=(AudioDecoder&&) noexcept;
 
   const WireFormat& format() const { return format_; }
   /// However the bytes are divided among calls, and within a sample too, the samples are the same.

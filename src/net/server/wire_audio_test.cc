@@ -25,7 +25,7 @@ Octets Sine(double hertz, int rate, std::size_t count, double size = 0.5) {
 }
 
 std::vector<float> All(WireFormat format, const Octets& bytes) {
-  AudioIntake intake(format);
+  AudioDecoder intake(format);
   std::vector<float> samples = intake.Take(bytes);
   const std::vector<float> rest = intake.Finish();
   samples.insert(samples.end(), rest.begin(), rest.end());
@@ -53,8 +53,8 @@ TEST(Base64, DecodesAndRefuses) {
   EXPECT_FALSE(CheckBase64(std::string_view("AA\0A", 4)));
 }
 
-TEST(AudioIntake, SixteenKilohertzIsTakenAsItIs) {
-  AudioIntake intake({Coding::kPcm16, 16'000});
+TEST(AudioDecoder, SixteenKilohertzIsTakenAsItIs) {
+  AudioDecoder intake({Coding::kPcm16, 16'000});
   EXPECT_EQ(intake.Take(Octets{0x00, 0x80, 0xff, 0x7f, 0x00, 0x00, 0x01}),
             (std::vector<float>{-1, 32767.0F / 32768, 0}));
   EXPECT_EQ(intake.Take(Octets{0x00}), std::vector<float>{1.0F / 32768});
@@ -62,9 +62,9 @@ TEST(AudioIntake, SixteenKilohertzIsTakenAsItIs) {
 }
 
 // The values of G.711's tables 1a and 2a: the ends, the least, and one in the middle.
-TEST(AudioIntake, G711) {
-  AudioIntake ulaw({Coding::kUlaw, 8'000}), alaw({Coding::kAlaw, 8'000});
-  const auto level = [](AudioIntake& intake, std::uint8_t code) {
+TEST(AudioDecoder, G711) {
+  AudioDecoder ulaw({Coding::kUlaw, 8'000}), alaw({Coding::kAlaw, 8'000});
+  const auto level = [](AudioDecoder& intake, std::uint8_t code) {
     intake.Clear();
     static_cast<void>(intake.Take(Octets(800, code)));
     return double{intake.Take(Octets(400, code)).back()} * 32768;
@@ -79,13 +79,13 @@ TEST(AudioIntake, G711) {
   EXPECT_NEAR(level(alaw, 0x55), -8, 1);
 }
 
-TEST(AudioIntake, SplitAnywhereTheSamplesAreTheSame) {
+TEST(AudioDecoder, SplitAnywhereTheSamplesAreTheSame) {
   for (const int rate : kWireRates) {
     const WireFormat format{Coding::kPcm16, rate};
     const Octets bytes = Sine(440, rate, 3000);
     const std::vector<float> whole = All(format, bytes);
     for (const std::size_t step : {1U, 2U, 3U, 7U, 160U, 481U, 4095U}) {
-      AudioIntake intake(format);
+      AudioDecoder intake(format);
       std::vector<float> samples;
       for (std::size_t at = 0; at < bytes.size(); at += step) {
         const auto part =
@@ -100,7 +100,7 @@ TEST(AudioIntake, SplitAnywhereTheSamplesAreTheSame) {
 }
 
 // What is not the sine that it should be is at least 70 dB below it, from the first sample on.
-TEST(AudioIntake, ASineStaysASine) {
+TEST(AudioDecoder, ASineStaysASine) {
   for (const int rate : kWireRates) {
     const auto count = static_cast<std::size_t>(rate);
     const std::vector<float> samples = All({Coding::kPcm16, rate}, Sine(1000, rate, count));
@@ -115,7 +115,7 @@ TEST(AudioIntake, ASineStaysASine) {
 }
 
 // 10 kHz is above what 16 kHz can hold: it has to vanish and not come back as 6 kHz.
-TEST(AudioIntake, WhatIsTooHighVanishes) {
+TEST(AudioDecoder, WhatIsTooHighVanishes) {
   for (const int rate : {24'000, 44'100, 48'000}) {
     const std::vector<float> samples =
         All({Coding::kPcm16, rate}, Sine(10'000, rate, static_cast<std::size_t>(rate)));
@@ -123,8 +123,8 @@ TEST(AudioIntake, WhatIsTooHighVanishes) {
   }
 }
 
-TEST(AudioIntake, FinishGivesTheWholeAndBeginsAnew) {
-  AudioIntake intake({Coding::kPcm16, 24'000});
+TEST(AudioDecoder, FinishGivesTheWholeAndBeginsAnew) {
+  AudioDecoder intake({Coding::kPcm16, 24'000});
   const Octets bytes = Sine(300, 24'000, 2401);
   const auto once = [&] {
     std::vector<float> samples = intake.Take(bytes);

@@ -65,7 +65,7 @@ class WyomingSession {
   State state_ = State::kIdle;
   SpeechRequest request_;
   std::optional<Format> format_;  // of the audio that comes
-  std::optional<AudioIntake> intake_;
+  std::optional<AudioDecoder> intake_;
   bool open_ = false;              // a stream is
   bool started_ = false;           // transcript-start was sent
   std::set<std::uint64_t> items_;  // begun and without text

@@ -11,7 +11,7 @@
 #include <deque>
 
 #include "net/server/address.h"
-#include "net/server/reception.h"
+#include "net/server/connection_server.h"
 #include "net/server/tcp_socket.h"
 #include "net/wyoming/wyoming.h"
 
@@ -29,7 +29,7 @@ constexpr int kBacklog = 512;
 
 // Everything but `counters` belongs to the server's thread.
 struct WyomingServer::Core final : std::enable_shared_from_this<WyomingServer::Core>,
-                                   Reception::Owner {
+                                   ConnectionServer::Owner {
   Core(WyomingOptions with, SpeechService& to, ListenAddress at, std::vector<IpRange> peers)
       : options(std::move(with)), service(to), listen(at), allowed(std::move(peers)) {}
 
@@ -44,7 +44,7 @@ struct WyomingServer::Core final : std::enable_shared_from_this<WyomingServer::C
   }
   WyomingCounters Counters() const {
     WyomingCounters now = counters.Now();
-    static_cast<ConnectionCounters&>(now) = reception.counters();
+    static_cast<ConnectionCounters&>(now) = connections.counters();
     return now;
   }
 
@@ -54,21 +54,21 @@ struct WyomingServer::Core final : std::enable_shared_from_this<WyomingServer::C
   const std::vector<IpRange> allowed;
   std::uint16_t port = 0;  // that was bound
   Counted<WyomingCounters> counters;
-  Reception reception{*this, options.most_connections};
+  ConnectionServer connections{*this, options.most_connections};
 };
 
 // One connection. It lives as long as a read, a write or a timer of it is under way; its stream's
 // events hold it only weakly.
-class WyomingServer::Session final : public Reception::Connection,
+class WyomingServer::Session final : public ConnectionServer::Connection,
                                      public std::enable_shared_from_this<Session> {
  public:
   Session(Core& core, tcp::socket peer)
-      : Connection(core.reception),
+      : Connection(core.connections),
         core_(core),
         socket_(std::move(peer)),
-        deadline_(core.reception.io()),
-        write_deadline_(core.reception.io()),
-        again_(core.reception.io()),
+        deadline_(core.connections.io()),
+        write_deadline_(core.connections.io()),
+        again_(core.connections.io()),
         parser_(core.options.limits) {
     Touch();
   }
@@ -169,7 +169,7 @@ class WyomingServer::Session final : public Reception::Connection,
             what](const auto&... with) {
       const auto alive = core.lock();
       if (!alive) return;
-      asio::post(alive->reception.io(), [weak, turn, what, with...] {
+      asio::post(alive->connections.io(), [weak, turn, what, with...] {
         const auto self = weak.lock();
         if (self && !self->closed_ && self->turn_ == turn) what(*self, with...);
       });
@@ -350,7 +350,7 @@ Result<> WyomingServer::Core::Begin() {
   auto socket = ListenTcp(listen, kBacklog);
   if (!socket) return Within(socket, "wyoming.listen: {}", options.listen);
   port = PortOf(socket->get());
-  if (auto begun = reception.Begin(std::move(*socket), "wyoming"); !begun)
+  if (auto begun = connections.Begin(std::move(*socket), "wyoming"); !begun)
     return Within(begun, "wyoming");
   return {};
 }
@@ -365,7 +365,7 @@ bool WyomingServer::Core::MayConnect(int peer) {
 
 void WyomingServer::Core::Serve(Fd peer) {
   SetUpPeer(peer.get());
-  auto socket = Adopt(reception.io(), tcp::v4(), std::move(peer));
+  auto socket = Adopt(connections.io(), tcp::v4(), std::move(peer));
   if (socket) std::make_shared<Session>(*this, std::move(*socket))->Begin();
 }
 
@@ -391,7 +391,7 @@ Result<std::unique_ptr<WyomingServer>> WyomingServer::Start(WyomingOptions optio
 }
 
 WyomingServer::~WyomingServer() {
-  core_->reception.End();
+  core_->connections.End();
 }
 
 std::uint16_t WyomingServer::port() const {

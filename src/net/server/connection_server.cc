@@ -1,4 +1,4 @@
-#include "net/server/reception.h"
+#include "net/server/connection_server.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -20,41 +20,41 @@ constexpr Milliseconds kAcceptAgain{200};  // after running out of descriptors o
 
 // ---- places ----
 
-Reception::Place::Place(Reception& reception) : reception_(reception) {
-  ++reception.places_;
-  reception.counters_.Count([&](ConnectionCounters& c) { c.open = reception.places_; });
+ConnectionServer::Place::Place(ConnectionServer& connections) : connections_(connections) {
+  ++connections.places_;
+  connections.counters_.Count([&](ConnectionCounters& c) { c.open = connections.places_; });
 }
 
-Reception::Place::~Place() {
-  --reception_.places_;
-  reception_.counters_.Count([&](ConnectionCounters& c) { c.open = reception_.places_; });
-  reception_.OnGone();
+ConnectionServer::Place::~Place() {
+  --connections_.places_;
+  connections_.counters_.Count([&](ConnectionCounters& c) { c.open = connections_.places_; });
+  connections_.OnGone();
 }
 
-Reception::Connection::Connection(Reception& reception) : reception_(reception), place_(reception) {
-  reception.connections_.insert(this);
-  reception.counters_.Count([](ConnectionCounters& c) { ++c.connections; });
+ConnectionServer::Connection::Connection(ConnectionServer& connections) : connections_(connections), place_(connections) {
+  connections.connections_.insert(this);
+  connections.counters_.Count([](ConnectionCounters& c) { ++c.connections; });
 }
 
-Reception::Connection::~Connection() {
-  reception_.connections_.erase(this);
+ConnectionServer::Connection::~Connection() {
+  connections_.connections_.erase(this);
 }
 
-void Reception::Release() {
+void ConnectionServer::Release() {
   --held_;
   OnGone();
 }
 
-void Reception::OnGone() {
+void ConnectionServer::OnGone() {
   if (running_ && ending_ && places_ == 0 && held_ == 0) farewell_.cancel();
 }
 
 // ---- the thread ----
 
-Reception::Reception(Owner& owner, std::size_t most_connections)
+ConnectionServer::ConnectionServer(Owner& owner, std::size_t most_connections)
     : owner_(owner), most_(most_connections) {}
 
-Result<> Reception::Begin(Fd socket, std::string name) {
+Result<> ConnectionServer::Begin(Fd socket, std::string name) {
   BoostError failed;
   static_cast<void>(socket_.assign(socket.get(), failed));
   if (failed) return Fail(Errc::kIo, "{}", failed.message());
@@ -78,7 +78,7 @@ Result<> Reception::Begin(Fd socket, std::string name) {
   return {};
 }
 
-void Reception::Run() {
+void ConnectionServer::Run() {
   ::pthread_setname_np(::pthread_self(), name_.c_str());
   for (;;) {
     try {
@@ -91,7 +91,7 @@ void Reception::Run() {
   }
 }
 
-void Reception::End() {
+void ConnectionServer::End() {
   asio::post(io_, [this] { EndAll(); });
   thread_.join();
   running_ = false;
@@ -99,7 +99,7 @@ void Reception::End() {
   for (Connection* connection : connections()) connection->Close();
 }
 
-void Reception::EndAll() {
+void ConnectionServer::EndAll() {
   ending_ = true;
   BoostError none;
   static_cast<void>(socket_.close(none));
@@ -115,7 +115,7 @@ void Reception::EndAll() {
 
 // ---- accepting ----
 
-void Reception::Wait() {
+void ConnectionServer::Wait() {
   socket_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const BoostError&) {
     waiting_ = false;
     if (!ending_) AcceptOne();
@@ -123,7 +123,7 @@ void Reception::Wait() {
   waiting_ = true;
 }
 
-void Reception::AcceptOne() {
+void ConnectionServer::AcceptOne() {
   Fd peer(::accept4(socket_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC));
   if (!peer && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED && errno != EPROTO) {
     // Out of descriptors or memory: the connections that are open go on.
@@ -134,7 +134,7 @@ void Reception::AcceptOne() {
   Wait();
 }
 
-void Reception::AcceptLater() {
+void ConnectionServer::AcceptLater() {
   accept_again_.expires_after(kAcceptAgain);
   accept_again_.async_wait([this](const BoostError&) {
     waiting_ = false;
@@ -143,7 +143,7 @@ void Reception::AcceptLater() {
   waiting_ = true;
 }
 
-void Reception::Admit(Fd peer) {
+void ConnectionServer::Admit(Fd peer) {
   if (!owner_.MayConnect(peer.get()))
     return counters_.Count([](ConnectionCounters& c) { ++c.refused_peers; });
   if (places_ >= most_ && !MakeRoom())
@@ -151,7 +151,7 @@ void Reception::Admit(Fd peer) {
   owner_.Serve(std::move(peer));
 }
 
-bool Reception::MakeRoom() {
+bool ConnectionServer::MakeRoom() {
   Connection* oldest = nullptr;
   for (Connection* connection : connections_) {
     if (connection->idle() && (!oldest || connection->age_ < oldest->age_)) oldest = connection;

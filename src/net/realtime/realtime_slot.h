@@ -9,9 +9,9 @@ namespace headroom::net {
 
 /// Given back by the destructor. Keep it for as long as the socket is open; destroy it on the
 /// server's thread.
-class Seat {
+class RealtimeSlot {
  public:
-  virtual ~Seat() = default;
+  virtual ~RealtimeSlot() = default;
   /// Called once, on the server's thread, when the server ends or the client's token is revoked:
   /// say goodbye and close, within half a second. Handlers that are still waiting then are
   /// destroyed without a call.

@@ -25,7 +25,7 @@ using BoostError = boost::system::error_code;
 
 /// A member of the server behind everything that its connections touch in their destructors: the
 /// handlers of `io` own them, and are destroyed with it. Before it is destroyed: End().
-class Reception {
+class ConnectionServer {
  public:
   /// The server. Every call comes on the reception's thread.
   class Owner {
@@ -45,19 +45,19 @@ class Reception {
   /// Counts among the connections, for as long as it lives. On the reception's thread.
   class Place {
    public:
-    explicit Place(Reception& reception);
+    explicit Place(ConnectionServer& connections);
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
     ~Place();
 
    private:
-    Reception& reception_;
+    ConnectionServer& connections_;
   };
 
   /// One connection, kept alive by its handlers. A destructor of what is derived calls Close().
   class Connection {
    public:
-    explicit Connection(Reception& reception);
+    explicit Connection(ConnectionServer& connections);
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
     virtual ~Connection();
@@ -71,18 +71,18 @@ class Reception {
 
    protected:
     /// Whoever is idle and has said this longest ago is closed first.
-    void Touch() { age_ = ++reception_.age_; }
+    void Touch() { age_ = ++connections_.age_; }
 
    private:
-    friend class Reception;
-    Reception& reception_;
+    friend class ConnectionServer;
+    ConnectionServer& connections_;
     std::uint64_t age_ = 0;
     Place place_;
   };
 
-  Reception(Owner& owner, std::size_t most_connections);
-  Reception(const Reception&) = delete;
-  Reception& operator=(const Reception&) = delete;
+  ConnectionServer(Owner& owner, std::size_t most_connections);
+  ConnectionServer(const ConnectionServer&) = delete;
+  ConnectionServer& operator=(const ConnectionServer&) = delete;
 
   /// Accepts on a socket that listens and does not block, on a thread of that name. Call once.
   Result<> Begin(Fd socket, std::string name);
