@@ -81,22 +81,22 @@ audio::SourceOptions SourceOptionsFor(const Config& config) {
 
 Result<DictationOptions> DictationOptionsFor(const Config& config) {
   DictationOptions options;
-  options.hearing.endpoint.enter = static_cast<float>(config.speech.vad_enter);
-  options.hearing.endpoint.leave = static_cast<float>(config.speech.vad_leave);
-  options.hearing.endpoint.min_speech = config.speech.min_speech;
-  options.hearing.endpoint.pre_roll = config.speech.pre_roll;
-  options.hearing.endpoint.silence = config.speech.silence;
-  options.hearing.endpoint.pause =
-      std::min(options.hearing.endpoint.pause, config.speech.silence / 2);
-  options.hearing.endpoint.inactivity = config.speech.inactivity;
-  options.hearing.endpoint.overlap = kOverlap;
-  TRY(speech::Check(options.hearing.endpoint));
+  options.segmenter.endpoint.enter = static_cast<float>(config.speech.vad_enter);
+  options.segmenter.endpoint.leave = static_cast<float>(config.speech.vad_leave);
+  options.segmenter.endpoint.min_speech = config.speech.min_speech;
+  options.segmenter.endpoint.pre_roll = config.speech.pre_roll;
+  options.segmenter.endpoint.silence = config.speech.silence;
+  options.segmenter.endpoint.pause =
+      std::min(options.segmenter.endpoint.pause, config.speech.silence / 2);
+  options.segmenter.endpoint.inactivity = config.speech.inactivity;
+  options.segmenter.endpoint.overlap = kOverlap;
+  TRY(speech::Check(options.segmenter.endpoint));
   if (config.speech.mode == ListenMode::kHandsFree) {
     options.give_up = Milliseconds(0);
   } else {
     options.give_up = config.speech.inactivity;
   }
-  if (!config.speech.partials) options.hearing.partial_every = Milliseconds(0);
+  if (!config.speech.partials) options.segmenter.partial_every = Milliseconds(0);
   return options;
 }
 

@@ -38,12 +38,12 @@ std::string_view Name(DictationState state) {
 }
 
 Dictation::Dictation(const DictationOptions& options, std::unique_ptr<audio::Source> source,
-                     DetectorMaker make_detector, Intake& intake, EventSink events,
+                     DetectorMaker make_detector, UtteranceSink& sink, EventSink events,
                      const Clock& clock)
     : options_(options),
       source_(std::move(source)),
       make_detector_(std::move(make_detector)),
-      intake_(intake),
+      sink_(sink),
       events_(std::move(events)),
       clock_(clock),
       block_(kBlock),
@@ -128,8 +128,8 @@ bool Dictation::Open() {
     return false;
   }
   detector_ = std::move(*made);
-  hearing_.emplace(options_.hearing, *detector_, intake_,
-                   HearingEvents{.on_change = [this](const auto& change) { Changed(change); },
+  segmenter_.emplace(options_.segmenter, *detector_, sink_,
+                   SegmenterEvents{.on_change = [this](const auto& change) { Changed(change); },
                                  .on_trouble = [this](const Error& error) { Trouble(error); }},
                    clock_);
   return true;
@@ -141,7 +141,7 @@ void Dictation::ListenOnce() {
     if (wish_ == Wish::kListen) wish_ = Wish::kIdle;
   };
   SetState(DictationState::kOpening);
-  intake_.SetListening(true);
+  sink_.SetListening(true);
   source_ended_ = false;
   last_report_ = {};
   speech_at_ = heard_at_ = clock_.Now();
@@ -161,35 +161,35 @@ void Dictation::ListenOnce() {
       const MonoTime now = clock_.Now();
       const Milliseconds away = Since(heard_at_, now);
       // What comes after a break does not belong to the sentence before it.
-      if (hearing_->open() && away >= kLostFor) going = hearing_->Finish();
+      if (segmenter_->open() && away >= kLostFor) going = segmenter_->Finish();
       if (options_.give_up.count() > 0 && Since(speech_at_, now) >= options_.give_up) break;
       continue;
     }
     if (state_ == DictationState::kOpening) SetState(DictationState::kListening);
-    if (*read > 0 && held < kQuietPiece && !hearing_->open()) continue;
+    if (*read > 0 && held < kQuietPiece && !segmenter_->open()) continue;
     going = Take(std::span(block_).first(std::exchange(held, 0)));
-    if (options_.give_up.count() > 0 && !hearing_->open() &&
+    if (options_.give_up.count() > 0 && !segmenter_->open() &&
         Since(speech_at_, clock_.Now()) >= options_.give_up) {
       events_({"notice", {{"text", "listening ended: nothing was said for a while"}}});
       break;
     }
   }
-  if (!hearing_) {
+  if (!segmenter_) {
     source_->Close();
   } else if (wish() == Wish::kCancel) {
     source_->Close();
-    hearing_->Cancel();
+    segmenter_->Cancel();
   } else {
     SetState(DictationState::kFinishing);
     if (going && held > 0) going = Take(std::span(block_).first(held));
     if (going) Drain();
     source_->Close();
-    static_cast<void>(hearing_->Finish());
+    static_cast<void>(segmenter_->Finish());
   }
-  hearing_.reset();
+  segmenter_.reset();
   detector_.reset();
   give_up();
-  intake_.SetListening(false);
+  sink_.SetListening(false);
   source_ended_ = ended;
 }
 
@@ -226,8 +226,8 @@ void Dictation::WatchSource() {
 
 bool Dictation::Take(std::span<const float> samples) {
   heard_at_ = clock_.Now();
-  if (!hearing_->Take(samples)) return false;
-  if (hearing_->open() && !hearing_->paused()) speech_at_ = heard_at_;
+  if (!segmenter_->Take(samples)) return false;
+  if (segmenter_->open() && !segmenter_->paused()) speech_at_ = heard_at_;
   return true;
 }
 

@@ -15,12 +15,12 @@
 #include "audio/capture/source.h"
 #include "base/clock.h"
 #include "app/dictation/events.h"
-#include "app/dictation/hearing.h"
+#include "app/dictation/segmenter.h"
 
 namespace headroom::app {
 
 struct DictationOptions {
-  HearingOptions hearing = {};
+  SegmenterOptions segmenter = {};
   /// Listening ends after so long without speech; zero: never.
   Milliseconds give_up{60'000};
 };
@@ -41,7 +41,7 @@ class Dictation {
 
   /// `source` and what `make_detector` makes are used by this object's thread only.
   Dictation(const DictationOptions& options, std::unique_ptr<audio::Source> source,
-            DetectorMaker make_detector, Intake& intake, EventSink events,
+            DetectorMaker make_detector, UtteranceSink& sink, EventSink events,
             const Clock& clock = SystemClock());
   ~Dictation();  // as Finish, and waits for it
   Dictation(const Dictation&) = delete;
@@ -77,13 +77,13 @@ class Dictation {
   const DictationOptions options_;
   const std::unique_ptr<audio::Source> source_;
   const DetectorMaker make_detector_;
-  Intake& intake_;
+  UtteranceSink& sink_;
   const EventSink events_;
   const Clock& clock_;
 
   // The thread's own.
   std::unique_ptr<speech::SpeechProbability> detector_;  // while listening, as the next
-  std::optional<Hearing> hearing_;
+  std::optional<Segmenter> segmenter_;
   std::vector<float> block_;
   MonoTime heard_at_{};   // when samples came last
   MonoTime speech_at_{};  // when speech was heard last, or listening began

@@ -99,7 +99,7 @@ class FakeSource : public audio::Source {
   int opened_ = 0;
 };
 
-class FakeIntake : public Intake {
+class FakeUtteranceSink : public UtteranceSink {
  public:
   void SetListening(bool listening) override { Note(listening ? "listen" : "stop"); }
   Result<> Begin() override {
@@ -184,9 +184,9 @@ struct Set {
   void Begin() {
     dictation = std::make_unique<Dictation>(
         options, std::move(pending), [this] { return std::make_unique<CountingVad>(pieces); },
-        intake,
+        sink,
         [this](const Event& event) {
-          const std::lock_guard lock(intake.mutex);
+          const std::lock_guard lock(sink.mutex);
           events.push_back(event);
         });
     dictation->Listen();
@@ -197,7 +197,7 @@ struct Set {
     return dictation->source_ended();
   }
   int Count(const std::string& name) {
-    const std::lock_guard lock(intake.mutex);
+    const std::lock_guard lock(sink.mutex);
     return static_cast<int>(std::count_if(events.begin(), events.end(),
                                           [&](const Event& event) { return event.name == name; }));
   }
@@ -205,7 +205,7 @@ struct Set {
   DictationOptions options;
   FakeSource* source;
   std::unique_ptr<audio::Source> pending;
-  FakeIntake intake;
+  FakeUtteranceSink sink;
   std::vector<Event> events;
   std::vector<std::size_t> pieces;  // that the detector was given
   std::unique_ptr<Dictation> dictation;
@@ -218,9 +218,9 @@ TEST(Dictation, WhatIsHeardInSilenceIsLookedAtThreeFramesAtATime) {
   set.source->Loud(seconds(1));
   set.source->Quiet(Milliseconds(1'990));
   set.Begin();
-  ASSERT_TRUE(set.intake.Wait("stop"));
+  ASSERT_TRUE(set.sink.Wait("stop"));
   set.dictation.reset();
-  EXPECT_EQ(set.intake.log, "listen begin pause end stop ");
+  EXPECT_EQ(set.sink.log, "listen begin pause end stop ");
   EXPECT_EQ(set.pieces.front(), 1'600U);
   // Speech, once it is seen, and the 800 ms of silence that end it.
   EXPECT_NEAR(static_cast<double>(std::ranges::count(set.pieces, 320U)), 85, 7);
@@ -236,53 +236,53 @@ TEST(Dictation, TwoSentencesOfAFile) {
   set.source->Quiet(seconds(2));
   set.source->Loud(seconds(1));
   set.Begin();
-  ASSERT_TRUE(set.intake.Wait("stop"));
+  ASSERT_TRUE(set.sink.Wait("stop"));
   EXPECT_TRUE(set.Ended());
   EXPECT_FALSE(set.source->open());
   set.dictation.reset();
   // The second one ends with the file, so nobody waits for silence after it.
-  EXPECT_EQ(set.intake.log, "listen begin pause end begin end stop ");
-  ASSERT_EQ(set.intake.ended.size(), 2U);
-  EXPECT_NEAR(static_cast<double>(set.intake.ended[0].size()) / 16'000, 2.0 + 0.5 + 0.32, 0.1);
-  EXPECT_EQ(set.intake.ended[0], set.intake.paused);  // so its early text can be taken
-  EXPECT_GE(set.intake.kept[0], set.intake.ended[0].size());
-  EXPECT_GT(set.intake.partials, 0);
+  EXPECT_EQ(set.sink.log, "listen begin pause end begin end stop ");
+  ASSERT_EQ(set.sink.ended.size(), 2U);
+  EXPECT_NEAR(static_cast<double>(set.sink.ended[0].size()) / 16'000, 2.0 + 0.5 + 0.32, 0.1);
+  EXPECT_EQ(set.sink.ended[0], set.sink.paused);  // so its early text can be taken
+  EXPECT_GE(set.sink.kept[0], set.sink.ended[0].size());
+  EXPECT_GT(set.sink.partials, 0);
 }
 
 TEST(Dictation, AllOfAnUtteranceIsInTheSpoolWhenItEnds) {
   Set set(true);
   set.source->Loud(Milliseconds(1'234));
   set.Begin();
-  ASSERT_TRUE(set.intake.Wait("stop"));
+  ASSERT_TRUE(set.sink.Wait("stop"));
   set.dictation.reset();
-  ASSERT_EQ(set.intake.kept.size(), 1U);
-  EXPECT_EQ(set.intake.kept[0], set.intake.ended[0].size());
+  ASSERT_EQ(set.sink.kept.size(), 1U);
+  EXPECT_EQ(set.sink.kept[0], set.sink.ended[0].size());
 }
 
 TEST(Dictation, SpeechWithoutAPauseIsCutAndTheNextPieceBeginsBeforeTheCut) {
   DictationOptions options;
-  options.hearing.endpoint.longest = seconds(4);
-  options.hearing.endpoint.overlap = Milliseconds(960);  // whole frames
+  options.segmenter.endpoint.longest = seconds(4);
+  options.segmenter.endpoint.overlap = Milliseconds(960);  // whole frames
   Set set(true, options);
   set.source->Loud(seconds(6));
   set.Begin();
-  ASSERT_TRUE(set.intake.Wait("stop"));
+  ASSERT_TRUE(set.sink.Wait("stop"));
   set.dictation.reset();
-  EXPECT_EQ(set.intake.log, "listen begin continues end begin end stop ");
-  ASSERT_EQ(set.intake.ended.size(), 2U);
-  EXPECT_EQ(set.intake.ended[0].size() + set.intake.ended[1].size(), (6'000U + 960U) * 16U);
+  EXPECT_EQ(set.sink.log, "listen begin continues end begin end stop ");
+  ASSERT_EQ(set.sink.ended.size(), 2U);
+  EXPECT_EQ(set.sink.ended[0].size() + set.sink.ended[1].size(), (6'000U + 960U) * 16U);
 }
 
 TEST(Dictation, FinishEndsWhatIsOpenAndClosesTheMicrophone) {
   Set set(false);
   set.source->Loud(seconds(1));
   set.Begin();
-  ASSERT_TRUE(set.intake.Wait("begin"));
+  ASSERT_TRUE(set.sink.Wait("begin"));
   EXPECT_TRUE(set.source->open());
   set.dictation->Finish();
-  ASSERT_TRUE(set.intake.Wait("stop"));
+  ASSERT_TRUE(set.sink.Wait("stop"));
   set.dictation.reset();
-  EXPECT_EQ(set.intake.log, "listen begin end stop ");
+  EXPECT_EQ(set.sink.log, "listen begin end stop ");
   EXPECT_FALSE(set.source->open());
 }
 
@@ -290,48 +290,48 @@ TEST(Dictation, CancelDropsWhatIsOpen) {
   Set set(false);
   set.source->Loud(seconds(1));
   set.Begin();
-  ASSERT_TRUE(set.intake.Wait("begin"));
+  ASSERT_TRUE(set.sink.Wait("begin"));
   set.dictation->Cancel();
-  ASSERT_TRUE(set.intake.Wait("stop"));
+  ASSERT_TRUE(set.sink.Wait("stop"));
   EXPECT_FALSE(set.dictation->wanted());
   set.dictation.reset();
-  EXPECT_EQ(set.intake.log, "listen begin drop stop ");
+  EXPECT_EQ(set.sink.log, "listen begin drop stop ");
 }
 
 TEST(Dictation, ListensAgain) {
   Set set(false);
   set.Begin();
-  ASSERT_TRUE(set.intake.Wait("listen"));
+  ASSERT_TRUE(set.sink.Wait("listen"));
   set.dictation->Finish();
-  ASSERT_TRUE(set.intake.Wait("stop"));
+  ASSERT_TRUE(set.sink.Wait("stop"));
   set.dictation->Listen();
-  ASSERT_TRUE(set.intake.Wait("stop listen"));
+  ASSERT_TRUE(set.sink.Wait("stop listen"));
   set.source->Loud(seconds(1));
-  EXPECT_TRUE(set.intake.Wait("begin"));
+  EXPECT_TRUE(set.sink.Wait("begin"));
   EXPECT_EQ(set.source->opened(), 2);
 }
 
 TEST(Dictation, AFullSpoolStopsListeningAndKeepsWhatThereIs) {
   Set set(false);
-  set.intake.fail_append_after = 16'000;
+  set.sink.fail_append_after = 16'000;
   set.source->Loud(seconds(5));
   set.Begin();
-  ASSERT_TRUE(set.intake.Wait("stop"));
+  ASSERT_TRUE(set.sink.Wait("stop"));
   EXPECT_EQ(set.Count("trouble"), 1);
   EXPECT_FALSE(set.dictation->wanted());
   set.dictation.reset();
-  EXPECT_EQ(set.intake.log, "listen begin end stop ");
+  EXPECT_EQ(set.sink.log, "listen begin end stop ");
   EXPECT_FALSE(set.source->open());
 }
 
 TEST(Dictation, ASpoolThatCannotBeginStopsListening) {
   Set set(false);
-  set.intake.fail_begin = true;
+  set.sink.fail_begin = true;
   set.source->Loud(seconds(1));
   set.Begin();
-  ASSERT_TRUE(set.intake.Wait("stop"));
+  ASSERT_TRUE(set.sink.Wait("stop"));
   set.dictation.reset();
-  EXPECT_EQ(set.intake.log, "listen begin stop ");
+  EXPECT_EQ(set.sink.log, "listen begin stop ");
 }
 
 TEST(Dictation, AFileThatFailsEndsItsSentence) {
@@ -339,17 +339,17 @@ TEST(Dictation, AFileThatFailsEndsItsSentence) {
   set.source->Loud(seconds(1));
   set.source->Fail(Errc::kCorrupt);
   set.Begin();
-  ASSERT_TRUE(set.intake.Wait("stop"));
+  ASSERT_TRUE(set.sink.Wait("stop"));
   EXPECT_GE(set.Count("trouble"), 1);
   set.dictation.reset();
-  EXPECT_EQ(set.intake.log, "listen begin end stop ");
+  EXPECT_EQ(set.sink.log, "listen begin end stop ");
 }
 
 TEST(Dictation, GivesUpWhenNothingIsSaid) {
   Set set(false, {.give_up = Milliseconds(50)});
   set.source->Quiet(seconds(1));
   set.Begin();
-  EXPECT_TRUE(set.intake.Wait("stop"));
+  EXPECT_TRUE(set.sink.Wait("stop"));
   EXPECT_FALSE(set.dictation->wanted());
 }
 
@@ -357,10 +357,10 @@ TEST(Dictation, AMicrophoneThatIsLostEndsTheSentence) {
   Set set(false);
   set.source->Loud(seconds(1));
   set.Begin();
-  ASSERT_TRUE(set.intake.Wait("end"));  // after a second and a half without samples
+  ASSERT_TRUE(set.sink.Wait("end"));  // after a second and a half without samples
   EXPECT_TRUE(set.dictation->wanted());
   set.source->Loud(seconds(1));
-  EXPECT_TRUE(set.intake.Wait("end begin"));
+  EXPECT_TRUE(set.sink.Wait("end begin"));
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 // An utterance that was cut inside speech waits for the next one, which begins in it, so that their
 // texts can be joined at a word that both have (speech/stitch.h).
 //
-// Intake is called by the thread that listens; delivery has a thread of its own.
+// UtteranceSink is called by the thread that listens; delivery has a thread of its own.
 #pragma once
 
 #include <condition_variable>
@@ -49,7 +49,7 @@ struct PipelineStatus {
   std::optional<Milliseconds> last_latency;  // from the last spoken sample to the delivered text
 };
 
-class UtterancePipeline : public Intake {
+class UtterancePipeline : public UtteranceSink {
  public:
   /// `spool` may be null: speech is then in memory only. `outbox` must outlive this.
   UtterancePipeline(PipelineOptions options, std::unique_ptr<speech::Spool> spool, DeliverySink& delivery_sink, EventSink events,

@@ -329,7 +329,7 @@ void StreamSession::Do(Order& order) {
       return;
     case What::kLeave:
       static_cast<void>(EndOpen());
-      hearing_.reset();
+      segmenter_.reset();
       detector_.reset();
       return;
     case What::kFinish:
@@ -344,8 +344,8 @@ void StreamSession::Do(Order& order) {
   }
 }
 
-bool StreamSession::PrepareEar() {
-  if (hearing_) return true;
+bool StreamSession::PrepareDetector() {
+  if (segmenter_) return true;
   if (!detector_) {
     auto made = make_detector_();
     if (!made) {
@@ -354,15 +354,15 @@ bool StreamSession::PrepareEar() {
     }
     detector_ = std::move(*made);
   }
-  ear_began_ = heard_;
-  const HearingOptions options{
+  detector_began_ = heard_;
+  const SegmenterOptions options{
       .endpoint = *wishes_.turns,
-      .partial_every = wishes_.partials ? HearingOptions().partial_every : Milliseconds(0)};
-  hearing_.emplace(options, *detector_, *pipeline_,
-                   HearingEvents{.on_change =
+      .partial_every = wishes_.partials ? SegmenterOptions().partial_every : Milliseconds(0)};
+  segmenter_.emplace(options, *detector_, *pipeline_,
+                   SegmenterEvents{.on_change =
                                      [this](const speech::Change& change) {
                                        if (change.kind == speech::SpeechChange::kBegin)
-                                         begin_ = ear_began_ + change.begin;
+                                         begin_ = detector_began_ + change.begin;
                                      },
                                  .on_trouble = [this](const Error& error) { Trouble(error); }},
                    clock_);
@@ -370,10 +370,10 @@ bool StreamSession::PrepareEar() {
 }
 
 void StreamSession::Hear(std::span<const float> samples) {
-  if (!PrepareEar()) return;
+  if (!PrepareDetector()) return;
   while (!samples.empty()) {
     const auto block = samples.first(std::min(samples.size(), speech::Listener::kMostAtOnce));
-    static_cast<void>(hearing_->Take(block));  // on_trouble has said why not
+    static_cast<void>(segmenter_->Take(block));  // on_trouble has said why not
     samples = samples.subspan(block.size());
   }
 }
@@ -412,9 +412,9 @@ bool StreamSession::EndOpen() {
     gathered_ = {};
     return true;
   }
-  if (!hearing_ || !hearing_->open()) return false;
-  static_cast<void>(hearing_->Finish());
-  hearing_.reset();
+  if (!segmenter_ || !segmenter_->open()) return false;
+  static_cast<void>(segmenter_->Finish());
+  segmenter_.reset();
   return true;
 }
 
@@ -422,15 +422,15 @@ void StreamSession::DropOpen() {
   if (gathering_) pipeline_->Drop();
   gathering_ = false;
   gathered_ = {};
-  if (hearing_) hearing_->Cancel();
-  hearing_.reset();
+  if (segmenter_) segmenter_->Cancel();
+  segmenter_.reset();
 }
 
 void StreamSession::Apply(StreamWishes wishes) {
   // What is open is decoded as it was begun, unless the way it ends changes.
   if (wishes.turns != wishes_.turns || wishes.partials != wishes_.partials) {
     static_cast<void>(EndOpen());
-    hearing_.reset();
+    segmenter_.reset();
   }
   pipeline_->SetRequest(wishes.request);
   wishes_ = std::move(wishes);

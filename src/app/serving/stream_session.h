@@ -15,7 +15,7 @@
 
 #include "net/server/speech_service.h"
 #include "app/dictation/utterance_pipeline.h"
-#include "app/dictation/hearing.h"
+#include "app/dictation/segmenter.h"
 #include "app/serving/jobs.h"
 #include "app/serving/unacked_results.h"
 
@@ -97,7 +97,7 @@ class StreamSession : private DeliverySink {
   bool EndOpen();
   void DropOpen();
   void Apply(StreamWishes wishes);
-  bool PrepareEar();
+  bool PrepareDetector();
 
   const DetectorMaker make_detector_;
   const EventSink tell_;
@@ -122,7 +122,7 @@ class StreamSession : private DeliverySink {
   // The thread's own.
   StreamWishes wishes_;
   std::unique_ptr<speech::SpeechProbability> detector_;
-  std::optional<Hearing> hearing_;
+  std::optional<Segmenter> segmenter_;
   std::vector<float> gathered_;  // the open item, when the client commits
   bool gathering_ = false;
   std::size_t appended_ = 0;  // of it, to the spool
@@ -130,7 +130,7 @@ class StreamSession : private DeliverySink {
   AppendPace pace_{clock_};
   std::atomic<std::int64_t> begin_{0};  // of the open item, in samples of the stream
   std::int64_t heard_ = 0;              // samples
-  std::int64_t ear_began_ = 0;          // where the ear's count begins
+  std::int64_t detector_began_ = 0;          // where the ear's count begins
 
   std::unique_ptr<UtterancePipeline> pipeline_;
   std::thread thread_;

@@ -1,4 +1,4 @@
-#include "app/dictation/hearing.h"
+#include "app/dictation/segmenter.h"
 
 #include <algorithm>
 #include <utility>
@@ -13,15 +13,15 @@ constexpr std::int64_t kPerMillisecond = 16;
 
 }  // namespace
 
-Hearing::Hearing(const HearingOptions& options, speech::SpeechProbability& detector, Intake& intake,
-                 HearingEvents events, const Clock& clock)
+Segmenter::Segmenter(const SegmenterOptions& options, speech::SpeechProbability& detector, UtteranceSink& sink,
+                 SegmenterEvents events, const Clock& clock)
     : options_(options),
-      intake_(intake),
+      sink_(sink),
       events_(std::move(events)),
       listener_(detector, options.endpoint),
       pace_(clock) {}
 
-bool Hearing::Take(std::span<const float> samples) {
+bool Segmenter::Take(std::span<const float> samples) {
   const auto changes = listener_.Feed(samples);
   if (!changes) {
     events_.on_trouble(changes.error());
@@ -38,23 +38,23 @@ bool Hearing::Take(std::span<const float> samples) {
   return true;
 }
 
-bool Hearing::Finish() {
+bool Segmenter::Finish() {
   return Handle(listener_.Finish());
 }
 
-void Hearing::Cancel() {
-  if (listener_.open()) intake_.Drop();
+void Segmenter::Cancel() {
+  if (listener_.open()) sink_.Drop();
   listener_.Cancel();
   static_cast<void>(listener_.Finish());
 }
 
-bool Hearing::Handle(std::span<const speech::Change> changes) {
+bool Segmenter::Handle(std::span<const speech::Change> changes) {
   // The span is the listener's and holds until its next call; HandleOne calls only Audio.
   return std::all_of(changes.begin(), changes.end(),
                      [this](const speech::Change& change) { return HandleOne(change); });
 }
 
-bool Hearing::HandleOne(const speech::Change& change) {
+bool Segmenter::HandleOne(const speech::Change& change) {
   const auto audio = [this](std::int64_t begin, std::int64_t end) {
     auto samples = listener_.Audio(begin, end);
     CHECK(samples.has_value());  // the listener keeps what it speaks of
@@ -65,7 +65,7 @@ bool Hearing::HandleOne(const speech::Change& change) {
       begin_ = appended_ = partial_at_ = change.begin;
       paused_ = told_ = false;
       Changed(change);
-      if (const auto begun = intake_.Begin(); !begun) {
+      if (const auto begun = sink_.Begin(); !begun) {
         events_.on_trouble(begun.error());
         listener_.Cancel();
         return false;
@@ -75,21 +75,21 @@ bool Hearing::HandleOne(const speech::Change& change) {
     case speech::SpeechChange::kPause:
       paused_ = true;
       if (!AppendUpTo(change.end)) return false;
-      intake_.Pause(audio(change.begin, change.end));
+      sink_.Pause(audio(change.begin, change.end));
       Changed(change);
       return true;
     case speech::SpeechChange::kResume:
       paused_ = false;
       partial_at_ = listener_.heard();
-      intake_.Resume();
+      sink_.Resume();
       Changed(change);
       return true;
     case speech::SpeechChange::kEnd: {
       if (!AppendUpTo(change.end)) return false;
       const auto silence = Milliseconds(std::max<std::int64_t>(
           0, (listener_.heard() - change.end) / kPerMillisecond + options_.endpoint.pause.count()));
-      if (change.forced && options_.endpoint.overlap.count() > 0) intake_.Continues();
-      const auto ended = intake_.End(audio(change.begin, change.end), change.end - change.begin,
+      if (change.forced && options_.endpoint.overlap.count() > 0) sink_.Continues();
+      const auto ended = sink_.End(audio(change.begin, change.end), change.end - change.begin,
                                      change.evidence, silence);
       Changed(change);
       if (!ended) {
@@ -102,15 +102,15 @@ bool Hearing::HandleOne(const speech::Change& change) {
   return true;
 }
 
-bool Hearing::AppendUpTo(std::int64_t end) {
+bool Segmenter::AppendUpTo(std::int64_t end) {
   if (end <= appended_) return true;
   auto samples = listener_.Audio(appended_, end);
   CHECK(samples.has_value());
-  const auto kept = intake_.Append(*samples);
+  const auto kept = sink_.Append(*samples);
   if (!kept && kept.error().code == Errc::kNoSpace) {
     events_.on_trouble(kept.error());
     // What is in the spool up to here is an utterance all the same.
-    static_cast<void>(intake_.End({}, appended_ - begin_, {}, Milliseconds(0)));
+    static_cast<void>(sink_.End({}, appended_ - begin_, {}, Milliseconds(0)));
     listener_.Cancel();
     return false;
   }
@@ -120,13 +120,13 @@ bool Hearing::AppendUpTo(std::int64_t end) {
   return true;
 }
 
-void Hearing::MaybePartial() {
+void Segmenter::MaybePartial() {
   if (options_.partial_every.count() == 0 || paused_) return;
   if (listener_.heard() - partial_at_ < options_.partial_every.count() * kPerMillisecond) return;
   auto samples = listener_.Audio(begin_, listener_.heard());
   if (!samples) return;
   partial_at_ = listener_.heard();
-  intake_.Partial(std::move(*samples));
+  sink_.Partial(std::move(*samples));
 }
 
 }  // namespace headroom::app

@@ -1,5 +1,5 @@
 // One stream of sound into the utterances in it: a Listener, and what becomes of its changes at an
-// Intake. What a microphone and a client's stream have in common. Belongs to one thread.
+// UtteranceSink. What a microphone and a client's stream have in common. Belongs to one thread.
 #pragma once
 
 #include <functional>
@@ -14,9 +14,9 @@
 namespace headroom::app {
 
 /// Where utterances go. One utterance is open at a time.
-class Intake {
+class UtteranceSink {
  public:
-  virtual ~Intake() = default;
+  virtual ~UtteranceSink() = default;
   /// Listening begins or has ended: a model may be loaded, or be given up.
   virtual void SetListening(bool listening) = 0;
   /// An error means that speech cannot be kept any more; listening stops.
@@ -40,23 +40,23 @@ class Intake {
   virtual void Drop() = 0;
 };
 
-struct HearingOptions {
+struct SegmenterOptions {
   speech::EndpointOptions endpoint = {};
   /// The utterance so far is offered for a partial so often; zero: never.
   Milliseconds partial_every{250};
 };
 
-struct HearingEvents {
+struct SegmenterEvents {
   /// kBegin comes before the intake is told, everything else after. May be empty.
   std::function<void(const speech::Change&)> on_change;
   std::function<void(const Error&)> on_trouble;
 };
 
-class Hearing {
+class Segmenter {
  public:
   /// `detector`, `intake` and `clock` must outlive it.
-  Hearing(const HearingOptions& options, speech::SpeechProbability& detector, Intake& intake,
-          HearingEvents events, const Clock& clock);
+  Segmenter(const SegmenterOptions& options, speech::SpeechProbability& detector, UtteranceSink& sink,
+          SegmenterEvents events, const Clock& clock);
 
   /// At most a second of samples. False: nothing can be kept any more, and what is open was ended.
   bool Take(std::span<const float> samples);
@@ -79,9 +79,9 @@ class Hearing {
     if (events_.on_change) events_.on_change(change);
   }
 
-  const HearingOptions options_;
-  Intake& intake_;
-  const HearingEvents events_;
+  const SegmenterOptions options_;
+  UtteranceSink& sink_;
+  const SegmenterEvents events_;
   speech::Listener listener_;
   std::int64_t begin_ = 0;     // of the open utterance
   std::int64_t appended_ = 0;  // up to here it is in the spool
