@@ -270,12 +270,12 @@ int main(int argc, char** argv) {
   ballast.Tell();
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream words(line);
-    std::string verb;
+    std::string kind;
     std::int64_t mebi = -1;
-    if (!(words >> verb >> mebi)) mebi = -1;
-    if (verb == "quit") break;
-    if (mebi < 0 || (verb != "hold" && verb != "leave")) Die("hold MIB, leave MIB or quit");
-    verb == "hold" ? ballast.Hold(mebi * kMebi) : ballast.Leave(mebi * kMebi);
+    if (!(words >> kind >> mebi)) mebi = -1;
+    if (kind == "quit") break;
+    if (mebi < 0 || (kind != "hold" && kind != "leave")) Die("hold MIB, leave MIB or quit");
+    kind == "hold" ? ballast.Hold(mebi * kMebi) : ballast.Leave(mebi * kMebi);
     ballast.Tell();
   }
 }

@@ -61,8 +61,8 @@ Result<Neighbour> Neighbour::Make(const std::string& program, const std::string&
   return neighbour;
 }
 
-Result<> Neighbour::Tell(const char* verb, Bytes bytes) {
-  TRY(WriteAll(in_.get(), fmt::format("{} {}\n", verb, bytes.n >> 20)));
+Result<> Neighbour::Tell(const char* kind, Bytes bytes) {
+  TRY(WriteAll(in_.get(), fmt::format("{} {}\n", kind, bytes.n >> 20)));
   return Hear();
 }
 

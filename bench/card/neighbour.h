@@ -59,7 +59,7 @@ class Neighbour {
 
  private:
   explicit Neighbour(Child child) : child_(std::move(child)) {}
-  Result<> Tell(const char* verb, Bytes bytes);
+  Result<> Tell(const char* kind, Bytes bytes);
   Result<> Hear();
 
   Child child_;

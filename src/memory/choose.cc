@@ -30,8 +30,8 @@ bool Moment::Quarantined(std::size_t tier) const {
 bool Moment::Admits(Target target) const {
   const Plan& plan = policy.tiers[target.tier];
   const RunSize size = policy.SizeOf(target);
-  if (Quarantined(target.tier) || ((barred >> target.tier) & 1) != 0) return false;
-  if (ram && *ram + plan.HostPeak(size) >= ram_borders.danger) return false;
+  if (Quarantined(target.tier) || ((excluded >> target.tier) & 1) != 0) return false;
+  if (ram && *ram + plan.HostPeak(size) >= ram_thresholds.danger) return false;
   Room room;
   if (plan.kind == DeviceKind::kDiscrete) {
     if (!card_usable) return false;

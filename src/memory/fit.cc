@@ -29,8 +29,8 @@ std::string Sum(const Plan& plan, const Room& room) {
 }
 
 // Where a percentage rounds onto the border it has to be told apart from.
-std::string Share(double percent, double border) {
-  return std::abs(percent - border) < 1 && std::abs(percent - border) > 0
+std::string Share(double percent, double threshold) {
+  return std::abs(percent - threshold) < 1 && std::abs(percent - threshold) > 0
              ? fmt::format("{:.2f} %", percent)
              : fmt::format("{:.0f} %", percent);
 }
@@ -39,10 +39,10 @@ std::string Explain(const Plan& plan, RunSize size, const Room& room, const FitR
                     const FitNumbers& numbers) {
   if (room.total.n <= 0) return "UNSAFE: the size of the device's memory is not known";
   const bool is_host = plan.kind != DeviceKind::kDiscrete;
-  const double border = numbers.resident_percent > rules.safe ? rules.marginal : rules.safe;
+  const double threshold = numbers.resident_percent > rules.safe ? rules.marginal : rules.safe;
   std::string text = fmt::format("{}: {} = {} MiB = {} of {} MiB{}", Name(numbers.fit),
                                  Sum(plan, room), Mebibytes(numbers.resident + room.others),
-                                 Share(numbers.resident_percent, border), Mebibytes(room.total),
+                                 Share(numbers.resident_percent, threshold), Mebibytes(room.total),
                                  is_host ? " available" : "");
   if (numbers.resident_percent > rules.marginal)
     text += fmt::format(" > {:g} %", rules.marginal);

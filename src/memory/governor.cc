@@ -73,7 +73,7 @@ class Turn {
       OnHostPressure();
       OnCard();
       OnIdle();
-      OnBarred();
+      OnExcluded();
       OnDemand();
       OnUp();
     }
@@ -120,8 +120,8 @@ class Turn {
 
   void OnHostNumbers() {
     ram_ = Clean(sample_.ram);
-    ram_borders_ =
-        RamBorders(policy_.thresholds, Clean(sample_.memory_high), Clean(sample_.host_total));
+    ram_thresholds_ =
+        RamThresholds(policy_.thresholds, Clean(sample_.memory_high), Clean(sample_.host_total));
     if (s_.target) held_ = policy_.tiers[s_.target->tier].HostPeak(policy_.SizeOf(*s_.target));
   }
 
@@ -129,13 +129,13 @@ class Turn {
     Moment moment{policy_,
                   s_,
                   now_,
-                  sample_.barred,
-                  fresh_ && !sample_.yielded && !card_barred_,
+                  sample_.excluded,
+                  fresh_ && !sample_.yielded && !card_excluded_,
                   s_.total,
                   s_.others,
                   std::nullopt,
                   std::nullopt,
-                  ram_borders_};
+                  ram_thresholds_};
     if (ram_) moment.ram = std::max(*ram_ - held_, Bytes(0));
     if (const auto available = Clean(sample_.ram_available))
       moment.ram_available = HostRoom(*available, held_, Clean(sample_.limit_left)).total;
@@ -167,9 +167,9 @@ class Turn {
   }
 
   // --- saying and doing --------------------------------------------------------------------------
-  Action& Do(Verb verb, std::string reason) {
+  Action& Do(ActionKind kind, std::string reason) {
     Action& action = actions_.emplace_back();
-    action.verb = verb;
+    action.kind = kind;
     action.reason = std::move(reason);
     return action;
   }
@@ -179,7 +179,7 @@ class Turn {
     if (s_.told[i] >= zone && now_ - s_.told_at[i] < timing_.tell_again) return;
     s_.told[i] = zone;
     s_.told_at[i] = now_;
-    Action& action = Do(Verb::kTell, std::move(reason));
+    Action& action = Do(ActionKind::kTell, std::move(reason));
     action.gauge = gauge;
     action.to = zone;
   }
@@ -189,7 +189,7 @@ class Turn {
     Zone& known = s_.zones[static_cast<std::size_t>(gauge)];
     if (!zone || *zone == known) return;
     const Zone from = std::exchange(known, *zone);
-    Action& action = Do(Verb::kZone, reason());
+    Action& action = Do(ActionKind::kZone, reason());
     action.gauge = gauge;
     action.from = from;
     action.to = *zone;
@@ -199,14 +199,14 @@ class Turn {
   void EndWorker(std::string reason) {
     if (!s_.target) return;
     if (sample_.decoding) s_.again = true;
-    Action& action = Do(Verb::kEndWorker, std::move(reason));
+    Action& action = Do(ActionKind::kEndWorker, std::move(reason));
     action.target = *s_.target;
     s_.target.reset();
     Changed();
   }
 
   void Load(Target target, std::string reason) {
-    Action& action = Do(Verb::kLoad, std::move(reason));
+    Action& action = Do(ActionKind::kLoad, std::move(reason));
     action.target = target;
     action.again = std::exchange(s_.again, false);
     s_.target = target;
@@ -244,11 +244,11 @@ class Turn {
               [&] { return fmt::format("{}: {}", CardUse(), Name(*zone)); });
     }
     if (ram_) {
-      const Zone zone = ram_borders_.Of(*ram_);
+      const Zone zone = ram_thresholds_.Of(*ram_);
       SetZone(Gauge::kRam, zone, true, [&] {
         return fmt::format("this service takes {} of memory (borders {}, {}, {}): {}",
-                           FormatDecimal(*ram_), FormatDecimal(ram_borders_.warning),
-                           FormatDecimal(ram_borders_.danger), FormatDecimal(ram_borders_.critical),
+                           FormatDecimal(*ram_), FormatDecimal(ram_thresholds_.warning),
+                           FormatDecimal(ram_thresholds_.danger), FormatDecimal(ram_thresholds_.critical),
                            Name(zone));
       });
     }
@@ -302,7 +302,7 @@ class Turn {
     state.failures = std::min(state.failures + 1, 20);
     state.quarantined_until = std::max(state.quarantined_until, now_ + time);
     Action& action =
-        Do(Verb::kQuarantine,
+        Do(ActionKind::kQuarantine,
            fmt::format("{} {}: not used for {}{}", policy_.tiers[tier].Title(), Describe(failure),
                        Seconds(time),
                        state.failures > 1 ? fmt::format(" (failure {} in a row)", state.failures)
@@ -355,7 +355,7 @@ class Turn {
     else if (ram == Zone::kWarning &&
              (!s_.dropped_at || now_ - *s_.dropped_at >= timing_.drop_again)) {
       s_.dropped_at = now_;
-      Do(Verb::kDropCaches, "service memory is in its warning zone");
+      Do(ActionKind::kDropCaches, "service memory is in its warning zone");
     }
     if (danger && !s_.paused) {
       s_.pauses = s_.resumed_at != MonoTime{} && now_ - s_.resumed_at < timing_.steady
@@ -365,7 +365,7 @@ class Turn {
           own ? fmt::format("{} is in danger",
                             ram >= Zone::kDanger ? "service memory" : "service swap")
               : std::string("the host is short of memory");
-      Do(Verb::kPauseDecoding, fmt::format("{}: speech is kept, text comes later", why));
+      Do(ActionKind::kPauseDecoding, fmt::format("{}: speech is kept, text comes later", why));
       EndWorker(fmt::format("{}: the worker's memory is given back", why));
       s_.paused = true;
       s_.paused_at = now_;
@@ -385,13 +385,13 @@ class Turn {
     s_.resumed_at = now_;
     s_.calm_since.reset();
     s_.outside = true;
-    Do(Verb::kResumeDecoding, fmt::format("memory has been out of danger for {}", Seconds(hold)));
+    Do(ActionKind::kResumeDecoding, fmt::format("memory has been out of danger for {}", Seconds(hold)));
   }
 
   void Restart(const std::string& why) {
     if (s_.restart_at && now_ - *s_.restart_at < timing_.between_changes) return;
     s_.restart_at = now_;
-    Do(Verb::kSaveAndRestart, fmt::format("{}: state is saved and the service starts anew", why));
+    Do(ActionKind::kSaveAndRestart, fmt::format("{}: state is saved and the service starts anew", why));
   }
 
   // --- the card
@@ -448,7 +448,7 @@ class Turn {
     tier.excess += *ours_ - planned;
     s_.shrink_due = true;
     s_.outside = true;
-    Action& action = Do(Verb::kCorrectPlan, fmt::format("{} holds {} MiB where {} MiB were planned",
+    Action& action = Do(ActionKind::kCorrectPlan, fmt::format("{} holds {} MiB where {} MiB were planned",
                                                         policy_.tiers[s_.target->tier].Title(),
                                                         Mebibytes(*ours_), Mebibytes(planned)));
     action.target = *s_.target;
@@ -461,7 +461,7 @@ class Turn {
     if (!s_.leave_by && soon) {
       s_.leave_by = now_ + timing_.finish;
       Action& action =
-          Do(Verb::kFinishUtterance, fmt::format("{}: the utterance may end first, in at most {}",
+          Do(ActionKind::kFinishUtterance, fmt::format("{}: the utterance may end first, in at most {}",
                                                  Pressure(Zone::kDanger), Seconds(timing_.finish)));
       action.within = timing_.finish;
       return;
@@ -476,7 +476,7 @@ class Turn {
     Tell(Gauge::kVram, zone, why);
     StopSpeculation(why);
     Remember(zone);
-    card_barred_ = off_card;
+    card_excluded_ = off_card;
     EndWorker(why);
     s_.outside = true;  // whatever it was, it was not ours to plan
     if (s_.paused || !Wanted()) return;
@@ -518,7 +518,7 @@ class Turn {
     if (!s_.speculation) return;
     s_.speculation = false;
     s_.quiet_others = s_.admitted_others;
-    Do(Verb::kStopSpeculation, why);
+    Do(ActionKind::kStopSpeculation, why);
   }
 
   void Quiet(Zone after) {
@@ -531,7 +531,7 @@ class Turn {
     if (now_ - *s_.quiet_since < timing_.hold) return;
     s_.speculation = true;
     s_.quiet_since.reset();
-    Do(Verb::kAllowSpeculation, fmt::format("there has been room for {}", Seconds(timing_.hold)));
+    Do(ActionKind::kAllowSpeculation, fmt::format("there has been room for {}", Seconds(timing_.hold)));
   }
 
   // --- coming and going
@@ -553,9 +553,9 @@ class Turn {
   }
 
   // The utterance that waits needs another tier than the one there is.
-  void OnBarred() {
+  void OnExcluded() {
     if (!s_.target || s_.paused || sample_.decoding) return;
-    if (((sample_.barred >> s_.target->tier) & 1) == 0) return;
+    if (((sample_.excluded >> s_.target->tier) & 1) == 0) return;
     const Moment moment = Now();
     const auto next = moment.Best({}, [&](Target target) { return moment.Admits(target); });
     if (!next) return;
@@ -574,13 +574,13 @@ class Turn {
         best ? best : moment.Best({}, [&](Target target) { return moment.Admits(target); });
     if (any) {
       if (s_.nothing_fits)
-        Do(Verb::kResumeDecoding, fmt::format("{} can be used now", Title(*any)));
+        Do(ActionKind::kResumeDecoding, fmt::format("{} can be used now", Title(*any)));
       Load(*any, fmt::format("speech is expected: {} is the best that fits", Title(*any)));
       return;
     }
     if (s_.nothing_fits) return;
     s_.nothing_fits = true;
-    Do(Verb::kPauseDecoding,
+    Do(ActionKind::kPauseDecoding,
        "no tier fits or all are in quarantine: speech is kept, text comes later");
   }
 
@@ -616,12 +616,12 @@ class Turn {
   std::vector<Action> actions_;
 
   bool fresh_ = false;         // this sample has the card's numbers
-  bool card_barred_ = false;   // this step leaves the card altogether
+  bool card_excluded_ = false;   // this step leaves the card altogether
   Bytes used_;                 // of the card
   std::optional<Bytes> ours_;  // of the card
   std::optional<Bytes> ram_;
   Bytes held_;  // by the worker there was when the step began
-  Borders<Bytes> ram_borders_;
+  Thresholds<Bytes> ram_thresholds_;
 };
 
 }  // namespace

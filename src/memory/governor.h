@@ -85,7 +85,7 @@ struct Sample {
   std::optional<std::size_t> failed_tier;  // which worker it was; unknown: the present target's
   /// A bit for each tier that cannot decode the utterance that waits: it failed it once already, or
   /// lacks its language.
-  std::uint32_t barred = 0;
+  std::uint32_t excluded = 0;
 };
 
 /// A tier, an index into Policy::chunks, and whether one utterance is decoded at a time although
@@ -100,7 +100,7 @@ enum class Gauge { kVram, kRam, kSwap, kPressure, kCard };
 inline constexpr std::size_t kGauges = 5;
 std::string_view Name(Gauge gauge);  // "VRAM", "RAM", "swap", "pressure", "card"
 
-enum class Verb {
+enum class ActionKind {
   kZone,             // a gauge changed its zone: for the record and the status
   kTell,             // the same or worse, for the person
   kStopSpeculation,  // no decoding on suspicion, no partials that are not needed
@@ -115,10 +115,10 @@ enum class Verb {
   kResumeDecoding,
   kSaveAndRestart,  // of the service
 };
-std::string_view Name(Verb verb);  // "zone", "tell", "end_worker", …
+std::string_view Name(ActionKind kind);  // "zone", "tell", "end_worker", …
 
 struct Action {
-  Verb verb = Verb::kZone;
+  ActionKind kind = ActionKind::kZone;
   std::string reason;                         // for a person, never empty
   Gauge gauge = Gauge::kVram;                 // kZone, kTell
   Zone from = Zone::kSafe, to = Zone::kSafe;  // kZone, kTell

@@ -64,33 +64,33 @@ std::string_view Name(Gauge gauge) {
   return "card";
 }
 
-std::string_view Name(Verb verb) {
-  switch (verb) {
-    case Verb::kZone:
+std::string_view Name(ActionKind kind) {
+  switch (kind) {
+    case ActionKind::kZone:
       return "zone";
-    case Verb::kTell:
+    case ActionKind::kTell:
       return "tell";
-    case Verb::kStopSpeculation:
+    case ActionKind::kStopSpeculation:
       return "stop_speculation";
-    case Verb::kAllowSpeculation:
+    case ActionKind::kAllowSpeculation:
       return "allow_speculation";
-    case Verb::kFinishUtterance:
+    case ActionKind::kFinishUtterance:
       return "finish_utterance";
-    case Verb::kEndWorker:
+    case ActionKind::kEndWorker:
       return "end_worker";
-    case Verb::kLoad:
+    case ActionKind::kLoad:
       return "load";
-    case Verb::kQuarantine:
+    case ActionKind::kQuarantine:
       return "quarantine";
-    case Verb::kCorrectPlan:
+    case ActionKind::kCorrectPlan:
       return "correct_plan";
-    case Verb::kDropCaches:
+    case ActionKind::kDropCaches:
       return "drop_caches";
-    case Verb::kPauseDecoding:
+    case ActionKind::kPauseDecoding:
       return "pause_decoding";
-    case Verb::kResumeDecoding:
+    case ActionKind::kResumeDecoding:
       return "resume_decoding";
-    case Verb::kSaveAndRestart:
+    case ActionKind::kSaveAndRestart:
       return "save_and_restart";
   }
   return "zone";

@@ -26,11 +26,11 @@ Night Loaded(Policy policy = MakePolicy()) {
 TEST(Governor, LoadsWhenListeningBeginsAndNotBefore) {
   Night night;
   night.sample.wanted = false;
-  EXPECT_EQ(Verbs(night.Pass(seconds(10))), "");
+  EXPECT_EQ(ActionKinds(night.Pass(seconds(10))), "");
   night.sample.wanted = true;
-  EXPECT_EQ(Verbs(night.Step()), "load");
+  EXPECT_EQ(ActionKinds(night.Step()), "load");
   EXPECT_EQ(night.Loaded(), "big/30");
-  EXPECT_EQ(Verbs(night.Pass(minutes(60))), "");
+  EXPECT_EQ(ActionKinds(night.Pass(minutes(60))), "");
 }
 
 TEST(Governor, AdmissionCountsOthersAndPrefersAShorterChunkToALowerTier) {
@@ -52,14 +52,14 @@ TEST(Governor, VramWarningTellsAndShrinksAtTheNextPause) {
   night.sample.decoding = true;
   night.others = MiB(1350);  // with 1600 of ours 72 %
   const auto actions = night.Step();
-  EXPECT_EQ(Verbs(actions), "zone tell stop_speculation");
+  EXPECT_EQ(ActionKinds(actions), "zone tell stop_speculation");
   EXPECT_THAT(actions[1].reason, HasSubstr("72 % full (2950 of 4096 MiB, 1350 by others)"));
-  EXPECT_EQ(Verbs(night.Pass(seconds(5))), "");
+  EXPECT_EQ(ActionKinds(night.Pass(seconds(5))), "");
   night.sample.decoding = false;
-  EXPECT_EQ(Verbs(night.Step()), "end_worker load");
+  EXPECT_EQ(ActionKinds(night.Step()), "end_worker load");
   EXPECT_EQ(night.Loaded(), "big/15");
-  EXPECT_EQ(Verbs(night.Pass(seconds(5))), "zone");
-  EXPECT_EQ(Verbs(night.Pass(seconds(40))), "allow_speculation");
+  EXPECT_EQ(ActionKinds(night.Pass(seconds(5))), "zone");
+  EXPECT_EQ(ActionKinds(night.Pass(seconds(40))), "allow_speculation");
 }
 
 TEST(Governor, VramWarningKeepsWhatStillFitsWhenNothingSmallerWouldHelp) {
@@ -78,7 +78,7 @@ TEST(Governor, VramDangerEndsTheWorkerAndTheNextPlanDecodesAgain) {
   night.sample.decoding = true;  // for how long nobody knows
   night.others = MiB(1950);      // 87 %
   const auto actions = night.Step();
-  EXPECT_EQ(Verbs(actions), "zone tell stop_speculation end_worker load");
+  EXPECT_EQ(ActionKinds(actions), "zone tell stop_speculation end_worker load");
   EXPECT_TRUE(actions.back().again);
   EXPECT_EQ(night.Loaded(), "big/15");
   night.others = MiB(2300);
@@ -91,11 +91,11 @@ TEST(Governor, VramDangerLetsAnUtteranceEndThatNeedsNoLongerThanHalfASecond) {
   night.sample.decoding = true;
   night.sample.decode_left = Milliseconds(400);
   night.others = MiB(2000);
-  EXPECT_EQ(Verbs(night.Step()), "zone tell finish_utterance");
-  EXPECT_EQ(Verbs(night.Step()), "");
+  EXPECT_EQ(ActionKinds(night.Step()), "zone tell finish_utterance");
+  EXPECT_EQ(ActionKinds(night.Step()), "");
   night.sample.decoding = false;
   const auto actions = night.Step();
-  EXPECT_EQ(Verbs(actions), "stop_speculation end_worker load");
+  EXPECT_EQ(ActionKinds(actions), "stop_speculation end_worker load");
   EXPECT_FALSE(actions.back().again);
 
   Night late = Loaded();  // it does not end after all
@@ -113,7 +113,7 @@ TEST(Governor, VramCriticalLeavesTheCardAtOnce) {
   night.sample.decoding = true;
   night.sample.decode_left = Milliseconds(10);
   night.others = MiB(2400);  // 98 %; the small tier would fit beside it
-  EXPECT_EQ(Verbs(night.Step()), "zone tell stop_speculation end_worker load");
+  EXPECT_EQ(ActionKinds(night.Step()), "zone tell stop_speculation end_worker load");
   EXPECT_EQ(night.Loaded(), "cpu/30");
 }
 
@@ -124,9 +124,9 @@ TEST(Governor, WhatAPlanCountedIsNotActedOn) {
   night.Step();
   EXPECT_EQ(night.Loaded(), "big/30");
   const auto actions = night.Pass(minutes(120));
-  EXPECT_EQ(Verbs(actions), "zone");  // reported as it is, and nobody is bothered
+  EXPECT_EQ(ActionKinds(actions), "zone");  // reported as it is, and nobody is bothered
   night.others = MiB(60);             // a window opens: noise
-  EXPECT_EQ(Verbs(night.Pass(minutes(60))), "");
+  EXPECT_EQ(ActionKinds(night.Pass(minutes(60))), "");
   EXPECT_EQ(night.Loaded(), "big/30");
 }
 
@@ -134,11 +134,11 @@ TEST(Governor, ExcessOverThePlanIsLearnedOnce) {
   Night night = Loaded();
   night.excess = MiB(400);  // 49 %: wrong, but harmless
   const auto actions = night.Pass(minutes(30));
-  EXPECT_EQ(Verbs(actions), "correct_plan");
+  EXPECT_EQ(ActionKinds(actions), "correct_plan");
   EXPECT_EQ(actions[0].bytes, MiB(400));
   EXPECT_EQ(night.Loaded(), "big/30");
   night.excess = MiB(2000);  // 88 %
-  EXPECT_EQ(Verbs(night.Step()), "zone tell correct_plan stop_speculation end_worker load");
+  EXPECT_EQ(ActionKinds(night.Step()), "zone tell correct_plan stop_speculation end_worker load");
   night.excess = Bytes(0);
   night.Pass(minutes(120));
   EXPECT_NE(night.Loaded(), "big/30");  // what it took is what it is planned with now
@@ -159,9 +159,9 @@ TEST(Governor, EveryFailureEndsTheWorkerAndTheNextTierDecodesAgain) {
     night.sample.decoding = true;
     night.sample.failure = row.failure;
     const auto actions = night.Step();
-    EXPECT_TRUE(Has(actions, Verb::kEndWorker)) << Name(row.failure);
-    EXPECT_TRUE(Has(actions, Verb::kQuarantine));
-    EXPECT_EQ(actions.back().verb, Verb::kLoad);
+    EXPECT_TRUE(Has(actions, ActionKind::kEndWorker)) << Name(row.failure);
+    EXPECT_TRUE(Has(actions, ActionKind::kQuarantine));
+    EXPECT_EQ(actions.back().kind, ActionKind::kLoad);
     EXPECT_TRUE(actions.back().again);
     EXPECT_EQ(night.Loaded(), row.next) << Name(row.failure);
     EXPECT_EQ(actions[1].within, seconds(row.cool_down_s));
@@ -174,7 +174,7 @@ TEST(Governor, QuarantineDoublesAndThereIsOneReturnInTenMinutes) {
   for (int i = 0; i < 5; ++i) {
     night.sample.failure = Failure::kSticky;
     for (const Action& action : night.Step())
-      if (action.verb == Verb::kQuarantine) cool_downs.push_back(action.within);
+      if (action.kind == ActionKind::kQuarantine) cool_downs.push_back(action.within);
     EXPECT_EQ(night.Loaded(), "small/30");
     night.sample.decoding = false;
     night.Pass(seconds(590));
@@ -193,17 +193,17 @@ TEST(Governor, WhenEveryTierFailedSpeechIsKeptUntilTheProcessorMayTryAgain) {
     night.Step();
   }
   EXPECT_EQ(night.Loaded(), "none");
-  EXPECT_TRUE(Has(night.all, Verb::kPauseDecoding));
-  EXPECT_EQ(Verbs(night.Pass(seconds(8))), "");
-  EXPECT_EQ(Verbs(night.Pass(seconds(5))), "resume_decoding load");
+  EXPECT_TRUE(Has(night.all, ActionKind::kPauseDecoding));
+  EXPECT_EQ(ActionKinds(night.Pass(seconds(8))), "");
+  EXPECT_EQ(ActionKinds(night.Pass(seconds(5))), "resume_decoding load");
 }
 
 TEST(Governor, RamWarningDropsCachesAndGoesOn) {
   Night night = Loaded();
   night.sample.ram = Megabytes(2100);
-  EXPECT_EQ(Verbs(night.Step()), "zone tell drop_caches");
-  EXPECT_EQ(Verbs(night.Pass(minutes(4))), "");
-  EXPECT_EQ(Verbs(night.Pass(minutes(2))), "drop_caches");
+  EXPECT_EQ(ActionKinds(night.Step()), "zone tell drop_caches");
+  EXPECT_EQ(ActionKinds(night.Pass(minutes(4))), "");
+  EXPECT_EQ(ActionKinds(night.Pass(minutes(2))), "drop_caches");
   EXPECT_EQ(night.Loaded(), "big/30");
 }
 
@@ -218,12 +218,12 @@ TEST(Governor, DangerOnTheHostPausesAndComesBackWithDoublingPatience) {
     Milliseconds patience = seconds(30);
     for (int i = 0; i < 3; ++i, patience *= 2) {
       press(night, which, true);
-      EXPECT_EQ(Verbs(night.Step()).find("pause_decoding") == std::string::npos, false);
+      EXPECT_EQ(ActionKinds(night.Step()).find("pause_decoding") == std::string::npos, false);
       EXPECT_EQ(night.Loaded(), "none");
-      EXPECT_EQ(Verbs(night.Pass(seconds(20))), "");
+      EXPECT_EQ(ActionKinds(night.Pass(seconds(20))), "");
       press(night, which, false);
-      EXPECT_FALSE(Has(night.Pass(patience - seconds(1)), Verb::kResumeDecoding)) << which;
-      EXPECT_TRUE(Has(night.Pass(seconds(3)), Verb::kResumeDecoding)) << which << " " << i;
+      EXPECT_FALSE(Has(night.Pass(patience - seconds(1)), ActionKind::kResumeDecoding)) << which;
+      EXPECT_TRUE(Has(night.Pass(seconds(3)), ActionKind::kResumeDecoding)) << which << " " << i;
       EXPECT_EQ(night.Loaded(), "big/30");
     }
   }
@@ -232,51 +232,51 @@ TEST(Governor, DangerOnTheHostPausesAndComesBackWithDoublingPatience) {
 TEST(Governor, RamCriticalSavesAndRestartsOnce) {
   Night night = Loaded();
   night.sample.ram = Megabytes(6000);
-  EXPECT_EQ(Verbs(night.Step()), "zone tell save_and_restart pause_decoding end_worker");
-  EXPECT_EQ(Verbs(night.Pass(minutes(9))), "");
+  EXPECT_EQ(ActionKinds(night.Step()), "zone tell save_and_restart pause_decoding end_worker");
+  EXPECT_EQ(ActionKinds(night.Pass(minutes(9))), "");
   State next;  // after the restart, with what was saved
   next.restart_at = night.state.restart_at;
   night.state = next;
-  EXPECT_FALSE(Has(night.Step(), Verb::kSaveAndRestart));
+  EXPECT_FALSE(Has(night.Step(), ActionKind::kSaveAndRestart));
 }
 
 TEST(Governor, OwnMemoryThatStaysInDangerAfterAllEndedIsARestart) {
   Night night = Loaded();
   night.sample.swap = Megabytes(1300);
-  EXPECT_FALSE(Has(night.Pass(seconds(290)), Verb::kSaveAndRestart));
-  EXPECT_TRUE(Has(night.Pass(seconds(20)), Verb::kSaveAndRestart));
+  EXPECT_FALSE(Has(night.Pass(seconds(290)), ActionKind::kSaveAndRestart));
+  EXPECT_TRUE(Has(night.Pass(seconds(20)), ActionKind::kSaveAndRestart));
   Night busy = Loaded();  // the host's pressure is not ours to restart for
   busy.sample.psi_full = 90;
-  EXPECT_FALSE(Has(busy.Pass(minutes(30)), Verb::kSaveAndRestart));
+  EXPECT_FALSE(Has(busy.Pass(minutes(30)), ActionKind::kSaveAndRestart));
 }
 
 TEST(Governor, IdleForFiveMinutesEndsTheWorker) {
   Night night = Loaded();
   night.sample.wanted = false;
-  EXPECT_EQ(Verbs(night.Pass(seconds(299))), "");
-  EXPECT_EQ(Verbs(night.Pass(seconds(3))), "end_worker");
-  EXPECT_EQ(Verbs(night.Pass(minutes(60))), "");
+  EXPECT_EQ(ActionKinds(night.Pass(seconds(299))), "");
+  EXPECT_EQ(ActionKinds(night.Pass(seconds(3))), "end_worker");
+  EXPECT_EQ(ActionKinds(night.Pass(minutes(60))), "");
   night.sample.wanted = true;
-  EXPECT_EQ(Verbs(night.Step()), "load");
+  EXPECT_EQ(ActionKinds(night.Step()), "load");
 }
 
 TEST(Governor, SuspendEndsTheWorkerAndResumeLoadsOnDemand) {
   Night night = Loaded();
   night.sample.suspending = true;
-  EXPECT_EQ(Verbs(night.Step()), "end_worker");
-  EXPECT_EQ(Verbs(night.Pass(seconds(30))), "");
+  EXPECT_EQ(ActionKinds(night.Step()), "end_worker");
+  EXPECT_EQ(ActionKinds(night.Pass(seconds(30))), "");
   night.sample.resumed = true;
-  EXPECT_EQ(Verbs(night.Step()), "load");
+  EXPECT_EQ(ActionKinds(night.Step()), "load");
   night.sample.suspending = true;  // and nobody says that it was called off
   night.Step();
-  EXPECT_EQ(Verbs(night.Pass(seconds(55))), "");
-  EXPECT_EQ(Verbs(night.Pass(seconds(10))), "load");
+  EXPECT_EQ(ActionKinds(night.Pass(seconds(55))), "");
+  EXPECT_EQ(ActionKinds(night.Pass(seconds(10))), "load");
 }
 
 TEST(Governor, YieldLeavesTheCardAndComesBack) {
   Night night = Loaded();
   night.sample.yielded = true;
-  EXPECT_TRUE(Has(night.Step(), Verb::kEndWorker));
+  EXPECT_TRUE(Has(night.Step(), ActionKind::kEndWorker));
   EXPECT_EQ(night.Loaded(), "cpu/30");
   night.Pass(minutes(60));
   EXPECT_EQ(night.Loaded(), "cpu/30");
@@ -288,8 +288,8 @@ TEST(Governor, YieldLeavesTheCardAndComesBack) {
 TEST(Governor, ASilentCardIsAWarningAndThenLost) {
   Night night = Loaded();
   night.card_answers = false;
-  EXPECT_EQ(Verbs(night.Pass(seconds(1))), "");
-  EXPECT_EQ(Verbs(night.Pass(seconds(2))), "zone tell stop_speculation");
+  EXPECT_EQ(ActionKinds(night.Pass(seconds(1))), "");
+  EXPECT_EQ(ActionKinds(night.Pass(seconds(2))), "zone tell stop_speculation");
   night.Pass(seconds(8));
   EXPECT_EQ(night.Loaded(), "cpu/30");
   night.Pass(minutes(30));
@@ -302,7 +302,7 @@ TEST(Governor, ASilentCardIsAWarningAndThenLost) {
 TEST(Governor, WithoutACardEverTheCpuIsUsedQuietly) {
   Night night;
   night.card_answers = false;
-  EXPECT_EQ(Verbs(night.Pass(minutes(10))), "load");
+  EXPECT_EQ(ActionKinds(night.Pass(minutes(10))), "load");
   EXPECT_EQ(night.Loaded(), "cpu/30");
 }
 
@@ -319,9 +319,9 @@ TEST(Governor, NonsenseInSamplesIsUnknown) {
   bad.failure = Failure::kCrash;
   bad.decode_left = Milliseconds(-1);
   const Outcome outcome = Step(night.policy, night.state, bad, night.now + seconds(1));
-  EXPECT_EQ(Verbs(outcome.actions), "");
+  EXPECT_EQ(ActionKinds(outcome.actions), "");
   const Outcome earlier = Step(night.policy, night.state, night.sample, MonoTime{});
-  EXPECT_EQ(Verbs(earlier.actions), "");
+  EXPECT_EQ(ActionKinds(earlier.actions), "");
   EXPECT_EQ(earlier.state.last, night.state.last);
 }
 

@@ -111,7 +111,7 @@ TEST(Hysteresis, AModelThatItselfLiesInTheWarningZoneComesBackAndStays) {
   EXPECT_EQ(night.Loaded(), "big/30");
   const std::size_t before = night.all.size();
   night.Pass(minutes(180));
-  for (std::size_t i = before; i < night.all.size(); ++i) EXPECT_NE(night.all[i].verb, Verb::kLoad);
+  for (std::size_t i = before; i < night.all.size(); ++i) EXPECT_NE(night.all[i].kind, ActionKind::kLoad);
 }
 
 TEST(Hysteresis, TheReportIsNotRepeatedAtTheBorder) {
@@ -119,7 +119,7 @@ TEST(Hysteresis, TheReportIsNotRepeatedAtTheBorder) {
   int told = 0;
   for (int i = 0; i < 120; ++i) {
     night.others = MiB(i % 2 ? 3480 : 3490);  // 84.96 % and 85.2 %
-    for (const Action& action : night.Step(seconds(1))) told += action.verb == Verb::kTell;
+    for (const Action& action : night.Step(seconds(1))) told += action.kind == ActionKind::kTell;
   }
   EXPECT_LE(told, 1);
 }

@@ -48,7 +48,7 @@ Zones Recorded(const Thresholds& thresholds, const Sample& sample, const Card& c
   if (sample.vram_used && card.total)
     at(Gauge::kVram) = VramZone(thresholds, *sample.vram_used, *card.total);
   if (sample.ram)
-    at(Gauge::kRam) = RamBorders(thresholds, sample.memory_high, sample.host_total).Of(*sample.ram);
+    at(Gauge::kRam) = RamThresholds(thresholds, sample.memory_high, sample.host_total).Of(*sample.ram);
   if (sample.swap) at(Gauge::kSwap) = SwapZone(thresholds, *sample.swap);
   at(Gauge::kPressure) = PressureZone(thresholds, sample.psi_some, sample.psi_full);
   return zones;
@@ -189,10 +189,10 @@ Result<Replay> ReplayTrace(const Trace& trace, const Policy& base, std::optional
     zones = recorded;
     for (std::size_t g = 0; g < kGauges; ++g) zones.of[g] = now.of[g];
     for (Action& action : outcome.actions) {
-      if (action.verb == Verb::kZone && action.gauge != Gauge::kCard) continue;
+      if (action.kind == ActionKind::kZone && action.gauge != Gauge::kCard) continue;
       std::string target;
-      if (action.verb == Verb::kLoad || action.verb == Verb::kEndWorker ||
-          action.verb == Verb::kQuarantine || action.verb == Verb::kCorrectPlan)
+      if (action.kind == ActionKind::kLoad || action.kind == ActionKind::kEndWorker ||
+          action.kind == ActionKind::kQuarantine || action.kind == ActionKind::kCorrectPlan)
         target =
             fmt::format("{}, {:g} s", policy.tiers[action.target.tier].Title(),
                         static_cast<double>(policy.chunks[action.target.chunk].count()) / 1000);

@@ -16,20 +16,20 @@ struct Target {
 };
 
 template <class T>
-void AddBorders(std::vector<Target>& all, std::string_view name, Borders<T>& borders) {
-  all.push_back({fmt::format("{}_warning", name), &borders.warning});
-  all.push_back({fmt::format("{}_danger", name), &borders.danger});
-  all.push_back({fmt::format("{}_critical", name), &borders.critical});
+void AddThresholds(std::vector<Target>& all, std::string_view name, Thresholds<T>& thresholds) {
+  all.push_back({fmt::format("{}_warning", name), &thresholds.warning});
+  all.push_back({fmt::format("{}_danger", name), &thresholds.danger});
+  all.push_back({fmt::format("{}_critical", name), &thresholds.critical});
 }
 
 std::vector<Target> Targets(Thresholds& thresholds) {
   std::vector<Target> all;
-  AddBorders(all, "vram", thresholds.vram);
-  AddBorders(all, "ram", thresholds.ram);
-  AddBorders(all, "ram_percent", thresholds.ram_percent);
-  AddBorders(all, "swap", thresholds.swap);
-  AddBorders(all, "psi_some", thresholds.psi_some);
-  AddBorders(all, "psi_full", thresholds.psi_full);
+  AddThresholds(all, "vram", thresholds.vram);
+  AddThresholds(all, "ram", thresholds.ram);
+  AddThresholds(all, "ram_percent", thresholds.ram_percent);
+  AddThresholds(all, "swap", thresholds.swap);
+  AddThresholds(all, "psi_some", thresholds.psi_some);
+  AddThresholds(all, "psi_full", thresholds.psi_full);
   return all;
 }
 

@@ -66,8 +66,8 @@ TEST(Replay, TheIncidentWouldNotHaveBeenLoaded) {
   EXPECT_EQ(at(Gauge::kRam, Zone::kSafe), Milliseconds(14'000));
   bool restart = false, smaller = false;
   for (const ReplayEvent& event : replay->events) {
-    restart = restart || event.action.verb == Verb::kSaveAndRestart;
-    smaller = smaller || (event.action.verb == Verb::kLoad && event.at.count() == 0 &&
+    restart = restart || event.action.kind == ActionKind::kSaveAndRestart;
+    smaller = smaller || (event.action.kind == ActionKind::kLoad && event.at.count() == 0 &&
                           event.target.starts_with("canary-1b-flash Q8_0"));
   }
   EXPECT_TRUE(restart);

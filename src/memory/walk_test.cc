@@ -102,8 +102,8 @@ class Walk {
     const auto before = night_.state.target;
     const auto actions = night_.Step(Milliseconds(outside_ ? 100 : 1000));
     for (const Action& action : actions) {
-      if (action.reason.empty()) return fmt::format("{} without a reason", Name(action.verb));
-      if (action.verb != Verb::kLoad) continue;
+      if (action.reason.empty()) return fmt::format("{} without a reason", Name(action.kind));
+      if (action.kind != ActionKind::kLoad) continue;
       const auto use = PlannedUse(night_.policy, night_.state);
       if (use && use->n * 100 > MiB(4096).n * 85)
         return fmt::format("budget: {} planned", FormatBinary(*use));

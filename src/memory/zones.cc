@@ -7,11 +7,11 @@ namespace headroom::memory {
 namespace {
 
 template <class T>
-Result<> Ascending(const Borders<T>& borders, std::string_view name, T largest) {
-  if (!(borders.warning > T(0))) return Fail(Errc::kInvalid, "{}_warning must be above zero", name);
-  if (!(borders.warning < borders.danger && borders.danger < borders.critical))
+Result<> Ascending(const Thresholds<T>& thresholds, std::string_view name, T largest) {
+  if (!(thresholds.warning > T(0))) return Fail(Errc::kInvalid, "{}_warning must be above zero", name);
+  if (!(thresholds.warning < thresholds.danger && thresholds.danger < thresholds.critical))
     return Fail(Errc::kInvalid, "{0}_warning, {0}_danger and {0}_critical must ascend", name);
-  if (!(borders.critical <= largest)) return Fail(Errc::kInvalid, "{}_critical is too large", name);
+  if (!(thresholds.critical <= largest)) return Fail(Errc::kInvalid, "{}_critical is too large", name);
   return {};
 }
 
@@ -63,27 +63,27 @@ std::optional<Zone> SwapZone(const Thresholds& thresholds, Bytes swap) {
   return thresholds.swap.Of(swap);
 }
 
-Borders<Bytes> RamBorders(const Thresholds& thresholds, std::optional<Bytes> memory_high,
+Thresholds<Bytes> RamThresholds(const Thresholds& thresholds, std::optional<Bytes> memory_high,
                           std::optional<Bytes> host_total) {
-  Borders<Bytes> borders = thresholds.ram;
+  Thresholds<Bytes> thresholds = thresholds.ram;
   for (const std::optional<Bytes>& whole : {memory_high, host_total}) {
     if (!whole || whole->n <= 0) continue;
-    const auto lower = [&](Bytes& border, double percent) {
-      border = std::min(border, Share(*whole, percent));
+    const auto lower = [&](Bytes& threshold, double percent) {
+      threshold = std::min(threshold, Share(*whole, percent));
     };
-    lower(borders.warning, thresholds.ram_percent.warning);
-    lower(borders.danger, thresholds.ram_percent.danger);
-    lower(borders.critical, thresholds.ram_percent.critical);
+    lower(thresholds.warning, thresholds.ram_percent.warning);
+    lower(thresholds.danger, thresholds.ram_percent.danger);
+    lower(thresholds.critical, thresholds.ram_percent.critical);
   }
-  return borders;
+  return thresholds;
 }
 
 std::optional<Zone> PressureZone(const Thresholds& thresholds, std::optional<double> some,
                                  std::optional<double> full) {
   std::optional<Zone> worst;
-  const auto add = [&](const std::optional<double>& value, const Borders<double>& borders) {
+  const auto add = [&](const std::optional<double>& value, const Thresholds<double>& thresholds) {
     if (!value || !std::isfinite(*value) || *value < 0) return;
-    worst = std::max(worst.value_or(Zone::kSafe), borders.Of(*value));
+    worst = std::max(worst.value_or(Zone::kSafe), thresholds.Of(*value));
   };
   add(some, thresholds.psi_some);
   add(full, thresholds.psi_full);

@@ -32,7 +32,7 @@ TEST(Zones, BordersBelongToTheWorseZone) {
 
 TEST(Zones, TheIncident) {
   EXPECT_EQ(VramZone(kDefaults, Megabytes(3740), Megabytes(4090)), Zone::kDanger);  // 91 %
-  const auto ram = RamBorders(kDefaults, std::nullopt, Megabytes(31'000));
+  const auto ram = RamThresholds(kDefaults, std::nullopt, Megabytes(31'000));
   EXPECT_EQ(ram.Of(Megabytes(789)), Zone::kSafe);
   EXPECT_EQ(ram.Of(Megabytes(5790)), Zone::kDanger);
   EXPECT_EQ(ram.Of(Megabytes(6000)), Zone::kCritical);
@@ -41,10 +41,10 @@ TEST(Zones, TheIncident) {
 }
 
 TEST(Zones, SmallHostsAndLimitsLowerTheRamBorders) {
-  EXPECT_EQ(RamBorders(kDefaults, Megabytes(3000), Megabytes(31'000)),
-            (Borders<Bytes>{Megabytes(1500), Megabytes(2100), Megabytes(2550)}));
-  EXPECT_EQ(RamBorders(kDefaults, std::nullopt, Megabytes(2000)).warning, Megabytes(1000));
-  EXPECT_EQ(RamBorders(kDefaults, Bytes(0), Bytes(-4)), kDefaults.ram);
+  EXPECT_EQ(RamThresholds(kDefaults, Megabytes(3000), Megabytes(31'000)),
+            (Thresholds<Bytes>{Megabytes(1500), Megabytes(2100), Megabytes(2550)}));
+  EXPECT_EQ(RamThresholds(kDefaults, std::nullopt, Megabytes(2000)).warning, Megabytes(1000));
+  EXPECT_EQ(RamThresholds(kDefaults, Bytes(0), Bytes(-4)), kDefaults.ram);
 }
 
 TEST(Zones, PressureTakesTheWorseAndIgnoresNonsense) {
@@ -69,7 +69,7 @@ TEST(Settings, NumbersAndTexts) {
                                          {"swap_critical", 2e9}};
   const auto thresholds = ThresholdsFrom(settings);
   ASSERT_TRUE(thresholds) << thresholds.error().what;
-  EXPECT_EQ(thresholds->vram, (Borders<double>{60, 80, 95}));
+  EXPECT_EQ(thresholds->vram, (Thresholds<double>{60, 80, 95}));
   EXPECT_EQ(thresholds->ram.warning, GiB(1));
   EXPECT_EQ(thresholds->swap.critical, Megabytes(2000));
   EXPECT_EQ(*ThresholdsFrom({}), kDefaults);

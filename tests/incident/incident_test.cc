@@ -266,7 +266,7 @@ class TheNight {
       if (event.change == TierChange::kFailed) failures.push_back(event.text);
     };
     events.on_action = [this](const memory::Action& action) {
-      Trace(fmt::format("{}: {}", Name(action.verb), action.reason));
+      Trace(fmt::format("{}: {}", Name(action.kind), action.reason));
     };
     SchedulerOptions options{.tiers = std::move(tiers)};
     dispatcher.emplace(

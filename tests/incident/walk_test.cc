@@ -202,8 +202,8 @@ class Night {
   }
 
   void OnAction(const memory::Action& action) {
-    if (action.reason.empty()) wrong_ = fmt::format("{} without a reason", Name(action.verb));
-    if (action.verb != memory::Verb::kLoad) return;
+    if (action.reason.empty()) wrong_ = fmt::format("{} without a reason", Name(action.kind));
+    if (action.kind != memory::ActionKind::kLoad) return;
     const memory::State& state = world_->dispatcher->governor();
     const auto use = memory::PlannedUse(world_->dispatcher->policy(), state);
     if (use && use->n * 100 > MiB(4096).n * 85)

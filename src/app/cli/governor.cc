@@ -59,29 +59,29 @@ std::string ClockText(Milliseconds at) {
 
 std::string What(const memory::ReplayEvent& event) {
   const memory::Action& action = event.action;
-  switch (action.verb) {
-    case memory::Verb::kZone:
+  switch (action.kind) {
+    case memory::ActionKind::kZone:
       return fmt::format("{} {} -> {}", Name(action.gauge), Name(action.from), Name(action.to));
-    case memory::Verb::kTell:
+    case memory::ActionKind::kTell:
       return fmt::format("tell ({} {})", Name(action.gauge), Name(action.to));
-    case memory::Verb::kLoad:
-    case memory::Verb::kEndWorker:
-    case memory::Verb::kQuarantine:
-    case memory::Verb::kCorrectPlan:
-      return fmt::format("{} [{}]", Name(action.verb), event.target);
+    case memory::ActionKind::kLoad:
+    case memory::ActionKind::kEndWorker:
+    case memory::ActionKind::kQuarantine:
+    case memory::ActionKind::kCorrectPlan:
+      return fmt::format("{} [{}]", Name(action.kind), event.target);
     default:
-      return std::string(Name(action.verb));
+      return std::string(Name(action.kind));
   }
 }
 
 json EventJson(const memory::ReplayEvent& event) {
   const memory::Action& action = event.action;
   json value = {{"time_s", static_cast<double>(event.at.count()) / 1000},
-                {"action", Name(action.verb)},
+                {"action", Name(action.kind)},
                 {"reason", action.reason}};
-  if (action.verb == memory::Verb::kZone || action.verb == memory::Verb::kTell) {
+  if (action.kind == memory::ActionKind::kZone || action.kind == memory::ActionKind::kTell) {
     value["gauge"] = Name(action.gauge);
-    if (action.verb == memory::Verb::kZone) value["from"] = Name(action.from);
+    if (action.kind == memory::ActionKind::kZone) value["from"] = Name(action.from);
     value["to"] = Name(action.to);
   }
   if (!event.target.empty()) value["target"] = event.target;

@@ -317,7 +317,7 @@ void AddModels(std::vector<ConfigKey>& keys) {
 }
 
 std::string ThresholdText(const std::string& key) {
-  const auto border = key.substr(key.rfind('_') + 1);
+  const auto threshold = key.substr(key.rfind('_') + 1);
   const auto gauge = key.substr(0, key.rfind('_'));
   const std::string what = gauge == "vram"  ? "the card's memory, everybody's use, percent"
                            : gauge == "ram" ? "memory of our processes"
@@ -329,7 +329,7 @@ std::string ThresholdText(const std::string& key) {
                                                    "process waited, percent"
                                                  : "memory pressure, share of time that all "
                                                    "waited, percent";
-  return border == "warning" ? "Zone " + border + ": " + what + "." : "Zone " + border + ".";
+  return threshold == "warning" ? "Zone " + threshold + ": " + what + "." : "Zone " + threshold + ".";
 }
 
 void AddMemory(std::vector<ConfigKey>& keys) {

@@ -136,7 +136,7 @@ void Recording::Happened(const Event& event) {
 }
 
 void Recording::Acted(const memory::Action& action) {
-  if (action.verb == memory::Verb::kZone) {
+  if (action.kind == memory::ActionKind::kZone) {
     writer_->Note(
         record::ZoneEvent(record::Now(SystemClock()), action.gauge, action.from, action.to));
   } else {

@@ -110,15 +110,15 @@ Result<> Service::StartScheduler() {
 
 void Service::TellAction(const memory::Action& action) {
   if (recording_) recording_->Acted(action);
-  if (action.verb == memory::Verb::kDropCaches) ::malloc_trim(0);
-  nlohmann::json data = {{"verb", Name(action.verb)}, {"reason", action.reason}};
-  if (action.verb == memory::Verb::kZone || action.verb == memory::Verb::kTell) {
+  if (action.kind == memory::ActionKind::kDropCaches) ::malloc_trim(0);
+  nlohmann::json data = {{"verb", Name(action.kind)}, {"reason", action.reason}};
+  if (action.kind == memory::ActionKind::kZone || action.kind == memory::ActionKind::kTell) {
     data["gauge"] = Name(action.gauge);
     data["from"] = Name(action.from);
     data["to"] = Name(action.to);
   }
-  Tell({action.verb == memory::Verb::kZone ? "zone" : "action", std::move(data)});
-  if (action.verb == memory::Verb::kTell) Notify("Memory runs short", action.reason);
+  Tell({action.kind == memory::ActionKind::kZone ? "zone" : "action", std::move(data)});
+  if (action.kind == memory::ActionKind::kTell) Notify("Memory runs short", action.reason);
 }
 
 void Service::TellTier(const asr::TierEvent& event) {

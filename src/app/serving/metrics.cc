@@ -49,15 +49,15 @@ class Page {
 };
 
 // Where the zones begin, in bytes of the device as it is.
-void Borders(Page& page, const memory::Thresholds& thresholds, const memory::Sample& sample) {
+void Thresholds(Page& page, const memory::Thresholds& thresholds, const memory::Sample& sample) {
   page.Head("headroom_zone_border_bytes", "gauge", "Where the zones of a gauge begin.");
   const auto gauge = [&page](memory::Gauge which, Bytes warning, Bytes danger, Bytes critical) {
-    for (const auto& [zone, border] :
+    for (const auto& [zone, threshold] :
          {std::pair(memory::Zone::kWarning, warning), std::pair(memory::Zone::kDanger, danger),
           std::pair(memory::Zone::kCritical, critical)})
       page.Line("headroom_zone_border_bytes",
                 fmt::format("gauge=\"{}\",zone=\"{}\"", memory::Name(which), memory::Name(zone)),
-                border.n);
+                threshold.n);
   };
   if (sample.vram_total) {
     const auto share = [&sample](double percent) {
@@ -66,7 +66,7 @@ void Borders(Page& page, const memory::Thresholds& thresholds, const memory::Sam
     const auto& vram = thresholds.vram;
     gauge(memory::Gauge::kVram, share(vram.warning), share(vram.danger), share(vram.critical));
   }
-  const auto ram = memory::RamBorders(thresholds, sample.memory_high, sample.host_total);
+  const auto ram = memory::RamThresholds(thresholds, sample.memory_high, sample.host_total);
   gauge(memory::Gauge::kRam, ram.warning, ram.danger, ram.critical);
   const auto& swap = thresholds.swap;
   gauge(memory::Gauge::kSwap, swap.warning, swap.danger, swap.critical);
@@ -149,7 +149,7 @@ std::string MetricsText(const MetricsOf& of) {
     bytes("vram", "others", std::max(Bytes(0), *s.sample.vram_used - ours));
     if (s.sample.vram_total) bytes("vram", "free", *s.sample.vram_total - *s.sample.vram_used);
   }
-  Borders(page, of.thresholds, s.sample);
+  Thresholds(page, of.thresholds, s.sample);
   page.Head("headroom_tier", "gauge", "1 for the tier that decodes now.");
   for (const asr::TierStatus& tier : s.tiers)
     page.Line("headroom_tier",

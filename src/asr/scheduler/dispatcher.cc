@@ -384,9 +384,9 @@ void Dispatcher::Dispatch() {
   if (running_) return;
   if (!queue_.empty()) {
     if (queue_.front().done) return;
-    const std::uint32_t barred = Barred();
+    const std::uint32_t excluded = Excluded();
     for (const SlotRole post : {SlotRole::kMain, SlotRole::kQuick}) {
-      if (!workers_.Ready(post) || (barred & Bit(workers_.At(post)->target.tier)) != 0) continue;
+      if (!workers_.Ready(post) || (excluded & Bit(workers_.At(post)->target.tier)) != 0) continue;
       Begin(post, Together(post));
       return;
     }

@@ -138,7 +138,7 @@ class Dispatcher {
   // Sets of tiers.
   static std::uint32_t Bit(std::size_t tier) { return std::uint32_t{1} << tier; }
   std::uint32_t Unable(const RunRequest& request) const;
-  std::uint32_t Barred() const;
+  std::uint32_t Excluded() const;
   std::optional<Error> Hopeless(const Job& job) const;
   void FinishReady();
   void Finish(Result<RunResult> result, std::string tier);

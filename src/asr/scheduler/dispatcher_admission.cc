@@ -10,7 +10,7 @@
 namespace headroom::asr {
 namespace {
 
-using memory::Verb;
+using memory::ActionKind;
 
 constexpr Milliseconds kOldest{1'000};  // numbers that an utterance may be admitted by
 
@@ -21,19 +21,19 @@ double Share(std::optional<Bytes> bytes, Bytes whole) {
 double Distance(const memory::Sample& sample, const memory::Thresholds& thresholds) {
   double nearest = 1;
   const auto look = [&](double fill, double warning, double danger, double critical) {
-    const std::array borders{warning, danger, critical};
-    nearest = std::min(nearest, probe::BorderDistance(fill, borders));
+    const std::array thresholds{warning, danger, critical};
+    nearest = std::min(nearest, probe::ThresholdDistance(fill, thresholds));
   };
   const auto& vram = thresholds.vram;
   if (sample.vram_used && sample.vram_total)
     look(Share(sample.vram_used, *sample.vram_total), vram.warning / 100, vram.danger / 100,
          vram.critical / 100);
-  const auto bytes = [&](std::optional<Bytes> used, const memory::Borders<Bytes>& borders) {
+  const auto bytes = [&](std::optional<Bytes> used, const memory::Thresholds<Bytes>& thresholds) {
     if (used)
-      look(Share(used, borders.critical), Share(borders.warning, borders.critical),
-           Share(borders.danger, borders.critical), 1);
+      look(Share(used, thresholds.critical), Share(thresholds.warning, thresholds.critical),
+           Share(thresholds.danger, thresholds.critical), 1);
   };
-  bytes(sample.ram, memory::RamBorders(thresholds, sample.memory_high, sample.host_total));
+  bytes(sample.ram, memory::RamThresholds(thresholds, sample.memory_high, sample.host_total));
   bytes(sample.swap, thresholds.swap);
   const auto& full = thresholds.psi_full;
   if (sample.psi_full)
@@ -92,7 +92,7 @@ memory::Sample Dispatcher::Seen() const {
   sample.decoding = Decodes(SlotRole::kMain);
   sample.decode_left = DecodeLeft();
   sample.yielded = yielded_ || workers_.CardTaken();
-  sample.barred = Barred();
+  sample.excluded = Excluded();
   return sample;
 }
 
@@ -128,41 +128,41 @@ void Dispatcher::Govern() {
 
 void Dispatcher::CarryOut(const memory::Action& action) {
   reason_ = action.reason;
-  switch (action.verb) {
-    case Verb::kEndWorker:
+  switch (action.kind) {
+    case ActionKind::kEndWorker:
       CutOff(SlotRole::kMain);
       workers_.Dismiss(SlotRole::kMain, numbers_);
       finish_by_.reset();
       break;
-    case Verb::kLoad:
+    case ActionKind::kLoad:
       ++counts_.loads;
       workers_.Assign(SlotRole::kMain, action.target);
       break;
-    case Verb::kStopSpeculation:
+    case ActionKind::kStopSpeculation:
       DropSpeculation();
       break;
-    case Verb::kFinishUtterance:
+    case ActionKind::kFinishUtterance:
       DropSpeculation();
       finish_by_ = clock_.Now() + action.within;
       break;
-    case Verb::kPauseDecoding:
+    case ActionKind::kPauseDecoding:
       DropSpeculation();
       CutOff(SlotRole::kQuick);
       workers_.Dismiss(SlotRole::kQuick, numbers_);
       break;
-    case Verb::kDropCaches:
+    case ActionKind::kDropCaches:
       done_.reset();
       ::malloc_trim(0);
       break;
-    case Verb::kSaveAndRestart:
+    case ActionKind::kSaveAndRestart:
       if (events_.on_restart) events_.on_restart(action.reason);
       break;
-    case Verb::kZone:
-    case Verb::kTell:
-    case Verb::kAllowSpeculation:
-    case Verb::kQuarantine:
-    case Verb::kCorrectPlan:
-    case Verb::kResumeDecoding:
+    case ActionKind::kZone:
+    case ActionKind::kTell:
+    case ActionKind::kAllowSpeculation:
+    case ActionKind::kQuarantine:
+    case ActionKind::kCorrectPlan:
+    case ActionKind::kResumeDecoding:
       break;
   }
   if (events_.on_action) events_.on_action(action);
@@ -178,23 +178,23 @@ std::uint32_t Dispatcher::Unable(const RunRequest& request) const {
   return tiers;
 }
 
-std::uint32_t Dispatcher::Barred() const {
+std::uint32_t Dispatcher::Excluded() const {
   if (queue_.empty() || queue_.front().done) return 0;
   return queue_.front().failed | Unable(queue_.front().utterance.request);
 }
 
 std::optional<Error> Dispatcher::Hopeless(const Job& job) const {
-  const std::uint32_t barred = Barred();
+  const std::uint32_t excluded = Excluded();
   const std::size_t tiers = options_.tiers.size();
-  if (barred == 0) return std::nullopt;
-  if (static_cast<std::size_t>(std::popcount(barred)) == tiers) {
+  if (excluded == 0) return std::nullopt;
+  if (static_cast<std::size_t>(std::popcount(excluded)) == tiers) {
     if (job.failed == 0)
       return Error{Errc::kUnsupported, WhyNot(options_.tiers[0], job.utterance.request)};
     return Error{Errc::kWorkerLost, "no tier could decode it: " + job.why};
   }
   for (const SlotRole post : {SlotRole::kMain, SlotRole::kQuick}) {
     const WorkerPool::Slot* slot = workers_.At(post);
-    if (slot && (barred & Bit(slot->target.tier)) == 0) return std::nullopt;
+    if (slot && (excluded & Bit(slot->target.tier)) == 0) return std::nullopt;
   }
   if (clock_.Now() - std::max(job.submitted, job.failed_at) < options_.give_up) return std::nullopt;
   return Error{Errc::kWorkerLost,

@@ -8,7 +8,7 @@
 namespace headroom::asr {
 namespace {
 
-using memory::Verb;
+using memory::ActionKind;
 using std::chrono::minutes;
 using std::chrono::seconds;
 using testing::ElementsAre;

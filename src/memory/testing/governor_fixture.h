@@ -104,16 +104,16 @@ class Night {
   std::vector<Action> all;
 };
 
-inline bool Has(const std::vector<Action>& actions, Verb verb) {
+inline bool Has(const std::vector<Action>& actions, ActionKind kind) {
   return std::any_of(actions.begin(), actions.end(),
-                     [&](const Action& action) { return action.verb == verb; });
+                     [&](const Action& action) { return action.kind == kind; });
 }
 
 /// "load big, …" lines for a failing test.
-inline std::string Verbs(const std::vector<Action>& actions) {
+inline std::string ActionKinds(const std::vector<Action>& actions) {
   std::string text;
   for (const Action& action : actions)
-    text += fmt::format("{}{}", text.empty() ? "" : " ", Name(action.verb));
+    text += fmt::format("{}{}", text.empty() ? "" : " ", Name(action.kind));
   return text;
 }
 

@@ -123,7 +123,7 @@ void Recommend(Context& context) {
   const Gauge* ram = context.First(GaugeKind::kRam);
   if (ram && ram->peak_zone >= Zone::kWarning) {
     const double high =
-        std::min(RoundUp(std::max(3 * ram->baseline, 5e8), 5e8), ram->borders.danger);
+        std::min(RoundUp(std::max(3 * ram->baseline, 5e8), 5e8), ram->thresholds.danger);
     const double most = std::max(high + 1e9, RoundUp(high * 4 / 3, 5e8));
     add("limit the service's host memory",
         fmt::format("it normally holds {} and went to {}", Size(ram->baseline), Size(ram->peak)),

@@ -35,7 +35,7 @@ struct Gauge {
   std::string name;  // "VRAM of GPU 0", "RAM of swictation"
   std::size_t series = 0;
   std::optional<double> total;  // VRAM: of the card
-  memory::Borders<double> borders;
+  memory::Thresholds<double> thresholds;
   bool zoned = false;  // false: no borders, because the card's size is not known
 
   Milliseconds interval{};                        // typical, between two readings

@@ -23,14 +23,14 @@ std::optional<double> LastOf(const Evidence& evidence, Metric metric, const std:
   return value;
 }
 
-memory::Borders<double> VramBorders(const memory::Thresholds& thresholds, double total) {
+memory::Thresholds<double> VramThresholds(const memory::Thresholds& thresholds, double total) {
   return {thresholds.vram.warning * total / 100, thresholds.vram.danger * total / 100,
           thresholds.vram.critical * total / 100};
 }
 
-memory::Borders<double> Plain(const memory::Borders<Bytes>& borders) {
-  return {static_cast<double>(borders.warning.n), static_cast<double>(borders.danger.n),
-          static_cast<double>(borders.critical.n)};
+memory::Thresholds<double> Plain(const memory::Thresholds<Bytes>& thresholds) {
+  return {static_cast<double>(thresholds.warning.n), static_cast<double>(thresholds.danger.n),
+          static_cast<double>(thresholds.critical.n)};
 }
 
 void Measure(Gauge& gauge, Points points, std::uint32_t source) {
@@ -53,10 +53,10 @@ void Measure(Gauge& gauge, Points points, std::uint32_t source) {
       held = gauge.interval;
     }
     gauge.known += held;
-    if (gauge.zoned) gauge.zone_time[static_cast<std::size_t>(gauge.borders.Of(value))] += held;
+    if (gauge.zoned) gauge.zone_time[static_cast<std::size_t>(gauge.thresholds.Of(value))] += held;
   }
   gauge.last = static_cast<double>(points.back().value);
-  if (gauge.zoned) gauge.peak_zone = gauge.borders.Of(gauge.peak);
+  if (gauge.zoned) gauge.peak_zone = gauge.thresholds.Of(gauge.peak);
 }
 
 std::string Plainly(const std::string& unit) {
@@ -71,15 +71,15 @@ void FindGauges(Context& context) {
   Findings& findings = context.findings;
   const auto add = [&](GaugeKind kind, std::string name, std::size_t index,
                        std::optional<double> total,
-                       std::optional<memory::Borders<double>> borders) {
+                       std::optional<memory::Thresholds<double>> thresholds) {
     if (findings.gauges.size() >= kMostGauges) return;
     Gauge gauge;
     gauge.kind = kind;
     gauge.name = std::move(name);
     gauge.series = index;
     gauge.total = total;
-    gauge.zoned = borders.has_value();
-    gauge.borders = borders.value_or(memory::Borders<double>{});
+    gauge.zoned = thresholds.has_value();
+    gauge.thresholds = thresholds.value_or(memory::Thresholds<double>{});
     const Series& series = evidence.series()[index];
     Measure(gauge, series.points, series.source);
     findings.gauges.push_back(std::move(gauge));
@@ -108,12 +108,12 @@ void FindGauges(Context& context) {
     std::optional<double> total = LastOf(evidence, Metric::kVramTotal, device);
     if (!total) total = context.options.card;
     if (total && *total <= 0) total.reset();
-    std::optional<memory::Borders<double>> borders;
-    if (total) borders = VramBorders(context.options.thresholds, *total);
+    std::optional<memory::Thresholds<double>> thresholds;
+    if (total) thresholds = VramThresholds(context.options.thresholds, *total);
     const std::string& owner = evidence.series()[*best].owner;
     add(GaugeKind::kVram,
         owner.empty() ? "VRAM of " + device : fmt::format("VRAM of {} by {}", device, owner), *best,
-        total, borders);
+        total, thresholds);
   }
 
   // Host: the service's own series, else the largest.
@@ -146,7 +146,7 @@ void FindGauges(Context& context) {
                                   : " of " + Plainly(series.owner);
     if (metric == Metric::kRam)
       add(GaugeKind::kRam, "RAM" + whose, *best, std::nullopt,
-          Plain(memory::RamBorders(context.options.thresholds, bytes(high), bytes(host))));
+          Plain(memory::RamThresholds(context.options.thresholds, bytes(high), bytes(host))));
     else
       add(GaugeKind::kSwap, "swap" + whose, *best, std::nullopt,
           Plain(context.options.thresholds.swap));
@@ -164,7 +164,7 @@ void FindGauges(Context& context) {
         gauge.peak_at = point.at;
         gauge.peak_from = {series.source, point.line};
         gauge.peak_untimed = true;
-        gauge.peak_zone = gauge.borders.Of(gauge.peak);
+        gauge.peak_zone = gauge.thresholds.Of(gauge.peak);
       }
     }
   }

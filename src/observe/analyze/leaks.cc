@@ -119,7 +119,7 @@ LeakFinding Examine(const Context& context, std::size_t index, Instant from, Ins
     text += "; what grows is given back, and the lowest level does not grow";
   finding.statement.text = std::move(text);
   if (finding.verdict == LeakVerdict::kLeak && finding.slope > 0) {
-    const double limit = gauge.total ? *gauge.total : gauge.zoned ? gauge.borders.critical : 0;
+    const double limit = gauge.total ? *gauge.total : gauge.zoned ? gauge.thresholds.critical : 0;
     const double left = limit - medians.values.back();
     const auto after = [&](double slope) {
       return Milliseconds(
@@ -155,7 +155,7 @@ void EndedGrowth(const Context& context, std::vector<LeakFinding>& found) {
       return static_cast<double>(std::ranges::max_element(points, {}, &Point::value)->value);
     };
     const double limit = gauge.total   ? *gauge.total
-                         : gauge.zoned ? gauge.borders.critical
+                         : gauge.zoned ? gauge.thresholds.critical
                                        : std::numeric_limits<double>::infinity();
     const Points first = after.first((after.size() + 9) / 10);
     if (highest(first) < kGivenBack * highest(before) || highest(after) > kMuch * limit) continue;

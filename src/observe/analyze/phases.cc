@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kMostBins = 1500;
 constexpr std::size_t kMostPhases = 24;
 
-struct Border {
+struct Threshold {
   Instant at;
   Statement why;
   bool firm = false;   // told by a log line
@@ -62,8 +62,8 @@ std::vector<Instant> Changes(const Context& context) {
 }
 
 // The largest step of any gauge near a border that the bins only know roughly.
-Border Refine(const Context& context, Instant rough, Milliseconds width) {
-  Border border{rough, {}};
+Threshold Refine(const Context& context, Instant rough, Milliseconds width) {
+  Threshold threshold{rough, {}};
   double largest = 0;
   for (const Gauge& gauge : context.findings.gauges) {
     const Points points = Between(context.points(gauge), rough - 2 * width, rough + 2 * width);
@@ -73,24 +73,24 @@ Border Refine(const Context& context, Instant rough, Milliseconds width) {
           Scale(gauge);
       if (std::abs(step) <= largest) continue;
       largest = std::abs(step);
-      border.at = points[i].at;
-      border.why = {
+      threshold.at = points[i].at;
+      threshold.why = {
           fmt::format("{} {} from {} to {}", gauge.name, step > 0 ? "rises" : "falls",
                       context.Say(gauge, points[i - 1].value), context.Say(gauge, points[i].value)),
           Basis::kDerived,
           {{context.evidence.series()[gauge.series].source, points[i].line}}};
     }
   }
-  if (border.why.text.empty()) border.why = {"the course changes", Basis::kDerived, {}};
-  return border;
+  if (threshold.why.text.empty()) threshold.why = {"the course changes", Basis::kDerived, {}};
+  return threshold;
 }
 
-std::vector<Border> Borders(const Context& context) {
+std::vector<Threshold> Thresholds(const Context& context) {
   const Findings& findings = context.findings;
   const Milliseconds width = Width(context);
-  std::vector<Border> borders;
+  std::vector<Threshold> thresholds;
   const auto firm = [&](const Event& event) {
-    borders.push_back({event.at,
+    thresholds.push_back({event.at,
                        {context.Describe(event), Basis::kMeasured, {event.from}},
                        true,
                        context.evidence.type(event).kind == EventKind::kSuspend});
@@ -104,31 +104,31 @@ std::vector<Border> Borders(const Context& context) {
     if (++told > kMostPhases) break;  // a unit that restarts all the time: the levels must tell
     firm(event);
   }
-  if (told > kMostPhases) borders.clear();
+  if (told > kMostPhases) thresholds.clear();
   for (std::size_t i = 0; i < std::min<std::size_t>(findings.bursts.size(), 5); ++i) {
     const Burst& burst = findings.bursts[i];
     if (burst.last - burst.first < Milliseconds(2000) && findings.bursts.size() > 1) continue;
-    borders.push_back({burst.first,
+    thresholds.push_back({burst.first,
                        {"the first of a burst of errors", Basis::kMeasured, {burst.first_from}},
                        true});
-    borders.push_back(
+    thresholds.push_back(
         {burst.last, {"the last of a burst of errors", Basis::kMeasured, {burst.last_from}}, true});
   }
-  std::vector<Border> all = borders;
+  std::vector<Threshold> all = thresholds;
   for (const Instant rough : Changes(context)) {
-    Border border = Refine(context, rough, width);
-    const bool told_already = std::any_of(borders.begin(), borders.end(), [&](const Border& other) {
-      const Milliseconds apart = std::chrono::abs(other.at - border.at);
+    Threshold threshold = Refine(context, rough, width);
+    const bool told_already = std::any_of(thresholds.begin(), thresholds.end(), [&](const Threshold& other) {
+      const Milliseconds apart = std::chrono::abs(other.at - threshold.at);
       return apart <= 2 * width;
     });
     // What happens inside a burst is one event.
     const bool inside = std::any_of(
         findings.bursts.begin(), findings.bursts.end(),
-        [&](const Burst& burst) { return border.at >= burst.first && border.at <= burst.last; });
-    if (!told_already && !inside) all.push_back(std::move(border));
+        [&](const Burst& burst) { return threshold.at >= burst.first && threshold.at <= burst.last; });
+    if (!told_already && !inside) all.push_back(std::move(threshold));
   }
   std::stable_sort(all.begin(), all.end(),
-                   [](const Border& a, const Border& b) { return a.at < b.at; });
+                   [](const Threshold& a, const Threshold& b) { return a.at < b.at; });
   return all;
 }
 
@@ -240,7 +240,7 @@ void Classify(const Context& context, std::vector<Phase>& phases) {
 void FindPhases(Context& context) {
   Findings& findings = context.findings;
   if (findings.gauges.empty() && findings.bursts.empty()) return;
-  const std::vector<Border> borders = Borders(context);
+  const std::vector<Threshold> thresholds = Thresholds(context);
   std::vector<Phase> phases;
   Phase open;
   open.from = findings.from;
@@ -252,17 +252,17 @@ void FindPhases(Context& context) {
     phases.push_back(open);
     return true;
   };
-  for (const Border& border : borders) {
-    if (border.at - open.from < Milliseconds(1000)) {  // the same moment: the firmer reason stays
-      if (border.firm && border.at >= open.from) open.began_by = border.why;
-      if (border.sleep) open.kind = PhaseKind::kAsleep;
+  for (const Threshold& threshold : thresholds) {
+    if (threshold.at - open.from < Milliseconds(1000)) {  // the same moment: the firmer reason stays
+      if (threshold.firm && threshold.at >= open.from) open.began_by = threshold.why;
+      if (threshold.sleep) open.kind = PhaseKind::kAsleep;
       continue;
     }
-    if (!close(border.at)) continue;
+    if (!close(threshold.at)) continue;
     open = Phase();
-    open.from = border.at;
-    open.began_by = border.why;
-    if (border.sleep) open.kind = PhaseKind::kAsleep;
+    open.from = threshold.at;
+    open.began_by = threshold.why;
+    if (threshold.sleep) open.kind = PhaseKind::kAsleep;
   }
   close(findings.to);
   // Neighbours that differ in nothing but a log line are one, unless a burst lies between.
@@ -300,7 +300,7 @@ void FindBaselines(Context& context) {
     if (!calm.empty())
       gauge.baseline_from = {context.evidence.series()[gauge.series].source,
                              calm[calm.size() / 2].line};
-    if (gauge.zoned) gauge.baseline_zone = gauge.borders.Of(gauge.baseline);
+    if (gauge.zoned) gauge.baseline_zone = gauge.thresholds.Of(gauge.baseline);
     // What was happening in the ten minutes before the peak.
     if (gauge.peak <= gauge.baseline * 1.05 || gauge.peak_untimed) continue;
     constexpr Milliseconds kBefore{600'000};

@@ -62,9 +62,9 @@ DeviceSample SplitUse(Device device, std::span<const pid_t> ours) {
   return sample;
 }
 
-double BorderDistance(double fill, std::span<const double> borders) {
+double ThresholdDistance(double fill, std::span<const double> thresholds) {
   double nearest = 1;
-  for (const double border : borders) nearest = std::min(nearest, std::abs(fill - border));
+  for (const double threshold : thresholds) nearest = std::min(nearest, std::abs(fill - threshold));
   return std::isnan(fill) ? fill : nearest;
 }
 

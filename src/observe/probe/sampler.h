@@ -72,7 +72,7 @@ class Sampler {
 DeviceSample SplitUse(Device device, std::span<const pid_t> ours);
 
 /// The distance from `fill` (used / total) to the nearest of `borders`, all in 0 to 1.
-double BorderDistance(double fill, std::span<const double> borders);
+double ThresholdDistance(double fill, std::span<const double> thresholds);
 
 inline constexpr Milliseconds kFastest{100}, kNormal{1'000}, kIdle{5'000};
 

@@ -12,7 +12,7 @@
 namespace headroom::probe {
 namespace {
 
-constexpr double kBorders[] = {0.70, 0.85, 0.95};
+constexpr double kThresholds[] = {0.70, 0.85, 0.95};
 
 class FakeDevices : public DeviceSource {
  public:
@@ -141,12 +141,12 @@ TEST(SplitUse, WhatIsUnknownStaysUnknown) {
 }
 
 TEST(NextInterval, FastNearABorderSlowWhenIdle) {
-  EXPECT_EQ(NextInterval(BorderDistance(0.70, kBorders), false), Milliseconds(100));
-  EXPECT_EQ(NextInterval(BorderDistance(0.839, kBorders), false), Milliseconds(100));
-  EXPECT_EQ(NextInterval(BorderDistance(0.20, kBorders), false), Milliseconds(1'000));
-  EXPECT_EQ(NextInterval(BorderDistance(0.96, kBorders), true), Milliseconds(5'000));
+  EXPECT_EQ(NextInterval(ThresholdDistance(0.70, kThresholds), false), Milliseconds(100));
+  EXPECT_EQ(NextInterval(ThresholdDistance(0.839, kThresholds), false), Milliseconds(100));
+  EXPECT_EQ(NextInterval(ThresholdDistance(0.20, kThresholds), false), Milliseconds(1'000));
+  EXPECT_EQ(NextInterval(ThresholdDistance(0.96, kThresholds), true), Milliseconds(5'000));
   EXPECT_EQ(NextInterval(std::nan(""), false), Milliseconds(100));
-  EXPECT_EQ(NextInterval(BorderDistance(std::nan(""), kBorders), false), Milliseconds(100));
+  EXPECT_EQ(NextInterval(ThresholdDistance(std::nan(""), kThresholds), false), Milliseconds(100));
   EXPECT_EQ(NextInterval(-1, false), Milliseconds(100));
   EXPECT_EQ(NextInterval(std::numeric_limits<double>::infinity(), false), Milliseconds(1'000));
   Milliseconds before{0};

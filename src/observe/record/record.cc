@@ -144,10 +144,10 @@ Event ZoneEvent(Moment at, memory::Gauge gauge, memory::Zone from, memory::Zone 
 }
 
 Event ActionEvent(Moment at, const memory::Action& action, std::string_view tier) {
-  if (action.verb == memory::Verb::kZone)
+  if (action.kind == memory::ActionKind::kZone)
     return ZoneEvent(at, action.gauge, action.from, action.to).With(Key::kReason, action.reason);
   Event event{EventKind::kAction, at, {}};
-  event.With(Key::kAction, memory::Name(action.verb)).With(Key::kReason, action.reason);
+  event.With(Key::kAction, memory::Name(action.kind)).With(Key::kReason, action.reason);
   if (!tier.empty()) event.With(Key::kTier, tier);
   if (action.within.count() > 0) event.With(Key::kMs, action.within.count());
   if (action.bytes.n != 0) event.With(Key::kBytes, action.bytes.n);

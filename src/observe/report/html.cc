@@ -86,16 +86,16 @@ ordered_json Data(const Report& report) {
       {"bursts", ordered_json::array()}};
   constexpr std::array<const char*, 3> kKinds = {"vram", "ram", "swap"};
   for (const analyze::Gauge& gauge : findings.gauges) {
-    ordered_json borders = nullptr;
+    ordered_json thresholds = nullptr;
     if (gauge.zoned)
-      borders = {{"warning", gauge.borders.warning},
-                 {"danger", gauge.borders.danger},
-                 {"critical", gauge.borders.critical}};
+      thresholds = {{"warning", gauge.thresholds.warning},
+                 {"danger", gauge.thresholds.danger},
+                 {"critical", gauge.thresholds.critical}};
     data["gauges"].push_back(
         {{"name", gauge.name},
          {"kind", kKinds[static_cast<std::size_t>(gauge.kind)]},
          {"top", gauge.total.value_or(gauge.peak * 1.1)},
-         {"borders", borders},
+         {"borders", thresholds},
          {"points", Course(report.evidence.series()[gauge.series].points, gauge, findings)}});
   }
   for (const analyze::Phase& phase : findings.phases)

@@ -49,9 +49,9 @@ ordered_json GaugeJson(const Evidence& evidence, const analyze::Gauge& gauge) {
   ordered_json zones = nullptr;
   if (gauge.zoned) {
     zones = {{"borders",
-              {{"warning", Whole(gauge.borders.warning)},
-               {"danger", Whole(gauge.borders.danger)},
-               {"critical", Whole(gauge.borders.critical)}}},
+              {{"warning", Whole(gauge.thresholds.warning)},
+               {"danger", Whole(gauge.thresholds.danger)},
+               {"critical", Whole(gauge.thresholds.critical)}}},
              {"seconds", ordered_json::object()},
              {"percent", ordered_json::object()}};
     for (std::size_t z = 0; z < 4; ++z) {

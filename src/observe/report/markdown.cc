@@ -242,7 +242,7 @@ class Page {
     }
     for (const analyze::Gauge& gauge : findings_.gauges) {
       if (!gauge.zoned) continue;
-      const double whole = gauge.total.value_or(std::max(gauge.borders.critical, gauge.peak));
+      const double whole = gauge.total.value_or(std::max(gauge.thresholds.critical, gauge.peak));
       Line("```");
       Line(fmt::format("{}, of {}", gauge.name, Say(gauge, whole)));
       const auto bar = [&](const char* name, double value, std::string_view zone) {
@@ -251,7 +251,7 @@ class Page {
       };
       bar("baseline", gauge.baseline, Name(gauge.baseline_zone));
       bar("peak", gauge.peak, Name(gauge.peak_zone));
-      bar("safe to", gauge.borders.warning, "");
+      bar("safe to", gauge.thresholds.warning, "");
       Line(fmt::format("room left: {} at baseline, {} at the peak",
                        Say(gauge, std::max(0.0, whole - gauge.baseline)),
                        Say(gauge, std::max(0.0, whole - gauge.peak))));
@@ -358,7 +358,7 @@ std::string Why(const Report& report, analyze::Instant at) {
     const auto value = static_cast<double>(held->value);
     text += fmt::format(
         "  {}: {}{} [measured: {}]\n", gauge.name, Say(gauge, value),
-        gauge.zoned ? fmt::format(", {}", Name(gauge.borders.Of(value))) : "",
+        gauge.zoned ? fmt::format(", {}", Name(gauge.thresholds.Of(value))) : "",
         report.evidence.Cite({report.evidence.series()[gauge.series].source, held->line}));
   }
   constexpr Milliseconds kAround{120'000};

@@ -90,7 +90,7 @@ void FillZones(record::Sample& sample, const memory::Thresholds& thresholds) {
                                                                          : Zone::kSafe);
   }
   if (sample.service.ram)
-    at(Gauge::kRam) = memory::RamBorders(thresholds, sample.service.cgroup_high, sample.host.total)
+    at(Gauge::kRam) = memory::RamThresholds(thresholds, sample.service.cgroup_high, sample.host.total)
                           .Of(*sample.service.ram);
   if (sample.service.swap) at(Gauge::kSwap) = memory::SwapZone(thresholds, *sample.service.swap);
   at(Gauge::kPressure) =

@@ -105,7 +105,7 @@ TopState TopModel::state() const {
   if (service.ram) {
     // A limit of the control group is a limit; without one the critical border is.
     const Bytes critical =
-        memory::RamBorders(thresholds_, service.cgroup_high, host.total).critical;
+        memory::RamThresholds(thresholds_, service.cgroup_high, host.total).critical;
     const auto limit = service.room ? N(*service.ram + *service.room) : N(critical);
     GaugeLine line = Line("RAM", "RAM", N(service.ram), limit, zone(Gauge::kRam));
     if (service.room) line.note = "limit of the control group";
