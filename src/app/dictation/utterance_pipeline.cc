@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "speech/text/phantom.h"
+#include "speech/text/hallucination.h"
 #include "speech/text/stitch.h"
 
 namespace headroom::app {
@@ -416,16 +416,16 @@ void UtterancePipeline::Settle(std::unique_lock<std::mutex>& lock) {
   final_text.spoken = sentence.began;
   final_text.repeated = sentence.repeated;
   const bool failed = sentence.step == Step::kFailed;
-  bool phantom = false;
+  bool hallucination = false;
   if (!failed) {
     final_text.language = sentence.result->transcript.language.empty()
                           ? sentence.request.language
                           : sentence.result->transcript.language;
     final_text.text = TextOf(sentence.result->transcript);
     if (!sentence.stitched) final_text.text = sentence.agreement.Final(final_text.text);
-    phantom =
-        sentence.evidence && speech::IsPhantom(final_text.text, final_text.language, *sentence.evidence);
-    if (phantom) final_text.text.clear();
+    hallucination =
+        sentence.evidence && speech::IsHallucination(final_text.text, final_text.language, *sentence.evidence);
+    if (hallucination) final_text.text.clear();
   }
   const bool adopted = sentence.adopted;
   const std::string trouble = sentence.trouble;
@@ -457,7 +457,7 @@ void UtterancePipeline::Settle(std::unique_lock<std::mutex>& lock) {
               {"decoded_ms", final_text.took.count()},
               {"latency_ms", latency.count()},
               {"adopted", adopted},
-              {"phantom", phantom},
+              {"phantom", hallucination},
               {"delivered", arrived.has_value()},
               {"trouble", arrived ? "" : arrived.error().what}}});
     // What did not arrive and is remembered nowhere else stays in the spool.
@@ -470,8 +470,8 @@ void UtterancePipeline::Settle(std::unique_lock<std::mutex>& lock) {
   sentences_.pop_front();
   if (failed) {
     ++counts_.passed_over;
-  } else if (phantom) {
-    ++counts_.phantoms;
+  } else if (hallucination) {
+    ++counts_.hallucinations;
   } else if (composed.empty()) {
     ++counts_.empty;
   } else {

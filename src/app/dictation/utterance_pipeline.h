@@ -37,7 +37,7 @@ struct PipelineOptions {
 };
 
 struct PipelineCounts {
-  std::int64_t begun = 0, delivered = 0, empty = 0, phantoms = 0, passed_over = 0, recovered = 0;
+  std::int64_t begun = 0, delivered = 0, empty = 0, hallucinations = 0, passed_over = 0, recovered = 0;
 };
 
 struct PipelineStatus {

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "audio/format/format.h"
-#include "speech/text/phantom.h"
+#include "speech/text/hallucination.h"
 #include "speech/text/stitch.h"
 
 namespace headroom::asr {
@@ -93,7 +93,7 @@ class Run {
       segment.end += offset;
       for (speech::Word& word : segment.words) word.start += offset, word.end += offset;
     }
-    DropPhantoms(segments, chunk);
+    DropHallucinations(segments, chunk);
     return Write(stitcher_.Add(std::move(segments), chunk.overlap > 0, chunk.forced));
   }
 
@@ -102,12 +102,12 @@ class Run {
     return {};
   }
 
-  void DropPhantoms(std::vector<Segment>& segments, const Chunk& chunk) {
+  void DropHallucinations(std::vector<Segment>& segments, const Chunk& chunk) {
     std::string text;
     for (const Segment& segment : segments) text += (text.empty() ? "" : " ") + segment.text;
-    if (!speech::IsPhantom(text, language_, chunk.evidence)) return;
+    if (!speech::IsHallucination(text, language_, chunk.evidence)) return;
     segments.clear();
-    ++outcome_.phantoms;
+    ++outcome_.hallucinations;
   }
 
   void NoteLanguage(const RunResult& result, const Chunk& chunk) {

@@ -30,7 +30,7 @@ struct FileJob {
 struct FileOutcome {
   bool complete = true;  // false: some of the input could not be read or recognised
   std::vector<std::string> warnings;
-  int phantoms = 0;  // phrases that were dropped as inventions on near-silence
+  int hallucinations = 0;  // phrases that were dropped as inventions on near-silence
   Milliseconds duration{0};
 };
 

@@ -16,7 +16,7 @@
 #include "base/dirs.h"
 #include "speech/vad/chunked_audio.h"
 #include "speech/vad/listener.h"
-#include "speech/text/phantom.h"
+#include "speech/text/hallucination.h"
 
 namespace headroom::speech {
 namespace {
@@ -273,7 +273,7 @@ TEST_F(Vad, ShortWordsAreFoundAndNotTakenForPhantoms) {
   for (const char* text : {"Thank you.", "Bye.", "You", "Yes.", "No."}) {
     const auto chunks = ChunksOf(Spoken(text));
     ASSERT_EQ(chunks.size(), 1U) << text;
-    EXPECT_FALSE(IsPhantom(text, "en", chunks[0].evidence))
+    EXPECT_FALSE(IsHallucination(text, "en", chunks[0].evidence))
         << text << ": " << chunks[0].evidence.speech.count() << " ms at "
         << chunks[0].evidence.probability;
   }

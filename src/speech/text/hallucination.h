@@ -12,7 +12,7 @@ namespace headroom::speech {
 
 /// The whole text is one of the phrases of `language` (ISO 639-1; "" means any) or of English, or
 /// nothing but a note such as "[Music]", "(applause)" or "♪".
-bool IsPhantomPhrase(std::string_view text, std::string_view language);
+bool IsHallucinatedPhrase(std::string_view text, std::string_view language);
 
 /// Below these the speech of a chunk is doubtful. Measured with Silero v6: single short words such
 /// as "Bye." and "You" have 290 to 380 ms at 0.89 to 0.98, sentences 0.94 and more; the noise that
@@ -23,8 +23,8 @@ inline constexpr float kUnsureShortSpeech = 0.8F;
 bool IsWeak(const Evidence& evidence);
 
 /// Whether the text of a chunk should be left out; the caller counts and reports it.
-inline bool IsPhantom(std::string_view text, std::string_view language, const Evidence& evidence) {
-  return IsWeak(evidence) && IsPhantomPhrase(text, language);
+inline bool IsHallucination(std::string_view text, std::string_view language, const Evidence& evidence) {
+  return IsWeak(evidence) && IsHallucinatedPhrase(text, language);
 }
 
 }  // namespace headroom::speech

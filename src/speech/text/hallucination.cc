@@ -1,4 +1,4 @@
-#include "speech/text/phantom.h"
+#include "speech/text/hallucination.h"
 
 #include <algorithm>
 #include <string>
@@ -112,7 +112,7 @@ bool IsNote(std::string_view text, std::string_view letters) {
 
 }  // namespace
 
-bool IsPhantomPhrase(std::string_view text, std::string_view language) {
+bool IsHallucinatedPhrase(std::string_view text, std::string_view language) {
   text = Trim(text);
   const std::string letters = Letters(text);
   if (IsNote(text, letters)) return true;
