@@ -44,14 +44,14 @@ class SmallCard : public asr::Readings {
 
 Result<std::vector<asr::Tier>> TiersOf(const PushOptions& options) {
   TRY_ASSIGN(const auto store, models::Store::Open());
-  planner::TierOptions wishes;
-  wishes.wishes = {{options.model, planner::Place::kCard}, {options.model, planner::Place::kCpu}};
-  wishes.card = options.card;
-  wishes.chunks = options.chunks;
+  planner::TierOptions config;
+  config.config = {{options.model, planner::Place::kCard}, {options.model, planner::Place::kCpu}};
+  config.card = options.card;
+  config.chunks = options.chunks;
   const auto text = ReadFile("/proc/meminfo", KiB(64));
   if (const auto host = text ? probe::ParseMeminfo(*text) : std::nullopt)
-    wishes.host = memory::HostRoom(host->available, Bytes(0));
-  TRY_ASSIGN(planner::Tiers tiers, planner::MakeTiers(store, wishes));
+    config.host = memory::HostRoom(host->available, Bytes(0));
+  TRY_ASSIGN(planner::Tiers tiers, planner::MakeTiers(store, config));
   if (tiers.tiers.size() != 2)
     return Fail(Errc::kNoMemory, "{}", tiers.notes.empty() ? "no two tiers" : tiers.notes.front());
   return std::move(tiers.tiers);

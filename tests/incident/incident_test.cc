@@ -205,7 +205,7 @@ TEST_F(Incident, AsItWasTheModelIsRefusedBeforeAByteIsAllocated) {
   ASSERT_TRUE(models::WriteSkeleton(*skeleton, store.PathOf({"canary-1b-flash", "F32"})));
   fs::create_symlink(Environment("HEADROOM_TEST_MODEL"), folder / "whisper-tiny.en-F16.gguf");
   planner::TierOptions options = Options();
-  options.wishes = {{"canary-1b-flash:F32", planner::Place::kCard},
+  options.config = {{"canary-1b-flash:F32", planner::Place::kCard},
                     {"whisper-tiny.en", planner::Place::kCpu}};
   const auto tiers = planner::MakeTiers(store, options);
   ASSERT_TRUE(tiers) << tiers.error().what;

@@ -49,25 +49,25 @@ std::string Words(const std::vector<std::string>& notes) {
 
 Result<> Service::StartScheduler() {
   TRY_ASSIGN(const auto store, models::Store::Open());
-  planner::TierOptions wishes;
+  planner::TierOptions config;
   for (const TierName& name : config_.models.tiers)
-    wishes.wishes.push_back({name.model, PlaceFor(name.device)});
-  wishes.place = PlaceFor(config_.models.device);
-  wishes.threads = config_.models.threads;
-  wishes.batch = config_.models.batch;
-  wishes.translate_to = config_.speech.translate_to;
-  wishes.chunks = config_.memory.chunks;
-  wishes.host = HostNow();
-  if (wishes.place != planner::Place::kCpu) {
+    config.config.push_back({name.model, PlaceFor(name.device)});
+  config.place = PlaceFor(config_.models.device);
+  config.threads = config_.models.threads;
+  config.batch = config_.models.batch;
+  config.translate_to = config_.speech.translate_to;
+  config.chunks = config_.memory.chunks;
+  config.host = HostNow();
+  if (config.place != planner::Place::kCpu) {
     probe::DeviceProbe devices({});
-    wishes.card = planner::FindCard(devices, kCardWithin, config_.models.card);
-    if (!wishes.card && !config_.models.card.empty())
+    config.card = planner::FindCard(devices, kCardWithin, config_.models.card);
+    if (!config.card && !config_.models.card.empty())
       Tell({"notice",
             {{"text", fmt::format("models.card: there is no card {} that this installation has a "
                                   "worker for; headroom doctor lists the cards",
                                   config_.models.card)}}});
   }
-  TRY_ASSIGN(planner::Tiers tiers, planner::MakeTiers(store, wishes));
+  TRY_ASSIGN(planner::Tiers tiers, planner::MakeTiers(store, config));
   if (!tiers.notes.empty()) Tell({"notice", {{"text", Words(tiers.notes)}}});
 
   asr::SchedulerOptions options;
@@ -98,7 +98,7 @@ Result<> Service::StartScheduler() {
   };
   asr::ProbeReadingsOptions readings;
   readings.devices = card;
-  if (wishes.card) readings.card = wishes.card->device;
+  if (config.card) readings.card = config.card->device;
   readings.on_sample = [this](const probe::Sample& sample) {
     if (recording_) recording_->Measured(sample);
   };

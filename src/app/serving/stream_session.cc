@@ -91,7 +91,7 @@ StreamSession::~StreamSession() {
 
 // ---- the client ----
 
-std::uint64_t StreamSession::Attach(StreamWishes wishes, std::uint64_t have, OnEvent on_event) {
+std::uint64_t StreamSession::Attach(StreamConfig config, std::uint64_t have, OnEvent on_event) {
   std::uint64_t client = 0;
   {
     const std::lock_guard lock(client_mutex_);
@@ -100,7 +100,7 @@ std::uint64_t StreamSession::Attach(StreamWishes wishes, std::uint64_t have, OnE
     unacked_.Acknowledge(have);
     for (const UnackedResult& result : unacked_.result()) on_event_(EventOf(result));
   }
-  Configure(std::move(wishes));
+  Configure(std::move(config));
   pipeline_->SetListening(true);
   return client;
 }
@@ -188,8 +188,8 @@ void StreamSession::Clear() {
   static_cast<void>(Give({.what = What::kClear}));
 }
 
-void StreamSession::Configure(StreamWishes wishes) {
-  static_cast<void>(Give({.what = What::kConfigure, .wishes = std::move(wishes)}));
+void StreamSession::Configure(StreamConfig config) {
+  static_cast<void>(Give({.what = What::kConfigure, .config = std::move(config)}));
 }
 
 void StreamSession::Acknowledge(std::uint64_t item) {
@@ -244,7 +244,7 @@ void StreamSession::InPipeline(const Event& event) {
     if (what == "begin") {
       out.kind = StreamEvent::Kind::kStarted;
       out.at = begin;
-      if (wishes_.turns) Emit(out);
+      if (config_.turns) Emit(out);
     } else if (what == "dropped") {
       out.kind = StreamEvent::Kind::kDropped;
       Emit(out);
@@ -254,7 +254,7 @@ void StreamSession::InPipeline(const Event& event) {
         out.audio = audio::DurationOf(static_cast<std::int64_t>(gathered_.size()));
       out.at = begin + out.audio;
       out.kind = StreamEvent::Kind::kStopped;
-      if (wishes_.turns) Emit(out);
+      if (config_.turns) Emit(out);
       out.kind = StreamEvent::Kind::kCommitted;
       Emit(out);
     }
@@ -314,7 +314,7 @@ void StreamSession::Do(Order& order) {
       for (float& sample : order.samples) {
         if (!std::isfinite(sample)) sample = 0;
       }
-      wishes_.turns ? Hear(order.samples) : Gather(order.samples);
+      config_.turns ? Hear(order.samples) : Gather(order.samples);
       heard_ += static_cast<std::int64_t>(order.samples.size());
       return;
     case What::kCommit:
@@ -325,7 +325,7 @@ void StreamSession::Do(Order& order) {
       DropOpen();
       return;
     case What::kConfigure:
-      Apply(std::move(order.wishes));
+      Apply(std::move(order.config));
       return;
     case What::kLeave:
       static_cast<void>(EndOpen());
@@ -356,8 +356,8 @@ bool StreamSession::PrepareDetector() {
   }
   detector_began_ = heard_;
   const SegmenterOptions options{
-      .endpoint = *wishes_.turns,
-      .partial_every = wishes_.partials ? SegmenterOptions().partial_every : Milliseconds(0)};
+      .endpoint = *config_.turns,
+      .partial_every = config_.partials ? SegmenterOptions().partial_every : Milliseconds(0)};
   segmenter_.emplace(options, *detector_, *pipeline_,
                    SegmenterEvents{.on_change =
                                      [this](const speech::Change& change) {
@@ -388,7 +388,7 @@ void StreamSession::Gather(std::span<const float> samples) {
   }
   gathered_.insert(gathered_.end(), samples.begin(), samples.end());
   if (pace_.Due(LengthOf(gathered_.size() - appended_))) AppendGathered();
-  if (wishes_.partials && gathered_.size() - offered_ >= kPartialEvery) {
+  if (config_.partials && gathered_.size() - offered_ >= kPartialEvery) {
     offered_ = gathered_.size();
     pipeline_->Partial(gathered_);
   }
@@ -426,14 +426,14 @@ void StreamSession::DropOpen() {
   segmenter_.reset();
 }
 
-void StreamSession::Apply(StreamWishes wishes) {
+void StreamSession::Apply(StreamConfig config) {
   // What is open is decoded as it was begun, unless the way it ends changes.
-  if (wishes.turns != wishes_.turns || wishes.partials != wishes_.partials) {
+  if (config.turns != config_.turns || config.partials != config_.partials) {
     static_cast<void>(EndOpen());
     segmenter_.reset();
   }
-  pipeline_->SetRequest(wishes.request);
-  wishes_ = std::move(wishes);
+  pipeline_->SetRequest(config.request);
+  config_ = std::move(config);
 }
 
 }  // namespace headroom::app

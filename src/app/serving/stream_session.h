@@ -25,7 +25,7 @@ namespace headroom::app {
 Result<speech::EndpointOptions> EndpointFor(const net::TurnDetection& turns);
 
 /// What a client wants, as the session understands it.
-struct StreamWishes {
+struct StreamConfig {
   asr::RunRequest request;
   std::optional<speech::EndpointOptions> turns;  // nullopt: the client commits
   bool partials = true;
@@ -45,7 +45,7 @@ class StreamSession : private DeliverySink {
 
   /// A client takes it up, in place of any before: what it has not got comes first. Gives what the
   /// client says it is by.
-  std::uint64_t Attach(StreamWishes wishes, std::uint64_t have, OnEvent on_event);
+  std::uint64_t Attach(StreamConfig config, std::uint64_t have, OnEvent on_event);
   /// No event comes to it any more; what is open is complete. Ignored when another has taken over.
   void Detach(std::uint64_t client);
   bool attached() const;
@@ -57,7 +57,7 @@ class StreamSession : private DeliverySink {
   Result<> Append(std::span<const float> samples);
   Result<> Commit();
   void Clear();
-  void Configure(StreamWishes wishes);
+  void Configure(StreamConfig config);
   void Acknowledge(std::uint64_t item);
   void Finish(std::uint64_t client, std::function<void()> on_idle);
 
@@ -66,7 +66,7 @@ class StreamSession : private DeliverySink {
   struct Order {
     What what = What::kSamples;
     std::vector<float> samples = {};
-    StreamWishes wishes = {};
+    StreamConfig config = {};
     std::uint64_t client = 0;
     std::function<void()> on_idle = {};
   };
@@ -96,7 +96,7 @@ class StreamSession : private DeliverySink {
   void AppendGathered();
   bool EndOpen();
   void DropOpen();
-  void Apply(StreamWishes wishes);
+  void Apply(StreamConfig config);
   bool PrepareDetector();
 
   const DetectorMaker make_detector_;
@@ -120,7 +120,7 @@ class StreamSession : private DeliverySink {
   bool end_ = false;
 
   // The thread's own.
-  StreamWishes wishes_;
+  StreamConfig config_;
   std::unique_ptr<speech::SpeechProbability> detector_;
   std::optional<Segmenter> segmenter_;
   std::vector<float> gathered_;  // the open item, when the client commits

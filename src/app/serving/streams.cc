@@ -75,8 +75,8 @@ class Streams::Handle : public net::SpeechStream {
   Result<> Commit() override { return session_->Commit(); }
   void Clear() override { session_->Clear(); }
   Result<> Configure(const net::StreamOptions& options) override {
-    TRY_ASSIGN(StreamWishes wishes, streams_.WishesFor(options));
-    session_->Configure(std::move(wishes));
+    TRY_ASSIGN(StreamConfig config, streams_.ConfigFor(options));
+    session_->Configure(std::move(config));
     return {};
   }
   void Acknowledge(std::uint64_t item) override { session_->Acknowledge(item); }
@@ -110,14 +110,14 @@ Result<std::unique_ptr<Streams>> Streams::Make(StreamsOptions options, Switchboa
 
 Streams::~Streams() = default;
 
-Result<StreamWishes> Streams::WishesFor(const net::StreamOptions& options) const {
-  StreamWishes wishes;
-  TRY_ASSIGN(wishes.request, make_request_(options.request));
+Result<StreamConfig> Streams::ConfigFor(const net::StreamOptions& options) const {
+  StreamConfig config;
+  TRY_ASSIGN(config.request, make_request_(options.request));
   if (options.turns) {
-    TRY_ASSIGN(wishes.turns, EndpointFor(*options.turns));
+    TRY_ASSIGN(config.turns, EndpointFor(*options.turns));
   }
-  wishes.partials = options.partials;
-  return wishes;
+  config.partials = options.partials;
+  return config;
 }
 
 Result<std::shared_ptr<StreamSession>> Streams::Find(const std::string& name) {
@@ -139,7 +139,7 @@ Result<std::shared_ptr<StreamSession>> Streams::Take(const std::string& name) {
 
 Result<std::unique_ptr<net::SpeechStream>> Streams::Open(
     const net::StreamOptions& options, std::function<void(const net::StreamEvent&)> on_event) {
-  TRY_ASSIGN(StreamWishes wishes, WishesFor(options));
+  TRY_ASSIGN(StreamConfig config, ConfigFor(options));
   if (!options.resume.empty() && !IsName(options.resume))
     return Fail(Errc::kNotFound, "there is no such session");
   Ended over(options_.folder);
@@ -161,7 +161,7 @@ Result<std::unique_ptr<net::SpeechStream>> Streams::Open(
     forgotten_.erase(name);
   }
   const std::uint64_t client =
-      session->Attach(std::move(wishes), options.have, std::move(on_event));
+      session->Attach(std::move(config), options.have, std::move(on_event));
   return std::make_unique<Handle>(*this, name, std::move(session), client);
 }
 

@@ -59,7 +59,7 @@ class Streams {
         make_request_(std::move(request)),
         tell_(std::move(tell)),
         clock_(clock) {}
-  Result<StreamWishes> WishesFor(const net::StreamOptions& options) const;
+  Result<StreamConfig> ConfigFor(const net::StreamOptions& options) const;
   Result<std::shared_ptr<StreamSession>> Find(const std::string& name);
   Result<std::shared_ptr<StreamSession>> Take(const std::string& name);
   bool TakeOutSpent(Ended& into);

@@ -24,9 +24,9 @@ bool NeedsLanguage(const models::Catalogue& catalogue, const std::string& name) 
 // its quantisations as they are preferred; for the CPU the catalogue's list for it and its
 // defaults, which answer within a breath there, each in its quickest good quantisation. What the
 // CPU can do as well takes no card, unless it is all there is.
-std::vector<TierWish> Choose(const models::Store& store, const TierOptions& options) {
+std::vector<TierPreference> Choose(const models::Store& store, const TierOptions& options) {
   const Place place = options.place;
-  std::vector<TierWish> wishes;
+  std::vector<TierPreference> config;
   if (options.card && place != Place::kCpu) {
     struct Known {
       std::string name;
@@ -46,7 +46,7 @@ std::vector<TierWish> Choose(const models::Store& store, const TierOptions& opti
     if (place == Place::kAny && !std::ranges::all_of(known, quick)) std::erase_if(known, quick);
     for (const Known& one : known)
       for (const models::StoredModel& stored : store.Here(one.name))
-        wishes.push_back({ToString(stored.spec), Place::kCard});
+        config.push_back({ToString(stored.spec), Place::kCard});
   }
   if (place != Place::kCard) {
     std::vector<std::string> names;
@@ -56,9 +56,9 @@ std::vector<TierWish> Choose(const models::Store& store, const TierOptions& opti
     std::ranges::copy(store.catalogue().defaults, std::back_inserter(names));
     for (const std::string& name : names)
       if (const auto here = store.ForCpu(name))
-        wishes.push_back({ToString(here->spec), Place::kCpu});
+        config.push_back({ToString(here->spec), Place::kCpu});
   }
-  return wishes;
+  return config;
 }
 
 class Maker {
@@ -67,11 +67,11 @@ class Maker {
         const PlanMaker& card, const std::vector<PlanMaker>& batches)
       : store_(store), options_(options), cpu_(cpu), card_(card), batches_(batches) {}
 
-  Result<Tiers> Make(const std::vector<TierWish>& wishes) {
-    const bool chosen = options_.wishes.empty();
+  Result<Tiers> Make(const std::vector<TierPreference>& config) {
+    const bool chosen = options_.config.empty();
     std::string on_card;  // the model that was chosen last for the card
     std::size_t cards = 0;
-    for (const TierWish& wish : wishes) {
+    for (const TierPreference& wish : config) {
       auto target = FindPlanTarget(store_, wish.model);
       if (!target) {
         Refuse(std::move(target).error());
@@ -203,9 +203,9 @@ class Maker {
 }  // namespace
 
 Result<Tiers> MakeTiers(const models::Store& store, const TierOptions& options) {
-  std::vector<TierWish> wishes = options.wishes;
-  if (wishes.empty()) wishes = Choose(store, options);
-  if (wishes.empty())
+  std::vector<TierPreference> config = options.config;
+  if (config.empty()) config = Choose(store, options);
+  if (config.empty())
     return Fail(Errc::kNotFound,
                 "no model is here; fetch one, for example: headroom models pull whisper-base");
   PlanSettings settings;
@@ -229,7 +229,7 @@ Result<Tiers> MakeTiers(const models::Store& store, const TierOptions& options) 
     TRY_ASSIGN(PlanMaker batch, PlanMaker::Make(settings));
     batches.push_back(std::move(batch));
   }
-  return Maker(store, options, cpu, card, batches).Make(wishes);
+  return Maker(store, options, cpu, card, batches).Make(config);
 }
 
 }  // namespace headroom::planner

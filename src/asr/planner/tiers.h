@@ -13,13 +13,13 @@ namespace headroom::planner {
 
 enum class Place { kAny, kCard, kCpu };
 
-struct TierWish {
+struct TierPreference {
   std::string model;  // a name, name:quantisation, or the path of a file
   Place place = Place::kAny;
 };
 
 struct TierOptions {
-  std::vector<TierWish> wishes;   // best first; empty: chosen
+  std::vector<TierPreference> config;   // best first; empty: chosen
   Place place = Place::kAny;      // for wishes that say none, and for what is chosen
   std::optional<Card> card = {};  // nullopt: there is none that can be used; see FindCard
   std::string language = {};      // that each tier must know; "": any

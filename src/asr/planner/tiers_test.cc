@@ -119,7 +119,7 @@ TEST_F(TiersTest, WishesAreObeyedAndWhatIsMissingIsSaid) {
   const models::Store store = Store();
   Put(store, "whisper-tiny.en", "F16");
   TierOptions options = Options(GiB(8));
-  options.wishes = {{"whisper-base:Q8_0"}, {"whisper-tiny.en", Place::kCpu}, {"whisper-tine"}};
+  options.config = {{"whisper-base:Q8_0"}, {"whisper-tiny.en", Place::kCpu}, {"whisper-tine"}};
   const auto tiers = MakeTiers(store, options);
   ASSERT_TRUE(tiers.has_value()) << tiers.error().what;
   ASSERT_EQ(tiers->tiers.size(), 1U);
@@ -139,7 +139,7 @@ TEST_F(TiersTest, OnACardTheBestThatFitsAndTheRestWithTheArithmetic) {
                       .name = "the card",
                       .total = MiB(4096),
                       .worker = "headroom-worker-sim"};
-  options.wishes = {{"canary-1b-flash:F32"}, {"whisper-tiny.en", Place::kCpu}};
+  options.config = {{"canary-1b-flash:F32"}, {"whisper-tiny.en", Place::kCpu}};
   auto tiers = MakeTiers(store, options);
   ASSERT_TRUE(tiers.has_value()) << tiers.error().what;
   ASSERT_GE(tiers->notes.size(), 1U);
@@ -147,7 +147,7 @@ TEST_F(TiersTest, OnACardTheBestThatFitsAndTheRestWithTheArithmetic) {
   EXPECT_THAT(tiers->notes[0], HasSubstr("of 4096 MiB > 80 %"));
   EXPECT_FALSE(tiers->tiers[0].on_card());
 
-  options.wishes.clear();
+  options.config.clear();
   tiers = MakeTiers(store, options);
   ASSERT_TRUE(tiers.has_value()) << tiers.error().what;
   std::vector<std::string> titles;
@@ -174,7 +174,7 @@ TEST_F(TiersTest, OnACardABatchIsCountedAndHalvedUntilItFits) {
                       .name = "the card",
                       .total = MiB(4096),
                       .worker = "headroom-worker-sim"};
-  options.wishes = {{"whisper-tiny.en", Place::kCard}, {"whisper-tiny.en", Place::kCpu}};
+  options.config = {{"whisper-tiny.en", Place::kCard}, {"whisper-tiny.en", Place::kCpu}};
   const auto alone = MakeTiers(store, options);
   ASSERT_TRUE(alone.has_value()) << alone.error().what;
   options.batch = 4;
@@ -206,7 +206,7 @@ TEST_F(TiersTest, ACardWithoutAWorkerIsSaid) {
   const models::Store store = Store();
   Put(store, "whisper-tiny.en", "F16");
   TierOptions options = Options(GiB(8));
-  options.wishes = {{"whisper-tiny.en", Place::kCard}};
+  options.config = {{"whisper-tiny.en", Place::kCard}};
   const auto tiers = MakeTiers(store, options);
   ASSERT_FALSE(tiers.has_value());
   EXPECT_EQ(tiers.error().code, Errc::kUnsupported);

@@ -135,7 +135,7 @@ void Dispatcher::Turn() {
   Govern();
   TakeEvents();  // loads that were decided just now begin
   FinishReady();
-  LoadQuick();
+  LoadFallback();
   Dispatch();
 
   next_ = sample_due_;
@@ -354,7 +354,7 @@ void Dispatcher::Answer(Ticket ticket, std::uint64_t id, std::optional<RunResult
 // --- work --------------------------------------------------------------------------------------
 
 // While the first worker is being loaded the last tier, which is small, may be there already.
-void Dispatcher::LoadQuick() {
+void Dispatcher::LoadFallback() {
   const WorkerPool::Slot* main = workers_.At(SlotRole::kMain);
   const std::size_t last = options_.tiers.size() - 1;
   const bool cold = main && !main->ready && main->target.tier != last && Demand();

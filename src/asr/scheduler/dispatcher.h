@@ -143,7 +143,7 @@ class Dispatcher {
   void FinishReady();
   void Finish(Result<RunResult> result, std::string tier);
 
-  void LoadQuick();
+  void LoadFallback();
   void Dispatch();
   std::size_t AtOnce(SlotRole post) const;
   std::vector<Job*> Together(SlotRole post);
