@@ -33,7 +33,7 @@ inline std::vector<float> ReadWav(const std::string& path) {
   return samples;
 }
 
-// Processor time of a process so far, in milliseconds (proc(5): utime and stime, in ticks).
+// Cpu time of a process so far, in milliseconds (proc(5): utime and stime, in ticks).
 inline double CpuOf(pid_t pid) {
   const std::string stat = Must(ReadFile(fmt::format("/proc/{}/stat", pid)));
   const auto fields = Split(stat.substr(stat.rfind(')') + 2), ' ');

@@ -72,9 +72,9 @@ std::unique_ptr<Worker> Spawn(const char* program) {
   return Must(Worker::Spawn({.program = program}));
 }
 
-asr::PlanResult Plan(const std::string& path, asr::CardOptions card, bool processor = false) {
+asr::PlanResult Plan(const std::string& path, asr::CardOptions card, bool cpu = false) {
   asr::PlanRequest request{
-      .path = path, .threads = kThreads, .chunks = kLengths, .batch = 1, .processor = processor};
+      .path = path, .threads = kThreads, .chunks = kLengths, .batch = 1, .cpu = cpu};
   request.card = std::move(card);
   request.card.capacity = GiB(64);
   return Must(Spawn("headroom-worker-sim")->Plan(request, kLong));
@@ -118,7 +118,7 @@ int Host(const std::vector<std::string>& files) {
       const std::vector<float> audio = asr::Speech(kLengths[i]);
       Must(worker->Run({.language = "en", .vocabulary = {}, .prompt = {}}, audio, kLong));
       const Bytes rss = Must(worker->Stats(kLong)).peak_rss;
-      const Bytes planned = plan.chunks[i].peak + plan.host + plan.processor_copies;
+      const Bytes planned = plan.chunks[i].peak + plan.host + plan.cpu_copies;
       wrong += rss > planned + kProcess ? 1 : 0;
       fmt::print("| {} | {} s | {:.1f} MiB | {:.1f} MiB | {:.1f} MiB |\n",
                  fs::path(file).stem().native(), kLengths[i].count() / 1000, Mebi(planned),

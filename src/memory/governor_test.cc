@@ -186,7 +186,7 @@ TEST(Governor, QuarantineDoublesAndThereIsOneReturnInTenMinutes) {
                                                    seconds(240), seconds(480)}));
 }
 
-TEST(Governor, WhenEveryTierFailedSpeechIsKeptUntilTheProcessorMayTryAgain) {
+TEST(Governor, WhenEveryTierFailedSpeechIsKeptUntilTheCpuMayTryAgain) {
   Night night = Loaded();
   for (int i = 0; i < 3; ++i) {
     night.sample.failure = Failure::kCrash;

@@ -86,7 +86,7 @@ class Bench {
     TRY_ASSIGN(
         auto maker,
         planner::PlanMaker::Make(
-            {.chunks = {kLongestClip}, .chunk = kLongestClip, .card = GiB(64), .processor = true}));
+            {.chunks = {kLongestClip}, .chunk = kLongestClip, .card = GiB(64), .cpu = true}));
     TRY_ASSIGN(const std::vector<PlanTarget> targets, Targets());
     std::vector<Measured> rows;
     std::size_t failed = 0;
@@ -134,7 +134,7 @@ class Bench {
     row.quantisation = target.spec.quantisation;
     row.size = target.size;
     if (const auto made = maker.Plan(target))
-      row.plan = planner::OnProcessor(made->plan, made->counted).HostPeak(kLongestClip);
+      row.plan = planner::OnCpu(made->plan, made->counted).HostPeak(kLongestClip);
     const models::Model* model = store_->catalogue().Find(target.spec.name);
     const models::PublishedFile* file = model ? model->FileFor(target.spec.quantisation) : nullptr;
     if (file && file->wer_percent) {

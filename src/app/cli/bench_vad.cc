@@ -25,12 +25,12 @@ constexpr double kHour = 3600;
 constexpr std::array<std::size_t, 3> kPieces = {1 << 20, 4096, 512};
 
 struct Figures {
-  double audio = 0, wall = 0, processor = 0;  // seconds
+  double audio = 0, wall = 0, cpu = 0;  // seconds
   std::size_t frames = 0, speech = 0;
   std::size_t differing = 0;  // frames that are speech in one way of coming and not in another
 };
 
-double ProcessorSeconds() {
+double CpuSeconds() {
   timespec t{};
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
@@ -62,10 +62,10 @@ Result<Figures> Measure(speech::VoiceDetector& detector, std::span<const float> 
   std::vector<std::vector<float>> ways;
   for (const std::size_t piece : kPieces) {
     const MonoTime began = SystemClock().Now();
-    const double before = ProcessorSeconds();
+    const double before = CpuSeconds();
     TRY_ASSIGN(ways.emplace_back(), Detect(detector, samples, piece));
     // The last is how the service does it, and is what counts.
-    figures.processor = ProcessorSeconds() - before;
+    figures.cpu = CpuSeconds() - before;
     figures.wall = std::chrono::duration<double>(SystemClock().Now() - began).count();
   }
   figures.audio = static_cast<double>(samples.size()) / audio::kSampleRate;
@@ -119,7 +119,7 @@ Result<int> BenchVad(const BenchVadOptions& options) {
         {"audio_seconds", figures.audio},
         {"seconds_per_second", rate},
         {"frame_ms", frame_ms},
-        {"processor_seconds_an_hour", kHour * figures.processor / figures.audio},
+        {"processor_seconds_an_hour", kHour * figures.cpu / figures.audio},
         {"memory_bytes", memory.n},
         {"frames", figures.frames},
         {"speech_frames", figures.speech},
@@ -135,7 +135,7 @@ Result<int> BenchVad(const BenchVadOptions& options) {
       "  agreement        {} of {} frames come out differently in one piece, in pieces of 256 and "
       "of 32 ms\n",
       path.stem().string(), figures.audio, percent_speech, frame_ms, 1 / rate,
-      kHour * figures.processor / figures.audio, 100 * figures.processor / figures.audio,
+      kHour * figures.cpu / figures.audio, 100 * figures.cpu / figures.audio,
       static_cast<double>(memory.n) / (1 << 20), figures.differing, figures.frames);
   return kOk;
 }

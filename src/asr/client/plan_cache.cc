@@ -20,7 +20,7 @@ json ToJson(const PlanKey& key) {
           {"header", key.header},   {"size", key.size.n},
           {"mtime", key.mtime},     {"engine", key.engine},
           {"profile", key.profile}, {"chunks", chunks},
-          {"batch", key.batch},     {"processor", key.processor}};
+          {"batch", key.batch},     {"processor", key.cpu}};
 }
 
 }  // namespace

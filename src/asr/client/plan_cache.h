@@ -22,7 +22,7 @@ struct PlanKey {
   std::string profile;     // SHA-256 of the device profile; "" for the plain device
   std::vector<Milliseconds> chunks;
   int batch = 1;
-  bool processor = false;
+  bool cpu = false;
 };
 
 class PlanCache {

@@ -67,7 +67,7 @@ TEST_F(PlanCaching, AnotherKeyIsAnotherPlan) {
   EXPECT_TRUE(missing([](PlanKey& k) { k.profile = "cuda"; }));
   EXPECT_TRUE(missing([](PlanKey& k) { k.chunks.pop_back(); }));
   EXPECT_TRUE(missing([](PlanKey& k) { k.batch = 2; }));
-  EXPECT_TRUE(missing([](PlanKey& k) { k.processor = true; }));
+  EXPECT_TRUE(missing([](PlanKey& k) { k.cpu = true; }));
 }
 
 TEST_F(PlanCaching, CutAndChangedEntriesAreNone) {

@@ -196,7 +196,7 @@ json ToJson(const PlanRequest& request) {
           {"threads", request.threads},
           {"chunks", TimesToJson(request.chunks)},
           {"batch", request.batch},
-          {"processor", request.processor},
+          {"processor", request.cpu},
           {"card", ToJson(request.card)}};
 }
 
@@ -207,7 +207,7 @@ Result<PlanRequest> ParsePlanRequest(const json& body) {
       .threads = static_cast<int>(read.Integer("threads", 0, 1024)),
       .chunks = read.Times("chunks"),
       .batch = static_cast<int>(read.Integer("batch", 1, static_cast<std::int64_t>(kMaxBatch))),
-      .processor = read.Flag("processor"),
+      .cpu = read.Flag("processor"),
       .card = read.Take("card", ParseCardOptions(read.Member("card")))});
 }
 
@@ -223,7 +223,7 @@ json ToJson(const PlanResult& plan) {
           {"session", plan.session.n},
           {"kv", plan.kv.n},
           {"host", plan.host.n},
-          {"processor_copies", plan.processor_copies.n},
+          {"processor_copies", plan.cpu_copies.n},
           {"chunks", std::move(chunks)},
           {"traits", ToJson(plan.traits)}};
 }
@@ -234,7 +234,7 @@ Result<PlanResult> ParsePlanResult(const json& body) {
                   .session = read.Size("session"),
                   .kv = read.Size("kv"),
                   .host = read.Size("host"),
-                  .processor_copies = read.Size("processor_copies"),
+                  .cpu_copies = read.Size("processor_copies"),
                   .traits = read.Take("traits", ParseModelTraits(read.Member("traits")))};
   for (const json& item : read.Items("chunks")) {
     Reader one(item, "chunk");

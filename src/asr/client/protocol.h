@@ -57,7 +57,7 @@ struct PlanRequest {
   int threads = 0;
   std::vector<Milliseconds> chunks = {};
   int batch = 1;
-  bool processor = false;  // counted as where all of it is computed on the processor
+  bool cpu = false;  // counted as where all of it is computed on the processor
   CardOptions card = {.counting = true};
 };
 
@@ -93,7 +93,7 @@ struct PlanResult {
   Bytes kv;                            // of the longest chunk
   std::vector<PlanChunk> chunks = {};  // as they were asked for
   Bytes host;                          // the most that was in host buffers at once
-  Bytes processor_copies;              // besides, where all of it is computed on the processor
+  Bytes cpu_copies;              // besides, where all of it is computed on the processor
   ModelTraits traits = {};
   Bytes resident() const { return weights + session + kv; }
 };

@@ -14,7 +14,7 @@ PlanRequest SomePlanRequest() {
           .threads = 2,
           .chunks = {Milliseconds(5000), Milliseconds(30'000)},
           .batch = 3,
-          .processor = true,
+          .cpu = true,
           .card = {.capacity = MiB(9), .counting = true, .profile = "{}", .script = "x"}};
 }
 
@@ -23,7 +23,7 @@ PlanResult SomePlan() {
                   .session = MiB(1),
                   .kv = MiB(2),
                   .host = MiB(3),
-                  .processor_copies = MiB(4)};
+                  .cpu_copies = MiB(4)};
   plan.chunks = {{Milliseconds(5000), MiB(2), MiB(7), MiB(50)}};
   plan.traits.architecture = "canary";
   return plan;

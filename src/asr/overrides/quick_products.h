@@ -5,7 +5,7 @@
 namespace headroom::worker {
 
 /// Whether weights in half precision are multiplied as they are. Where they are not, the engine
-/// copies those of conformers' convolutions to single precision, see processor_copies.h.
+/// copies those of conformers' convolutions to single precision, see cpu_copies.h.
 bool MultipliesHalves();
 
 }  // namespace headroom::worker

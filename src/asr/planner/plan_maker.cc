@@ -123,11 +123,11 @@ memory::Plan ToMemory(const PlanTarget& target, const PlanResult& counted,
 
 }  // namespace
 
-memory::Plan OnProcessor(memory::Plan plan, const PlanResult& counted) {
+memory::Plan OnCpu(memory::Plan plan, const PlanResult& counted) {
   plan.kind = memory::DeviceKind::kCpu;
   plan.device = "cpu";
   plan.driver = plan.margin = Bytes(0);
-  plan.weights += counted.processor_copies;
+  plan.weights += counted.cpu_copies;
   return plan;
 }
 
@@ -156,7 +156,7 @@ Result<PlanResult> PlanMaker::Ask(const fs::path& file, WorkerSlot& worker) cons
   asr::PlanRequest request{.path = file.native(),
                               .chunks = settings_.chunks,
                               .batch = settings_.batch,
-                              .processor = settings_.processor};
+                              .cpu = settings_.cpu};
   request.card.capacity = settings_.card;
   request.card.profile = settings_.profile;
   auto plan = worker->Plan(request, kPlanWithin);
@@ -173,7 +173,7 @@ Result<PlanResult> PlanMaker::Count(const PlanTarget& target, WorkerSlot& worker
                       .profile = {},
                       .chunks = settings_.chunks,
                       .batch = settings_.batch,
-                      .processor = settings_.processor};
+                      .cpu = settings_.cpu};
   if (!settings_.profile.empty()) {
     Sha256 profile;
     profile.Add(std::as_bytes(std::span(settings_.profile)));

@@ -24,7 +24,7 @@ struct PlanSettings {
   std::optional<Bytes> driver = {};
   bool calibrated = false;   // `driver` and `profile` are a calibration's
   std::string profile = {};  // of the card, as a calibration recorded it; "": a plain device
-  bool processor = false;    // it is no card that computes, but the processor
+  bool cpu = false;    // it is no card that computes, but the processor
   bool cached = true;
 };
 
@@ -36,7 +36,7 @@ struct MadePlan {
 };
 
 /// Of a plan that was made with `processor`: no driver, and what the engine keeps besides there.
-memory::Plan OnProcessor(memory::Plan plan, const asr::PlanResult& counted);
+memory::Plan OnCpu(memory::Plan plan, const asr::PlanResult& counted);
 
 class PlanMaker {
  public:

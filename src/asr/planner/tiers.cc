@@ -50,7 +50,7 @@ std::vector<TierPreference> Choose(const models::Store& store, const TierOptions
   }
   if (place != Place::kCard) {
     std::vector<std::string> names;
-    for (const std::string& name : store.catalogue().processor)
+    for (const std::string& name : store.catalogue().cpu)
       if (!options.language.empty() || !NeedsLanguage(store.catalogue(), name))
         names.push_back(name);
     std::ranges::copy(store.catalogue().defaults, std::back_inserter(names));
@@ -128,7 +128,7 @@ class Maker {
   void OnCpu(const PlanTarget& target) {
     Add(target, cpu_, [&](asr::Tier& tier, const asr::PlanResult& counted) {
       tier.worker = kCpuWorker;
-      tier.plan = OnProcessor(std::move(tier.plan), counted);
+      tier.plan = OnCpu(std::move(tier.plan), counted);
       return options_.host;
     });
   }
@@ -217,7 +217,7 @@ Result<Tiers> MakeTiers(const models::Store& store, const TierOptions& options) 
   settings.chunk = settings.chunks.back();
   settings.card = options.card ? options.card->total : GiB(64);  // only reported
   PlanSettings on_cpu = settings;
-  on_cpu.processor = true;
+  on_cpu.cpu = true;
   TRY_ASSIGN(const PlanMaker cpu, PlanMaker::Make(std::move(on_cpu)));
   if (options.card && options.card->calibration) {
     settings.driver = options.card->calibration->driver();

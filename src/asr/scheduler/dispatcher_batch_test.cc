@@ -57,7 +57,7 @@ TEST(Batch, WhatWaitsIsDecodedInOneRunAndTheFirstIsNotKeptWaiting) {
   for (const Decoded& one : world.decoded) EXPECT_EQ(one.attempts, 1);
 }
 
-TEST(Batch, OnTheProcessorEachIsDecodedByItself) {
+TEST(Batch, OnTheCpuEachIsDecodedByItself) {
   Together world(false);
   world.card_taken = true;
   world.SubmitAll(1, 6);

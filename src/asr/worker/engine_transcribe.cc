@@ -20,7 +20,7 @@
 #include "asr/overrides/header_copy.h"
 #include "asr/worker/placement.h"
 #include "asr/overrides/pool.h"
-#include "asr/overrides/processor_copies.h"
+#include "asr/overrides/cpu_copies.h"
 #include "asr/overrides/quick_products.h"
 #include "asr/sim/sim_device.h"
 #include "asr/worker/transcribe_results.h"
@@ -179,7 +179,7 @@ class TranscribeEngine : public Engine {
   Result<asr::PlanResult> Plan(const asr::PlanRequest& request) override {
     TRY(Begin(request.card));
     if (!place_.card) return Fail(Errc::kUnsupported, "this worker has no device that can plan");
-    UseQuickStem(request.processor);
+    UseQuickStem(request.cpu);
     auto plan = Measure(request);
     Unload();
     return plan;
@@ -338,7 +338,7 @@ class TranscribeEngine : public Engine {
     }
     plan.host = host.usage().peak;
     if (!MultipliesHalves()) {
-      TRY_ASSIGN(plan.processor_copies, ProcessorCopies(path));
+      TRY_ASSIGN(plan.cpu_copies, CpuCopies(path));
     }
     return plan;
   }

@@ -17,7 +17,7 @@ struct Ct2Config {
 
 Result<Ct2Config> ReadCt2Config(const std::filesystem::path& folder, std::int64_t vocabulary);
 
-/// From preprocessor_config.json when it has them, else computed. Row-major (mels, 201).
+/// From precpu_config.json when it has them, else computed. Row-major (mels, 201).
 Result<std::vector<float>> ReadMelFilters(const std::filesystem::path& folder, std::int64_t mels);
 
 }  // namespace headroom::models

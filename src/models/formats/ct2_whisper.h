@@ -8,7 +8,7 @@
 
 namespace headroom::models {
 
-/// `folder` holds config.json and the vocabulary, and maybe preprocessor_config.json; `source` is
+/// `folder` holds config.json and the vocabulary, and maybe precpu_config.json; `source` is
 /// its model.bin and is needed again to write the plan.
 Result<ImportPlan> PlanCt2Whisper(const std::filesystem::path& folder, const ByteSource& source);
 

@@ -233,7 +233,7 @@ class Reader : TomlReader {
     Catalogue catalogue;
     TRY_ASSIGN(catalogue.wer_source, Text(table, "wer_source"));
     TRY_ASSIGN(catalogue.defaults, Texts(table, "defaults"));
-    TRY_ASSIGN(catalogue.processor, Texts(table, "processor"));
+    TRY_ASSIGN(catalogue.cpu, Texts(table, "processor"));
     TRY_ASSIGN(catalogue.vad, Text(table, "vad"));
     LanguageSets sets;
     if (const toml::node* languages = table.get("languages")) {
@@ -300,8 +300,8 @@ Catalogue Merge(Catalogue base, Catalogue extra) {
     else
       base.models.push_back(std::move(model));
   }
-  if (!extra.defaults.empty() || !extra.processor.empty())
-    base.processor = std::move(extra.processor);
+  if (!extra.defaults.empty() || !extra.cpu.empty())
+    base.cpu = std::move(extra.cpu);
   if (!extra.defaults.empty()) base.defaults = std::move(extra.defaults);
   if (!extra.vad.empty()) base.vad = std::move(extra.vad);
   return base;

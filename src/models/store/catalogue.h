@@ -64,7 +64,7 @@ struct Catalogue {
   std::string wer_source;             // how all word error rates were measured
   std::vector<std::string> defaults;  // speech models to use when none is named, best first
   /// Before the defaults where the processor decodes: as quick there, with fewer errors.
-  std::vector<std::string> processor;
+  std::vector<std::string> cpu;
   std::string vad;  // the voice activity model
 
   const Model* Find(std::string_view name) const;

@@ -69,7 +69,7 @@ TEST(Catalogue, TheDefaultsAndTheirPackagesAreThere) {
     for (const PackageFile& file : model->package->files) EXPECT_EQ(file.sha256.size(), 64u);
   }
   EXPECT_EQ(catalogue.Find("whisper-base")->package->files[0].parts.size(), 2u);
-  for (const std::string& name : catalogue.processor) EXPECT_TRUE(catalogue.Find(name)) << name;
+  for (const std::string& name : catalogue.cpu) EXPECT_TRUE(catalogue.Find(name)) << name;
 }
 
 TEST(Catalogue, WhatModelsCanDo) {
@@ -152,7 +152,7 @@ TEST(Catalogue, TheUsersEntriesReplaceAndExtend) {
   EXPECT_EQ(all.Find("mine")->files[0].file, "model.gguf");
   EXPECT_EQ(all.Find("whisper-base")->files[0].file, "whisper-base-F32.gguf");
   EXPECT_EQ(all.defaults, std::vector<std::string>{"mine"});
-  EXPECT_THAT(all.processor, testing::IsEmpty()) << "it would go before the user's own";
+  EXPECT_THAT(all.cpu, testing::IsEmpty()) << "it would go before the user's own";
   EXPECT_EQ(all.vad, "silero-vad-v6.2");
 }
 

@@ -1,4 +1,4 @@
-#include "asr/overrides/processor_copies.h"
+#include "asr/overrides/cpu_copies.h"
 
 #include <gguf.h>
 
@@ -7,7 +7,7 @@
 
 namespace headroom::worker {
 
-Result<Bytes> ProcessorCopies(const std::filesystem::path& gguf) {
+Result<Bytes> CpuCopies(const std::filesystem::path& gguf) {
   const std::unique_ptr<gguf_context, decltype(&gguf_free)> header(
       gguf_init_from_file(gguf.c_str(), {.no_alloc = true, .ctx = nullptr}), &gguf_free);
   if (!header) return Fail(Errc::kCorrupt, "{}: no GGUF header", gguf.string());

@@ -11,6 +11,6 @@ namespace headroom::worker {
 /// Conformers (Canary, Parakeet) keep F32 copies of their F16 pointwise convolutions there, beside
 /// the originals, unless we multiply those (quick_products.h): four bytes for each weight of
 /// enc.blocks.*.conv.pointwise[12] in the GGUF file.
-Result<Bytes> ProcessorCopies(const std::filesystem::path& gguf);
+Result<Bytes> CpuCopies(const std::filesystem::path& gguf);
 
 }  // namespace headroom::worker

@@ -1,4 +1,4 @@
-#include "asr/overrides/processor_copies.h"
+#include "asr/overrides/cpu_copies.h"
 
 #include <ggml.h>
 #include <gguf.h>
@@ -10,7 +10,7 @@
 namespace headroom::worker {
 namespace {
 
-class ProcessorCopiesTest : public testing::Test {
+class CpuCopiesTest : public testing::Test {
  protected:
   void Add(const char* name, ggml_type type, std::int64_t elements) {
     ggml_tensor* tensor = ggml_new_tensor_1d(tensors_.get(), type, elements);
@@ -19,7 +19,7 @@ class ProcessorCopiesTest : public testing::Test {
   }
   Result<Bytes> Copies() {
     gguf_write_to_file(file_.get(), path_.c_str(), false);
-    return ProcessorCopies(path_);
+    return CpuCopies(path_);
   }
 
   const std::string path_ = testing::TempDir() + "copies.gguf";
@@ -28,7 +28,7 @@ class ProcessorCopiesTest : public testing::Test {
       ggml_init({.mem_size = 1 << 20, .mem_buffer = nullptr, .no_alloc = false}), &ggml_free};
 };
 
-TEST_F(ProcessorCopiesTest, ArePointwiseConvolutionsInHalfPrecision) {
+TEST_F(CpuCopiesTest, ArePointwiseConvolutionsInHalfPrecision) {
   Add("enc.blocks.0.conv.pointwise1.weight", GGML_TYPE_F16, 1'000);
   Add("enc.blocks.11.conv.pointwise2.weight", GGML_TYPE_F16, 500);
   Add("enc.blocks.1.conv.pointwise1.weight", GGML_TYPE_F32, 700);  // is used as it is
@@ -39,14 +39,14 @@ TEST_F(ProcessorCopiesTest, ArePointwiseConvolutionsInHalfPrecision) {
   EXPECT_EQ(*copies, Bytes(4 * 1'500));
 }
 
-TEST_F(ProcessorCopiesTest, AreNothingForOthers) {
+TEST_F(CpuCopiesTest, AreNothingForOthers) {
   Add("encoder.conv1.weight", GGML_TYPE_F16, 1'000);
   EXPECT_EQ(Copies().value(), Bytes(0));
 }
 
-TEST_F(ProcessorCopiesTest, OfWhatIsNoModelIsAnError) {
+TEST_F(CpuCopiesTest, OfWhatIsNoModelIsAnError) {
   std::ofstream(path_) << "GGUF";
-  const auto copies = ProcessorCopies(path_);
+  const auto copies = CpuCopies(path_);
   ASSERT_FALSE(copies);
   EXPECT_EQ(copies.error().code, Errc::kCorrupt);
 }
