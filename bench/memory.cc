@@ -72,11 +72,11 @@ std::unique_ptr<Worker> Spawn(const char* program) {
   return Must(Worker::Spawn({.program = program}));
 }
 
-asr::PlanResult Plan(const std::string& path, asr::CardOptions card, bool cpu = false) {
+asr::PlanResult Plan(const std::string& path, asr::GpuOptions gpu, bool cpu = false) {
   asr::PlanRequest request{
       .path = path, .threads = kThreads, .chunks = kLengths, .batch = 1, .cpu = cpu};
-  request.card = std::move(card);
-  request.card.capacity = GiB(64);
+  request.gpu = std::move(gpu);
+  request.gpu.capacity = GiB(64);
   return Must(Spawn("headroom-worker-sim")->Plan(request, kLong));
 }
 

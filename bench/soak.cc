@@ -33,7 +33,7 @@
 namespace headroom {
 namespace {
 
-constexpr Bytes kCard = MiB(4096);
+constexpr Bytes kGpu = MiB(4096);
 constexpr int kWarmUp = 4;                    // of the longest utterances
 constexpr std::chrono::minutes kPatience{5};  // with one utterance, loading included
 constexpr std::size_t kLeak = 64 << 10;
@@ -53,7 +53,7 @@ class QuietReadings : public asr::Readings {
  public:
   memory::Sample Take(std::span<const pid_t>, bool, MonoTime) override {
     memory::Sample sample;
-    sample.vram_total = kCard;
+    sample.vram_total = kGpu;
     sample.vram_used = sample.vram_others = Bytes(0);  // what is ours is believed as planned
     sample.ram = memory::Megabytes(300);
     sample.swap = Bytes(0);
@@ -69,7 +69,7 @@ asr::Tier MakeTier(const std::string& model) {
   settings.chunks = memory::kChunks;
   std::ranges::sort(settings.chunks);
   settings.chunk = settings.chunks.back();
-  settings.card = kCard;
+  settings.gpu = kGpu;
   const auto maker = Must(planner::PlanMaker::Make(settings));
   planner::PlanTarget target;
   target.spec = {"the model", ""};
@@ -83,7 +83,7 @@ asr::Tier MakeTier(const std::string& model) {
   tier.worker = "headroom-worker-sim";
   tier.device = fmt::format("soak-{}", ::getpid());
   tier.threads = 1;  // ggml's threads wait by spinning: two are slow on a busy machine
-  tier.card.capacity = kCard;
+  tier.gpu.capacity = kGpu;
   return tier;
 }
 
@@ -197,12 +197,12 @@ int Main(const Settings& settings) {
       status.counts.device_allocations);
   std::vector<evaluation::GrowthResult> grown;
   for (const Series& one : series) grown.push_back(Show(one));
-  std::set<double> card;
-  for (const evaluation::Reading& one : series[2].readings) card.insert(one.mebibytes);
+  std::set<double> gpu;
+  for (const evaluation::Reading& one : series[2].readings) gpu.insert(one.mebibytes);
   std::string verdict = Verdict(grown);
   if (wrong > 0 || texts != submitted) verdict = "NOT GOOD: a text is missing or wrong";
   if (status.counts.loads != 1) verdict = "NOT GOOD: the worker was loaded again";
-  if (status.counts.device_allocations != 0 || card.size() > 1)
+  if (status.counts.device_allocations != 0 || gpu.size() > 1)
     verdict = "NOT GOOD: the card's memory was not flat";
   fmt::print("\n{}\n", verdict);
   return verdict.starts_with("NOT") ? 1 : 0;

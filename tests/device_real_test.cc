@@ -94,7 +94,7 @@ class DeviceWorker : public testing::Test {
 
   static Result<PlanResult> Plan(const std::string& path, std::vector<Milliseconds> chunks) {
     PlanRequest request{.path = path, .threads = 1, .chunks = std::move(chunks)};
-    request.card = {.capacity = GiB(64), .counting = true, .profile = profile_};
+    request.gpu = {.capacity = GiB(64), .counting = true, .profile = profile_};
     return Spawn("headroom-worker-sim")->Plan(request, kLong);
   }
 
@@ -205,7 +205,7 @@ TEST_F(DeviceWorker, AKilledOneIsReplaced) {
 }
 
 TEST_F(DeviceWorker, ADeviceThatIsNotThereIsSaid) {
-  const auto loaded = Spawn()->Load({.path = Canary("f16"), .card = {.device = "Vulkan99"}}, kLong);
+  const auto loaded = Spawn()->Load({.path = Canary("f16"), .gpu = {.device = "Vulkan99"}}, kLong);
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().code, Errc::kNotFound);
   EXPECT_THAT(loaded.error().what, HasSubstr("Vulkan99"));

@@ -87,16 +87,16 @@ class SimWorker : public testing::Test {
     return path;
   }
 
-  static Result<PlanResult> Plan(const std::string& path, CardOptions card, int batch = 1) {
+  static Result<PlanResult> Plan(const std::string& path, GpuOptions gpu, int batch = 1) {
     PlanRequest request{.path = path, .threads = kThreads, .chunks = kLengths, .batch = batch};
     if (path == QuickWhisper()) request.chunks = {Milliseconds(8000)};
-    request.card = std::move(card);
+    request.gpu = std::move(gpu);
     return Spawn()->Plan(request, kLong);
   }
   // The error of a run on a card with that script.
   static Error RunWith(const char* script, Milliseconds within = kLong) {
     auto worker = Spawn();
-    EXPECT_TRUE(worker->Load({.path = Canary(), .threads = 1, .card = {.script = script}}, kLong));
+    EXPECT_TRUE(worker->Load({.path = Canary(), .threads = 1, .gpu = {.script = script}}, kLong));
     auto result = worker->Run({.language = "en", .vocabulary = {}, .prompt = {}},
                               Speech(Milliseconds(2000)), within);
     EXPECT_FALSE(result) << script;
@@ -136,10 +136,10 @@ TEST_F(SimWorker, CountingGivesWhatComputingGives) {
 
 TEST_F(SimWorker, AShorterWindowOfWhisperTakesLessAndIsCountedToo) {
   PlanRequest request{.path = Whisper(), .threads = kThreads, .chunks = {kLengths[1], kLengths[2]}};
-  request.card = {.counting = true, .profile = kVulkanLike};
+  request.gpu = {.counting = true, .profile = kVulkanLike};
   const auto counted = Spawn()->Plan(request, kLong);
   ASSERT_TRUE(counted) << counted.error().what;
-  request.card.counting = false;
+  request.gpu.counting = false;
   const auto computed = Spawn()->Plan(request, kLong);
   ASSERT_TRUE(computed) << computed.error().what;
   EXPECT_EQ(ToJson(*counted), ToJson(*computed));
@@ -191,7 +191,7 @@ TEST_F(SimWorker, AReadyModelAllocatesNothingAtAnyLengthAndBatch) {
   };
   for (const auto& [path, lengths, most, profile, clips_of_case] : cases) {
     PlanRequest asked{.path = path, .threads = kThreads, .chunks = lengths, .batch = most};
-    asked.card = {.counting = true, .profile = profile};
+    asked.gpu = {.counting = true, .profile = profile};
     const auto plan = Spawn()->Plan(asked, kLong);
     ASSERT_TRUE(plan) << plan.error().what;
     auto worker = Spawn();
@@ -199,7 +199,7 @@ TEST_F(SimWorker, AReadyModelAllocatesNothingAtAnyLengthAndBatch) {
                                       .threads = kThreads,
                                       .chunks = lengths,
                                       .batch = most,
-                                      .card = {.profile = profile}},
+                                      .gpu = {.profile = profile}},
                                      kLong);
     ASSERT_TRUE(loaded) << loaded.error().what;
     const WorkerStats ready = *worker->Stats(kLong);
@@ -245,7 +245,7 @@ TEST_F(SimWorker, ABatchHasTheTextsOfItsClips) {
 }
 
 // A card that nobody else uses.
-class EmptyCard : public Readings {
+class EmptyGpu : public Readings {
  public:
   memory::Sample Take(std::span<const pid_t>, bool, MonoTime) override {
     memory::Sample sample;
@@ -303,7 +303,7 @@ TEST_F(SimWorker, WhatWaitsIsDecodedTogetherWithTheTextsOfOneByOne) {
       ended.notify_all();
     };
     auto scheduler =
-        Scheduler::Make(std::move(options), std::move(events), std::make_unique<EmptyCard>(),
+        Scheduler::Make(std::move(options), std::move(events), std::make_unique<EmptyGpu>(),
                         std::make_unique<WorkerRunnerMaker>(WorkerRunnerOptions{.locks = folder_}));
     ASSERT_TRUE(scheduler) << scheduler.error().what;
     // All of them wait until the model is there.
@@ -342,14 +342,14 @@ TEST_F(SimWorker, WithoutWarmingUpRunsAllocate) {
   EXPECT_GT(worker->Stats(kLong)->device_allocations, 0);
 }
 
-TEST_F(SimWorker, ACardOneMebibyteTooSmallIsATypedError) {
+TEST_F(SimWorker, AGpuOneMebibyteTooSmallIsATypedError) {
   const Bytes needed = Plan(Canary(), {.counting = true})->chunks[0].peak;
   auto worker = Spawn();
   const auto load = [&](Bytes capacity, std::vector<Milliseconds> chunks) {
     return worker->Load({.path = Canary(),
                          .threads = kThreads,
                          .chunks = std::move(chunks),
-                         .card = {.capacity = capacity}},
+                         .gpu = {.capacity = capacity}},
                         kLong);
   };
   EXPECT_EQ(load(needed - MiB(1), kLengths).error().code, Errc::kNoMemory);
@@ -364,13 +364,13 @@ TEST_F(SimWorker, ANeighbourCannotTakeWhatAReadyModelHolds) {
   const char* script = "run 1: neighbour 4GiB";
   auto worker = Spawn();
   ASSERT_TRUE(worker->Load(
-      {.path = Canary(), .threads = kThreads, .chunks = kLengths, .card = {.script = script}},
+      {.path = Canary(), .threads = kThreads, .chunks = kLengths, .gpu = {.script = script}},
       kLong));
   for (const Milliseconds length : kLengths)
     EXPECT_TRUE(worker->Run(request_, Speech(length), kLong));
   // Not warmed up, the first run wants more after its first graph, and there is none.
   ASSERT_TRUE(
-      worker->Load({.path = Canary(), .threads = kThreads, .card = {.script = script}}, kLong));
+      worker->Load({.path = Canary(), .threads = kThreads, .gpu = {.script = script}}, kLong));
   EXPECT_EQ(worker->Run(request_, Speech(kLengths[2]), kLong).error().code, Errc::kNoMemory);
   EXPECT_TRUE(worker->alive());
 }
@@ -378,7 +378,7 @@ TEST_F(SimWorker, ANeighbourCannotTakeWhatAReadyModelHolds) {
 TEST_F(SimWorker, AFailedAllocationLeavesTheWorkerAlive) {
   auto worker = Spawn();
   const LoadRequest load{
-      .path = Canary(), .threads = kThreads, .card = {.script = "allocation 1: fail"}};
+      .path = Canary(), .threads = kThreads, .gpu = {.script = "allocation 1: fail"}};
   EXPECT_EQ(worker->Load(load, kLong).error().code, Errc::kNoMemory);
   EXPECT_EQ(worker->Run(request_, Speech(kLengths[2]), kLong).error().code, Errc::kInvalid);
   EXPECT_TRUE(worker->Load({.path = Canary(), .threads = kThreads}, kLong));
@@ -404,9 +404,9 @@ TEST_F(SimWorker, DyingAndHangingAreNoticed) {
   EXPECT_EQ(RunWith("run 1: hang", Milliseconds(500)).code, Errc::kTimeout);
 }
 
-TEST_F(SimWorker, ASlowCardIsSlowAndCanBeCancelled) {
+TEST_F(SimWorker, ASlowGpuIsSlowAndCanBeCancelled) {
   auto worker = Spawn();
-  ASSERT_TRUE(worker->Load({.path = Canary(), .threads = 1, .card = {.script = "run 1: slow 60ms"}},
+  ASSERT_TRUE(worker->Load({.path = Canary(), .threads = 1, .gpu = {.script = "run 1: slow 60ms"}},
                            kLong));
   CancelToken cancel;
   std::thread canceller([&] {
@@ -422,7 +422,7 @@ TEST_F(SimWorker, ASlowCardIsSlowAndCanBeCancelled) {
 
 TEST_F(SimWorker, ScriptsThatMakeNoSenseAreRefused) {
   EXPECT_EQ(
-      Spawn()->Load({.path = Canary(), .card = {.script = "run 1: dance"}}, kLong).error().code,
+      Spawn()->Load({.path = Canary(), .gpu = {.script = "run 1: dance"}}, kLong).error().code,
       Errc::kInvalid);
 }
 

@@ -32,9 +32,9 @@ struct Space {
   std::int64_t free = 0, total = 0;
 };
 
-class Card {
+class Gpu {
  public:
-  virtual ~Card() = default;
+  virtual ~Gpu() = default;
   virtual Space Look() = 0;
   /// 0: refused.
   virtual std::uint64_t Take(std::int64_t bytes) = 0;
@@ -57,7 +57,7 @@ class Library {
   void* handle_;
 };
 
-class Cuda : public Card {
+class Cuda : public Gpu {
  public:
   explicit Cuda(const std::string& device) {
     Check("cuInit", library_.Find<int(unsigned)>("cuInit")(0));
@@ -100,7 +100,7 @@ class Cuda : public Card {
 #define VK_NO_PROTOTYPES
 #include <vulkan/vulkan_core.h>
 
-class Vulkan : public Card {
+class Vulkan : public Gpu {
  public:
   explicit Vulkan(const std::string& device) {
     const VkApplicationInfo application{.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
@@ -116,11 +116,11 @@ class Vulkan : public Card {
     Check("vkCreateInstance",
           Of<PFN_vkCreateInstance>("vkCreateInstance")(&how, nullptr, &instance_));
     std::uint32_t count = 16;
-    VkPhysicalDevice cards[16];
-    Of<PFN_vkEnumeratePhysicalDevices>("vkEnumeratePhysicalDevices")(instance_, &count, cards);
+    VkPhysicalDevice gpus[16];
+    Of<PFN_vkEnumeratePhysicalDevices>("vkEnumeratePhysicalDevices")(instance_, &count, gpus);
     const auto wanted = static_cast<std::uint32_t>(std::stoul(device));
     if (wanted >= count) Die(fmt::format("there is no device {}", wanted));
-    card_ = cards[wanted];
+    gpu_ = gpus[wanted];
     FindHeap();
     HasBudget();
     const float priority = 0;
@@ -133,7 +133,7 @@ class Vulkan : public Card {
     open.queueCreateInfoCount = 1;
     open.pQueueCreateInfos = &queue;
     Check("vkCreateDevice",
-          Of<PFN_vkCreateDevice>("vkCreateDevice")(card_, &open, nullptr, &device_));
+          Of<PFN_vkCreateDevice>("vkCreateDevice")(gpu_, &open, nullptr, &device_));
   }
   Space Look() override {
     Space space{.total = static_cast<std::int64_t>(memory_.memoryHeaps[heap_].size)};
@@ -144,7 +144,7 @@ class Vulkan : public Card {
     properties.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2;
     properties.pNext = &budget;
     Of<PFN_vkGetPhysicalDeviceMemoryProperties2>("vkGetPhysicalDeviceMemoryProperties2")(
-        card_, &properties);
+        gpu_, &properties);
     // The budget is what this process may have, so it holds what it has.
     space.free = static_cast<std::int64_t>(budget.heapBudget[heap_]) -
                  static_cast<std::int64_t>(budget.heapUsage[heap_]);
@@ -175,7 +175,7 @@ class Vulkan : public Card {
     return found;
   }
   void FindHeap() {
-    Of<PFN_vkGetPhysicalDeviceMemoryProperties>("vkGetPhysicalDeviceMemoryProperties")(card_,
+    Of<PFN_vkGetPhysicalDeviceMemoryProperties>("vkGetPhysicalDeviceMemoryProperties")(gpu_,
                                                                                        &memory_);
     for (std::uint32_t i = 0; i < memory_.memoryTypeCount; ++i) {
       if (!(memory_.memoryTypes[i].propertyFlags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT)) continue;
@@ -189,9 +189,9 @@ class Vulkan : public Card {
     std::uint32_t count = 0;
     const auto list =
         Of<PFN_vkEnumerateDeviceExtensionProperties>("vkEnumerateDeviceExtensionProperties");
-    list(card_, nullptr, &count, nullptr);
+    list(gpu_, nullptr, &count, nullptr);
     std::vector<VkExtensionProperties> all(count);
-    list(card_, nullptr, &count, all.data());
+    list(gpu_, nullptr, &count, all.data());
     for (const VkExtensionProperties& one : all)
       if (std::strcmp(one.extensionName, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME) == 0) budget_ = true;
   }
@@ -200,7 +200,7 @@ class Vulkan : public Card {
   PFN_vkGetInstanceProcAddr find_ =
       library_.Find<std::remove_pointer_t<PFN_vkGetInstanceProcAddr>>("vkGetInstanceProcAddr");
   VkInstance instance_ = VK_NULL_HANDLE;
-  VkPhysicalDevice card_ = VK_NULL_HANDLE;
+  VkPhysicalDevice gpu_ = VK_NULL_HANDLE;
   VkDevice device_ = VK_NULL_HANDLE;
   VkPhysicalDeviceMemoryProperties memory_{};
   std::uint32_t type_ = 0, heap_ = 0;
@@ -208,7 +208,7 @@ class Vulkan : public Card {
 };
 #endif
 
-std::unique_ptr<Card> Open(const std::string& backend, const std::string& device) {
+std::unique_ptr<Gpu> Open(const std::string& backend, const std::string& device) {
   if (backend == "cuda") return std::make_unique<Cuda>(device);
 #if __has_include(<vulkan/vulkan_core.h>)
   if (backend == "vulkan") return std::make_unique<Vulkan>(device);
@@ -218,7 +218,7 @@ std::unique_ptr<Card> Open(const std::string& backend, const std::string& device
 
 class Ballast {
  public:
-  explicit Ballast(Card& card) : card_(card) {}
+  explicit Ballast(Gpu& gpu) : gpu_(gpu) {}
 
   void Hold(std::int64_t bytes) {
     while (held_ > bytes) Drop();
@@ -226,14 +226,14 @@ class Ballast {
     }
   }
   void Leave(std::int64_t bytes) {
-    if (card_.Look().free == 0 && blocks_.empty()) Die("the driver does not say what is free");
-    while (card_.Look().free < bytes && !blocks_.empty()) Drop();
+    if (gpu_.Look().free == 0 && blocks_.empty()) Die("the driver does not say what is free");
+    while (gpu_.Look().free < bytes && !blocks_.empty()) Drop();
     for (const std::int64_t size : {kLarge, kSmall})
-      while (card_.Look().free - size >= bytes && Add(size)) {
+      while (gpu_.Look().free - size >= bytes && Add(size)) {
       }
   }
   void Tell() {
-    const Space space = card_.Look();
+    const Space space = gpu_.Look();
     fmt::print("held {} free {} total {}\n", held_, space.free, space.total);
     std::fflush(stdout);
   }
@@ -244,19 +244,19 @@ class Ballast {
     std::int64_t size;
   };
   bool Add(std::int64_t size) {
-    const std::uint64_t name = card_.Take(size);
+    const std::uint64_t name = gpu_.Take(size);
     if (name == 0) return false;
     blocks_.push_back({name, size});
     held_ += size;
     return true;
   }
   void Drop() {
-    card_.Give(blocks_.back().name);
+    gpu_.Give(blocks_.back().name);
     held_ -= blocks_.back().size;
     blocks_.pop_back();
   }
 
-  Card& card_;
+  Gpu& gpu_;
   std::vector<Block> blocks_;
   std::int64_t held_ = 0;
 };
@@ -265,8 +265,8 @@ class Ballast {
 
 int main(int argc, char** argv) {
   if (argc < 2 || argc > 3) Die("cuda|vulkan [DEVICE]");
-  const auto card = Open(argv[1], argc == 3 ? argv[2] : "0");
-  Ballast ballast(*card);
+  const auto gpu = Open(argv[1], argc == 3 ? argv[2] : "0");
+  Ballast ballast(*gpu);
   ballast.Tell();
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream words(line);

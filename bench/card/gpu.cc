@@ -60,26 +60,26 @@ class Bench {
         reader_(device_.pci, ProbeOptions()) {}
 
   void Go() {
-    const auto card = reader_.Read();
+    const auto gpu = reader_.Read();
     log_.Say("## {}, {}\n", device_.description, options_.worker);
     log_.Say("- driver: {}; total {} MiB; address: {}",
-             card && !card->driver.empty() ? card->driver : "not known", Mebi(device_.total),
+             gpu && !gpu->driver.empty() ? gpu->driver : "not known", Mebi(device_.total),
              device_.pci.empty() ? "the driver does not say" : device_.pci);
     if (!options_.pretend.empty())
       log_.Say("- **the card's numbers are pretended: a trial of this program, of no card**");
-    else if (!card)
+    else if (!gpu)
       log_.Say(
           "- the probe cannot read this card, so what lies beside the engine's buffers is not "
           "seen");
-    TakeTheRest(card);
+    TakeTheRest(gpu);
     if (auto calibrated = Calibrate(); !calibrated) return End("calibrate", calibrated.error());
     for (const std::string& model : {options_.canary, options_.whisper})
       if (auto measured = Measure(model); !measured) log_.Failed(model, measured.error());
     InjectFaults(
         {.worker = options_.worker, .cuda = options_.cuda(), .load = LoadOf(options_.whisper)},
         preload_, log_);
-    if (card)
-      PushAndBack(*card);
+    if (gpu)
+      PushAndBack(*gpu);
     else
       log_.Say("\nNo neighbour was pushed: without the card's numbers nobody sees it.");
     End();
@@ -107,20 +107,20 @@ class Bench {
   asr::LoadRequest LoadOf(const std::string& model) const {
     asr::LoadRequest load{.path = fs::absolute(model).native()};
     if (!options_.pretend.empty()) load.threads = 1;  // on the processor, ggml waits by spinning
-    load.card.device = device_.key();
+    load.gpu.device = device_.key();
     load.chunks = Chunks();
     return load;
   }
   std::vector<Milliseconds> Chunks() const { return {options_.chunk, options_.chunk / 6}; }
 
   // A card of the room: others have the rest of it.
-  void TakeTheRest(const std::optional<CardNow>& card) {
+  void TakeTheRest(const std::optional<GpuNow>& gpu) {
     const std::string name = options_.cuda() && !device_.pci.empty() ? device_.pci : "0";
     auto neighbour = Neighbour::Make(options_.parts + "/bench_ballast",
                                      options_.cuda() ? "cuda" : "vulkan", name);
     if (!neighbour) return log_.Failed("ballast", neighbour.error());
     neighbour_.emplace(std::move(*neighbour));
-    const bool real = card && options_.pretend.empty() && neighbour_->free() > Bytes(0);
+    const bool real = gpu && options_.pretend.empty() && neighbour_->free() > Bytes(0);
     const auto moved = real ? neighbour_->Leave(options_.room) : neighbour_->Hold(MiB(256));
     if (!moved) return log_.Failed("ballast", moved.error());
     log_.Say("- ballast: {} MiB; free: {}", Mebi(neighbour_->held()),
@@ -133,19 +133,19 @@ class Bench {
     request.model = options_.canary;
     request.chunks = Chunks();
     request.key = {.device = device_.key(), .driver = "", .backend = options_.worker};
-    if (const auto card = reader_.Read()) request.key.driver = card->driver;
+    if (const auto gpu = reader_.Read()) request.key.driver = gpu->driver;
     const MonoTime begin = SystemClock().Now();
     TRY_ASSIGN(calibration_,
-               planner::Calibrate(request, [&](pid_t worker) -> std::optional<planner::CardUse> {
+               planner::Calibrate(request, [&](pid_t worker) -> std::optional<planner::GpuUse> {
                  const auto now = reader_.Read(worker);
                  if (!now) return std::nullopt;
-                 return planner::CardUse{.used = now->own.value_or(now->used),
+                 return planner::GpuUse{.used = now->own.value_or(now->used),
                                          .own = now->own.has_value()};
                }));
     TRY(planner::KeepCalibration(calibration_));
     log_.Say("- calibrated in {:.1f} s: at load {} MiB, by running {} MiB ({}), {} allocations\n",
              Seconds(begin), Mebi(calibration_.context), Mebi(calibration_.growth),
-             calibration_.of_card ? "of the card" : "the worker's own memory",
+             calibration_.of_gpu ? "of the card" : "the worker's own memory",
              calibration_.allocations);
     return {};
   }
@@ -155,8 +155,8 @@ class Bench {
     settings.chunks = Chunks();
     std::ranges::sort(settings.chunks);
     settings.chunk = settings.chunks.back();
-    settings.card = options_.room;
-    settings.driver = calibration_.of_card ? calibration_.driver() : Bytes(0);
+    settings.gpu = options_.room;
+    settings.driver = calibration_.of_gpu ? calibration_.driver() : Bytes(0);
     settings.profile = calibration_.profile;
     TRY_ASSIGN(const auto maker, planner::PlanMaker::Make(settings));
     planner::PlanTarget target;
@@ -169,7 +169,7 @@ class Bench {
 
   // What our worker has of the card: told by the driver, else what is more than before; without
   // numbers of the card, the engine's buffers.
-  Bytes Use(const std::optional<CardNow>& now, const std::optional<CardNow>& before,
+  Bytes Use(const std::optional<GpuNow>& now, const std::optional<GpuNow>& before,
             Bytes buffers) const {
     if (!now || !options_.pretend.empty()) return buffers;
     if (now->own) return *now->own;
@@ -255,16 +255,16 @@ class Bench {
     return {};
   }
 
-  void PushAndBack(const CardNow& card) {
+  void PushAndBack(const GpuNow& gpu) {
     PushOptions push;
-    push.card = {.device = device_.key(),
+    push.gpu = {.device = device_.key(),
                  .name = device_.description,
                  .total = options_.room,
                  .worker = options_.worker,
                  .calibration = calibration_};
     push.model = options_.whisper;
     push.chunks = {options_.chunk, options_.chunk / 2};
-    push.real_total = options_.pretend.empty() ? card.total : options_.room;
+    push.real_total = options_.pretend.empty() ? gpu.total : options_.room;
     push.probe = ProbeOptions();
     push.leave = [this](Bytes free, Bytes ours) -> Result<> {
       if (options_.pretend.empty()) return neighbour_->Leave(free);
@@ -279,7 +279,7 @@ class Bench {
   Options options_;
   planner::WorkerDevice device_;
   Preload preload_;
-  CardReader reader_;
+  GpuReader reader_;
   planner::Calibration calibration_;
   std::optional<Neighbour> neighbour_;
   int spoken_ = 0;  // of the utterances asked for

@@ -11,7 +11,7 @@ constexpr Milliseconds kReadWithin{5'000}, kLook{10};
 
 }  // namespace
 
-std::optional<CardNow> CardReader::Read(pid_t process) {
+std::optional<GpuNow> GpuReader::Read(pid_t process) {
   const MonoTime end = SystemClock().Now() + kReadWithin;
   while (!pci_.empty() && SystemClock().Now() < end) {
     const auto report = probe_.Ask(std::span(&process, process < 0 ? 0 : 1), false);
@@ -21,7 +21,7 @@ std::optional<CardNow> CardReader::Read(pid_t process) {
     }
     const auto found = std::ranges::find(report.devices, pci_, &probe::Device::pci);
     if (found == report.devices.end() || !found->used || !found->total) return std::nullopt;
-    CardNow now{
+    GpuNow now{
         .name = found->name, .driver = found->driver, .total = *found->total, .used = *found->used};
     for (const probe::DeviceUse& use : found->processes)
       if (use.pid == process) now.own = use.used;
@@ -30,7 +30,7 @@ std::optional<CardNow> CardReader::Read(pid_t process) {
   return std::nullopt;
 }
 
-Watch::Watch(CardReader& reader, pid_t process)
+Watch::Watch(GpuReader& reader, pid_t process)
     : thread_([this, &reader, process](const std::stop_token& stop) {
         do {
           const auto now = reader.Read(process);
@@ -40,17 +40,17 @@ Watch::Watch(CardReader& reader, pid_t process)
         } while (!stop.stop_requested());
       }) {}
 
-std::optional<CardNow> Watch::Stop() {
+std::optional<GpuNow> Watch::Stop() {
   thread_.request_stop();
   if (thread_.joinable()) thread_.join();
   return most_;
 }
 
 Result<Neighbour> Neighbour::Make(const std::string& program, const std::string& backend,
-                                  const std::string& card) {
+                                  const std::string& gpu) {
   TRY_ASSIGN(Pipe to, MakePipe());
   TRY_ASSIGN(Pipe from, MakePipe());
-  TRY_ASSIGN(Child child, Child::Spawn({.argv = {program, backend, card},
+  TRY_ASSIGN(Child child, Child::Spawn({.argv = {program, backend, gpu},
                                         .fds = {{0, to.read.get()}, {1, from.write.get()}},
                                         .environment = {}}));
   to.read = Fd(), from.write = Fd();  // so that its end is seen

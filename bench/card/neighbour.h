@@ -12,19 +12,19 @@
 
 namespace headroom {
 
-struct CardNow {
+struct GpuNow {
   std::string name, driver;
   Bytes total, used;
   std::optional<Bytes> own = {};  // of the process that was asked about, where the driver tells
 };
 
 /// One thread at a time.
-class CardReader {
+class GpuReader {
  public:
-  CardReader(std::string pci, probe::DeviceProbeOptions options)
+  GpuReader(std::string pci, probe::DeviceProbeOptions options)
       : pci_(std::move(pci)), probe_(std::move(options)) {}
   /// nullopt: nobody can read it.
-  std::optional<CardNow> Read(pid_t process = -1);
+  std::optional<GpuNow> Read(pid_t process = -1);
 
  private:
   const std::string pci_;
@@ -35,12 +35,12 @@ class CardReader {
 /// time.
 class Watch {
  public:
-  Watch(CardReader& reader, pid_t process);
+  Watch(GpuReader& reader, pid_t process);
   ~Watch() { Stop(); }
-  std::optional<CardNow> Stop();
+  std::optional<GpuNow> Stop();
 
  private:
-  std::optional<CardNow> most_;
+  std::optional<GpuNow> most_;
   std::jthread thread_;
 };
 
@@ -48,7 +48,7 @@ class Neighbour {
  public:
   /// `card`: as bench_ballast names it.
   static Result<Neighbour> Make(const std::string& program, const std::string& backend,
-                                const std::string& card);
+                                const std::string& gpu);
   /// Has so much.
   Result<> Hold(Bytes bytes) { return Tell("hold", bytes); }
   /// Takes or gives until so much of the card is free.

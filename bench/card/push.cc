@@ -24,9 +24,9 @@ constexpr std::size_t kClip = 3 * 16'000;
 
 // Of a larger card only the room is there: the rest is taken by others from the beginning, and
 // nobody speaks of it.
-class SmallCard : public asr::Readings {
+class SmallGpu : public asr::Readings {
  public:
-  SmallCard(asr::ProbeReadingsOptions options, Bytes room, Bytes total)
+  SmallGpu(asr::ProbeReadingsOptions options, Bytes room, Bytes total)
       : readings_(std::move(options)), room_(room), elsewhere_(total - room) {}
   memory::Sample Take(std::span<const pid_t> workers, bool idle, MonoTime due) override {
     memory::Sample sample = readings_.Take(workers, idle, due);
@@ -45,8 +45,8 @@ class SmallCard : public asr::Readings {
 Result<std::vector<asr::Tier>> TiersOf(const PushOptions& options) {
   TRY_ASSIGN(const auto store, models::Store::Open());
   planner::TierOptions config;
-  config.config = {{options.model, planner::Place::kCard}, {options.model, planner::Place::kCpu}};
-  config.card = options.card;
+  config.config = {{options.model, planner::Place::kGpu}, {options.model, planner::Place::kCpu}};
+  config.gpu = options.gpu;
   config.chunks = options.chunks;
   const auto text = ReadFile("/proc/meminfo", KiB(64));
   if (const auto host = text ? probe::ParseMeminfo(*text) : std::nullopt)
@@ -77,12 +77,12 @@ class Walk {
       decoded_.notify_one();
     };
     asr::ProbeReadingsOptions readings;
-    readings.card = options_.card.device;
+    readings.gpu = options_.gpu.device;
     readings.probe = options_.probe;
     TRY_ASSIGN(scheduler_,
                asr::Scheduler::Make(
                    std::move(how), std::move(events),
-                   std::make_unique<SmallCard>(readings, options_.card.total, options_.real_total),
+                   std::make_unique<SmallGpu>(readings, options_.gpu.total, options_.real_total),
                    std::make_unique<asr::WorkerRunnerMaker>()));
     scheduler_->SetWanted(true);
     return {};
@@ -95,33 +95,33 @@ class Walk {
     bool left = false;
     for (const double share : kFree) {
       const Seen seen = Step(share, SystemClock().Now() + kEach);
-      left = left || (share < 0.06 && !seen.on_card);
+      left = left || (share < 0.06 && !seen.on_gpu);
     }
     const MonoTime begin = SystemClock().Now();
     Seen seen;
-    while (!seen.on_card && wrong_ == 0 && SystemClock().Now() - begin < kBackWithin)
+    while (!seen.on_gpu && wrong_ == 0 && SystemClock().Now() - begin < kBackWithin)
       seen = Step(1, SystemClock().Now() + kEach);
     const asr::SchedulerStatus status = scheduler_->status();
     log_.Check(wrong_ == 0, fmt::format("{} utterances, each with its text", utterances_));
     log_.Check(left, "with 5 % left the worker had left the card");
-    log_.Check(seen.on_card, "back on the card when there was room again");
+    log_.Check(seen.on_gpu, "back on the card when there was room again");
     log_.Check(status.counts.worker_failures == 0, "no worker failed");
     log_.Check(status.counts.device_allocations == 0, "0 allocations while speaking");
   }
 
  private:
   struct Seen {
-    bool on_card = false;
+    bool on_gpu = false;
   };
 
   Bytes Ours() const {
     const asr::SchedulerStatus status = scheduler_->status();
-    const bool on_card = status.tier && *status.tier == 0;
-    return on_card ? status.worker.device + options_.card.calibration->driver() : Bytes(0);
+    const bool on_gpu = status.tier && *status.tier == 0;
+    return on_gpu ? status.worker.device + options_.gpu.calibration->driver() : Bytes(0);
   }
 
   Seen Step(double share, MonoTime until) {
-    const Bytes free(static_cast<std::int64_t>(static_cast<double>(options_.card.total.n) * share));
+    const Bytes free(static_cast<std::int64_t>(static_cast<double>(options_.gpu.total.n) * share));
     std::string tiers;
     std::int64_t spoken = 0;
     Milliseconds longest{0};
@@ -150,7 +150,7 @@ class Walk {
     log_.Say("| {} MiB | {:.0f} % | {} | {} | {} | {:.1f} s |", Mebi(free), used,
              zone ? memory::Name(*zone) : "not known", spoken, tiers,
              static_cast<double>(longest.count()) / 1000);
-    return {.on_card = status.tier && *status.tier == 0};
+    return {.on_gpu = status.tier && *status.tier == 0};
   }
 
   std::optional<asr::Decoded> Speak() {
@@ -180,7 +180,7 @@ class Walk {
 }  // namespace
 
 void Push(const PushOptions& options, Log& log) {
-  log.Say("\n### A neighbour pushes to 95 % of {} MiB and goes\n", Mebi(options.card.total));
+  log.Say("\n### A neighbour pushes to 95 % of {} MiB and goes\n", Mebi(options.gpu.total));
   Walk walk(options, log);
   if (auto made = walk.Make(); !made) return log.Failed("push", made.error());
   walk.Go();

@@ -4,12 +4,12 @@
 
 #include "log.h"
 #include "neighbour.h"
-#include "asr/planner/card.h"
+#include "asr/planner/gpu.h"
 
 namespace headroom {
 
 struct PushOptions {
-  planner::Card card;  // calibrated; its total is the room
+  planner::Gpu gpu;  // calibrated; its total is the room
   std::filesystem::path model;
   std::vector<Milliseconds> chunks;
   Bytes real_total;  // of the card

@@ -4,7 +4,7 @@
 
 namespace headroom::memory {
 
-bool Moment::OnCard(Target target) const {
+bool Moment::OnGpu(Target target) const {
   return policy.tiers[target.tier].kind == DeviceKind::kDiscrete;
 }
 
@@ -19,7 +19,7 @@ Bytes Moment::Noise() const {
 }
 
 Zone Moment::ZoneAfter(Target target) const {
-  const Bytes used = OnCard(target) ? others + Peak(target) : others;
+  const Bytes used = OnGpu(target) ? others + Peak(target) : others;
   return VramZone(policy.thresholds, used, total).value_or(Zone::kSafe);
 }
 
@@ -34,7 +34,7 @@ bool Moment::Admits(Target target) const {
   if (ram && *ram + plan.HostPeak(size) >= ram_thresholds.danger) return false;
   Room room;
   if (plan.kind == DeviceKind::kDiscrete) {
-    if (!card_usable) return false;
+    if (!gpu_usable) return false;
     room = {.total = total, .others = others, .host = ram_available};
     if (ZoneAfter(target) >= Zone::kDanger) {
       // The border of the danger zone belongs to it, the fit rule's 85 % to the fit: a plan that
@@ -52,7 +52,7 @@ bool Moment::Admits(Target target) const {
 bool Moment::MayReturn(Target target) const {
   if (!Admits(target)) return false;
   const TierState& tier = state.tiers[target.tier];
-  if (!tier.left || !OnCard(target)) return true;
+  if (!tier.left || !OnGpu(target)) return true;
   return ZoneAfter(target) < tier.left_zone || others <= tier.home_others + Noise();
 }
 

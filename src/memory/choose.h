@@ -13,7 +13,7 @@ struct Moment {
   const State& state;
   MonoTime now;
   std::uint32_t excluded = 0;            // Sample::barred
-  bool card_usable = false;            // its numbers are fresh and nobody asked for it
+  bool gpu_usable = false;            // its numbers are fresh and nobody asked for it
   Bytes total, others;                 // of the card
   std::optional<Bytes> ram;            // ours without the present worker
   std::optional<Bytes> ram_available;  // with the present worker gone
@@ -27,7 +27,7 @@ struct Moment {
   /// Admitted, and the pressure that made us leave that tier is gone: the zone after the move is
   /// lower than the one it left in, or others are back at what they were when it was loaded.
   bool MayReturn(Target target) const;
-  bool OnCard(Target target) const;
+  bool OnGpu(Target target) const;
   Bytes Noise() const;  // movements of others up to this are none
 
   /// The best one in [from, end) for which `accept` holds.

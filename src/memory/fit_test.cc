@@ -10,7 +10,7 @@ using std::chrono::seconds;
 using testing::HasSubstr;
 
 // A card of 1000 MiB makes percentages readable.
-Room Card(std::int64_t others = 0) {
+Room Gpu(std::int64_t others = 0) {
   return {.total = MiB(1000), .others = MiB(others), .host = {}};
 }
 
@@ -37,9 +37,9 @@ TEST(Fit, TheRules) {
       {400, 0, 301, Fit::kMarginal}, {400, 150, 301, Fit::kUnsafe}, {400, 0, 900, Fit::kUnsafe},
   };
   for (const auto& row : kRows)
-    EXPECT_EQ(Measure(Of(row.weights, row.workspace), seconds(30), Card(row.others)).fit, row.fit)
+    EXPECT_EQ(Measure(Of(row.weights, row.workspace), seconds(30), Gpu(row.others)).fit, row.fit)
         << row.weights << " " << row.workspace << " " << row.others;
-  EXPECT_EQ(Measure(Of(600), seconds(30), Card(), {}, MiB(250)).fit, Fit::kUnsafe);
+  EXPECT_EQ(Measure(Of(600), seconds(30), Gpu(), {}, MiB(250)).fit, Fit::kUnsafe);
   EXPECT_EQ(Measure(Of(0), seconds(30), Room{}).fit, Fit::kUnsafe);
 }
 
@@ -69,15 +69,15 @@ TEST(Fit, TheIncidentsModelIsUnsafe) {
 }
 
 TEST(Fit, TextNeverRoundsAcrossItsBorder) {
-  EXPECT_THAT(Judge(Of(800, 51), seconds(30), Card()).text, HasSubstr("85.10 % > 85 %"));
-  EXPECT_THAT(Judge(Of(60, 10), seconds(60), Card()).text, HasSubstr("extrapolated"));
+  EXPECT_THAT(Judge(Of(800, 51), seconds(30), Gpu()).text, HasSubstr("85.10 % > 85 %"));
+  EXPECT_THAT(Judge(Of(60, 10), seconds(60), Gpu()).text, HasSubstr("extrapolated"));
   EXPECT_THAT(Judge(Of(60), seconds(30), Room{}).text, HasSubstr("not known"));
 }
 
 TEST(Fit, HostMemoryCountsToo) {
   Plan plan = Of(100);
   plan.host = MiB(71);
-  Room room = Card();
+  Room room = Gpu();
   room.host = MiB(100);
   const FitResult fit = Judge(plan, seconds(30), room);
   EXPECT_EQ(fit.fit, Fit::kUnsafe);
@@ -100,13 +100,13 @@ TEST(Fit, CpuAndUnifiedAreJudgedAgainstWhatIsAvailable) {
 }
 
 TEST(Advise, ShorterChunkThenSmallerThenAnotherModel) {
-  const Option asked{Of(790, 200, "F16"), Card()};
+  const Option asked{Of(790, 200, "F16"), Gpu()};
   Plan other = Of(100);
   other.model = "n";
-  const std::vector<Option> options = {{other, Card()},
-                                       {Of(300, 0, "Q4_K_M"), Card()},
-                                       {Of(500, 0, "Q8_0"), Card()},
-                                       {Of(900, 0, "F32"), Card()}};
+  const std::vector<Option> options = {{other, Gpu()},
+                                       {Of(300, 0, "Q4_K_M"), Gpu()},
+                                       {Of(500, 0, "Q8_0"), Gpu()},
+                                       {Of(900, 0, "F32"), Gpu()}};
   const auto advice = Advise(asked, options);
   ASSERT_EQ(advice.size(), 4u);
   EXPECT_EQ(advice[0].way, Way::kShorterChunk);
@@ -120,9 +120,9 @@ TEST(Advise, ShorterChunkThenSmallerThenAnotherModel) {
 }
 
 TEST(Advise, AsAskedOrNothing) {
-  EXPECT_EQ(Advise({Of(100, 100), Card()}, {}).front().way, Way::kAsAsked);
-  EXPECT_TRUE(Advise({Of(900), Card()}, {}).empty());
-  EXPECT_TRUE(Advise({Of(100), Card(790)}, {}).empty());
+  EXPECT_EQ(Advise({Of(100, 100), Gpu()}, {}).front().way, Way::kAsAsked);
+  EXPECT_TRUE(Advise({Of(900), Gpu()}, {}).empty());
+  EXPECT_TRUE(Advise({Of(100), Gpu(790)}, {}).empty());
 }
 
 }  // namespace

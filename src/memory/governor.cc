@@ -64,14 +64,14 @@ class Turn {
 
   Outcome Run() {
     OnTime();
-    OnCardNumbers();
+    OnGpuNumbers();
     OnHostNumbers();
     Report();
     OnNews();
     OnFailure();
     if (!OnSuspend()) {
       OnHostPressure();
-      OnCard();
+      OnGpu();
       OnIdle();
       OnExcluded();
       OnDemand();
@@ -85,21 +85,21 @@ class Turn {
   void OnTime() {
     if (!s_.started) {
       s_.started = true;
-      s_.last = s_.changed_at = s_.card_at = now_;
+      s_.last = s_.changed_at = s_.gpu_at = now_;
     }
     now_ = std::max(now_, s_.last);
     if (now_ - s_.last > timing_.gap) s_.up_since = s_.calm_since = s_.quiet_since = std::nullopt;
     s_.last = now_;
   }
 
-  void OnCardNumbers() {
+  void OnGpuNumbers() {
     const auto total = Clean(sample_.vram_total);
     const auto used = Clean(sample_.vram_used);
     fresh_ = total && total->n > 0 && used;
     if (!fresh_) return;
-    if (zone(Gauge::kCard) != Zone::kSafe) s_.outside = true;
+    if (zone(Gauge::kGpu) != Zone::kSafe) s_.outside = true;
     used_ = std::min(*used, *total);
-    const Bytes planned = s_.target && OnCard(*s_.target) ? Peak(*s_.target) : Bytes(0);
+    const Bytes planned = s_.target && OnGpu(*s_.target) ? Peak(*s_.target) : Bytes(0);
     auto others = Clean(sample_.vram_others);
     ours_ = Clean(sample_.vram_ours);
     if (others && *others > used_) others.reset();
@@ -109,12 +109,12 @@ class Turn {
     if (!others) {
       others = std::max(used_ - planned, Bytes(0));
       // While a worker comes or goes the difference says nothing: keep what was known.
-      if (s_.card_known && now_ - s_.changed_at < timing_.settle) others = s_.others;
+      if (s_.gpu_known && now_ - s_.changed_at < timing_.settle) others = s_.others;
     }
     s_.total = *total;
     s_.others = *others;
-    s_.card_known = true;
-    s_.card_at = now_;
+    s_.gpu_known = true;
+    s_.gpu_at = now_;
     if (Moved(s_.others, s_.change_others)) s_.outside = true;
   }
 
@@ -146,7 +146,7 @@ class Turn {
     return policy_.tiers[target.tier].Peak(policy_.SizeOf(target)).bytes +
            s_.tiers[target.tier].excess;
   }
-  bool OnCard(Target target) const {
+  bool OnGpu(Target target) const {
     return policy_.tiers[target.tier].kind == DeviceKind::kDiscrete;
   }
   bool Moved(Bytes a, Bytes b) const {
@@ -160,7 +160,7 @@ class Turn {
                        size.batched ? fmt::format("{} times ", plan.batch) : std::string(),
                        Seconds(size.chunk));
   }
-  std::string CardUse() const {
+  std::string GpuUse() const {
     return fmt::format("the graphics card's memory is {:.0f} % full ({} of {} MiB, {} by others)",
                        static_cast<double>(used_.n) * 100 / static_cast<double>(s_.total.n),
                        Mebibytes(used_), Mebibytes(s_.total), Mebibytes(s_.others));
@@ -238,10 +238,10 @@ class Turn {
     if (fresh_) {
       const auto zone = VramZone(policy_.thresholds, used_, s_.total);
       // A resident model that was admitted into the warning zone is no news.
-      const bool admitted = s_.target && OnCard(*s_.target) && zone < Zone::kDanger &&
+      const bool admitted = s_.target && OnGpu(*s_.target) && zone < Zone::kDanger &&
                             s_.others <= s_.admitted_others + Now().Noise();
       SetZone(Gauge::kVram, zone, !admitted,
-              [&] { return fmt::format("{}: {}", CardUse(), Name(*zone)); });
+              [&] { return fmt::format("{}: {}", GpuUse(), Name(*zone)); });
     }
     if (ram_) {
       const Zone zone = ram_thresholds_.Of(*ram_);
@@ -266,14 +266,14 @@ class Turn {
           "all of them {:.0f} %: {}",
           sample_.psi_some.value_or(0), sample_.psi_full.value_or(0), Name(*pressure));
     });
-    if (!s_.card_known) return;
-    const auto silent = duration_cast<Milliseconds>(now_ - s_.card_at);
+    if (!s_.gpu_known) return;
+    const auto silent = duration_cast<Milliseconds>(now_ - s_.gpu_at);
     const Zone zone = fresh_                        ? Zone::kSafe
-                      : silent >= timing_.card_lost ? Zone::kDanger
-                      : silent >= timing_.card_late
+                      : silent >= timing_.gpu_lost ? Zone::kDanger
+                      : silent >= timing_.gpu_late
                           ? Zone::kWarning
-                          : s_.zones[static_cast<std::size_t>(Gauge::kCard)];
-    SetZone(Gauge::kCard, zone, true, [&] {
+                          : s_.zones[static_cast<std::size_t>(Gauge::kGpu)];
+    SetZone(Gauge::kGpu, zone, true, [&] {
       return fresh_ ? std::string("the card answers again")
                     : fmt::format("the graphics card has not answered for {}", Seconds(silent));
     });
@@ -323,8 +323,8 @@ class Turn {
     const bool lost =
         *sample_.failure == Failure::kLost && policy_.tiers[tier].kind == DeviceKind::kDiscrete;
     for (std::size_t i = 0; i < policy_.tiers.size(); ++i) {
-      const bool same_card = lost && policy_.tiers[i].kind == DeviceKind::kDiscrete;
-      if (i == tier || same_card) Quarantine(i, *sample_.failure);
+      const bool same_gpu = lost && policy_.tiers[i].kind == DeviceKind::kDiscrete;
+      if (i == tier || same_gpu) Quarantine(i, *sample_.failure);
     }
   }
 
@@ -396,9 +396,9 @@ class Turn {
 
   // --- the card
   // ------------------------------------------------------------------------------------
-  void OnCard() {
+  void OnGpu() {
     if (!s_.target) return;
-    if (!OnCard(*s_.target)) {
+    if (!OnGpu(*s_.target)) {
       Quiet(Zone::kSafe);
       return;
     }
@@ -407,11 +407,11 @@ class Turn {
       return;
     }
     if (!fresh_) {
-      if (zone(Gauge::kCard) >= Zone::kWarning) StopSpeculation("the card does not answer");
-      if (zone(Gauge::kCard) >= Zone::kDanger)
+      if (zone(Gauge::kGpu) >= Zone::kWarning) StopSpeculation("the card does not answer");
+      if (zone(Gauge::kGpu) >= Zone::kDanger)
         Leave(Zone::kDanger,
               fmt::format("the graphics card has not answered for {}: it counts as lost",
-                          Seconds(timing_.card_lost)),
+                          Seconds(timing_.gpu_lost)),
               false);
       return;
     }
@@ -471,12 +471,12 @@ class Turn {
   }
 
   // Ends the worker and loads the best that is admitted now and is not better than what we had.
-  void Leave(Zone zone, const std::string& why, bool off_card) {
+  void Leave(Zone zone, const std::string& why, bool off_gpu) {
     const Target from = *s_.target;
     Tell(Gauge::kVram, zone, why);
     StopSpeculation(why);
     Remember(zone);
-    card_excluded_ = off_card;
+    card_excluded_ = off_gpu;
     EndWorker(why);
     s_.outside = true;  // whatever it was, it was not ours to plan
     if (s_.paused || !Wanted()) return;
@@ -497,7 +497,7 @@ class Turn {
     if (sample_.decoding) return;  // at the next pause
     s_.shrink_due = false;
     auto next = moment.Best(from, [&](Target target) {
-      return target != from && moment.OnCard(target) && moment.ZoneAfter(target) == Zone::kSafe &&
+      return target != from && moment.OnGpu(target) && moment.ZoneAfter(target) == Zone::kSafe &&
              moment.Admits(target);
     });
     if (!next && moment.Admits(from)) {
@@ -631,7 +631,7 @@ Outcome Step(const Policy& policy, State state, const Sample& sample, MonoTime n
 }
 
 std::optional<Bytes> PlannedUse(const Policy& policy, const State& state) {
-  if (!state.card_known || !state.target) return std::nullopt;
+  if (!state.gpu_known || !state.target) return std::nullopt;
   const Plan& plan = policy.tiers[state.target->tier];
   if (plan.kind != DeviceKind::kDiscrete) return std::nullopt;
   return state.others + plan.Peak(policy.SizeOf(*state.target)).bytes +

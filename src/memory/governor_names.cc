@@ -58,7 +58,7 @@ std::string_view Name(Gauge gauge) {
       return "swap";
     case Gauge::kPressure:
       return "pressure";
-    case Gauge::kCard:
+    case Gauge::kGpu:
       return "card";
   }
   return "card";

@@ -108,7 +108,7 @@ TEST(Governor, VramDangerLetsAnUtteranceEndThatNeedsNoLongerThanHalfASecond) {
   EXPECT_EQ(late.Loaded(), "small/30");
 }
 
-TEST(Governor, VramCriticalLeavesTheCardAtOnce) {
+TEST(Governor, VramCriticalLeavesTheGpuAtOnce) {
   Night night = Loaded();
   night.sample.decoding = true;
   night.sample.decode_left = Milliseconds(10);
@@ -273,7 +273,7 @@ TEST(Governor, SuspendEndsTheWorkerAndResumeLoadsOnDemand) {
   EXPECT_EQ(ActionKinds(night.Pass(seconds(10))), "load");
 }
 
-TEST(Governor, YieldLeavesTheCardAndComesBack) {
+TEST(Governor, YieldLeavesTheGpuAndComesBack) {
   Night night = Loaded();
   night.sample.yielded = true;
   EXPECT_TRUE(Has(night.Step(), ActionKind::kEndWorker));
@@ -285,23 +285,23 @@ TEST(Governor, YieldLeavesTheCardAndComesBack) {
   EXPECT_EQ(night.Loaded(), "big/30");
 }
 
-TEST(Governor, ASilentCardIsAWarningAndThenLost) {
+TEST(Governor, ASilentGpuIsAWarningAndThenLost) {
   Night night = Loaded();
-  night.card_answers = false;
+  night.gpu_answers = false;
   EXPECT_EQ(ActionKinds(night.Pass(seconds(1))), "");
   EXPECT_EQ(ActionKinds(night.Pass(seconds(2))), "zone tell stop_speculation");
   night.Pass(seconds(8));
   EXPECT_EQ(night.Loaded(), "cpu/30");
   night.Pass(minutes(30));
   EXPECT_EQ(night.Loaded(), "cpu/30");
-  night.card_answers = true;
+  night.gpu_answers = true;
   night.Pass(seconds(35));
   EXPECT_EQ(night.Loaded(), "big/30");
 }
 
-TEST(Governor, WithoutACardEverTheCpuIsUsedQuietly) {
+TEST(Governor, WithoutAGpuEverTheCpuIsUsedQuietly) {
   Night night;
-  night.card_answers = false;
+  night.gpu_answers = false;
   EXPECT_EQ(ActionKinds(night.Pass(minutes(10))), "load");
   EXPECT_EQ(night.Loaded(), "cpu/30");
 }

@@ -19,14 +19,14 @@ Plan Recorded(Bytes held) {
   return plan;
 }
 
-struct Card {
+struct Gpu {
   std::optional<Bytes> total, others, ours;
 };
 
 // Others' use of one row; without a column for it, whatever is beyond the first row's use.
-Card Of(const Sample& sample, std::optional<Bytes> card, std::optional<Bytes> first_ours) {
-  Card seen;
-  seen.total = sample.vram_total ? sample.vram_total : card;
+Gpu Of(const Sample& sample, std::optional<Bytes> gpu, std::optional<Bytes> first_ours) {
+  Gpu seen;
+  seen.total = sample.vram_total ? sample.vram_total : gpu;
   seen.others = sample.vram_others;
   seen.ours = sample.vram_ours;
   if (!sample.vram_used) return seen;
@@ -40,13 +40,13 @@ struct Zones {
   std::array<std::optional<Zone>, kGauges> of;
 };
 
-Zones Recorded(const Thresholds& thresholds, const Sample& sample, const Card& card) {
+Zones Recorded(const Thresholds& thresholds, const Sample& sample, const Gpu& gpu) {
   Zones zones;
   const auto at = [&](Gauge gauge) -> std::optional<Zone>& {
     return zones.of[static_cast<std::size_t>(gauge)];
   };
-  if (sample.vram_used && card.total)
-    at(Gauge::kVram) = VramZone(thresholds, *sample.vram_used, *card.total);
+  if (sample.vram_used && gpu.total)
+    at(Gauge::kVram) = VramZone(thresholds, *sample.vram_used, *gpu.total);
   if (sample.ram)
     at(Gauge::kRam) = RamThresholds(thresholds, sample.memory_high, sample.host_total).Of(*sample.ram);
   if (sample.swap) at(Gauge::kSwap) = SwapZone(thresholds, *sample.swap);
@@ -97,7 +97,7 @@ std::vector<Plan> ExampleTiers() {
   return tiers;
 }
 
-Result<Replay> ReplayTrace(const Trace& trace, const Policy& base, std::optional<Bytes> card) {
+Result<Replay> ReplayTrace(const Trace& trace, const Policy& base, std::optional<Bytes> gpu) {
   TRY(Validate(base));
   Replay replay;
   if (trace.rows.empty()) return replay;
@@ -111,7 +111,7 @@ Result<Replay> ReplayTrace(const Trace& trace, const Policy& base, std::optional
   State state;
   std::optional<Bytes> first_ours;
   if (first != trace.rows.end()) {
-    const Card seen = Of(first->sample, card, std::nullopt);
+    const Gpu seen = Of(first->sample, gpu, std::nullopt);
     first_ours = seen.ours;
     if (seen.total && seen.total->n > 0) {
       const Plan plan = Recorded(*seen.ours);
@@ -140,7 +140,7 @@ Result<Replay> ReplayTrace(const Trace& trace, const Policy& base, std::optional
       lasts(before->holds ? std::min(until, *before->holds) : until);
     }
     before = &row;
-    const Card seen = Of(row.sample, card, first_ours);
+    const Gpu seen = Of(row.sample, gpu, first_ours);
     const auto changed = [&](Zones now) {
       for (std::size_t g = 0; g < kGauges; ++g) {
         if (!now.of[g]) now.of[g] = zones.of[g];
@@ -189,7 +189,7 @@ Result<Replay> ReplayTrace(const Trace& trace, const Policy& base, std::optional
     zones = recorded;
     for (std::size_t g = 0; g < kGauges; ++g) zones.of[g] = now.of[g];
     for (Action& action : outcome.actions) {
-      if (action.kind == ActionKind::kZone && action.gauge != Gauge::kCard) continue;
+      if (action.kind == ActionKind::kZone && action.gauge != Gauge::kGpu) continue;
       std::string target;
       if (action.kind == ActionKind::kLoad || action.kind == ActionKind::kEndWorker ||
           action.kind == ActionKind::kQuarantine || action.kind == ActionKind::kCorrectPlan)

@@ -73,7 +73,7 @@ class Walk {
         sample.wanted = Pick(0, 3) > 0;
         break;
       case 9:
-        night_.card_answers = Pick(0, 3) > 0;
+        night_.gpu_answers = Pick(0, 3) > 0;
         break;
       case 10:
         sample.yielded = Pick(0, 3) == 0;
@@ -90,7 +90,7 @@ class Walk {
 
   void Calm() {
     night_.others = MiB(0);
-    night_.card_answers = true;
+    night_.gpu_answers = true;
     night_.sample.ram = Megabytes(300);
     night_.sample.psi_full = 0;
     night_.sample.wanted = true;

@@ -31,7 +31,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 using testing::HasSubstr;
 
-constexpr Bytes kCard = MiB(4096);
+constexpr Bytes kGpu = MiB(4096);
 constexpr Bytes kDriver = MiB(304);  // what a plan allows for context and libraries
 
 // What a real worker holds of the card, and whose run it is that fails.
@@ -59,7 +59,7 @@ class WatchedRunner : public Runner {
       : runner_(std::move(runner)),
         tier_(tier.Title()),
         script_(std::move(script)),
-        on_card_(tier.on_card()),
+        on_gpu_(tier.on_gpu()),
         ledger_(ledger) {}
   ~WatchedRunner() override {
     runner_.reset();
@@ -67,7 +67,7 @@ class WatchedRunner : public Runner {
   }
   void Load(const LoadRequest& request) override {
     LoadRequest scripted = request;
-    scripted.card.script = script_;
+    scripted.gpu.script = script_;
     runner_->Load(scripted);
   }
   void Run(const RunRequest& request, std::vector<Clip> clips, Milliseconds within) override {
@@ -79,11 +79,11 @@ class WatchedRunner : public Runner {
   std::optional<RunnerEvent> Take() override {
     auto event = runner_->Take();
     if (!event) return event;
-    if (on_card_) Hold(event->alive ? event->stats.device + kDriver : Bytes(0));
+    if (on_gpu_) Hold(event->alive ? event->stats.device + kDriver : Bytes(0));
     if (event->what == RunnerEvent::What::kRan && !event->ran &&
         event->ran.error().code != Errc::kCancelled)
       ++ledger_.failed[tier_];
-    if (event->what == RunnerEvent::What::kEnded && on_card_ && ledger_.danger) {
+    if (event->what == RunnerEvent::What::kEnded && on_gpu_ && ledger_.danger) {
       ledger_.left_after.push_back(std::chrono::duration_cast<Milliseconds>(
           SystemClock().Now() - *std::exchange(ledger_.danger, std::nullopt)));
     }
@@ -100,7 +100,7 @@ class WatchedRunner : public Runner {
   }
   std::unique_ptr<Runner> runner_;
   const std::string tier_, script_;
-  const bool on_card_;
+  const bool on_gpu_;
   Ledger& ledger_;
 };
 
@@ -113,7 +113,7 @@ class WatchedMaker : public RunnerMaker {
     ++ledger_.loads;
     TRY_ASSIGN(auto runner, workers_.Make(tier, std::move(wake)));
     std::string script;
-    if (tier.on_card() && next < scripts.size()) script = scripts[next++];
+    if (tier.on_gpu() && next < scripts.size()) script = scripts[next++];
     return std::make_unique<WatchedRunner>(std::move(runner), tier, std::move(script), ledger_);
   }
   bool Free(const Tier& tier) override { return workers_.Free(tier); }
@@ -127,9 +127,9 @@ class WatchedMaker : public RunnerMaker {
 };
 
 // The card as a driver would show it.
-class CardReadings : public Readings {
+class GpuReadings : public Readings {
  public:
-  explicit CardReadings(Ledger& ledger) : ledger_(ledger) {}
+  explicit GpuReadings(Ledger& ledger) : ledger_(ledger) {}
   memory::Sample Take(std::span<const pid_t>, bool, MonoTime) override {
     memory::Sample sample;
     sample.ram = memory::Megabytes(300);
@@ -138,11 +138,11 @@ class CardReadings : public Readings {
     sample.host_total = GiB(31);
     sample.psi_some = sample.psi_full = 0;
     const Bytes held = ledger_.Held();
-    sample.vram_total = kCard;
+    sample.vram_total = kGpu;
     sample.vram_others = others;
     sample.vram_ours = held;
-    sample.vram_used = std::min(others + held, kCard);
-    if (held.n > 0 && sample.vram_used->n * 100 >= kCard.n * 85 && !ledger_.danger)
+    sample.vram_used = std::min(others + held, kGpu);
+    if (held.n > 0 && sample.vram_used->n * 100 >= kGpu.n * 85 && !ledger_.danger)
       ledger_.danger = SystemClock().Now();
     return sample;
   }
@@ -173,16 +173,16 @@ class Incident : public testing::Test {
     ASSERT_TRUE(child) << child.error().what;
     ASSERT_TRUE(child->Wait()->ok()) << command;
   }
-  static planner::Card Card() {
+  static planner::Gpu Gpu() {
     return {.device = "0000:01:00.0",
             .name = "the card",
-            .total = kCard,
+            .total = kGpu,
             .worker = "headroom-worker-sim",
-            .options = {.capacity = kCard}};
+            .options = {.capacity = kGpu}};
   }
   static planner::TierOptions Options() {
     planner::TierOptions options;
-    options.card = Card();
+    options.gpu = Gpu();
     options.threads = 1;  // ggml's threads wait by spinning: two are slow on a busy machine
     options.host.total = GiB(8);
     return options;
@@ -205,7 +205,7 @@ TEST_F(Incident, AsItWasTheModelIsRefusedBeforeAByteIsAllocated) {
   ASSERT_TRUE(models::WriteSkeleton(*skeleton, store.PathOf({"canary-1b-flash", "F32"})));
   fs::create_symlink(Environment("HEADROOM_TEST_MODEL"), folder / "whisper-tiny.en-F16.gguf");
   planner::TierOptions options = Options();
-  options.config = {{"canary-1b-flash:F32", planner::Place::kCard},
+  options.config = {{"canary-1b-flash:F32", planner::Place::kGpu},
                     {"whisper-tiny.en", planner::Place::kCpu}};
   const auto tiers = planner::MakeTiers(store, options);
   ASSERT_TRUE(tiers) << tiers.error().what;
@@ -233,7 +233,7 @@ TEST_F(Incident, AsItWasNoWorkerIsStartedForIt) {
   tier.device = "0000:01:00.0";
   Ledger ledger;
   WatchedMaker maker(ledger, folder_ / "locks");
-  CardReadings readings(ledger);
+  GpuReadings readings(ledger);
   FakeClock clock;
   std::vector<std::string> told;
   SchedulerEvents events;
@@ -345,7 +345,7 @@ class TheNight {
  public:
   Ledger& ledger() { return ledger_; }
   WatchedMaker scripts;
-  CardReadings readings;
+  GpuReadings readings;
   FakeClock clock;
   std::optional<Dispatcher> dispatcher;
   std::vector<Decoded> decoded;
@@ -373,8 +373,8 @@ TEST_F(Incident, AsItShouldHaveBeen) {
   ASSERT_TRUE(made) << made.error().what;
   const std::vector<Tier>& tiers = made->tiers;
   ASSERT_EQ(tiers.size(), 3u);
-  ASSERT_TRUE(tiers[0].on_card() && tiers[1].on_card());
-  ASSERT_FALSE(tiers[2].on_card());
+  ASSERT_TRUE(tiers[0].on_gpu() && tiers[1].on_gpu());
+  ASSERT_FALSE(tiers[2].on_gpu());
   const std::vector<SpokenClip> clips = Clips();
   TheNight night(tiers, folder_);
   Dispatcher& dispatcher = *night.dispatcher;
@@ -428,7 +428,7 @@ TEST_F(Incident, AsItShouldHaveBeen) {
     for (const auto& [tier, times] : std::exchange(night.ledger().failed, {}))
       EXPECT_EQ(times, 1) << "one utterance failed twice in " << tier;
     if (i == 5) {
-      EXPECT_FALSE(tiers[*dispatcher.status().tier].on_card());
+      EXPECT_FALSE(tiers[*dispatcher.status().tier].on_gpu());
     }
     if (speech < minutes(4)) struck = night.failures.size();
   }

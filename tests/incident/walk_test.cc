@@ -113,13 +113,13 @@ class Night {
         world_->dispatcher->Turn();
         break;
       case 10:
-        world_->card_answers = Pick(0, 3) > 0;
+        world_->gpu_answers = Pick(0, 3) > 0;
         break;
       case 11:
         world_->dispatcher->Yield(Pick(0, 2) == 0);
         break;
       case 12:
-        world_->card_taken = Pick(0, 2) == 0;
+        world_->gpu_taken = Pick(0, 2) == 0;
         break;
       case 13:
         if (Pick(0, 1) == 0)
@@ -135,8 +135,8 @@ class Night {
 
   void Calm() {
     world_->others = world_->kept = Bytes(0);
-    world_->card_answers = true;
-    world_->card_taken = false;
+    world_->gpu_answers = true;
+    world_->gpu_taken = false;
     world_->broken.clear();
     world_->faults.clear();
     world_->clip_faults = 0;

@@ -86,7 +86,7 @@ class Bench {
     TRY_ASSIGN(
         auto maker,
         planner::PlanMaker::Make(
-            {.chunks = {kLongestClip}, .chunk = kLongestClip, .card = GiB(64), .cpu = true}));
+            {.chunks = {kLongestClip}, .chunk = kLongestClip, .gpu = GiB(64), .cpu = true}));
     TRY_ASSIGN(const std::vector<PlanTarget> targets, Targets());
     std::vector<Measured> rows;
     std::size_t failed = 0;

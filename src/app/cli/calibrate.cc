@@ -10,7 +10,7 @@
 #include "asr/client/device_lock.h"
 #include "models/store/store.h"
 #include "asr/planner/calibration.h"
-#include "asr/planner/card.h"
+#include "asr/planner/gpu.h"
 #include "asr/planner/worker_devices.h"
 #include "observe/probe/device_probe.h"
 
@@ -18,10 +18,10 @@ namespace headroom::cli {
 namespace {
 
 using planner::Calibration;
-using planner::CardUse;
+using planner::GpuUse;
 
 constexpr Milliseconds kDevicesWithin{60'000};
-constexpr Milliseconds kCardWithin{3'000};
+constexpr Milliseconds kGpuWithin{3'000};
 
 struct Options {
   std::string device, worker, model;
@@ -59,16 +59,16 @@ Result<Target> FindTarget(const Options& options) {
 }
 
 // The card as the probe sees it; a card that it does not know has no numbers.
-class CardReader {
+class GpuReader {
  public:
-  explicit CardReader(std::string pci) : pci_(std::move(pci)) {}
+  explicit GpuReader(std::string pci) : pci_(std::move(pci)) {}
 
   std::optional<probe::Device> Read(std::span<const pid_t> workers) {
     if (pci_.empty()) return std::nullopt;
     constexpr Milliseconds kLook{100};
     probe::DeviceReport report;
     // The first answer loads the driver's library; a later one shall be of now.
-    for (Milliseconds waited{0}; waited < kCardWithin; waited += kLook) {
+    for (Milliseconds waited{0}; waited < kGpuWithin; waited += kLook) {
       report = probe_.Ask(workers, false);
       if (report.state == probe::ProbeState::kFresh) break;
       ::poll(nullptr, 0, static_cast<int>(kLook.count()));
@@ -79,13 +79,13 @@ class CardReader {
     return *found;
   }
 
-  std::optional<CardUse> Use(pid_t worker) {
+  std::optional<GpuUse> Use(pid_t worker) {
     const auto device = Read(std::span(&worker, worker < 0 ? 0 : 1));
     if (!device) return std::nullopt;
     for (const probe::DeviceUse& use : device->processes)
-      if (use.pid == worker && use.used) return CardUse{.used = *use.used, .own = true};
+      if (use.pid == worker && use.used) return GpuUse{.used = *use.used, .own = true};
     if (!device->used) return std::nullopt;
-    return CardUse{.used = *device->used, .own = false};
+    return GpuUse{.used = *device->used, .own = false};
   }
 
  private:
@@ -94,7 +94,7 @@ class CardReader {
 };
 
 void Show(const Calibration& made, const planner::WorkerDevice& device) {
-  const std::string where = made.of_card ? "read from the card" : "the worker's own memory";
+  const std::string where = made.of_gpu ? "read from the card" : "the worker's own memory";
   fmt::print("{} with {}, driver {}\n", device.description, made.key.backend,
              made.key.driver.empty() ? "not known" : made.key.driver);
   fmt::print("  driver      {} ({})\n", FormatBinary(made.driver()), where);
@@ -117,9 +117,9 @@ Result<int> Run(const Options& options) {
     return Fail(Error(lock.error())
                     .Within("calibrate: the card is in use by another program of "
                             "ours; headroom yield -- headroom calibrate"));
-  CardReader reader(target.device.pci);
+  GpuReader reader(target.device.pci);
   request.key = {.device = target.device.key(), .driver = "", .backend = target.worker};
-  if (const auto card = reader.Read({})) request.key.driver = card->driver;
+  if (const auto gpu = reader.Read({})) request.key.driver = gpu->driver;
   TRY_ASSIGN(const Calibration made,
              planner::Calibrate(request, [&](pid_t worker) { return reader.Use(worker); }));
   TRY(planner::KeepCalibration(made));
@@ -133,7 +133,7 @@ Result<int> Run(const Options& options) {
                {"context", made.context.n},
                {"growth", made.growth.n},
                {"driver", made.driver().n},
-               {"of_card", made.of_card},
+               {"of_card", made.of_gpu},
                {"buffers", made.buffers.n},
                {"allocations", made.allocations}});
   else

@@ -29,8 +29,8 @@ Findings CheckConfig(DoctorContext& context);  // also reads it
 Findings CheckMicrophone(const DoctorContext& context);
 Findings CheckModels(const DoctorContext& context);
 Findings CheckPrograms(const DoctorContext& context);
-Findings CheckCards(const DoctorContext& context);
-Findings CheckCardWorkers(const DoctorContext& context);
+Findings CheckGpus(const DoctorContext& context);
+Findings CheckGpuWorkers(const DoctorContext& context);
 Findings CheckDisk(const DoctorContext& context);
 Findings CheckLimits(const DoctorContext& context);
 Findings CheckOutput(const DoctorContext& context);

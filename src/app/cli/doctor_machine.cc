@@ -118,7 +118,7 @@ Findings CheckPrograms(const DoctorContext&) {
   return findings;
 }
 
-Findings CheckCards(const DoctorContext&) {
+Findings CheckGpus(const DoctorContext&) {
   constexpr Milliseconds kAnswersWithin{15'000}, kLook{100};
   probe::DeviceProbe probe({});
   probe::DeviceReport report;

@@ -126,7 +126,7 @@ void Print(const memory::Replay& replay) {
 }
 
 struct Options {
-  std::string trace, card, thresholds, last;
+  std::string trace, gpu, thresholds, last;
   bool json = false;
 };
 
@@ -167,8 +167,8 @@ Result<int> Replay(const Options& options) {
     TRY_ASSIGN(policy.thresholds, ReadThresholds(options.thresholds));
   }
   std::optional<Bytes> size;
-  if (!options.card.empty()) {
-    TRY_ASSIGN(size, ParseBytes(options.card));
+  if (!options.gpu.empty()) {
+    TRY_ASSIGN(size, ParseBytes(options.gpu));
     if (size->n == 0) return Fail(Errc::kInvalid, "--card: a card has some memory");
   }
   const std::string path = !options.trace.empty() ? options.trace : record::DefaultPath().native();
@@ -205,7 +205,7 @@ void AddGovernor(CLI::App& app, Action& chosen) {
   replay->add_option("TRACE", options->trace,
                      "A flight record, or CSV with a header (docs/memory.md has the columns); the "
                      "service's own record");
-  replay->add_option("--card", options->card,
+  replay->add_option("--card", options->gpu,
                      "The card's memory, where the trace has no vram_total_mib (e.g. 4096MiB)");
   replay->add_option("--thresholds", options->thresholds,
                      "TOML with other borders, e.g. vram_warning = 60");

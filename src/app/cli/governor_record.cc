@@ -7,19 +7,19 @@ namespace {
 
 constexpr std::size_t kMostRows = 2'000'000;
 
-const record::CardSample* LargestCard(const record::Sample& sample) {
-  const auto size = [](const record::CardSample& card) { return card.total.value_or(Bytes(0)); };
-  const auto card = std::ranges::max_element(sample.cards, {}, size);
-  return card == sample.cards.end() ? nullptr : &*card;
+const record::GpuSample* LargestGpu(const record::Sample& sample) {
+  const auto size = [](const record::GpuSample& gpu) { return gpu.total.value_or(Bytes(0)); };
+  const auto gpu = std::ranges::max_element(sample.gpus, {}, size);
+  return gpu == sample.gpus.end() ? nullptr : &*gpu;
 }
 
 memory::Sample ToGovernor(const record::Sample& recorded) {
   memory::Sample sample;
-  if (const record::CardSample* card = LargestCard(recorded)) {
-    sample.vram_total = card->total;
-    sample.vram_used = card->used;
-    sample.vram_ours = card->own;
-    sample.vram_others = card->others();
+  if (const record::GpuSample* gpu = LargestGpu(recorded)) {
+    sample.vram_total = gpu->total;
+    sample.vram_used = gpu->used;
+    sample.vram_ours = gpu->own;
+    sample.vram_others = gpu->others();
   }
   sample.ram = recorded.service.ram;
   sample.swap = recorded.service.swap;

@@ -9,7 +9,7 @@
 #include "app/cli/command.h"
 #include "app/cli/plan_show.h"
 #include "app/cli/terminal.h"
-#include "asr/planner/card.h"
+#include "asr/planner/gpu.h"
 #include "observe/probe/device_probe.h"
 
 namespace headroom::cli {
@@ -20,12 +20,12 @@ using nlohmann::json;
 using planner::PlanMaker;
 
 struct Options {
-  std::string model, chunk = "30s", card, others = "0", driver, device;
+  std::string model, chunk = "30s", gpu, others = "0", driver, device;
   int batch = 1;
   bool all = false, json = false, fresh = false;
 };
 
-constexpr const char* kUsualCard = "4096MiB";
+constexpr const char* kUsualGpu = "4096MiB";
 constexpr Milliseconds kDeviceWithin{5'000};  // for a driver that is being loaded
 constexpr double kLongestSeconds = 600;       // what one run may carry
 constexpr int kMostAtOnce = 64;
@@ -50,33 +50,33 @@ Result<Milliseconds> ParseChunk(const std::string& text) {
 }
 
 // The card of this machine that was named.
-Result<std::optional<planner::Card>> FindDevice(const std::string& device) {
+Result<std::optional<planner::Gpu>> FindDevice(const std::string& device) {
   if (device.empty()) return std::nullopt;
   probe::DeviceProbe devices({});
-  auto card = planner::FindCard(devices, kDeviceWithin, device == "auto" ? "" : device);
-  if (!card)
+  auto gpu = planner::FindGpu(devices, kDeviceWithin, device == "auto" ? "" : device);
+  if (!gpu)
     return Fail(Errc::kNotFound,
                 "--device {}: there is no such card that this installation has a worker for; "
                 "headroom doctor says what is missing",
                 device);
-  return card;
+  return gpu;
 }
 
-Result<memory::Room> ParseRoom(const Options& options, const std::optional<planner::Card>& device) {
-  const std::string size = !options.card.empty() ? options.card : kUsualCard;
-  auto card = ParseBytes(size);
-  if (!card) return Within(card, "--card {}", size);
-  if (device && options.card.empty()) card = device->total;
+Result<memory::Room> ParseRoom(const Options& options, const std::optional<planner::Gpu>& device) {
+  const std::string size = !options.gpu.empty() ? options.gpu : kUsualGpu;
+  auto gpu = ParseBytes(size);
+  if (!gpu) return Within(gpu, "--card {}", size);
+  if (device && options.gpu.empty()) gpu = device->total;
   auto others = ParseBytes(options.others);
   if (!others) return Within(others, "--others {}", options.others);
-  if (*card < MiB(1)) return Fail(Errc::kInvalid, "--card {}: a card has at least 1 MiB", size);
-  if (*others > *card)
+  if (*gpu < MiB(1)) return Fail(Errc::kInvalid, "--card {}: a card has at least 1 MiB", size);
+  if (*others > *gpu)
     return Fail(Errc::kInvalid, "--others {}: more than the card has", options.others);
-  return memory::Room{.total = *card, .others = *others, .host = {}};
+  return memory::Room{.total = *gpu, .others = *others, .host = {}};
 }
 
 Result<PlanSettings> ParseSettings(const Options& options, const memory::Room& room,
-                                   const std::optional<planner::Card>& device) {
+                                   const std::optional<planner::Gpu>& device) {
   PlanSettings settings;
   if (device && device->calibration) {
     settings.driver = device->calibration->driver();
@@ -87,7 +87,7 @@ Result<PlanSettings> ParseSettings(const Options& options, const memory::Room& r
   if (options.batch < 1 || options.batch > kMostAtOnce)
     return Fail(Errc::kInvalid, "--batch {}: 1 to {}", options.batch, kMostAtOnce);
   settings.batch = options.batch;
-  settings.card = room.total;
+  settings.gpu = room.total;
   settings.cached = !options.fresh;
   if (!options.driver.empty()) {
     auto driver = ParseBytes(options.driver);
@@ -114,7 +114,7 @@ std::string Dump(const json& value) {
   return value.dump(2, ' ', false, json::error_handler_t::replace);
 }
 
-json CardJson(const PlanSettings& settings, const memory::Room& room) {
+json GpuJson(const PlanSettings& settings, const memory::Room& room) {
   return {{"bytes", room.total.n}, {"others", room.others.n}, {"batch", settings.batch}};
 }
 
@@ -190,7 +190,7 @@ Result<int> PlanOne(const Store& store, const PlanMaker& maker, const Options& o
     return kOk;
   }
   json value = PlanJson(judged, maker.settings());
-  value["card"] = CardJson(maker.settings(), room);
+  value["card"] = GpuJson(maker.settings(), room);
   value["advice"] = json::array();
   for (const memory::Advice& one : advice)
     value["advice"].push_back({{"text", one.text},
@@ -223,7 +223,7 @@ Result<int> PlanCatalogue(const Store& store, const PlanMaker& maker, const Opti
   if (!options.json) {
     fmt::print("{}", ShowAll(targets, plans, maker.settings(), room));
   } else {
-    json value = {{"card", CardJson(maker.settings(), room)}, {"plans", json::array()}};
+    json value = {{"card", GpuJson(maker.settings(), room)}, {"plans", json::array()}};
     for (std::size_t i = 0; i < plans.size(); ++i) {
       if (plans[i]) {
         value["plans"].push_back(PlanJson(*plans[i], maker.settings()));
@@ -241,7 +241,7 @@ Result<int> PlanCatalogue(const Store& store, const PlanMaker& maker, const Opti
 Result<int> Run(const Options& options) {
   if (options.all == !options.model.empty())
     return Fail(Errc::kInvalid, "plan: either a MODEL or --all");
-  TRY_ASSIGN(const std::optional<planner::Card> device, FindDevice(options.device));
+  TRY_ASSIGN(const std::optional<planner::Gpu> device, FindDevice(options.device));
   TRY_ASSIGN(const memory::Room room, ParseRoom(options, device));
   TRY_ASSIGN(PlanSettings settings, ParseSettings(options, room, device));
   TRY_ASSIGN(const Store store, Store::Open());
@@ -259,7 +259,7 @@ void AddPlan(CLI::App& app, Action& chosen) {
   plan->add_option("MODEL", options->model, "A name, name:quantisation, or the path of a file");
   plan->add_flag("--all", options->all, "Every model and quantisation of the catalogue");
   plan->add_option("--chunk", options->chunk, "Longest audio at once (30s)");
-  plan->add_option("--card", options->card, "The card's memory (4096MiB)");
+  plan->add_option("--card", options->gpu, "The card's memory (4096MiB)");
   plan->add_option("--device", options->device,
                    "A card of this machine, by its PCI address or auto: its memory, and its "
                    "calibration if there is one");

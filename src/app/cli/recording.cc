@@ -41,8 +41,8 @@ Result<std::unique_ptr<Recording>> Recording::Begin(record::WriterOptions to,
 
 watch::Observation Recording::Look(MonoTime due) {
   watch::Observation seen = watcher_.Look(due);
-  for (const record::CardName& card : seen.cards) {
-    if (auto& told = told_[card.card]; told != card) writer_->Describe(told = card);
+  for (const record::GpuName& gpu : seen.gpus) {
+    if (auto& told = told_[gpu.gpu]; told != gpu) writer_->Describe(told = gpu);
   }
   writer_->Add(seen.sample);
   for (const record::Event& event : seen.events) writer_->Note(event);
@@ -53,9 +53,9 @@ watch::Observation Recording::Look(MonoTime due) {
   ++peaks_.looks;
   peaks_.ram = std::max(peaks_.ram, seen.sample.service.ram.value_or(Bytes()));
   peaks_.swap = std::max(peaks_.swap, seen.sample.service.swap.value_or(Bytes()));
-  Bytes cards;
-  for (const record::CardSample& card : seen.sample.cards) cards += card.own.value_or(Bytes());
-  peaks_.card = std::max(peaks_.card, cards);
+  Bytes gpus;
+  for (const record::GpuSample& gpu : seen.sample.gpus) gpus += gpu.own.value_or(Bytes());
+  peaks_.gpu = std::max(peaks_.gpu, gpus);
   return seen;
 }
 
@@ -63,7 +63,7 @@ std::string Recording::Summary() const {
   const auto took = std::chrono::duration_cast<std::chrono::seconds>(SystemClock().Now() - began_);
   return fmt::format("{}, {} samples; at most {} of memory, {} of swap, {} of cards",
                      FormatDuration(took), peaks_.looks, FormatBinary(peaks_.ram),
-                     FormatBinary(peaks_.swap), FormatBinary(peaks_.card));
+                     FormatBinary(peaks_.swap), FormatBinary(peaks_.gpu));
 }
 
 }  // namespace headroom::cli

@@ -24,7 +24,7 @@ class Recording {
   record::Writer& writer() { return *writer_; }
 
   struct Peaks {
-    Bytes ram, swap, card;
+    Bytes ram, swap, gpu;
     int looks = 0;
   };
   const Peaks& peaks() const { return peaks_; }
@@ -37,7 +37,7 @@ class Recording {
   std::unique_ptr<record::Writer> writer_;
   probe::DeviceProbe devices_;
   watch::Watcher watcher_;
-  std::map<std::string, record::CardName> told_;
+  std::map<std::string, record::GpuName> told_;
   std::string trouble_;
   Peaks peaks_;
   MonoTime began_;

@@ -64,7 +64,7 @@ Result<int> Run(const Options& options) {
   const std::string path = to.path.string();
   watch::WatchOptions of;
   of.target = {watch::TargetKind::kChildren, to.target, ::getpid()};
-  of.cards = options.gpu;
+  of.gpus = options.gpu;
   of.look_every = std::max(interval, Milliseconds(200));
   TRY_ASSIGN(auto recording, Recording::Begin(std::move(to), std::move(of)));
 

@@ -35,7 +35,7 @@ class LiveFeed : public Feed {
   explicit LiveFeed(watch::WatchOptions of) : devices_({}), watcher_(std::move(of), devices_) {}
   void Fill(watch::TopModel& model) override {
     watch::Observation seen = watcher_.Look();
-    for (const record::CardName& card : seen.cards) model.Know(card);
+    for (const record::GpuName& gpu : seen.gpus) model.Know(gpu);
     for (record::Event& event : seen.events) model.Note(std::move(event));
     model.Owners(std::move(seen.owners));
     model.Add(std::move(seen.sample));
@@ -56,7 +56,7 @@ class RecordFeed : public Feed {
       else
         model.Note(std::move(std::get<record::Event>(entry->what)));
     }
-    for (const auto& [pci, card] : reader_->cards()) model.Know(card);
+    for (const auto& [pci, gpu] : reader_->gpus()) model.Know(gpu);
   }
 
  private:
@@ -92,7 +92,7 @@ Result<> Top(const Options& options) {
     feed = std::make_unique<RecordFeed>(std::move(reader));
     title = path.string();
   } else {
-    feed = std::make_unique<LiveFeed>(watch::WatchOptions{.target = target, .cards = options.gpu});
+    feed = std::make_unique<LiveFeed>(watch::WatchOptions{.target = target, .gpus = options.gpu});
   }
   watch::TopModel model(title);
   const CancelToken& interrupt = InterruptToken();

@@ -35,7 +35,7 @@ Result<> Watch(const Options& options) {
   to.thin.slowest = std::max(to.thin.slowest, interval);
   const CancelToken& interrupt = InterruptToken();
   TRY_ASSIGN(auto recording,
-             Recording::Begin(std::move(to), {.target = target, .cards = options.gpu}));
+             Recording::Begin(std::move(to), {.target = target, .gpus = options.gpu}));
 
   MonoTime due = SystemClock().Now();
   watch::Observation seen = recording->Look(due);

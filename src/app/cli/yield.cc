@@ -70,10 +70,10 @@ class DaemonYield {
 };
 
 // Without a daemon: no command of ours loads anything on a card meanwhile.
-std::vector<FileLock> LockCards() {
+std::vector<FileLock> LockGpus() {
   std::vector<FileLock> locks;
-  for (const std::string& card : asr::CardsForLocks()) {
-    auto lock = asr::TryDeviceLock(card);
+  for (const std::string& gpu : asr::GpusForLocks()) {
+    auto lock = asr::TryDeviceLock(gpu);
     if (lock)
       locks.push_back(std::move(*lock));
     else if (lock.error().code == Errc::kBusy)
@@ -119,7 +119,7 @@ int Run(const Options& options) {
   std::vector<FileLock> locks;
   if (const Result<> left = daemon.Await(); !left) {
     if (left.error().code != Errc::kNotFound) Note(left.error().what);
-    locks = LockCards();
+    locks = LockGpus();
   }
   return RunCommand(options.command);
 }

@@ -75,7 +75,7 @@ inline constexpr int kMostBatch = 16;
 struct ModelsConfig {
   std::vector<TierName> tiers;  // best first; empty: chosen from what is here and what fits
   DeviceChoice device = DeviceChoice::kAuto;
-  std::string card;  // its PCI address; "": the best
+  std::string gpu;  // its PCI address; "": the best
   WhenCold when_cold = WhenCold::kWait;
   int threads = 0;             // 0: one for each core this process may use
   int batch = 1;               // utterances decoded at once on a card

@@ -295,7 +295,7 @@ void AddModels(std::vector<ConfigKey>& keys) {
   keys.push_back(Text({"models", "card",
                        "Which card, where there are several: its PCI address as `headroom doctor` "
                        "names it, such as \"0000:01:00.0\". Empty: a discrete one before others."},
-                      "an address", AT(models.card)));
+                      "an address", AT(models.gpu)));
   keys.push_back(Choice({"models", "when_cold",
                          "The first sentence after a rest: wait for the good model, or be fast and "
                          "use a quick one."},

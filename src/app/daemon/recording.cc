@@ -10,21 +10,21 @@ namespace {
 using record::EventKind;
 using record::Key;
 
-record::CardState StateOf(const probe::Device& device, probe::ProbeState probe) {
-  if (probe != probe::ProbeState::kFresh) return record::CardState::kLate;
+record::GpuState StateOf(const probe::Device& device, probe::ProbeState probe) {
+  if (probe != probe::ProbeState::kFresh) return record::GpuState::kLate;
   switch (device.state) {
     case probe::DeviceState::kActive:
-      return record::CardState::kActive;
+      return record::GpuState::kActive;
     case probe::DeviceState::kSuspended:
-      return record::CardState::kSuspended;
+      return record::GpuState::kSuspended;
     case probe::DeviceState::kResting:
-      return record::CardState::kResting;
+      return record::GpuState::kResting;
     case probe::DeviceState::kLost:
-      return record::CardState::kLost;
+      return record::GpuState::kLost;
     case probe::DeviceState::kError:
-      return record::CardState::kError;
+      return record::GpuState::kError;
   }
-  return record::CardState::kError;
+  return record::GpuState::kError;
 }
 
 record::Event Now(EventKind kind) {
@@ -82,7 +82,7 @@ void Recording::Measured(const probe::Sample& sample) {
     out.service.room = sample.cgroup->room;
   }
   for (const probe::DeviceSample& device : sample.devices) {
-    out.cards.push_back({.card = device.device.pci,
+    out.gpus.push_back({.gpu = device.device.pci,
                          .state = StateOf(device.device, sample.probe),
                          .total = device.device.total,
                          .used = device.device.used,

@@ -39,7 +39,7 @@ nlohmann::json Service::Models() const {
     tiers.push_back({{"tier", tier.Title()},
                      {"model", tier.plan.model},
                      {"languages", tier.traits.languages},
-                     {"on_card", tier.on_card()},
+                     {"on_card", tier.on_gpu()},
                      {"resident_bytes", tier.plan.Resident().n},
                      {"peak_bytes", peak.n},
                      {"state", status.tiers[i].state},

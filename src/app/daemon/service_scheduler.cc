@@ -11,7 +11,7 @@
 #include "asr/scheduler/readings.h"
 #include "asr/scheduler/worker_runner.h"
 #include "models/store/store.h"
-#include "asr/planner/card.h"
+#include "asr/planner/gpu.h"
 #include "asr/planner/tiers.h"
 #include "observe/probe/device_probe.h"
 #include "observe/probe/host.h"
@@ -19,14 +19,14 @@
 namespace headroom::app {
 namespace {
 
-constexpr Milliseconds kCardWithin{3'000};  // for a driver that is being loaded
+constexpr Milliseconds kGpuWithin{3'000};  // for a driver that is being loaded
 
 planner::Place PlaceFor(DeviceChoice device) {
   switch (device) {
     case DeviceChoice::kAuto:
       return planner::Place::kAny;
     case DeviceChoice::kGpu:
-      return planner::Place::kCard;
+      return planner::Place::kGpu;
     case DeviceChoice::kCpu:
       return planner::Place::kCpu;
   }
@@ -60,12 +60,12 @@ Result<> Service::StartScheduler() {
   config.host = HostNow();
   if (config.place != planner::Place::kCpu) {
     probe::DeviceProbe devices({});
-    config.card = planner::FindCard(devices, kCardWithin, config_.models.card);
-    if (!config.card && !config_.models.card.empty())
+    config.gpu = planner::FindGpu(devices, kGpuWithin, config_.models.gpu);
+    if (!config.gpu && !config_.models.gpu.empty())
       Tell({"notice",
             {{"text", fmt::format("models.card: there is no card {} that this installation has a "
                                   "worker for; headroom doctor lists the cards",
-                                  config_.models.card)}}});
+                                  config_.models.gpu)}}});
   }
   TRY_ASSIGN(planner::Tiers tiers, planner::MakeTiers(store, config));
   if (!tiers.notes.empty()) Tell({"notice", {{"text", Words(tiers.notes)}}});
@@ -77,7 +77,7 @@ Result<> Service::StartScheduler() {
   options.when_cold = config_.models.when_cold == WhenCold::kFast ? asr::WhenCold::kFast
                                                                   : asr::WhenCold::kWait;
   if (config_.speech.language != "auto") options.language = config_.speech.language;
-  const bool card = std::ranges::any_of(tiers.tiers, &asr::Tier::on_card);
+  const bool gpu = std::ranges::any_of(tiers.tiers, &asr::Tier::on_gpu);
   options.tiers = std::move(tiers.tiers);
   DescribeTiers(options.tiers);
 
@@ -97,8 +97,8 @@ Result<> Service::StartScheduler() {
     changed_.notify_all();
   };
   asr::ProbeReadingsOptions readings;
-  readings.devices = card;
-  if (config.card) readings.card = config.card->device;
+  readings.devices = gpu;
+  if (config.gpu) readings.gpu = config.gpu->device;
   readings.on_sample = [this](const probe::Sample& sample) {
     if (recording_) recording_->Measured(sample);
   };

@@ -16,7 +16,7 @@ void Service::DescribeTiers(const std::vector<asr::Tier>& tiers) {
       chunks.push_back(
           {{"chunk_ms", one.chunk.count()}, {"peak_bytes", tier.plan.Peak(one.chunk).bytes.n}});
     plan.push_back({{"tier", tier.Title()},
-                    {"on_card", tier.on_card()},
+                    {"on_card", tier.on_gpu()},
                     {"resident_bytes", tier.plan.Resident().n},
                     {"chunks", std::move(chunks)}});
     const auto same = std::ranges::find(models_, tier.plan.model, &net::ServedModel::id);

@@ -41,7 +41,7 @@ TEST(Tally, CountsByWhatHappened) {
 TEST(Metrics, AreWellFormedAndSayWhatIsKnown) {
   MetricsOf of;
   of.scheduler.tiers = {{.title = "a \"b\" on cpu",
-                         .on_card = false,
+                         .on_gpu = false,
                          .state = "ready",
                          .quarantined = {},
                          .failures = 0}};

@@ -138,7 +138,7 @@ TEST_F(ServingTest, WhatWasJustBegunCountsBeforeItsMemoryIsSeen) {
   EXPECT_TRUE(open());
 }
 
-TEST_F(ServingTest, DangerOnTheCardOnlyMovesTheWork) {
+TEST_F(ServingTest, DangerOnTheGpuOnlyMovesTheWork) {
   status_.zones[0] = memory::Zone::kDanger;
   EXPECT_TRUE(serving_->State().ready);
 }

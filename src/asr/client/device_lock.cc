@@ -12,13 +12,13 @@ std::filesystem::path DeviceLockFolder() {
   return RuntimeDir();
 }
 
-std::vector<std::string> CardsForLocks(const std::filesystem::path& root) {
-  std::vector<std::string> cards;
+std::vector<std::string> GpusForLocks(const std::filesystem::path& root) {
+  std::vector<std::string> gpus;
   for (const std::uint32_t vendor : {probe::kVendorNvidia, probe::kVendorAmd}) {
-    for (const probe::DisplayCard& card : probe::FindDisplayCards(root, vendor))
-      cards.push_back(card.pci);
+    for (const probe::DisplayCard& gpu : probe::FindDisplayCards(root, vendor))
+      gpus.push_back(gpu.pci);
   }
-  return cards;
+  return gpus;
 }
 
 Result<FileLock> TryDeviceLock(const std::string& device, const std::filesystem::path& folder) {

@@ -20,6 +20,6 @@ Result<FileLock> TryDeviceLock(const std::string& device,
                                const std::filesystem::path& folder = DeviceLockFolder());
 
 /// The graphics cards of this machine by the names that their locks have.
-std::vector<std::string> CardsForLocks(const std::filesystem::path& root = "/");
+std::vector<std::string> GpusForLocks(const std::filesystem::path& root = "/");
 
 }  // namespace headroom::asr

@@ -160,7 +160,7 @@ json ToJson(const LoadRequest& request) {
           {"chunks", TimesToJson(request.chunks)},
           {"batch", request.batch},
           {"whole_windows", request.whole_windows},
-          {"card", ToJson(request.card)}};
+          {"card", ToJson(request.gpu)}};
 }
 
 Result<LoadRequest> ParseLoadRequest(const json& body) {
@@ -171,20 +171,20 @@ Result<LoadRequest> ParseLoadRequest(const json& body) {
       .chunks = read.Times("chunks"),
       .batch = static_cast<int>(read.Integer("batch", 1, static_cast<std::int64_t>(kMaxBatch))),
       .whole_windows = read.Flag("whole_windows"),
-      .card = read.Take("card", ParseCardOptions(read.Member("card")))});
+      .gpu = read.Take("card", ParseGpuOptions(read.Member("card")))});
 }
 
-json ToJson(const CardOptions& card) {
-  return {{"device", card.device},
-          {"capacity", card.capacity.n},
-          {"counting", card.counting},
-          {"profile", card.profile},
-          {"script", card.script}};
+json ToJson(const GpuOptions& gpu) {
+  return {{"device", gpu.device},
+          {"capacity", gpu.capacity.n},
+          {"counting", gpu.counting},
+          {"profile", gpu.profile},
+          {"script", gpu.script}};
 }
 
-Result<CardOptions> ParseCardOptions(const json& body) {
+Result<GpuOptions> ParseGpuOptions(const json& body) {
   Reader read(body, "card");
-  return read.Finish(CardOptions{.device = read.Text("device"),
+  return read.Finish(GpuOptions{.device = read.Text("device"),
                                  .capacity = read.Size("capacity"),
                                  .counting = read.Flag("counting"),
                                  .profile = read.Text("profile"),
@@ -197,7 +197,7 @@ json ToJson(const PlanRequest& request) {
           {"chunks", TimesToJson(request.chunks)},
           {"batch", request.batch},
           {"processor", request.cpu},
-          {"card", ToJson(request.card)}};
+          {"card", ToJson(request.gpu)}};
 }
 
 Result<PlanRequest> ParsePlanRequest(const json& body) {
@@ -208,7 +208,7 @@ Result<PlanRequest> ParsePlanRequest(const json& body) {
       .chunks = read.Times("chunks"),
       .batch = static_cast<int>(read.Integer("batch", 1, static_cast<std::int64_t>(kMaxBatch))),
       .cpu = read.Flag("processor"),
-      .card = read.Take("card", ParseCardOptions(read.Member("card")))});
+      .gpu = read.Take("card", ParseGpuOptions(read.Member("card")))});
 }
 
 json ToJson(const PlanResult& plan) {

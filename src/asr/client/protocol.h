@@ -31,7 +31,7 @@ struct Hello {
 
 /// Which card, for workers of cards; the rest is how the simulated card of `headroom-worker-sim`
 /// behaves, which others ignore. docs/simulated-card.md has the two formats.
-struct CardOptions {
+struct GpuOptions {
   std::string device = {};     // its PCI address, or the worker's own name for it; "": the first
   Bytes capacity = MiB(4096);  // when counting it is only reported, nothing is refused
   bool counting = false;       // reserves and computes nothing; the texts mean nothing
@@ -48,7 +48,7 @@ struct LoadRequest {
   int batch = 1;  // that many of each length at once
   /// Whisper's encoder computes its 30 s whatever was said: for comparisons.
   bool whole_windows = false;
-  CardOptions card = {};
+  GpuOptions gpu = {};
 };
 
 /// What would a model need? Answered by a worker that is then good for nothing else: stop it.
@@ -58,7 +58,7 @@ struct PlanRequest {
   std::vector<Milliseconds> chunks = {};
   int batch = 1;
   bool cpu = false;  // counted as where all of it is computed on the processor
-  CardOptions card = {.counting = true};
+  GpuOptions gpu = {.counting = true};
 };
 
 /// What a loaded model is and can do.
@@ -145,7 +145,7 @@ struct WorkerStats {
 
 nlohmann::json ToJson(const Hello&);
 nlohmann::json ToJson(const LoadRequest&);
-nlohmann::json ToJson(const CardOptions&);
+nlohmann::json ToJson(const GpuOptions&);
 nlohmann::json ToJson(const PlanRequest&);
 nlohmann::json ToJson(const PlanResult&);
 nlohmann::json ToJson(const ModelTraits&);
@@ -158,7 +158,7 @@ nlohmann::json ToJson(const Error&);
 
 Result<Hello> ParseHello(const nlohmann::json&);
 Result<LoadRequest> ParseLoadRequest(const nlohmann::json&);
-Result<CardOptions> ParseCardOptions(const nlohmann::json&);
+Result<GpuOptions> ParseGpuOptions(const nlohmann::json&);
 Result<PlanRequest> ParsePlanRequest(const nlohmann::json&);
 Result<PlanResult> ParsePlanResult(const nlohmann::json&);
 Result<ModelTraits> ParseModelTraits(const nlohmann::json&);

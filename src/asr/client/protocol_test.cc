@@ -15,7 +15,7 @@ PlanRequest SomePlanRequest() {
           .chunks = {Milliseconds(5000), Milliseconds(30'000)},
           .batch = 3,
           .cpu = true,
-          .card = {.capacity = MiB(9), .counting = true, .profile = "{}", .script = "x"}};
+          .gpu = {.capacity = MiB(9), .counting = true, .profile = "{}", .script = "x"}};
 }
 
 PlanResult SomePlan() {
@@ -58,8 +58,8 @@ std::vector<Type> Types() {
        [](const json& j) { return ParseHello(j).has_value(); }},
       {"load", ToJson(LoadRequest{.path = "/m", .threads = 2}),
        [](const json& j) { return ParseLoadRequest(j).has_value(); }},
-      {"card", ToJson(CardOptions{}),
-       [](const json& j) { return ParseCardOptions(j).has_value(); }},
+      {"card", ToJson(GpuOptions{}),
+       [](const json& j) { return ParseGpuOptions(j).has_value(); }},
       {"plan request", ToJson(SomePlanRequest()),
        [](const json& j) { return ParsePlanRequest(j).has_value(); }},
       {"plan", ToJson(SomePlan()), [](const json& j) { return ParsePlanResult(j).has_value(); }},

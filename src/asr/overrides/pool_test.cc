@@ -14,11 +14,11 @@ using Mode = BufferPool::Mode;
 
 class Pooled : public testing::Test {
  protected:
-  SimCard& card_ = SimCard::Make({.profile = {.largest_buffer = MiB(8)}, .capacity = MiB(64)});
-  BufferPool& pool_ = BufferPool::Of(card_.buffer_type());
+  SimCard& gpu_ = SimCard::Make({.profile = {.largest_buffer = MiB(8)}, .capacity = MiB(64)});
+  BufferPool& pool_ = BufferPool::Of(gpu_.buffer_type());
 
   ggml_backend_buffer_t Allocate(Bytes size) {
-    return ggml_backend_buft_alloc_buffer(card_.buffer_type(), static_cast<std::size_t>(size.n));
+    return ggml_backend_buft_alloc_buffer(gpu_.buffer_type(), static_cast<std::size_t>(size.n));
   }
   static Bytes Size(ggml_backend_buffer_t buffer) {
     return Bytes(static_cast<std::int64_t>(ggml_backend_buffer_get_size(buffer)));
@@ -26,9 +26,9 @@ class Pooled : public testing::Test {
 };
 
 TEST_F(Pooled, PassesThroughUntilTold) {
-  EXPECT_EQ(&BufferPool::Of(card_.buffer_type()), &pool_);
+  EXPECT_EQ(&BufferPool::Of(gpu_.buffer_type()), &pool_);
   ggml_backend_buffer_free(Allocate(MiB(3)));
-  EXPECT_EQ(card_.used(), Bytes(0));
+  EXPECT_EQ(gpu_.used(), Bytes(0));
   EXPECT_EQ(pool_.usage().held, Bytes(0));
   EXPECT_EQ(pool_.usage().peak, MiB(3));
 }
@@ -46,18 +46,18 @@ TEST_F(Pooled, WhatIsFreeServesAgain) {
   EXPECT_EQ(Allocate(MiB(1)), large);
   EXPECT_EQ(pool_.usage().allocations, 0);
   EXPECT_EQ(pool_.usage().hits, 2);
-  EXPECT_EQ(card_.used(), MiB(8));
+  EXPECT_EQ(gpu_.used(), MiB(8));
   auto* third = Allocate(MiB(1));
   EXPECT_EQ(pool_.usage().allocations, 1);  // and it is seen
   for (auto* buffer : {large, small, third}) ggml_backend_buffer_free(buffer);
   pool_.Set(Mode::kPassThrough);
-  EXPECT_EQ(card_.used(), Bytes(0));
+  EXPECT_EQ(gpu_.used(), Bytes(0));
 }
 
 TEST_F(Pooled, WarmingKeepsNoBufferThatBecameTooSmall) {
   pool_.Set(Mode::kWarming);
   for (int mib = 1; mib <= 7; ++mib) ggml_backend_buffer_free(Allocate(MiB(mib)));
-  EXPECT_EQ(card_.used(), MiB(7));
+  EXPECT_EQ(gpu_.used(), MiB(7));
   pool_.Set(Mode::kPassThrough);
 }
 
@@ -72,7 +72,7 @@ TEST_F(Pooled, GivesUpWhatIsFreeBeforeItFails) {
   EXPECT_EQ(Allocate(MiB(5)), nullptr);
   ggml_backend_buffer_free(whole);
   pool_.Set(Mode::kPassThrough);
-  EXPECT_EQ(card_.used(), Bytes(0));
+  EXPECT_EQ(gpu_.used(), Bytes(0));
 }
 
 TEST_F(Pooled, SplitBuffersAreCountedAndLetGo) {
@@ -80,11 +80,11 @@ TEST_F(Pooled, SplitBuffersAreCountedAndLetGo) {
   ggml_context* context = ggml_init({1 << 16, nullptr, true});
   for (int i = 0; i < 4; ++i) ggml_new_tensor_1d(context, GGML_TYPE_F32, 5 << 18);  // 5 MiB
   ggml_backend_buffer_t whole =
-      ggml_backend_alloc_ctx_tensors_from_buft(context, card_.buffer_type());
+      ggml_backend_alloc_ctx_tensors_from_buft(context, gpu_.buffer_type());
   EXPECT_EQ(pool_.usage().held, MiB(20));
   ggml_backend_buffer_free(whole);
   EXPECT_EQ(pool_.usage().held, Bytes(0));
-  EXPECT_EQ(card_.used(), Bytes(0));
+  EXPECT_EQ(gpu_.used(), Bytes(0));
   auto* fresh = Allocate(MiB(5));  // nothing that was given back is handed out
   EXPECT_EQ(Size(fresh), MiB(5));
   ggml_backend_buffer_free(fresh);

@@ -49,7 +49,7 @@ std::vector<float> Noise(Milliseconds length) {
 
 class Measurement {
  public:
-  Measurement(const CalibrationRequest& request, const ReadCardUse& read)
+  Measurement(const CalibrationRequest& request, const ReadGpuUse& read)
       : request_(request), read_(read), before_(read(-1)) {}
 
   Result<Calibration> Make() {
@@ -60,7 +60,7 @@ class Measurement {
     TRY_ASSIGN(worker_, asr::Worker::Spawn(
                             {.program = request_.key.backend, .start_within = kStartWithin}));
     asr::LoadRequest load{.path = fs::absolute(request_.model).native()};
-    load.card.device = request_.key.device;
+    load.gpu.device = request_.key.device;
     const Milliseconds within = asr::LoadDeadline(request_.model) + kRunWithin;
     TRY(worker_->Load(load, within));
     TRY_ASSIGN(made.context, Beside(made));
@@ -84,22 +84,22 @@ class Measurement {
   // What is in use now beside the engine's buffers.
   Result<Bytes> Beside(Calibration& made) {
     TRY_ASSIGN(const asr::WorkerStats stats, worker_->Stats(kStartWithin));
-    const std::optional<CardUse> use = read_(worker_->pid());
-    made.of_card = use && (use->own || before_);
-    if (!made.of_card) return std::max(Bytes(0), stats.rss - stats.device);
+    const std::optional<GpuUse> use = read_(worker_->pid());
+    made.of_gpu = use && (use->own || before_);
+    if (!made.of_gpu) return std::max(Bytes(0), stats.rss - stats.device);
     const Bytes before = use->own ? Bytes(0) : before_->used;
     return std::max(Bytes(0), use->used - before - stats.device);
   }
 
   const CalibrationRequest& request_;
-  const ReadCardUse& read_;
-  const std::optional<CardUse> before_;
+  const ReadGpuUse& read_;
+  const std::optional<GpuUse> before_;
   std::unique_ptr<asr::Worker> worker_;
 };
 
 }  // namespace
 
-Result<Calibration> Calibrate(const CalibrationRequest& request, const ReadCardUse& read) {
+Result<Calibration> Calibrate(const CalibrationRequest& request, const ReadGpuUse& read) {
   auto made = Measurement(request, read).Make();
   if (!made) return Within(made, "calibrate {}", request.key.device);
   return made;
@@ -123,9 +123,9 @@ std::optional<Calibration> FindCalibration(const CalibrationKey& key, const fs::
   const auto context = number("context"), growth = number("growth"), buffers = number("buffers");
   const auto chunk = number("chunk"), allocations = number("allocations");
   const json profile = entry.value("profile", json()), model = entry.value("model", json()),
-             of_card = entry.value("of_card", json());
+             of_gpu = entry.value("of_card", json());
   if (!context || !growth || !buffers || !chunk || !allocations || !profile.is_string() ||
-      !model.is_string() || !of_card.is_boolean())
+      !model.is_string() || !of_gpu.is_boolean())
     return std::nullopt;
   return Calibration{.key = key,
                      .profile = profile,
@@ -133,7 +133,7 @@ std::optional<Calibration> FindCalibration(const CalibrationKey& key, const fs::
                      .chunk = Milliseconds(*chunk),
                      .context = Bytes(*context),
                      .growth = Bytes(*growth),
-                     .of_card = of_card,
+                     .of_gpu = of_gpu,
                      .buffers = Bytes(*buffers),
                      .allocations = *allocations};
 }
@@ -143,7 +143,7 @@ Result<> KeepCalibration(const Calibration& of, const fs::path& folder) {
   const json entry = {
       {"key", Text(of.key)},       {"profile", of.profile},   {"model", of.model},
       {"chunk", of.chunk.count()}, {"context", of.context.n}, {"growth", of.growth.n},
-      {"of_card", of.of_card},     {"buffers", of.buffers.n}, {"allocations", of.allocations}};
+      {"of_card", of.of_gpu},     {"buffers", of.buffers.n}, {"allocations", of.allocations}};
   return WriteFileAtomic(PathOf(of.key, folder),
                          entry.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
 }

@@ -32,19 +32,19 @@ struct Calibration {
   /// running every length added (pools and workspaces inside the backend).
   Bytes context = {}, growth = {};
   /// Where that was read: the card's memory, or, where nobody can read it, the worker's own.
-  bool of_card = false;
+  bool of_gpu = false;
   Bytes buffers = {};            // the engine's, at the longest chunk
   std::int64_t allocations = 0;  // that reached the driver while running; 0 as it should be
   Bytes driver() const { return context + growth; }
 };
 
 /// What is in use on the card. `own`: by that worker alone, else by everybody.
-struct CardUse {
+struct GpuUse {
   Bytes used;
   bool own = false;
 };
 /// Asked before the worker starts (pid -1) and while it is there. nullopt: nobody can read it.
-using ReadCardUse = std::function<std::optional<CardUse>(pid_t worker)>;
+using ReadGpuUse = std::function<std::optional<GpuUse>(pid_t worker)>;
 
 struct CalibrationRequest {
   CalibrationKey key;
@@ -55,7 +55,7 @@ struct CalibrationRequest {
 /// Loads the model in a worker of the backend and runs each length twice. Takes as long as that
 /// takes; whoever shares the card meanwhile is in the numbers unless the driver tells processes
 /// apart.
-Result<Calibration> Calibrate(const CalibrationRequest& request, const ReadCardUse& read);
+Result<Calibration> Calibrate(const CalibrationRequest& request, const ReadGpuUse& read);
 
 /// Where calibrations are kept: CacheDir()/calibration.
 std::filesystem::path CalibrationFolder();

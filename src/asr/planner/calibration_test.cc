@@ -26,7 +26,7 @@ class CalibrationTest : public testing::Test {
             .chunk = Milliseconds(30'000),
             .context = MiB(200),
             .growth = MiB(12),
-            .of_card = true,
+            .of_gpu = true,
             .buffers = MiB(1200),
             .allocations = 0};
   }
@@ -34,7 +34,7 @@ class CalibrationTest : public testing::Test {
   fs::path folder_;
 };
 
-TEST_F(CalibrationTest, IsKeptForThatCardDriverAndBackend) {
+TEST_F(CalibrationTest, IsKeptForThatGpuDriverAndBackend) {
   const Calibration kept = Some();
   EXPECT_FALSE(FindCalibration(kept.key, folder_));
   ASSERT_TRUE(KeepCalibration(kept, folder_));
@@ -43,7 +43,7 @@ TEST_F(CalibrationTest, IsKeptForThatCardDriverAndBackend) {
   EXPECT_EQ(found->driver(), MiB(212));
   EXPECT_EQ(found->profile, kept.profile);
   EXPECT_EQ(found->chunk, kept.chunk);
-  EXPECT_TRUE(found->of_card);
+  EXPECT_TRUE(found->of_gpu);
   for (const CalibrationKey& other :
        {CalibrationKey{"0000:02:00.0", "550.54", "headroom-worker-cuda"},
         CalibrationKey{"0000:01:00.0", "560.00", "headroom-worker-cuda"},
@@ -71,7 +71,7 @@ TEST_F(CalibrationTest, ADamagedOneIsNone) {
 // The simulated card, with a driver that takes 100 MiB at first and 7 more once something ran.
 class SimulatedCalibration : public CalibrationTest {
  protected:
-  Result<Calibration> Measure(const ReadCardUse& read) {
+  Result<Calibration> Measure(const ReadGpuUse& read) {
     const auto skeleton = models::MakeSkeleton("parakeet-tdt_ctc-110m", "Q4_K_M").value();
     const fs::path model = folder_ / "parakeet.gguf";
     EXPECT_TRUE(models::WriteSkeleton(skeleton, model));
@@ -84,13 +84,13 @@ class SimulatedCalibration : public CalibrationTest {
 
 TEST_F(SimulatedCalibration, WhatTheDriverTookIsTheRest) {
   int asked = 0;
-  const auto made = Measure([&](pid_t pid) -> std::optional<CardUse> {
-    if (pid < 0) return CardUse{.used = MiB(500)};
-    return CardUse{.used = MiB(500) + (++asked == 1 ? GiB(1) : GiB(1) + MiB(64))};
+  const auto made = Measure([&](pid_t pid) -> std::optional<GpuUse> {
+    if (pid < 0) return GpuUse{.used = MiB(500)};
+    return GpuUse{.used = MiB(500) + (++asked == 1 ? GiB(1) : GiB(1) + MiB(64))};
   });
   ASSERT_TRUE(made) << made.error().what;
   EXPECT_EQ(asked, 2);
-  EXPECT_TRUE(made->of_card);
+  EXPECT_TRUE(made->of_gpu);
   EXPECT_NE(made->profile.find("\"SIM\""), std::string::npos);
   EXPECT_EQ(made->allocations, 0);
   EXPECT_EQ(made->chunk, Milliseconds(1000));
@@ -101,10 +101,10 @@ TEST_F(SimulatedCalibration, WhatTheDriverTookIsTheRest) {
   EXPECT_EQ(made->driver(), std::max(made->context, GiB(1) + MiB(64) - made->buffers));
 }
 
-TEST_F(SimulatedCalibration, WithoutNumbersOfTheCardTheWorkersOwnAreTaken) {
+TEST_F(SimulatedCalibration, WithoutNumbersOfTheGpuTheWorkersOwnAreTaken) {
   const auto made = Measure([](pid_t) { return std::nullopt; });
   ASSERT_TRUE(made) << made.error().what;
-  EXPECT_FALSE(made->of_card);
+  EXPECT_FALSE(made->of_gpu);
   EXPECT_LT(made->driver(), GiB(1));
 }
 

@@ -157,8 +157,8 @@ Result<PlanResult> PlanMaker::Ask(const fs::path& file, WorkerSlot& worker) cons
                               .chunks = settings_.chunks,
                               .batch = settings_.batch,
                               .cpu = settings_.cpu};
-  request.card.capacity = settings_.card;
-  request.card.profile = settings_.profile;
+  request.gpu.capacity = settings_.gpu;
+  request.gpu.profile = settings_.profile;
   auto plan = worker->Plan(request, kPlanWithin);
   if (!plan) worker.reset();
   return plan;

@@ -18,7 +18,7 @@ struct PlanSettings {
   std::vector<Milliseconds> chunks;  // ascending; plans have all of them
   Milliseconds chunk{};              // one of them: the longest to be admitted
   int batch = 1;
-  Bytes card;
+  Bytes gpu;
   /// What the driver holds besides the engine's buffers, where somebody has measured it on the
   /// card. nullopt: the estimate.
   std::optional<Bytes> driver = {};

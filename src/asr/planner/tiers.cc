@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* kCpuWorker = "headroom-worker-cpu";
 // More than these would only be tried one after the other while a person waits.
-constexpr std::size_t kMostOnCard = 4;
+constexpr std::size_t kMostOnGpu = 4;
 // Also counted, since workers are warmed up with it.
 constexpr Milliseconds kShortRun{3'000};
 
@@ -27,7 +27,7 @@ bool NeedsLanguage(const models::Catalogue& catalogue, const std::string& name) 
 std::vector<TierPreference> Choose(const models::Store& store, const TierOptions& options) {
   const Place place = options.place;
   std::vector<TierPreference> config;
-  if (options.card && place != Place::kCpu) {
+  if (options.gpu && place != Place::kCpu) {
     struct Known {
       std::string name;
       double wer;
@@ -46,9 +46,9 @@ std::vector<TierPreference> Choose(const models::Store& store, const TierOptions
     if (place == Place::kAny && !std::ranges::all_of(known, quick)) std::erase_if(known, quick);
     for (const Known& one : known)
       for (const models::StoredModel& stored : store.Here(one.name))
-        config.push_back({ToString(stored.spec), Place::kCard});
+        config.push_back({ToString(stored.spec), Place::kGpu});
   }
-  if (place != Place::kCard) {
+  if (place != Place::kGpu) {
     std::vector<std::string> names;
     for (const std::string& name : store.catalogue().cpu)
       if (!options.language.empty() || !NeedsLanguage(store.catalogue(), name))
@@ -64,13 +64,13 @@ std::vector<TierPreference> Choose(const models::Store& store, const TierOptions
 class Maker {
  public:
   Maker(const models::Store& store, const TierOptions& options, const PlanMaker& cpu,
-        const PlanMaker& card, const std::vector<PlanMaker>& batches)
-      : store_(store), options_(options), cpu_(cpu), card_(card), batches_(batches) {}
+        const PlanMaker& gpu, const std::vector<PlanMaker>& batches)
+      : store_(store), options_(options), cpu_(cpu), gpu_(gpu), batches_(batches) {}
 
   Result<Tiers> Make(const std::vector<TierPreference>& config) {
     const bool chosen = options_.config.empty();
-    std::string on_card;  // the model that was chosen last for the card
-    std::size_t cards = 0;
+    std::string on_gpu;  // the model that was chosen last for the card
+    std::size_t gpus = 0;
     for (const TierPreference& wish : config) {
       auto target = FindPlanTarget(store_, wish.model);
       if (!target) {
@@ -85,10 +85,10 @@ class Maker {
       const Place place = wish.place == Place::kAny ? options_.place : wish.place;
       if (place != Place::kCpu) {
         // One quantisation of each model is enough where we choose.
-        if (chosen && (target->spec.name == on_card || cards == kMostOnCard)) continue;
-        if (OnCard(*target, place == Place::kCard)) on_card = target->spec.name, ++cards;
+        if (chosen && (target->spec.name == on_gpu || gpus == kMostOnGpu)) continue;
+        if (OnGpu(*target, place == Place::kGpu)) on_gpu = target->spec.name, ++gpus;
       }
-      if (place != Place::kCard) OnCpu(*target);
+      if (place != Place::kGpu) OnCpu(*target);
     }
     if (result_.tiers.empty()) return Fail(std::move(last_));
     if (result_.tiers.size() > memory::kMaxTiers) {
@@ -104,24 +104,24 @@ class Maker {
     last_ = std::move(error);
   }
 
-  bool OnCard(const PlanTarget& target, bool named) {
-    if (!options_.card) {
+  bool OnGpu(const PlanTarget& target, bool named) {
+    if (!options_.gpu) {
       if (named)
         Refuse({Errc::kUnsupported, fmt::format("{}: there is no graphics card that this "
                                                 "installation has a worker for",
                                                 models::ToString(target.spec))});
       return false;
     }
-    const Card& card = *options_.card;
-    return Add(target, card_, [&](asr::Tier& tier, const asr::PlanResult&) {
-      tier.worker = card.worker;
-      tier.device = card.device;
-      tier.card = card.options;
-      tier.card.device = card.device;
-      tier.plan.kind = card.kind;
-      tier.plan.device = card.name;
-      if (card.kind != memory::DeviceKind::kDiscrete) return options_.host;
-      return memory::Room{.total = card.total, .others = {}, .host = {}};
+    const Gpu& gpu = *options_.gpu;
+    return Add(target, gpu_, [&](asr::Tier& tier, const asr::PlanResult&) {
+      tier.worker = gpu.worker;
+      tier.device = gpu.device;
+      tier.gpu = gpu.options;
+      tier.gpu.device = gpu.device;
+      tier.plan.kind = gpu.kind;
+      tier.plan.device = gpu.name;
+      if (gpu.kind != memory::DeviceKind::kDiscrete) return options_.host;
+      return memory::Room{.total = gpu.total, .others = {}, .host = {}};
     });
   }
 
@@ -160,7 +160,7 @@ class Maker {
       Refuse({Errc::kNoMemory, fmt::format("{}: {}", tier.Title(), fit.text)});
       return false;
     }
-    if (tier.on_card()) AddBatch(target, room, tier.plan);
+    if (tier.on_gpu()) AddBatch(target, room, tier.plan);
     result_.tiers.push_back(std::move(tier));
     return true;
   }
@@ -194,7 +194,7 @@ class Maker {
   const models::Store& store_;
   const TierOptions& options_;
   const PlanMaker& cpu_;
-  const PlanMaker& card_;
+  const PlanMaker& gpu_;
   const std::vector<PlanMaker>& batches_;  // for the card, the largest first
   Tiers result_;
   Error last_{Errc::kNotFound, "no tier is left"};
@@ -215,21 +215,21 @@ Result<Tiers> MakeTiers(const models::Store& store, const TierOptions& options) 
   const auto again = std::ranges::unique(settings.chunks);
   settings.chunks.erase(again.begin(), again.end());
   settings.chunk = settings.chunks.back();
-  settings.card = options.card ? options.card->total : GiB(64);  // only reported
+  settings.gpu = options.gpu ? options.gpu->total : GiB(64);  // only reported
   PlanSettings on_cpu = settings;
   on_cpu.cpu = true;
   TRY_ASSIGN(const PlanMaker cpu, PlanMaker::Make(std::move(on_cpu)));
-  if (options.card && options.card->calibration) {
-    settings.driver = options.card->calibration->driver();
-    settings.profile = options.card->calibration->profile;
+  if (options.gpu && options.gpu->calibration) {
+    settings.driver = options.gpu->calibration->driver();
+    settings.profile = options.gpu->calibration->profile;
   }
-  TRY_ASSIGN(const PlanMaker card, PlanMaker::Make(settings));
+  TRY_ASSIGN(const PlanMaker gpu, PlanMaker::Make(settings));
   std::vector<PlanMaker> batches;
   for (settings.batch = options.batch; settings.batch > 1; settings.batch /= 2) {
     TRY_ASSIGN(PlanMaker batch, PlanMaker::Make(settings));
     batches.push_back(std::move(batch));
   }
-  return Maker(store, options, cpu, card, batches).Make(config);
+  return Maker(store, options, cpu, gpu, batches).Make(config);
 }
 
 }  // namespace headroom::planner

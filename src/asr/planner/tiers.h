@@ -7,11 +7,11 @@
 
 #include "asr/scheduler/tier.h"
 #include "models/store/store.h"
-#include "asr/planner/card.h"
+#include "asr/planner/gpu.h"
 
 namespace headroom::planner {
 
-enum class Place { kAny, kCard, kCpu };
+enum class Place { kAny, kGpu, kCpu };
 
 struct TierPreference {
   std::string model;  // a name, name:quantisation, or the path of a file
@@ -21,7 +21,7 @@ struct TierPreference {
 struct TierOptions {
   std::vector<TierPreference> config;   // best first; empty: chosen
   Place place = Place::kAny;      // for wishes that say none, and for what is chosen
-  std::optional<Card> card = {};  // nullopt: there is none that can be used; see FindCard
+  std::optional<Gpu> gpu = {};  // nullopt: there is none that can be used; see FindGpu
   std::string language = {};      // that each tier must know; "": any
   std::string translate_to = {};  // each tier must be able to; "": it need not
   int threads = 0;                // 0: one for each core

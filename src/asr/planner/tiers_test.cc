@@ -58,7 +58,7 @@ TEST_F(TiersTest, ChoosesTheDefaultsThatAreHereBestFirst) {
   EXPECT_EQ(tiers->tiers[0].Title(), "whisper-base Q8_0 on cpu");
   EXPECT_EQ(tiers->tiers[1].Title(), "whisper-tiny.en F16 on cpu");
   EXPECT_EQ(tiers->tiers[0].plan.kind, memory::DeviceKind::kCpu);
-  EXPECT_FALSE(tiers->tiers[0].on_card());
+  EXPECT_FALSE(tiers->tiers[0].on_gpu());
   EXPECT_EQ(tiers->tiers[0].traits.architecture, "whisper");
   // Weights and workspace are really counted.
   EXPECT_GT(tiers->tiers[0].plan.Resident(), MiB(75));
@@ -128,14 +128,14 @@ TEST_F(TiersTest, WishesAreObeyedAndWhatIsMissingIsSaid) {
   EXPECT_THAT(tiers->notes[1], HasSubstr("whisper-tine"));
 }
 
-TEST_F(TiersTest, OnACardTheBestThatFitsAndTheRestWithTheArithmetic) {
+TEST_F(TiersTest, OnAGpuTheBestThatFitsAndTheRestWithTheArithmetic) {
   const models::Store store = Store();
   Put(store, "canary-1b-flash", "F32");
   Put(store, "canary-1b-flash", "Q8_0");
   Put(store, "canary-180m-flash", "Q8_0");
   Put(store, "whisper-tiny.en", "F16");
   TierOptions options = Options(GiB(8));
-  options.card = Card{.device = "0000:01:00.0",
+  options.gpu = Gpu{.device = "0000:01:00.0",
                       .name = "the card",
                       .total = MiB(4096),
                       .worker = "headroom-worker-sim"};
@@ -145,7 +145,7 @@ TEST_F(TiersTest, OnACardTheBestThatFitsAndTheRestWithTheArithmetic) {
   ASSERT_GE(tiers->notes.size(), 1U);
   EXPECT_THAT(tiers->notes[0], HasSubstr("canary-1b-flash F32 on the card: UNSAFE"));
   EXPECT_THAT(tiers->notes[0], HasSubstr("of 4096 MiB > 80 %"));
-  EXPECT_FALSE(tiers->tiers[0].on_card());
+  EXPECT_FALSE(tiers->tiers[0].on_gpu());
 
   options.config.clear();
   tiers = MakeTiers(store, options);
@@ -166,15 +166,15 @@ TEST_F(TiersTest, OnACardTheBestThatFitsAndTheRestWithTheArithmetic) {
   EXPECT_THAT(tiers->notes.back(), HasSubstr("does not know the language \"de\""));
 }
 
-TEST_F(TiersTest, OnACardABatchIsCountedAndHalvedUntilItFits) {
+TEST_F(TiersTest, OnAGpuABatchIsCountedAndHalvedUntilItFits) {
   const models::Store store = Store();
   Put(store, "whisper-tiny.en", "F16");
   TierOptions options = Options(GiB(8));
-  options.card = Card{.device = "0000:01:00.0",
+  options.gpu = Gpu{.device = "0000:01:00.0",
                       .name = "the card",
                       .total = MiB(4096),
                       .worker = "headroom-worker-sim"};
-  options.config = {{"whisper-tiny.en", Place::kCard}, {"whisper-tiny.en", Place::kCpu}};
+  options.config = {{"whisper-tiny.en", Place::kGpu}, {"whisper-tiny.en", Place::kCpu}};
   const auto alone = MakeTiers(store, options);
   ASSERT_TRUE(alone.has_value()) << alone.error().what;
   options.batch = 4;
@@ -189,35 +189,35 @@ TEST_F(TiersTest, OnACardABatchIsCountedAndHalvedUntilItFits) {
   EXPECT_EQ(plan.Peak(longest).bytes, peak);
   EXPECT_GT(plan.Peak({longest, true}).bytes, peak);
   // A card that is full with three of them: the peak with four is above 85 % of it.
-  options.card->total = Bytes((plan.Peak({longest, true}).bytes - MiB(1)).n * 100 / 85);
+  options.gpu->total = Bytes((plan.Peak({longest, true}).bytes - MiB(1)).n * 100 / 85);
   const auto fewer = MakeTiers(store, options);
   ASSERT_TRUE(fewer.has_value()) << fewer.error().what;
   EXPECT_EQ(fewer->tiers[0].plan.batch, 2);
   ASSERT_EQ(fewer->notes.size(), 1U);
   EXPECT_THAT(fewer->notes[0], HasSubstr("on the card: 2 at once, not 4: UNSAFE"));
-  options.card->total = Bytes((peak + MiB(1)).n * 100 / 85);
+  options.gpu->total = Bytes((peak + MiB(1)).n * 100 / 85);
   const auto one = MakeTiers(store, options);
   ASSERT_TRUE(one.has_value()) << one.error().what;
   EXPECT_EQ(one->tiers[0].plan.batch, 1);
   EXPECT_TRUE(one->tiers[0].plan.batched.empty());
 }
 
-TEST_F(TiersTest, ACardWithoutAWorkerIsSaid) {
+TEST_F(TiersTest, AGpuWithoutAWorkerIsSaid) {
   const models::Store store = Store();
   Put(store, "whisper-tiny.en", "F16");
   TierOptions options = Options(GiB(8));
-  options.config = {{"whisper-tiny.en", Place::kCard}};
+  options.config = {{"whisper-tiny.en", Place::kGpu}};
   const auto tiers = MakeTiers(store, options);
   ASSERT_FALSE(tiers.has_value());
   EXPECT_EQ(tiers.error().code, Errc::kUnsupported);
 }
 
-TEST_F(TiersTest, ACalibrationIsWhatPlansOfItsCardCountWith) {
+TEST_F(TiersTest, ACalibrationIsWhatPlansOfItsGpuCountWith) {
   const models::Store store = Store();
   Put(store, "whisper-base", "Q8_0");
   TierOptions options = Options(GiB(8));
-  options.place = Place::kCard;
-  options.card = Card{.device = "0000:01:00.0",
+  options.place = Place::kGpu;
+  options.gpu = Gpu{.device = "0000:01:00.0",
                       .name = "A card",
                       .kind = memory::DeviceKind::kDiscrete,
                       .total = MiB(4096),
@@ -225,12 +225,12 @@ TEST_F(TiersTest, ACalibrationIsWhatPlansOfItsCardCountWith) {
   const auto before = MakeTiers(store, options);
   ASSERT_TRUE(before.has_value()) << before.error().what;
   EXPECT_EQ(before->tiers[0].plan.driver, MiB(240));
-  EXPECT_EQ(before->tiers[0].card.device, "0000:01:00.0");
+  EXPECT_EQ(before->tiers[0].gpu.device, "0000:01:00.0");
   Calibration calibration;
   calibration.profile = R"({"registry": "Vulkan", "alignment": 4096, "unsupported": ["IM2COL"]})";
   calibration.context = MiB(300);
   calibration.growth = MiB(11);
-  options.card->calibration = calibration;
+  options.gpu->calibration = calibration;
   const auto after = MakeTiers(store, options);
   ASSERT_TRUE(after.has_value()) << after.error().what;
   EXPECT_EQ(after->tiers[0].plan.driver, MiB(311));

@@ -18,7 +18,7 @@ struct WorkerDevice {
   std::string pci;          // "0000:01:00.0"; "": the driver does not say
   bool unified = false;
   Bytes total;
-  /// What asr::CardOptions::device and the lock of the card are called by.
+  /// What asr::GpuOptions::device and the lock of the card are called by.
   const std::string& key() const { return pci.empty() ? name : pci; }
 };
 

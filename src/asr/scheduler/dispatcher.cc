@@ -36,7 +36,7 @@ Dispatcher::Dispatcher(SchedulerOptions options, RunnerMaker& maker, Readings& r
       events_(std::move(events)),
       clock_(clock),
       workers_(options_.tiers, policy_, maker, std::move(wake), clock, events_.on_tier),
-      has_card_(std::ranges::any_of(options_.tiers, &Tier::on_card)),
+      has_gpu_(std::ranges::any_of(options_.tiers, &Tier::on_gpu)),
       rates_(options_.tiers.size()),
       one_by_one_until_(options_.tiers.size()) {
   measured_at_ = sample_due_ = next_ = clock_.Now();
@@ -126,7 +126,7 @@ bool Dispatcher::Cancel(std::uint64_t id) {
 
 void Dispatcher::Turn() {
   if (Demand() && !demand_) {
-    hold_until_ = clock_.Now() + options_.card_patience;
+    hold_until_ = clock_.Now() + options_.gpu_patience;
     sample_due_ = clock_.Now();
   }
   demand_ = Demand();
@@ -365,7 +365,7 @@ void Dispatcher::LoadFallback() {
     }
     return;
   }
-  if (!cold || options_.when_cold != WhenCold::kFast || options_.tiers[last].on_card()) return;
+  if (!cold || options_.when_cold != WhenCold::kFast || options_.tiers[last].on_gpu()) return;
   if (clock_.Now() < governor_.tiers[last].quarantined_until) return;
   const memory::Target target{last, policy_.chunks.size() - 1};
   if (numbers_.ram_available) {
@@ -527,7 +527,7 @@ SchedulerStatus Dispatcher::status() const {
   for (std::size_t i = 0; i < options_.tiers.size(); ++i) {
     const memory::TierState& known = governor_.tiers[i];
     TierStatus tier{.title = options_.tiers[i].Title(),
-                    .on_card = options_.tiers[i].on_card(),
+                    .on_gpu = options_.tiers[i].on_gpu(),
                     .state = "resting",
                     .quarantined = {},
                     .failures = known.failures};

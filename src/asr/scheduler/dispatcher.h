@@ -25,7 +25,7 @@ struct SchedulerOptions {
   std::string language = "en";    // for models that must be told and requests that do not say
   std::size_t most_waiting = 64;  // utterances; more are refused
   /// How long the first load waits for the numbers of a card that was asleep.
-  Milliseconds card_patience{2'000};
+  Milliseconds gpu_patience{2'000};
   /// An utterance that failed in some tiers, and for which no other can be loaded, waits so long.
   Milliseconds give_up{120'000};
   /// After a run of several utterances has failed, its tier decodes them one by one for so long.
@@ -60,7 +60,7 @@ class Dispatcher {
   MonoTime next_turn() const { return next_; }
 
   /// After a Turn: no worker of ours is on the card; there is no worker at all.
-  bool card_left() const { return workers_.CardLeft(); }
+  bool gpu_left() const { return workers_.GpuLeft(); }
   bool none_left() const { return workers_.Empty(); }
   const memory::State& governor() const { return governor_; }
   const memory::Policy& policy() const { return policy_; }
@@ -163,7 +163,7 @@ class Dispatcher {
   const SchedulerEvents events_;
   const Clock& clock_;
   WorkerPool workers_;
-  const bool has_card_;
+  const bool has_gpu_;
 
   memory::State governor_;
   memory::Sample numbers_;  // as measured

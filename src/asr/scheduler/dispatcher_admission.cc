@@ -58,7 +58,7 @@ void Dispatcher::Measure() {
 }
 
 bool Dispatcher::HoldBack() const {
-  return has_card_ && !governor_.target && !yielded_ && !numbers_.vram_total &&
+  return has_gpu_ && !governor_.target && !yielded_ && !numbers_.vram_total &&
          clock_.Now() < hold_until_;
 }
 
@@ -91,7 +91,7 @@ memory::Sample Dispatcher::Seen() const {
   sample.wanted = Demand() && !HoldBack();
   sample.decoding = Decodes(SlotRole::kMain);
   sample.decode_left = DecodeLeft();
-  sample.yielded = yielded_ || workers_.CardTaken();
+  sample.yielded = yielded_ || workers_.GpuTaken();
   sample.excluded = Excluded();
   return sample;
 }

@@ -59,7 +59,7 @@ TEST(Batch, WhatWaitsIsDecodedInOneRunAndTheFirstIsNotKeptWaiting) {
 
 TEST(Batch, OnTheCpuEachIsDecodedByItself) {
   Together world(false);
-  world.card_taken = true;
+  world.gpu_taken = true;
   world.SubmitAll(1, 6);
   world.Pass(seconds(20));
   EXPECT_EQ(world.Texts(), std::vector<std::string>(6, "cpu 0+4000"));
@@ -117,7 +117,7 @@ TEST(Batch, AnyFailureOfABatchIsNobodysAndTheTierGoesOnOneByOneForAWhile) {
   }
 }
 
-TEST(Batch, ALostCardIsLostForAllOfThem) {
+TEST(Batch, ALostGpuIsLostForAllOfThem) {
   Together world;
   world.faults = {Fault::kLost};
   world.SubmitAll(1, 4);

@@ -86,7 +86,7 @@ TEST(Dispatcher, EveryClassOfFailureGoesToTheNextTierWithTheSameUtterance) {
   }
 }
 
-TEST(Dispatcher, ALostCardTakesAllItsTiersWithIt) {
+TEST(Dispatcher, ALostGpuTakesAllItsTiersWithIt) {
   Loaded world;
   world.faults = {Fault::kLost};
   world.Submit(1);
@@ -210,32 +210,32 @@ TEST(Dispatcher, ANewWorkerWaitsUntilTheOldOneIsGone) {
   EXPECT_EQ(world.decoded.size(), 4u);
 }
 
-TEST(Dispatcher, YieldLeavesTheCardAndComesBack) {
+TEST(Dispatcher, YieldLeavesTheGpuAndComesBack) {
   Loaded world;
   world.dispatcher->Yield(true);
   world.dispatcher->Turn();
-  EXPECT_FALSE(world.dispatcher->card_left());
+  EXPECT_FALSE(world.dispatcher->gpu_left());
   world.Pass(seconds(1));
-  EXPECT_TRUE(world.dispatcher->card_left());
+  EXPECT_TRUE(world.dispatcher->gpu_left());
   world.Submit(1);
   world.Pass(minutes(30));
   EXPECT_EQ(TextOf(world.decoded.at(0)), "cpu 0+4000");
-  EXPECT_TRUE(world.dispatcher->card_left());
+  EXPECT_TRUE(world.dispatcher->gpu_left());
   world.dispatcher->Yield(false);
   world.Pass(minutes(1));
   EXPECT_EQ(world.Ready(), "big");
 }
 
-TEST(Dispatcher, ACardThatAnotherProgramOfOursHoldsIsLeftAlone) {
+TEST(Dispatcher, AGpuThatAnotherProgramOfOursHoldsIsLeftAlone) {
   FakeWorld world;
-  world.card_taken = true;
+  world.gpu_taken = true;
   world.Start();
   world.dispatcher->SetWanted(true);
   world.Submit(1);
   world.Pass(minutes(5));
   EXPECT_EQ(TextOf(world.decoded.at(0)), "cpu 0+4000");
   EXPECT_EQ(world.made, 1);
-  world.card_taken = false;
+  world.gpu_taken = false;
   world.Pass(minutes(2));
   EXPECT_EQ(world.Ready(), "big");
 }
@@ -256,24 +256,24 @@ TEST(Dispatcher, SuspendEndsEverythingAndResumeLoadsOnDemand) {
   EXPECT_EQ(TextOf(world.decoded.at(0)), "big 0+4000");
 }
 
-TEST(Dispatcher, ACardThatSleptIsWaitedForBeforeTheFirstLoad) {
+TEST(Dispatcher, AGpuThatSleptIsWaitedForBeforeTheFirstLoad) {
   FakeWorld world;
   world.sleeps = true;
-  world.card_answers = false;
+  world.gpu_answers = false;
   world.Start();
   world.Pass(minutes(10));
   world.dispatcher->SetWanted(true);
   world.dispatcher->Turn();
   world.Pass(seconds(1));
   EXPECT_EQ(world.made, 0);
-  world.card_answers = true;
+  world.gpu_answers = true;
   world.Pass(seconds(3));
   EXPECT_EQ(world.Ready(), "big");
 }
 
-TEST(Dispatcher, ACardThatNeverAnswersIsNotWaitedForLong) {
+TEST(Dispatcher, AGpuThatNeverAnswersIsNotWaitedForLong) {
   FakeWorld world;
-  world.card_answers = false;
+  world.gpu_answers = false;
   world.Start();
   world.dispatcher->SetWanted(true);
   world.dispatcher->Turn();
@@ -441,7 +441,7 @@ TEST(Cold, OrGoesToTheQuickTierWhichThenLeaves) {
   struct Slow : FakeWorld {
     using FakeWorld::FakeWorld;
     Result<std::unique_ptr<Runner>> Make(const Tier& tier, std::function<void()> wake) override {
-      load_time = tier.on_card() ? Milliseconds(8000) : Milliseconds(300);
+      load_time = tier.on_gpu() ? Milliseconds(8000) : Milliseconds(300);
       return FakeWorld::Make(tier, std::move(wake));
     }
   };

@@ -25,16 +25,16 @@ std::unique_ptr<probe::DeviceSource> MakeSource(const ProbeReadingsOptions& opti
   return std::make_unique<probe::DeviceProbe>(options.probe, clock);
 }
 
-const probe::DeviceSample* CardOf(const probe::Sample& sample, std::string_view card) {
+const probe::DeviceSample* GpuOf(const probe::Sample& sample, std::string_view gpu) {
   const auto found = std::ranges::find_if(sample.devices, [&](const probe::DeviceSample& one) {
-    return card.empty() ? one.device.kind == probe::DeviceKind::kDiscrete : one.device.pci == card;
+    return gpu.empty() ? one.device.kind == probe::DeviceKind::kDiscrete : one.device.pci == gpu;
   });
   return found == sample.devices.end() ? nullptr : &*found;
 }
 
 }  // namespace
 
-memory::Sample ToGovernor(const probe::Sample& sample, std::string_view card) {
+memory::Sample ToGovernor(const probe::Sample& sample, std::string_view gpu) {
   memory::Sample seen;
   seen.ram = sample.service_ram;
   seen.swap = sample.service_swap;
@@ -52,7 +52,7 @@ memory::Sample ToGovernor(const probe::Sample& sample, std::string_view card) {
     seen.limit_left = sample.cgroup->room;
   }
   if (sample.probe != probe::ProbeState::kFresh) return seen;
-  if (const probe::DeviceSample* one = CardOf(sample, card);
+  if (const probe::DeviceSample* one = GpuOf(sample, gpu);
       one && one->device.state == probe::DeviceState::kActive) {
     seen.vram_total = one->device.total;
     seen.vram_used = one->device.used;
@@ -74,16 +74,16 @@ memory::Sample ProbeReadings::Take(std::span<const pid_t> workers, bool idle, Mo
   ours.push_back(::getpid());
   const probe::Sample sample = sampler_.Take(ours, idle, due);
   if (options_.on_sample) options_.on_sample(sample);
-  memory::Sample seen = ToGovernor(sample, options_.card);
+  memory::Sample seen = ToGovernor(sample, options_.gpu);
   if (seen.vram_total) {
     total_ = seen.vram_total;
     others_ = seen.vram_others;
     return seen;
   }
   // A card that sleeps, or that we let go of so that it can, is no card that has fallen silent.
-  const probe::DeviceSample* card = CardOf(sample, options_.card);
-  const bool asleep = card && card->device.state == probe::DeviceState::kSuspended;
-  const bool resting = card && card->device.state == probe::DeviceState::kResting;
+  const probe::DeviceSample* gpu = GpuOf(sample, options_.gpu);
+  const bool asleep = gpu && gpu->device.state == probe::DeviceState::kSuspended;
+  const bool resting = gpu && gpu->device.state == probe::DeviceState::kResting;
   if (total_ && sample.probe == probe::ProbeState::kFresh && (asleep || (idle && resting))) {
     seen.vram_total = total_;
     seen.vram_ours = Bytes(0);

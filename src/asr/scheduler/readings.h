@@ -20,7 +20,7 @@ class Readings {
 };
 
 struct ProbeReadingsOptions {
-  std::string card;     // PCI address of the card to look after; "": the first discrete
+  std::string gpu;     // PCI address of the card to look after; "": the first discrete
   bool devices = true;  // false: no card is of interest, no probe process is started
   probe::SamplerOptions sampler;
   probe::DeviceProbeOptions probe;
@@ -44,6 +44,6 @@ class ProbeReadings : public Readings {
 
 /// The part of a probe's sample that the governor looks at. Pure. `card`: as in the options. A card
 /// that sleeps is empty; one that is left alone has no numbers.
-memory::Sample ToGovernor(const probe::Sample& sample, std::string_view card);
+memory::Sample ToGovernor(const probe::Sample& sample, std::string_view gpu);
 
 }  // namespace headroom::asr

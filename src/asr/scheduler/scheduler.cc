@@ -111,7 +111,7 @@ bool Scheduler::Await(Milliseconds within, Done done) {
 
 bool Scheduler::Yield(bool yielded, Milliseconds within) {
   Tell([yielded](Dispatcher& d) { d.Yield(yielded); });
-  return !yielded || Await(within, [this] { return card_left_; });
+  return !yielded || Await(within, [this] { return gpu_left_; });
 }
 
 bool Scheduler::Unload(Milliseconds within) {
@@ -156,7 +156,7 @@ void Scheduler::Loop() {
     lock.lock();
     status_ = std::move(status);
     speculation_ = status_.speculation;
-    card_left_ = dispatcher_->card_left();
+    gpu_left_ = dispatcher_->gpu_left();
     none_left_ = dispatcher_->none_left();
     done_ += mail.size();
     turned_.notify_all();

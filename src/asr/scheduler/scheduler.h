@@ -75,7 +75,7 @@ class Scheduler {
   std::deque<std::function<void(Dispatcher&)>> mail_;  // guarded by mutex_, as all below
   bool woken_ = false, end_ = false;
   std::uint64_t asked_ = 0, done_ = 0;  // mail put in and taken
-  bool card_left_ = true, none_left_ = true;
+  bool gpu_left_ = true, none_left_ = true;
   std::size_t waiting_ = 0, most_waiting_ = 0;
   std::int64_t refused_ = 0;
   Ticket next_ticket_ = 1;

@@ -139,7 +139,7 @@ TEST(Scheduler, RefusesNonsense) {
   EXPECT_EQ(scheduler->Speculate({}), 0u);
 }
 
-TEST(WorkerRunner, HoldsTheCardsLockForItsLife) {
+TEST(WorkerRunner, HoldsTheGpusLockForItsLife) {
   const auto folder =
       std::filesystem::path(testing::TempDir()) / fmt::format("headroom-locks-{}", ::getpid());
   Tier tier = Scripted("slow=1");

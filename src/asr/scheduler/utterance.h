@@ -90,7 +90,7 @@ struct SchedulerCounts {
 
 struct TierStatus {
   std::string title;
-  bool on_card = false;
+  bool on_gpu = false;
   std::string state;           // "ready", "loading", "ending", "resting", "quarantined"
   Milliseconds quarantined{};  // for that much longer
   int failures = 0;            // in a row

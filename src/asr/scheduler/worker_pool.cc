@@ -44,7 +44,7 @@ void WorkerPool::Dismiss(SlotRole post, const memory::Sample& numbers) {
   if (slot->runner) {
     slot->runner->End();
     Leaving leaving{.slot = std::move(*slot), .held = {}, .used_before = {}, .asked = clock_.Now()};
-    if (OnCard(leaving.slot.target) && leaving.slot.ready && numbers.vram_used) {
+    if (OnGpu(leaving.slot.target) && leaving.slot.ready && numbers.vram_used) {
       const Tier& tier = tiers_[leaving.slot.target.tier];
       leaving.held =
           numbers.vram_ours.value_or(tier.plan.Peak(policy_.SizeOf(leaving.slot.target)).bytes);
@@ -134,7 +134,7 @@ void WorkerPool::Start(SlotRole post, std::vector<PoolEvent>& events) {
   const MonoTime now = clock_.Now();
   for (const Leaving& leaving : leaving_) {
     if (!leaving.gone) return;
-    if (tier.on_card() && OnCard(leaving.slot.target) && now - leaving.ended < kBackSoon) return;
+    if (tier.on_gpu() && OnGpu(leaving.slot.target) && now - leaving.ended < kBackSoon) return;
   }
   auto runner = maker_.Make(tier, wake_);
   if (!runner) {
@@ -150,7 +150,7 @@ void WorkerPool::Start(SlotRole post, std::vector<PoolEvent>& events) {
   }
   slot.runner = std::move(*runner);
   slot.since = now;
-  LoadRequest request{.path = tier.model.native(), .threads = tier.threads, .card = tier.card};
+  LoadRequest request{.path = tier.model.native(), .threads = tier.threads, .gpu = tier.gpu};
   if (tier.plan.kind != memory::DeviceKind::kCpu) {
     for (std::size_t i = slot.target.chunk; i < policy_.chunks.size(); ++i)
       request.chunks.push_back(policy_.chunks[i]);
@@ -161,13 +161,13 @@ void WorkerPool::Start(SlotRole post, std::vector<PoolEvent>& events) {
   slot.runner->Load(request);
 }
 
-bool WorkerPool::CardLeft() const {
-  const auto on_card = [&](const std::optional<Slot>& slot) {
-    return slot && OnCard(slot->target);
+bool WorkerPool::GpuLeft() const {
+  const auto on_gpu = [&](const std::optional<Slot>& slot) {
+    return slot && OnGpu(slot->target);
   };
-  return !on_card(seats_[0]) && !on_card(seats_[1]) &&
+  return !on_gpu(seats_[0]) && !on_gpu(seats_[1]) &&
          std::ranges::none_of(leaving_, [&](const Leaving& leaving) {
-           return !leaving.gone && OnCard(leaving.slot.target);
+           return !leaving.gone && OnGpu(leaving.slot.target);
          });
 }
 

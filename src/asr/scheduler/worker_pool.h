@@ -41,8 +41,8 @@ class WorkerPool {
   std::vector<PoolEvent> Turn(const memory::Sample& numbers, MonoTime measured_at);
 
   /// Another program of ours has the card.
-  bool CardTaken() const { return taken_.has_value(); }
-  bool CardLeft() const;
+  bool GpuTaken() const { return taken_.has_value(); }
+  bool GpuLeft() const;
   bool Empty() const;
   /// Something is to be looked at again soon: take samples often.
   bool Unsettled() const { return !leaving_.empty(); }
@@ -56,7 +56,7 @@ class WorkerPool {
     bool gone = false;
   };
   std::optional<Slot>& Place(SlotRole post) { return seats_[static_cast<std::size_t>(post)]; }
-  bool OnCard(memory::Target target) const { return tiers_[target.tier].on_card(); }
+  bool OnGpu(memory::Target target) const { return tiers_[target.tier].on_gpu(); }
   void CheckLeaving(const memory::Sample& numbers, MonoTime measured_at);
   void Start(SlotRole post, std::vector<PoolEvent>& events);
   void Tell(TierChange change, memory::Target target, Milliseconds took, std::string text) const;

@@ -164,7 +164,7 @@ class WorkerRunner : public Runner {
 Result<std::unique_ptr<Runner>> WorkerRunnerMaker::Make(const Tier& tier,
                                                         std::function<void()> wake) {
   std::optional<FileLock> lock;
-  if (tier.on_card()) {
+  if (tier.on_gpu()) {
     TRY_ASSIGN(lock, TryDeviceLock(tier.device, options_.locks));
   }
   return std::make_unique<WorkerRunner>(
@@ -173,7 +173,7 @@ Result<std::unique_ptr<Runner>> WorkerRunnerMaker::Make(const Tier& tier,
 }
 
 bool WorkerRunnerMaker::Free(const Tier& tier) {
-  return !tier.on_card() || TryDeviceLock(tier.device, options_.locks).has_value();
+  return !tier.on_gpu() || TryDeviceLock(tier.device, options_.locks).has_value();
 }
 
 }  // namespace headroom::asr

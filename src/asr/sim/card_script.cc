@@ -10,8 +10,8 @@
 namespace headroom::worker {
 namespace {
 
-using When = CardEvent::When;
-using What = CardEvent::What;
+using When = GpuEvent::When;
+using What = GpuEvent::What;
 
 std::optional<std::int64_t> Number(std::string_view text) {
   std::int64_t number = 0;
@@ -37,7 +37,7 @@ std::vector<std::string> Words(std::string_view text) {
   return words;
 }
 
-bool ReadWhen(const std::vector<std::string>& words, CardEvent& event) {
+bool ReadWhen(const std::vector<std::string>& words, GpuEvent& event) {
   if (words.size() != 2) return false;
   const bool after = words[0] == "after";
   const auto at = after ? Duration(words[1]) : Number(words[1]);
@@ -50,7 +50,7 @@ bool ReadWhen(const std::vector<std::string>& words, CardEvent& event) {
   return false;
 }
 
-bool ReadWhat(const std::vector<std::string>& words, CardEvent& event) {
+bool ReadWhat(const std::vector<std::string>& words, GpuEvent& event) {
   if (words.size() == 1) {
     if (words[0] == "fail") return event.what = What::kFail, event.when == When::kAllocation;
     if (words[0] == "hang") return event.what = What::kHang, true;
@@ -96,17 +96,17 @@ std::string_view DeviceErrorText(std::int64_t code) {
   }
 }
 
-Result<std::vector<CardEvent>> ParseCardScript(std::string_view text) {
+Result<std::vector<GpuEvent>> ParseCardScript(std::string_view text) {
   std::string lines(text);
   for (char& c : lines) {
     if (c == ';') c = '\n';
   }
-  std::vector<CardEvent> events;
+  std::vector<GpuEvent> events;
   for (const std::string& line : Split(lines, '\n')) {
     const std::string_view statement = Trim(std::string_view(line).substr(0, line.find('#')));
     if (statement.empty()) continue;
     const std::size_t colon = statement.find(':');
-    CardEvent event;
+    GpuEvent event;
     if (colon == std::string_view::npos || !ReadWhen(Words(statement.substr(0, colon)), event) ||
         !ReadWhat(Words(statement.substr(colon + 1)), event))
       return Fail(Errc::kInvalid, "card script: \"{}\" makes no sense", Printable(statement));

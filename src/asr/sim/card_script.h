@@ -10,7 +10,7 @@
 
 namespace headroom::worker {
 
-struct CardEvent {
+struct GpuEvent {
   enum class When {
     kAllocation,  // the Nth allocation since the card was made
     kCompute,     // the Nth graph computed since the card was made
@@ -32,7 +32,7 @@ struct CardEvent {
 };
 
 /// kInvalid names the statement that makes no sense.
-Result<std::vector<CardEvent>> ParseCardScript(std::string_view text);
+Result<std::vector<GpuEvent>> ParseCardScript(std::string_view text);
 
 /// The driver's words for an error number; "" for a number the card cannot report.
 std::string_view DeviceErrorText(std::int64_t code);

@@ -7,8 +7,8 @@
 namespace headroom::worker {
 namespace {
 
-using When = CardEvent::When;
-using What = CardEvent::What;
+using When = GpuEvent::When;
+using What = GpuEvent::What;
 
 TEST(CardScript, StatementsInBothForms) {
   const auto events = ParseCardScript(
@@ -18,7 +18,7 @@ TEST(CardScript, StatementsInBothForms) {
   ASSERT_TRUE(events) << events.error().what;
   ASSERT_EQ(events->size(), 7u);
   const auto is = [&](std::size_t i, When when, std::int64_t at, What what, std::int64_t amount) {
-    const CardEvent& event = (*events)[i];
+    const GpuEvent& event = (*events)[i];
     return event.when == when && event.at == at && event.what == what && event.amount == amount;
   };
   EXPECT_TRUE(is(0, When::kCompute, 40, What::kNeighbour, MiB(900).n));

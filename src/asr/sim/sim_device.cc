@@ -17,20 +17,20 @@
 namespace headroom::worker {
 namespace {
 
-using When = CardEvent::When;
-using What = CardEvent::What;
+using When = GpuEvent::When;
+using What = GpuEvent::What;
 
 constexpr std::int64_t kCudaRowElements = 512;
 
 // Every thing the card made points back to it.
 struct SimBuffer {
-  SimCard* card;
+  SimCard* gpu;
   void* base;
   std::size_t mapped;  // 0: nothing
   Bytes charged;
 };
 struct SimBackend {
-  SimCard* card;
+  SimCard* gpu;
   ggml_backend_t cpu;  // null when counting
 };
 
@@ -67,12 +67,12 @@ struct SimCard::Interface {
   static SimBackend& Of(ggml_backend_t backend) {
     return *static_cast<SimBackend*>(backend->context);
   }
-  static bool Counting(ggml_backend_buffer_t buffer) { return Of(buffer).card->options_.counting; }
+  static bool Counting(ggml_backend_buffer_t buffer) { return Of(buffer).gpu->options_.counting; }
 
   // Buffers.
   static void FreeBuffer(ggml_backend_buffer_t buffer) {
     SimBuffer& held = Of(buffer);
-    held.card->used_ -= held.charged;
+    held.gpu->used_ -= held.charged;
     ::munmap(held.base, held.mapped);
     delete &held;
   }
@@ -88,13 +88,13 @@ struct SimCard::Interface {
   static void Get(ggml_backend_buffer_t buffer, const ggml_tensor* tensor, void* data,
                   std::size_t offset, std::size_t size) {
     if (Counting(buffer))
-      Of(buffer).card->ReadNothing({static_cast<std::byte*>(data), size});
+      Of(buffer).gpu->ReadNothing({static_cast<std::byte*>(data), size});
     else
       std::memcpy(data, At(tensor, offset), size);
   }
   static bool Copy(ggml_backend_buffer_t buffer, const ggml_tensor* from, ggml_tensor* to) {
-    const bool same_card = from->buffer && from->buffer->buft == buffer->buft;
-    if (!same_card && !(from->buffer && ggml_backend_buffer_is_host(from->buffer))) return false;
+    const bool same_gpu = from->buffer && from->buffer->buft == buffer->buft;
+    if (!same_gpu && !(from->buffer && ggml_backend_buffer_is_host(from->buffer))) return false;
     if (!Counting(buffer)) std::memcpy(to->data, from->data, ggml_nbytes(from));
     return true;
   }
@@ -107,22 +107,22 @@ struct SimCard::Interface {
     return Of(type).options_.profile.name.c_str();
   }
   static ggml_backend_buffer_t Allocate(ggml_backend_buffer_type_t type, std::size_t size) {
-    SimCard& card = Of(type);
+    SimCard& gpu = Of(type);
     const Bytes charged(
-        RoundUp(static_cast<std::int64_t>(size), card.options_.profile.granularity.n));
-    if (!card.OnAllocation(charged)) {
+        RoundUp(static_cast<std::int64_t>(size), gpu.options_.profile.granularity.n));
+    if (!gpu.OnAllocation(charged)) {
       GGML_LOG_ERROR("%s: allocating %s failed: %s are free\n", TypeName(type),
-                     FormatBinary(charged).c_str(), FormatBinary(card.free()).c_str());
+                     FormatBinary(charged).c_str(), FormatBinary(gpu.free()).c_str());
       return nullptr;
     }
     // Counting needs addresses of its own for every buffer, and that touching them is seen.
     const std::size_t mapped = std::max<std::size_t>(size, 1);
     void* base =
-        ::mmap(nullptr, mapped, card.options_.counting ? PROT_NONE : PROT_READ | PROT_WRITE,
+        ::mmap(nullptr, mapped, gpu.options_.counting ? PROT_NONE : PROT_READ | PROT_WRITE,
                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED) return nullptr;
-    card.used_ += charged;
-    card.peak_ = std::max(card.peak_, card.used_);
+    gpu.used_ += charged;
+    gpu.peak_ = std::max(gpu.peak_, gpu.used_);
     ggml_backend_buffer_i calls{};
     calls.free_buffer = FreeBuffer;
     calls.get_base = Base;
@@ -131,7 +131,7 @@ struct SimCard::Interface {
     calls.get_tensor = Get;
     calls.cpy_tensor = Copy;
     calls.clear = Clear;
-    return ggml_backend_buffer_init(type, calls, new SimBuffer{&card, base, mapped, charged}, size);
+    return ggml_backend_buffer_init(type, calls, new SimBuffer{&gpu, base, mapped, charged}, size);
   }
   static std::size_t Alignment(ggml_backend_buffer_type_t type) {
     return static_cast<std::size_t>(Of(type).options_.profile.alignment.n);
@@ -152,7 +152,7 @@ struct SimCard::Interface {
 
   // The backend.
   static const char* BackendName(ggml_backend_t backend) {
-    return Of(backend).card->options_.profile.name.c_str();
+    return Of(backend).gpu->options_.profile.name.c_str();
   }
   static void FreeBackend(ggml_backend_t backend) {
     ggml_backend_free(Of(backend).cpu);
@@ -169,9 +169,9 @@ struct SimCard::Interface {
   }
   static void Synchronize(ggml_backend_t) {}
   static ggml_status Compute(ggml_backend_t backend, ggml_cgraph* graph) {
-    SimCard& card = *Of(backend).card;
-    card.OnCompute();
-    if (card.options_.counting) return GGML_STATUS_SUCCESS;
+    SimCard& gpu = *Of(backend).gpu;
+    gpu.OnCompute();
+    if (gpu.options_.counting) return GGML_STATUS_SUCCESS;
     return ggml_backend_graph_compute(Of(backend).cpu, graph);
   }
   static void SetThreads(ggml_backend_t backend, int n) {
@@ -202,9 +202,9 @@ struct SimCard::Interface {
   }
   static ggml_backend_t MakeBackend(ggml_backend_dev_t device, const char*) {
     static ggml_guid guid = {'h', 'e', 'a', 'd', 'r', 'o', 'o', 'm', 's', 'i', 'm', 'c', 'a'};
-    SimCard& card = Of(device);
+    SimCard& gpu = Of(device);
     ggml_backend_t cpu = nullptr;
-    if (!card.options_.counting) {
+    if (!gpu.options_.counting) {
       cpu = ggml_backend_init_by_type(GGML_BACKEND_DEVICE_TYPE_CPU, nullptr);
       if (!cpu) return nullptr;
     }
@@ -215,7 +215,7 @@ struct SimCard::Interface {
     calls.get_tensor_async = GetAsync;
     calls.synchronize = Synchronize;
     calls.graph_compute = Compute;
-    return new ggml_backend{&guid, calls, device, new SimBackend{&card, cpu}};
+    return new ggml_backend{&guid, calls, device, new SimBackend{&gpu, cpu}};
   }
   static ggml_backend_buffer_type_t BufferType(ggml_backend_dev_t device) {
     return &Of(device).registration_->buffer_type;
@@ -324,7 +324,7 @@ void SimCard::ReadNothing(std::span<std::byte> into) const {
     std::memcpy(into.data() + at, &kBest, sizeof kBest);
 }
 
-bool SimCard::Due(const CardEvent& event, bool computing) const {
+bool SimCard::Due(const GpuEvent& event, bool computing) const {
   switch (event.when) {
     case When::kAllocation:
       return allocations_ >= event.at;
@@ -345,7 +345,7 @@ void SimCard::SetNeighbour(Bytes wanted) {
 bool SimCard::OnAllocation(Bytes size) {
   ++allocations_;
   bool fails = false;
-  std::erase_if(pending_, [&](const CardEvent& event) {
+  std::erase_if(pending_, [&](const GpuEvent& event) {
     const bool takes_part = event.what == What::kNeighbour || event.what == What::kFail;
     if (!takes_part || !Due(event, false)) return false;
     if (event.what == What::kNeighbour) SetNeighbour(Bytes(event.amount));
@@ -357,7 +357,7 @@ bool SimCard::OnAllocation(Bytes size) {
 
 void SimCard::OnCompute() {
   ++computes_;
-  std::erase_if(pending_, [&](const CardEvent& event) {
+  std::erase_if(pending_, [&](const GpuEvent& event) {
     if (event.what == What::kFail || !Due(event, true)) return false;
     switch (event.what) {
       case What::kNeighbour:

@@ -27,7 +27,7 @@ struct SimCardOptions {
   DeviceProfile profile = {};
   Bytes capacity = MiB(4096);
   bool counting = false;  // then the capacity refuses nothing
-  std::vector<CardEvent> script = {};
+  std::vector<GpuEvent> script = {};
 };
 
 class SimCard {
@@ -65,13 +65,13 @@ class SimCard {
   bool OnAllocation(Bytes size);
   void ReadNothing(std::span<std::byte> into) const;
   void OnCompute();
-  bool Due(const CardEvent& event, bool computing) const;
+  bool Due(const GpuEvent& event, bool computing) const;
   void SetNeighbour(Bytes wanted);
   [[noreturn]] static void AbortWith(std::int64_t code);
 
   const SimCardOptions options_;
   std::unique_ptr<Registration> registration_;
-  std::vector<CardEvent> pending_;
+  std::vector<GpuEvent> pending_;
   Bytes used_, peak_, neighbour_;
   std::int64_t allocations_ = 0, computes_ = 0, runs_ = 0;
   MonoTime ready_ = MonoTime::max();

@@ -14,9 +14,9 @@ namespace {
 // y = x * 3, on a card.
 class Graph {
  public:
-  explicit Graph(SimCard& card)
+  explicit Graph(SimCard& gpu)
       : context_(ggml_init({1 << 20, nullptr, true})),
-        backend_(ggml_backend_dev_init(card.device(), nullptr)) {
+        backend_(ggml_backend_dev_init(gpu.device(), nullptr)) {
     x_ = ggml_new_tensor_1d(context_, GGML_TYPE_F32, 4);
     y_ = ggml_scale(context_, x_, 3);
     graph_ = ggml_new_graph(context_);
@@ -64,7 +64,7 @@ TEST(SimCard, CountingTakesTheSameBytesAndComputesNothing) {
   EXPECT_EQ(counting.free(), Bytes(0));
 }
 
-TEST(SimCard, CardsDoNotKnowEachOther) {
+TEST(SimCard, GpusDoNotKnowEachOther) {
   SimCard& a = SimCard::Make({});
   SimCard& b = SimCard::Make({});
   {
@@ -77,61 +77,61 @@ TEST(SimCard, CardsDoNotKnowEachOther) {
 }
 
 TEST(SimCard, SizesFollowTheProfile) {
-  SimCard& card =
+  SimCard& gpu =
       SimCard::Make({.profile = {.granularity = KiB(64), .size_rule = SizeRule::kCudaRows}});
   ggml_context* context = ggml_init({1 << 16, nullptr, true});
   const ggml_tensor* padded = ggml_new_tensor_2d(context, GGML_TYPE_Q8_0, 96, 4);
-  EXPECT_EQ(ggml_backend_buft_get_alloc_size(card.buffer_type(), padded),
+  EXPECT_EQ(ggml_backend_buft_get_alloc_size(gpu.buffer_type(), padded),
             ggml_nbytes(padded) + ggml_row_size(GGML_TYPE_Q8_0, 512 - 96));
   const ggml_tensor* whole = ggml_new_tensor_2d(context, GGML_TYPE_Q8_0, 1024, 4);
-  EXPECT_EQ(ggml_backend_buft_get_alloc_size(card.buffer_type(), whole), ggml_nbytes(whole));
+  EXPECT_EQ(ggml_backend_buft_get_alloc_size(gpu.buffer_type(), whole), ggml_nbytes(whole));
   ggml_free(context);
-  auto* buffer = ggml_backend_buft_alloc_buffer(card.buffer_type(), 1);
-  EXPECT_EQ(card.used(), KiB(64));
+  auto* buffer = ggml_backend_buft_alloc_buffer(gpu.buffer_type(), 1);
+  EXPECT_EQ(gpu.used(), KiB(64));
   ggml_backend_buffer_free(buffer);
 }
 
 TEST(SimCard, RefusesWhatDoesNotFit) {
-  SimCard& card = SimCard::Make({.capacity = MiB(1)});
-  auto* all = ggml_backend_buft_alloc_buffer(card.buffer_type(), 1 << 20);
+  SimCard& gpu = SimCard::Make({.capacity = MiB(1)});
+  auto* all = ggml_backend_buft_alloc_buffer(gpu.buffer_type(), 1 << 20);
   ASSERT_NE(all, nullptr);
-  EXPECT_EQ(ggml_backend_buft_alloc_buffer(card.buffer_type(), 1), nullptr);
+  EXPECT_EQ(ggml_backend_buft_alloc_buffer(gpu.buffer_type(), 1), nullptr);
   ggml_backend_buffer_free(all);
 }
 
 TEST(SimCard, ANeighbourTakesWhatIsFreeAndGivesItBack) {
-  SimCard& card = SimCard::Make(WithScript("compute 2: neighbour 1GiB; compute 3: neighbour 1MiB"));
-  Graph graph(card);
+  SimCard& gpu = SimCard::Make(WithScript("compute 2: neighbour 1GiB; compute 3: neighbour 1MiB"));
+  Graph graph(gpu);
   graph.Compute({0, 0, 0, 0});
-  EXPECT_EQ(card.neighbour(), Bytes(0));
+  EXPECT_EQ(gpu.neighbour(), Bytes(0));
   graph.Compute({0, 0, 0, 0});
-  EXPECT_EQ(card.free(), Bytes(0));
-  EXPECT_EQ(card.neighbour() + card.used(), MiB(4));
-  EXPECT_FALSE(Graph(card).allocated());
+  EXPECT_EQ(gpu.free(), Bytes(0));
+  EXPECT_EQ(gpu.neighbour() + gpu.used(), MiB(4));
+  EXPECT_FALSE(Graph(gpu).allocated());
   graph.Compute({0, 0, 0, 0});
-  EXPECT_EQ(card.neighbour(), MiB(1));
+  EXPECT_EQ(gpu.neighbour(), MiB(1));
 }
 
 TEST(SimCard, TheNthAllocationFailsOnce) {
-  SimCard& card = SimCard::Make(WithScript("allocation 2: fail"));
-  EXPECT_TRUE(Graph(card).allocated());
-  EXPECT_FALSE(Graph(card).allocated());
-  EXPECT_TRUE(Graph(card).allocated());
+  SimCard& gpu = SimCard::Make(WithScript("allocation 2: fail"));
+  EXPECT_TRUE(Graph(gpu).allocated());
+  EXPECT_FALSE(Graph(gpu).allocated());
+  EXPECT_TRUE(Graph(gpu).allocated());
 }
 
 TEST(SimCard, RunsAreCountedFromReady) {
-  SimCard& card = SimCard::Make(WithScript("run 2: neighbour 1MiB"));
-  Graph graph(card);
-  card.BeginRun();
-  card.BeginRun();
-  card.Ready();
+  SimCard& gpu = SimCard::Make(WithScript("run 2: neighbour 1MiB"));
+  Graph graph(gpu);
+  gpu.BeginRun();
+  gpu.BeginRun();
+  gpu.Ready();
   graph.Compute({0, 0, 0, 0});
-  card.BeginRun();
+  gpu.BeginRun();
   graph.Compute({0, 0, 0, 0});
-  EXPECT_EQ(card.neighbour(), Bytes(0));
-  card.BeginRun();
+  EXPECT_EQ(gpu.neighbour(), Bytes(0));
+  gpu.BeginRun();
   graph.Compute({0, 0, 0, 0});
-  EXPECT_EQ(card.neighbour(), MiB(1));
+  EXPECT_EQ(gpu.neighbour(), MiB(1));
 }
 
 TEST(SimCardDeathTest, ErrorsEndTheProcessInTheDriversWords) {

@@ -143,22 +143,22 @@ class FakeWorld : public RunnerMaker, public Readings {
 
   // RunnerMaker
   Result<std::unique_ptr<Runner>> Make(const Tier& tier, std::function<void()>) override {
-    if (tier.on_card() && card_taken) return Fail(Errc::kBusy, "taken");
+    if (tier.on_gpu() && gpu_taken) return Fail(Errc::kBusy, "taken");
     auto runner = std::make_unique<FakeRunner>(*this, tier, ++made);
-    if (tier.on_card()) {
+    if (tier.on_gpu()) {
       // One owner of the card, also while the one before is going.
       for (const FakeRunner* other : runners) two_at_once += other->held().n > 0;
     }
     runners.push_back(runner.get());
     return runner;
   }
-  bool Free(const Tier&) override { return !card_taken; }
+  bool Free(const Tier&) override { return !gpu_taken; }
 
   // Readings
   memory::Sample Take(std::span<const pid_t>, bool idle, MonoTime) override {
     ++samples;
     memory::Sample sample = numbers;
-    if (!card_answers || (idle && sleeps)) return sample;
+    if (!gpu_answers || (idle && sleeps)) return sample;
     WatchDanger();
     const Bytes held = Held();
     sample.vram_total = MiB(4096);
@@ -181,7 +181,7 @@ class FakeWorld : public RunnerMaker, public Readings {
   memory::Sample numbers;
   Bytes others, kept;
   Bytes keeps;  // that much of a worker's memory stays when it has gone
-  bool card_answers = true, sleeps = false, card_taken = false;
+  bool gpu_answers = true, sleeps = false, gpu_taken = false;
   Milliseconds load_time{1500}, end_time{120}, cancel_time{20};
   double rate = 0.1;             // seconds of computing for a second of audio
   std::deque<Fault> faults;      // of the next runs
@@ -228,7 +228,7 @@ inline void FakeRunner::Load(const LoadRequest& request) {
     Milliseconds longest{};
     for (const Milliseconds chunk : request.chunks) longest = std::max(longest, chunk);
     batch_ = request.batch;
-    if (tier_.on_card()) wanted_ = tier_.plan.Peak({longest, batch_ > 1}).bytes;
+    if (tier_.on_gpu()) wanted_ = tier_.plan.Peak({longest, batch_ > 1}).bytes;
     event.loaded = tier_.traits;
     event.alive = true;
   }
@@ -249,8 +249,8 @@ inline void FakeRunner::Run(const RunRequest& request, std::vector<Clip> clips,
   const double work =
       static_cast<double>(longest) / 16 * (1 + 0.5 * static_cast<double>(clips.size() - 1));
   const auto time = Milliseconds(static_cast<std::int64_t>(work * world_.rate));
-  Fault fault = tier_.on_card() || world_.faults_everywhere ? world_.NextFault() : Fault::kNone;
-  if (tier_.on_card() && std::ranges::any_of(clips, [this](const Clip& clip) {
+  Fault fault = tier_.on_gpu() || world_.faults_everywhere ? world_.NextFault() : Fault::kNone;
+  if (tier_.on_gpu() && std::ranges::any_of(clips, [this](const Clip& clip) {
         return world_.deadly.contains(clip.samples.get());
       }))
     fault = Fault::kCrash;
@@ -350,7 +350,7 @@ inline std::optional<RunnerEvent> FakeRunner::Take() {
     world_.kept += std::min(world_.keeps, held_);
   }
   if (event.what == RunnerEvent::What::kLoaded && event.loaded) {
-    if (tier_.on_card() && world_.others + world_.kept + world_.Held() + wanted_ > MiB(4096)) {
+    if (tier_.on_gpu() && world_.others + world_.kept + world_.Held() + wanted_ > MiB(4096)) {
       event.loaded = Fail(Errc::kNoMemory, "device memory");
     } else {
       held_ = wanted_;

@@ -108,14 +108,14 @@ class TranscribeEngine : public Engine {
   }
 
   Result<asr::ModelTraits> Load(const asr::LoadRequest& request) override {
-    TRY(Begin(request.card));
+    TRY(Begin(request.gpu));
     auto traits = LoadAndWarm(request);
     if (!traits) {
       Unload();
       return traits;
     }
     if (place_.pool) place_.pool->Set(BufferPool::Mode::kSealed);
-    if (place_.card) place_.card->Ready();
+    if (place_.gpu) place_.gpu->Ready();
     return traits;
   }
 
@@ -177,8 +177,8 @@ class TranscribeEngine : public Engine {
   }
 
   Result<asr::PlanResult> Plan(const asr::PlanRequest& request) override {
-    TRY(Begin(request.card));
-    if (!place_.card) return Fail(Errc::kUnsupported, "this worker has no device that can plan");
+    TRY(Begin(request.gpu));
+    if (!place_.gpu) return Fail(Errc::kUnsupported, "this worker has no device that can plan");
     UseQuickStem(request.cpu);
     auto plan = Measure(request);
     Unload();
@@ -192,8 +192,8 @@ class TranscribeEngine : public Engine {
     stats.widened = widened_;
     if (!place_.pool) return;
     const BufferPool::Usage usage = place_.pool->usage();
-    stats.device = place_.card ? place_.card->used() : usage.held;
-    stats.device_peak = place_.card ? place_.card->peak() : usage.peak;
+    stats.device = place_.gpu ? place_.gpu->used() : usage.held;
+    stats.device_peak = place_.gpu ? place_.gpu->peak() : usage.peak;
     stats.device_allocations = usage.allocations;
     stats.pool_hits = usage.hits;
   }
@@ -202,13 +202,13 @@ class TranscribeEngine : public Engine {
   // Asked by the engine before each window and each token.
   bool MustStop() { return stop_ || steps_left_-- <= 0; }
 
-  bool Counting() const { return place_.card && place_.card->options().counting; }
+  bool Counting() const { return place_.gpu && place_.gpu->options().counting; }
 
   Result<> BeginRun() {
     if (!session_) return Fail(Errc::kInvalid, "no model is loaded");
     stop_ = false;
     log_.Clear();
-    if (place_.card) place_.card->BeginRun();
+    if (place_.gpu) place_.gpu->BeginRun();
     return {};
   }
 
@@ -224,11 +224,11 @@ class TranscribeEngine : public Engine {
     if (place_.pool) place_.pool->Set(BufferPool::Mode::kPassThrough);
   }
 
-  Result<> Begin(const asr::CardOptions& card) {
+  Result<> Begin(const asr::GpuOptions& gpu) {
     Unload();
     stop_ = false;
     log_.Clear();
-    TRY_ASSIGN(place_, placement_->Open(card));
+    TRY_ASSIGN(place_, placement_->Open(gpu));
     UseQuickStem(!place_.device);
     return {};
   }
@@ -302,7 +302,7 @@ class TranscribeEngine : public Engine {
     BufferPool& host = BufferPool::Of(
         ggml_backend_dev_buffer_type(ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU)));
     host.ResetPeak();
-    SimCard& card = *place_.card;
+    SimCard& gpu = *place_.gpu;
     HeaderCopy header;
     std::string path = request.path;
     std::optional<CountOnly> count_only;
@@ -310,7 +310,7 @@ class TranscribeEngine : public Engine {
       count_only.emplace();
       TRY_ASSIGN(header, CopyHeader(request.path));
       path = fmt::format("/proc/self/fd/{}", header.file.get());
-      card.Prefer(header.end_token, header.vocabulary);
+      gpu.Prefer(header.end_token, header.vocabulary);
     }
     {
       std::optional<HoleIsSkipped> skipped;
@@ -319,20 +319,20 @@ class TranscribeEngine : public Engine {
     }
     asr::PlanResult plan;
     TRY_ASSIGN(plan.traits, Describe(*model_));
-    plan.weights = card.used();
+    plan.weights = gpu.used();
     TRY(MakeSession(request.threads, request.path));
-    plan.session = card.used() - plan.weights;
-    const Bytes before = card.used();
+    plan.session = gpu.used() - plan.weights;
+    const Bytes before = gpu.used();
     Milliseconds longest{-1};
     for (const Milliseconds length : request.chunks) {
       if (!plan.chunks.empty()) TRY(MakeSession(request.threads, request.path));
-      card.ResetPeak();
+      gpu.ResetPeak();
       TRY(RunNoise(length, request.batch));
-      const Bytes kv = card.used() - before;
+      const Bytes kv = gpu.used() - before;
       plan.chunks.push_back({.length = length,
                              .kv = kv,
-                             .workspace = card.peak() - card.used(),
-                             .peak = card.peak()});
+                             .workspace = gpu.peak() - gpu.used(),
+                             .peak = gpu.peak()});
       if (length > longest) plan.kv = kv;
       longest = std::max(longest, length);
     }

@@ -19,7 +19,7 @@ class SimCard;
 struct Place {
   ggml_backend_dev_t device = nullptr;  // null: the CPU, and nothing is pooled or counted
   BufferPool* pool = nullptr;           // of the device's buffers
-  SimCard* card = nullptr;              // when the device is simulated
+  SimCard* gpu = nullptr;              // when the device is simulated
 };
 
 class Placement {
@@ -29,7 +29,7 @@ class Placement {
   /// The devices that it could open; none where there is only the CPU.
   virtual std::vector<ggml_backend_dev_t> Devices() const { return {}; }
   /// kInvalid when the options make no sense, kNotFound when the device is not there.
-  virtual Result<Place> Open(const asr::CardOptions& options) = 0;
+  virtual Result<Place> Open(const asr::GpuOptions& options) = 0;
 };
 
 std::unique_ptr<Placement> MakeCpuPlacement();

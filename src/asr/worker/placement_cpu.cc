@@ -6,7 +6,7 @@ namespace {
 class CpuPlacement : public Placement {
  public:
   std::string Backend() const override { return "cpu"; }
-  Result<Place> Open(const asr::CardOptions&) override { return Place{}; }
+  Result<Place> Open(const asr::GpuOptions&) override { return Place{}; }
 };
 
 }  // namespace

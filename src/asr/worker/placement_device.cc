@@ -37,7 +37,7 @@ class DevicePlacement : public Placement {
     return devices;
   }
 
-  Result<Place> Open(const asr::CardOptions& options) override {
+  Result<Place> Open(const asr::GpuOptions& options) override {
     const std::vector<ggml_backend_dev_t> devices = Devices();
     if (devices.empty())
       return Fail(Errc::kNotFound,
@@ -48,7 +48,7 @@ class DevicePlacement : public Placement {
     if (found == devices.end())
       return Fail(Errc::kNotFound, "{} has no device {}", registry_, options.device);
     BufferPool& pool = BufferPool::Of(ggml_backend_dev_buffer_type(*found));
-    return Place{.device = *found, .pool = &pool, .card = nullptr};
+    return Place{.device = *found, .pool = &pool, .gpu = nullptr};
   }
 
  private:

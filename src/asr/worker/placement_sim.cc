@@ -7,7 +7,7 @@
 namespace headroom::worker {
 namespace {
 
-Result<asr::CardOptions> WithEnvironment(asr::CardOptions options) {
+Result<asr::GpuOptions> WithEnvironment(asr::GpuOptions options) {
   if (const auto capacity = Environment("HEADROOM_CARD_CAPACITY"); !capacity.empty()) {
     TRY_ASSIGN(options.capacity, ParseBytes(capacity));
   }
@@ -23,14 +23,14 @@ class SimPlacement : public Placement {
  public:
   std::string Backend() const override { return "sim"; }
 
-  Result<Place> Open(const asr::CardOptions& asked) override {
+  Result<Place> Open(const asr::GpuOptions& asked) override {
     TRY_ASSIGN(const auto options, WithEnvironment(asked));
-    SimCardOptions card{.capacity = options.capacity, .counting = options.counting};
-    TRY_ASSIGN(card.profile, ParseDeviceProfile(options.profile));
-    TRY_ASSIGN(card.script, ParseCardScript(options.script));
-    SimCard& made = SimCard::Make(std::move(card));
+    SimCardOptions gpu{.capacity = options.capacity, .counting = options.counting};
+    TRY_ASSIGN(gpu.profile, ParseDeviceProfile(options.profile));
+    TRY_ASSIGN(gpu.script, ParseCardScript(options.script));
+    SimCard& made = SimCard::Make(std::move(gpu));
     return Place{
-        .device = made.device(), .pool = &BufferPool::Of(made.buffer_type()), .card = &made};
+        .device = made.device(), .pool = &BufferPool::Of(made.buffer_type()), .gpu = &made};
   }
 };
 

@@ -60,7 +60,7 @@ class Night {
   /// One step `after` the last; what we hold is what the decision says, and `excess`.
   std::vector<Action> Step(Milliseconds after = Milliseconds(100)) {
     now += after;
-    if (card_answers) {
+    if (gpu_answers) {
       Bytes held;
       if (state.target && policy.tiers[state.target->tier].kind == DeviceKind::kDiscrete)
         held = policy.tiers[state.target->tier].Peak(policy.SizeOf(*state.target)).bytes + excess;
@@ -99,7 +99,7 @@ class Night {
   State state;
   Sample sample;
   Bytes others, excess;
-  bool card_answers = true;
+  bool gpu_answers = true;
   MonoTime now{std::chrono::hours(1)};
   std::vector<Action> all;
 };

@@ -93,9 +93,9 @@ void Recommend(Context& context) {
       }
     } else {
       const double room = context.options.fit.safe / 100 * fit.total;
-      add(fmt::format("use a model that holds at most {}", CardSize(room)),
+      add(fmt::format("use a model that holds at most {}", GpuSize(room)),
           fmt::format("{:g} % of {} is the safe share", context.options.fit.safe,
-                      CardSize(fit.total)),
+                      GpuSize(fit.total)),
           "", {});
     }
   };
@@ -159,7 +159,7 @@ void Missing(Context& context) {
         "memory of the card (nvidia-smi --query-gpu=timestamp,memory.used,memory.total "
         "--format=csv -l 1)");
   lacks(!vram || has([](const Series& s) { return s.metric == Metric::kVramTotal; }) ||
-            context.options.card,
+            context.options.gpu,
         "the size of the card: no zones without it (--card 4096MiB)");
   lacks(!vram ||
             has([](const Series& s) { return s.metric == Metric::kVramUsed && !s.owner.empty(); }),

@@ -13,7 +13,7 @@ struct AnalyzeOptions {
   memory::Thresholds thresholds;
   memory::FitRules fit;
   std::vector<memory::Plan> plans;    // what could be used instead of the model that was seen
-  std::optional<double> card;         // bytes, where the evidence does not say
+  std::optional<double> gpu;         // bytes, where the evidence does not say
   std::string unit;                   // the service; empty: the one with the errors, or the largest
   TimeZone zone = TimeZone::Local();  // of times in statements
 };

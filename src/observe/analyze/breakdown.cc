@@ -27,7 +27,7 @@ std::map<std::string, double> Owners(const Evidence& evidence, Metric metric,
   return owners;
 }
 
-void Card(Context& context, const Gauge& gauge, Instant at, double whole, const char* when) {
+void Gpu(Context& context, const Gauge& gauge, Instant at, double whole, const char* when) {
   const Evidence& evidence = context.evidence;
   const std::string& device = evidence.series()[gauge.series].device;
   Breakdown breakdown;
@@ -112,9 +112,9 @@ void FindBreakdowns(Context& context) {
     const Series& series = context.evidence.series()[gauge.series];
     if (series.points.empty()) continue;
     if (gauge.kind == GaugeKind::kVram && series.owner.empty()) {
-      Card(context, gauge, BaselineAt(gauge, series.points), gauge.baseline, "at baseline");
+      Gpu(context, gauge, BaselineAt(gauge, series.points), gauge.baseline, "at baseline");
       if (gauge.peak > gauge.baseline * 1.02)
-        Card(context, gauge, MiddleOfPeak(gauge, series.points), gauge.peak, "at its peak");
+        Gpu(context, gauge, MiddleOfPeak(gauge, series.points), gauge.peak, "at its peak");
     }
     if (gauge.kind == GaugeKind::kRam) {
       Host(context, gauge, BaselineAt(gauge, series.points), gauge.baseline, "at baseline");

@@ -85,7 +85,7 @@ class Causes {
     Codes();
     Sleep();
     Resets();
-    CardMemory();
+    GpuMemory();
     HostMemory();
     Others();
     Leaks();
@@ -271,15 +271,15 @@ class Causes {
     }
   }
 
-  void CardMemory() {
+  void GpuMemory() {
     if (!vram_.gauge) return;
     const Gauge& gauge = *vram_.gauge;
     const Citation from{vram_.source, vram_.line};
     if (vram_.at && gauge.total) {
       const double share = *vram_.at / *gauge.total;
       const std::string text =
-          fmt::format("{} of {} ({}) were used when it began", CardSize(*vram_.at),
-                      CardSize(*gauge.total), context_.Share(gauge, *vram_.at));
+          fmt::format("{} of {} ({}) were used when it began", GpuSize(*vram_.at),
+                      GpuSize(*gauge.total), context_.Share(gauge, *vram_.at));
       if (share >= 0.95)
         Add(kExhausted, 2, text, Basis::kMeasured, {from});
       else if (share >= 0.85)
@@ -294,7 +294,7 @@ class Causes {
       if (std::abs(change) < 0.01 * *gauge.total) {
         Add(kExhausted, -1,
             fmt::format("{} did not move when it began ({} before, at most {} after)", gauge.name,
-                        CardSize(*vram_.before), CardSize(*vram_.after)),
+                        GpuSize(*vram_.before), GpuSize(*vram_.after)),
             Basis::kDerived, {from});
       }
     }
@@ -386,7 +386,7 @@ class Causes {
       const double weight = largest > 0.15 * *gauge->total ? 3 : 1.5;
       Add(kNeighbour, weight,
           fmt::format("{} took {} more of the card in the minutes before", who->owner,
-                      CardSize(largest)),
+                      GpuSize(largest)),
           Basis::kMeasured, {{who->source, who->points.front().line}});
       Add(kTooLarge, -1, "it was another program that filled the card", Basis::kInferred);
     } else if (known) {

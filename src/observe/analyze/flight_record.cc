@@ -124,11 +124,11 @@ class FlightRecord {
     if (sample.service.queue)
       evidence_.AddSample(evidence_.SeriesFor(source_, Metric::kQueueSeconds, "", owner_), at,
                           static_cast<double>(sample.service.queue->count()) / 1000, Line());
-    for (const record::CardSample& card : sample.cards) {
-      Value(at, Metric::kVramTotal, card.card, "", card.total);
-      Value(at, Metric::kVramUsed, card.card, "", card.used);
-      Value(at, Metric::kVramUsed, card.card, owner_, card.own);
-      Value(at, Metric::kVramUsed, card.card, "others", card.others());
+    for (const record::GpuSample& gpu : sample.gpus) {
+      Value(at, Metric::kVramTotal, gpu.gpu, "", gpu.total);
+      Value(at, Metric::kVramUsed, gpu.gpu, "", gpu.used);
+      Value(at, Metric::kVramUsed, gpu.gpu, owner_, gpu.own);
+      Value(at, Metric::kVramUsed, gpu.gpu, "others", gpu.others());
     }
     Parts(at, sample);
   }

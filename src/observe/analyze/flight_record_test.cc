@@ -31,7 +31,7 @@ class SixHours : public testing::Test {
     const Bytes leaked((ms * (12 << 20)) / kHour + (ms / kSecond % 7) * 4096);
     const bool game = ms >= 2 * kHour && ms < 2 * kHour + kHour / 2;
     record::Sample sample = record::SampleAt(ms, game ? MiB(3300) : MiB(2100), MiB(600) + leaked);
-    sample.cards[0].own = MiB(2000);
+    sample.gpus[0].own = MiB(2000);
     sample.processes[0].counted = MiB(100);
     sample.processes[1].counted = MiB(500) + leaked;
     return sample;
@@ -107,9 +107,9 @@ TEST_F(SixHours, WhoHeldIt) {
     for (const Part& part : breakdown.parts)
       held[breakdown.title][part.owner] = part.bytes / 1048576;
   }
-  auto& card = held["VRAM of 0000:01:00.0 at its peak"];
-  EXPECT_EQ(card["others"], 1300);
-  EXPECT_EQ(card["headroom"], 2000);
+  auto& gpu = held["VRAM of 0000:01:00.0 at its peak"];
+  EXPECT_EQ(gpu["others"], 1300);
+  EXPECT_EQ(gpu["headroom"], 2000);
   auto& ram = held["RAM of headroom at baseline"];
   EXPECT_EQ(ram["daemon"], 100);
   EXPECT_NEAR(ram["worker cuda"], 536, 36);

@@ -85,7 +85,7 @@ void FindGauges(Context& context) {
     findings.gauges.push_back(std::move(gauge));
   };
 
-  // Cards: the device-wide series with the most readings; without one, the largest owner's.
+  // Gpus: the device-wide series with the most readings; without one, the largest owner's.
   std::vector<std::string> devices;
   for (const Series& series : evidence.series()) {
     if (series.metric == Metric::kVramUsed && !series.points.empty() &&
@@ -106,7 +106,7 @@ void FindGauges(Context& context) {
       if (!best || rank(i) > rank(*best)) best = i;
     }
     std::optional<double> total = LastOf(evidence, Metric::kVramTotal, device);
-    if (!total) total = context.options.card;
+    if (!total) total = context.options.gpu;
     if (total && *total <= 0) total.reset();
     std::optional<memory::Thresholds<double>> thresholds;
     if (total) thresholds = VramThresholds(context.options.thresholds, *total);

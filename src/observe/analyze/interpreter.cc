@@ -71,9 +71,9 @@ void Interpreter::Take(const Entry& entry, std::uint32_t line) {
   const std::string owner = meaning->process.empty() ? unit : meaning->process;
   for (const Reading& reading : meaning->readings) {
     const bool whole = reading.metric == Metric::kVramTotal || reading.metric == Metric::kVramFree;
-    const bool on_card = reading.metric <= Metric::kVramTried;
+    const bool on_gpu = reading.metric <= Metric::kVramTried;
     const std::string device =
-        on_card ? Device(meaning->device.empty() ? "0" : meaning->device) : "";
+        on_gpu ? Device(meaning->device.empty() ? "0" : meaning->device) : "";
     evidence_.AddSample(evidence_.SeriesFor(source_, reading.metric, device, whole ? "" : owner),
                         at, reading.value, line);
   }

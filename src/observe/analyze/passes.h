@@ -18,7 +18,7 @@ struct Context {
   Points points(const Gauge& gauge) const { return evidence.series()[gauge.series].points; }
   std::string Clock(Instant at) const { return FormatClock(at, options.zone); }
   std::string Say(const Gauge& gauge, double value) const {
-    return gauge.kind == GaugeKind::kVram ? CardSize(value) : Size(value);
+    return gauge.kind == GaugeKind::kVram ? GpuSize(value) : Size(value);
   }
   /// "91.3 %" of the card, or empty.
   std::string Share(const Gauge& gauge, double value) const;

@@ -73,13 +73,13 @@ class Prometheus : public Parser {
     for (const std::string_view key : {"process_name", "container", "name", "unit", "job"}) {
       if (owner.empty()) owner = Label(labels, key);
     }
-    const bool on_card = column.metric <= Metric::kVramTried;
+    const bool on_gpu = column.metric <= Metric::kVramTried;
     std::string_view device = Label(labels, "gpu");
     if (device.empty()) device = Label(labels, "minor_number");
-    if (on_card)
+    if (on_gpu)
       owner = column.owner.empty() ? Label(labels, "process_name") : std::string_view(column.owner);
     const std::size_t series = evidence_.SeriesFor(
-        source_, column.metric, on_card ? fmt::format("GPU {}", device.empty() ? "0" : device) : "",
+        source_, column.metric, on_gpu ? fmt::format("GPU {}", device.empty() ? "0" : device) : "",
         owner);
     for (const simdjson::dom::element pair : values) {
       double seconds = 0;

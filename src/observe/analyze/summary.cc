@@ -41,7 +41,7 @@ void Summarise(Context& context) {
     std::string text = fmt::format("{}: {}", gauge.name, context.Say(gauge, gauge.baseline));
     if (gauge.total)
       text +=
-          fmt::format(" of {} ({})", CardSize(*gauge.total), context.Share(gauge, gauge.baseline));
+          fmt::format(" of {} ({})", GpuSize(*gauge.total), context.Share(gauge, gauge.baseline));
     if (moved) {
       text += fmt::format(", peak {}", context.Say(gauge, gauge.peak));
       if (gauge.total) text += fmt::format(" ({})", context.Share(gauge, gauge.peak));

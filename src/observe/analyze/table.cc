@@ -229,11 +229,11 @@ class Table : public LineParser {
     auto found = std::find_if(cell.series.begin(), cell.series.end(),
                               [&](const auto& entry) { return entry.first == key_; });
     if (found == cell.series.end()) {
-      const bool on_card = cell.column.metric <= Metric::kVramTried ||
+      const bool on_gpu = cell.column.metric <= Metric::kVramTried ||
                            cell.column.metric == Metric::kBusy ||
                            cell.column.metric == Metric::kTemperature;
       std::string place;
-      if (on_card) {
+      if (on_gpu) {
         const bool index =
             device.size() < 4 && device.find_first_not_of("0123456789") == std::string_view::npos;
         place = device.empty() ? "GPU 0"

@@ -108,7 +108,7 @@ std::string Size(double bytes) {
   return fmt::format("{:.2f} GB", bytes / 1e9);
 }
 
-std::string CardSize(double bytes) {
+std::string GpuSize(double bytes) {
   return memory::Mebibytes(Bytes(std::llround(bytes))) + " MiB";
 }
 

@@ -35,6 +35,6 @@ Medians MediansOf(Points points, Milliseconds width);
 /// "789.7 MB", "6.00 GB": memory of the host.
 std::string Size(double bytes);
 /// "3740 MiB": memory of cards.
-std::string CardSize(double bytes);
+std::string GpuSize(double bytes);
 
 }  // namespace headroom::analyze

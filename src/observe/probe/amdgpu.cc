@@ -18,7 +18,7 @@ std::optional<Bytes> ReadBytes(const fs::path& path) {
 }
 
 // "card0", not "card0-DP-1" or "renderD128".
-bool IsCard(std::string_view name) {
+bool IsGpu(std::string_view name) {
   return name.starts_with("card") && ParseNumber(name.substr(4));
 }
 
@@ -87,7 +87,7 @@ std::vector<Device> AmdgpuReader::Read(std::span<const pid_t> ours, bool rest) {
   std::error_code error;
   for (fs::directory_iterator entry(root_ / "sys/class/drm", error), end; !error && entry != end;
        entry.increment(error)) {
-    if (!IsCard(entry->path().filename().native())) continue;
+    if (!IsGpu(entry->path().filename().native())) continue;
     const fs::path folder = entry->path() / "device";
     const auto vendor = ReadText(folder / "vendor");
     if (!vendor || ParseHex(*vendor) != kVendorAmd) continue;

@@ -9,25 +9,25 @@
 namespace headroom::probe {
 namespace {
 
-struct Card {
+struct Gpu {
   std::string index = "0", pci = "0000:03:00.0";
   std::string total = "8573157376", used = "1073741824", visible = "268435456";
   std::string gtt_total = "16777216000", gtt_used = "20971520";
   std::string runtime_status = "active", control = "auto";
 };
 
-Files Files1(const Card& card) {
-  const std::string folder = "sys/class/drm/card" + card.index + "/device/";
+Files Files1(const Gpu& gpu) {
+  const std::string folder = "sys/class/drm/card" + gpu.index + "/device/";
   return {{folder + "vendor", "0x1002\n"},
           {folder + "device", "0x73df\n"},
-          {folder + "uevent", "DRIVER=amdgpu\nPCI_SLOT_NAME=" + card.pci + "\nMODALIAS=pci:v\n"},
-          {folder + "power/runtime_status", card.runtime_status + "\n"},
-          {folder + "power/control", card.control + "\n"},
-          {folder + "mem_info_vram_total", card.total + "\n"},
-          {folder + "mem_info_vram_used", card.used + "\n"},
-          {folder + "mem_info_vis_vram_total", card.visible + "\n"},
-          {folder + "mem_info_gtt_total", card.gtt_total + "\n"},
-          {folder + "mem_info_gtt_used", card.gtt_used + "\n"}};
+          {folder + "uevent", "DRIVER=amdgpu\nPCI_SLOT_NAME=" + gpu.pci + "\nMODALIAS=pci:v\n"},
+          {folder + "power/runtime_status", gpu.runtime_status + "\n"},
+          {folder + "power/control", gpu.control + "\n"},
+          {folder + "mem_info_vram_total", gpu.total + "\n"},
+          {folder + "mem_info_vram_used", gpu.used + "\n"},
+          {folder + "mem_info_vis_vram_total", gpu.visible + "\n"},
+          {folder + "mem_info_gtt_total", gpu.gtt_total + "\n"},
+          {folder + "mem_info_gtt_used", gpu.gtt_used + "\n"}};
 }
 
 Device Only(const FakeRoot& root, bool rest = false, std::vector<pid_t> ours = {}) {
@@ -75,7 +75,7 @@ TEST(Amdgpu, MetricsFormatTellsTheKind) {
   EXPECT_EQ(Only(discrete).kind, DeviceKind::kDiscrete);
 }
 
-TEST(Amdgpu, ASleepingCardIsNotRead) {
+TEST(Amdgpu, ASleepingGpuIsNotRead) {
   for (const char* status : {"suspended", "suspending", "resuming", "error", "", "something new"}) {
     const FakeRoot root(Files1({.runtime_status = status}));
     const Opened opened(root / "sys/class/drm/card0/device");
@@ -98,10 +98,10 @@ TEST(Amdgpu, RestLeavesAloneWhatCanSleep) {
 }
 
 TEST(Amdgpu, UnbelievableNumbersAreAnError) {
-  for (const Card& card :
-       {Card{.total = "0"}, Card{.total = "-5"}, Card{.total = kHugeNumber}, Card{.used = "lots"},
-        Card{.total = "5", .used = "6"}, Card{.total = "", .used = ""}}) {
-    const Device device = Only(FakeRoot(Files1(card)));
+  for (const Gpu& gpu :
+       {Gpu{.total = "0"}, Gpu{.total = "-5"}, Gpu{.total = kHugeNumber}, Gpu{.used = "lots"},
+        Gpu{.total = "5", .used = "6"}, Gpu{.total = "", .used = ""}}) {
+    const Device device = Only(FakeRoot(Files1(gpu)));
     EXPECT_EQ(device.state, DeviceState::kError);
     EXPECT_FALSE(device.total || device.used);
     EXPECT_NE(device.trouble, "");
@@ -154,7 +154,7 @@ TEST(Fdinfo, OthersAndGarbageAreAbsent) {
 }
 
 TEST(Pci, OnlyWhatTheKernelKeepsInMemoryIsOpened) {
-  FakeRoot root(PciCard("0000:01:00.0", "0x1002"));
+  FakeRoot root(PciGpu("0000:01:00.0", "0x1002"));
   root.Write({{"sys/bus/pci/devices/0000:01:00.0/config", "reading this wakes a card"}});
   const Opened opened(root / "sys/bus/pci/devices/0000:01:00.0");
   EXPECT_EQ(FindDisplayCards(root.path(), kVendorAmd).size(), 1u);

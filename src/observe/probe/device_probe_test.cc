@@ -13,7 +13,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kCard = "card 0000:01:00.0 4294967296 1073741824\n";
+constexpr const char* kGpu = "card 0000:01:00.0 4294967296 1073741824\n";
 constexpr Milliseconds kLimit{200};
 
 // Far from every real limit, so a slow machine does not fail these tests; hangs end early.
@@ -40,11 +40,11 @@ class Probe : public testing::Test {
     return report;
   }
 
-  FakeNvml fake_{kCard};
-  FakeRoot root_{PciCard("0000:01:00.0", "0x10de")};
+  FakeNvml fake_{kGpu};
+  FakeRoot root_{PciGpu("0000:01:00.0", "0x10de")};
 };
 
-TEST_F(Probe, AnswersAndFollowsTheCard) {
+TEST_F(Probe, AnswersAndFollowsTheGpu) {
   DeviceProbe probe(Options(root_, fake_));
   EXPECT_EQ(probe.starts(), 0) << "nothing is started before it is asked for";
   const auto first = probe.Ask({}, false);
@@ -57,12 +57,12 @@ TEST_F(Probe, AnswersAndFollowsTheCard) {
   EXPECT_EQ(fake_.Count("init"), 1) << "the library stays open";
 }
 
-TEST_F(Probe, RestLetsGoAndASleepingCardIsNotTouched) {
+TEST_F(Probe, RestLetsGoAndASleepingGpuIsNotTouched) {
   DeviceProbe probe(Options(root_, fake_));
   probe.Ask({}, false);
   EXPECT_EQ(probe.Ask({}, true).devices.at(0).state, DeviceState::kResting);
   EXPECT_EQ(fake_.Count("shutdown"), 1);
-  root_.Write(PciCard("0000:01:00.0", "0x10de", "suspended"));
+  root_.Write(PciGpu("0000:01:00.0", "0x10de", "suspended"));
   EXPECT_EQ(probe.Ask({}, false).devices.at(0).state, DeviceState::kSuspended);
   EXPECT_EQ(fake_.Count("init"), 1);
 }
@@ -90,7 +90,7 @@ TEST_F(Probe, ALateAnswerIsASampleAndIsCollectedLater) {
 }
 
 TEST_F(Probe, AHungDriverCostsTheDeadlineAndIsReplaced) {
-  fake_.Script(std::string(kCard) + "hang memory\n");
+  fake_.Script(std::string(kGpu) + "hang memory\n");
   auto options = Options(root_, fake_);
   options.deadline = kLimit;
   options.first_hung_after = options.hung_after = Milliseconds(300);
@@ -104,13 +104,13 @@ TEST_F(Probe, AHungDriverCostsTheDeadlineAndIsReplaced) {
   const auto down = Until(probe, ProbeState::kDown);
   EXPECT_THAT(down.trouble, HasSubstr("did not answer"));
   EXPECT_EQ(probe.pid(), -1);
-  fake_.Script(kCard);
+  fake_.Script(kGpu);
   EXPECT_EQ(Until(probe, ProbeState::kFresh).devices.at(0).used, GiB(1));
   EXPECT_GE(probe.starts(), 2);
 }
 
 TEST_F(Probe, NeitherDoesEndingAHungOneBlock) {
-  fake_.Script(std::string(kCard) + "hang init\n");
+  fake_.Script(std::string(kGpu) + "hang init\n");
   auto options = Options(root_, fake_);
   options.deadline = Milliseconds(50);
   MonoTime start;
@@ -123,7 +123,7 @@ TEST_F(Probe, NeitherDoesEndingAHungOneBlock) {
 }
 
 TEST_F(Probe, ACrashIsToldAndBackOffGrows) {
-  fake_.Script(std::string(kCard) + "crash memory\n");
+  fake_.Script(std::string(kGpu) + "crash memory\n");
   FakeClock clock;
   DeviceProbe probe(Options(root_, fake_), clock);
   const auto crashed = probe.Ask({}, false);
@@ -138,7 +138,7 @@ TEST_F(Probe, ACrashIsToldAndBackOffGrows) {
   probe.Ask({}, false);
   EXPECT_EQ(probe.starts(), 2) << "two seconds after the second crash";
   clock.Advance(Milliseconds(1));
-  fake_.Script(kCard);
+  fake_.Script(kGpu);
   EXPECT_EQ(probe.Ask({}, false).state, ProbeState::kFresh);
 }
 

@@ -7,20 +7,20 @@ namespace headroom::probe {
 namespace {
 
 Answer Full() {
-  Device card;
-  card.pci = "0000:01:00.0";
-  card.name = "Fake \xc3\xa4 GPU";
-  card.uuid = "GPU-1";
-  card.driver = "550.1";
-  card.kind = DeviceKind::kUnified;
-  card.state = DeviceState::kActive;
-  card.can_sleep = true;
-  card.total = GiB(8), card.used = GiB(1), card.gtt_total = GiB(4), card.gtt_used = MiB(5);
-  card.processes = {{17, MiB(100)}, {18, std::nullopt}};
+  Device gpu;
+  gpu.pci = "0000:01:00.0";
+  gpu.name = "Fake \xc3\xa4 GPU";
+  gpu.uuid = "GPU-1";
+  gpu.driver = "550.1";
+  gpu.kind = DeviceKind::kUnified;
+  gpu.state = DeviceState::kActive;
+  gpu.can_sleep = true;
+  gpu.total = GiB(8), gpu.used = GiB(1), gpu.gtt_total = GiB(4), gpu.gtt_used = MiB(5);
+  gpu.processes = {{17, MiB(100)}, {18, std::nullopt}};
   Device asleep;
   asleep.pci = "0000:02:00.0";
   asleep.state = DeviceState::kSuspended;
-  return {.seq = 7, .took_us = 80, .devices = {card, asleep}};
+  return {.seq = 7, .took_us = 80, .devices = {gpu, asleep}};
 }
 
 TEST(Answer, SurvivesTheWayThereAndBack) {

@@ -11,18 +11,18 @@ std::vector<Device> NvidiaReader::Read(bool rest) {
   std::vector<Device> devices;
   bool one_sleeps = false;
   if (clock_.Now() >= search_again_) {
-    cards_ = FindDisplayCards(root_, kVendorNvidia);
-    if (cards_.size() > kMostDevices) cards_.resize(kMostDevices);
+    gpus_ = FindDisplayCards(root_, kVendorNvidia);
+    if (gpus_.size() > kMostDevices) gpus_.resize(kMostDevices);
     search_again_ = clock_.Now() + kSearchAgain;
   }
-  for (DisplayCard& card : cards_) {
-    card.power = ReadPowerState(root_ / "sys/bus/pci/devices" / card.pci);
+  for (DisplayCard& gpu : gpus_) {
+    gpu.power = ReadPowerState(root_ / "sys/bus/pci/devices" / gpu.pci);
     Device device;
-    device.pci = card.pci;
-    device.name = fmt::format("NVIDIA {:04x}", card.device_id);
-    device.can_sleep = card.power.can_sleep;
-    device.state = card.power.awake ? DeviceState::kResting : DeviceState::kSuspended;
-    one_sleeps |= !card.power.awake;
+    device.pci = gpu.pci;
+    device.name = fmt::format("NVIDIA {:04x}", gpu.device_id);
+    device.can_sleep = gpu.power.can_sleep;
+    device.state = gpu.power.awake ? DeviceState::kResting : DeviceState::kSuspended;
+    one_sleeps |= !gpu.power.awake;
     devices.push_back(std::move(device));
   }
   if (devices.empty() || one_sleeps || rest) {

@@ -32,7 +32,7 @@ class NvidiaReader {
   std::filesystem::path root_;
   std::string library_;
   const Clock& clock_;
-  std::vector<DisplayCard> cards_;  // the bus is searched every 10 s, power is read every time
+  std::vector<DisplayCard> gpus_;  // the bus is searched every 10 s, power is read every time
   MonoTime search_again_{};
   std::unique_ptr<Nvml> nvml_;
   std::string trouble_;  // why it could not be opened

@@ -34,7 +34,7 @@ class Nvidia : public testing::Test {
   FakeNvml fake_{
       "card 0000:01:00.0 4294967296 1073741824\n"
       "process 100 524288000\nprocess 101 -\ndraws 100 524288000\ndraws 102 1000\n"};
-  FakeRoot root_{PciCard(kPci, "0x10de")};
+  FakeRoot root_{PciGpu(kPci, "0x10de")};
   FakeClock clock_;
   NvidiaReader reader_{root_.path(), FAKE_NVML, clock_};
 };
@@ -54,7 +54,7 @@ TEST_F(Nvidia, MemoryAndWhoseItIs) {
   EXPECT_EQ(device.processes[2].pid, 102);
 }
 
-TEST_F(Nvidia, ASleepingCardIsNeverTouched) {
+TEST_F(Nvidia, ASleepingGpuIsNeverTouched) {
   for (const char* status : {"suspended", "suspending", "resuming", "odd", ""}) {
     Power(status);
     const Device device = Read();
@@ -75,8 +75,8 @@ TEST_F(Nvidia, OneThatFallsAsleepLosesItsLibrary) {
   EXPECT_EQ(fake_.Count("init"), 2);
 }
 
-TEST_F(Nvidia, AnotherCardIsLeftAloneWhileOneSleeps) {
-  root_.Write(PciCard("0000:02:00.0", "0x10de", "suspended"));
+TEST_F(Nvidia, AnotherGpuIsLeftAloneWhileOneSleeps) {
+  root_.Write(PciGpu("0000:02:00.0", "0x10de", "suspended"));
   const auto devices = reader_.Read(false);
   ASSERT_EQ(devices.size(), 2u);
   EXPECT_EQ(devices[0].state, DeviceState::kResting);
@@ -91,8 +91,8 @@ TEST_F(Nvidia, RestGivesTheLibraryUp) {
   EXPECT_FALSE(reader_.open());
 }
 
-TEST_F(Nvidia, WithoutACardNothingIsLoaded) {
-  const FakeRoot other(PciCard(kPci, "0x1002"));
+TEST_F(Nvidia, WithoutAGpuNothingIsLoaded) {
+  const FakeRoot other(PciGpu(kPci, "0x1002"));
   EXPECT_TRUE(NvidiaReader(other.path(), FAKE_NVML, clock_).Read(false).empty());
   const FakeRoot none;
   EXPECT_TRUE(NvidiaReader(none.path(), FAKE_NVML, clock_).Read(false).empty());
@@ -123,10 +123,10 @@ TEST_F(Nvidia, AnUninitialisedLibraryIsOpenedAnew) {
 }
 
 TEST_F(Nvidia, UnbelievableNumbersAreAnError) {
-  for (const char* card : {"card 0000:01:00.0 100 200", "card 0000:01:00.0 0 0",
+  for (const char* gpu : {"card 0000:01:00.0 100 200", "card 0000:01:00.0 0 0",
                            "card 0000:01:00.0 18446744073709551615 1"}) {
-    fake_.Script(card);
-    EXPECT_EQ(Read().state, DeviceState::kError) << card;
+    fake_.Script(gpu);
+    EXPECT_EQ(Read().state, DeviceState::kError) << gpu;
     EXPECT_FALSE(Read().total);
   }
 }

@@ -27,7 +27,7 @@ PowerState ReadPowerState(const fs::path& device) {
 
 std::vector<DisplayCard> FindDisplayCards(const fs::path& root, std::uint32_t vendor) {
   constexpr std::uint32_t kDisplay = 0x03;
-  std::vector<DisplayCard> cards;
+  std::vector<DisplayCard> gpus;
   std::error_code error;
   for (fs::directory_iterator entry(root / "sys/bus/pci/devices", error), end;
        !error && entry != end; entry.increment(error)) {
@@ -39,12 +39,12 @@ std::vector<DisplayCard> FindDisplayCards(const fs::path& root, std::uint32_t ve
     if (!class_id || *class_id >> 16 != kDisplay) continue;
     if (!maker || ParseHex(*maker) != vendor) continue;
     const auto device = ReadText(folder / "device");
-    cards.push_back({.pci = address,
+    gpus.push_back({.pci = address,
                      .device_id = device ? ParseHex(*device).value_or(0) : 0,
                      .power = ReadPowerState(folder)});
   }
-  std::ranges::sort(cards, {}, &DisplayCard::pci);
-  return cards;
+  std::ranges::sort(gpus, {}, &DisplayCard::pci);
+  return gpus;
 }
 
 bool IsPciAddress(std::string_view text) {

@@ -20,7 +20,7 @@ namespace {
 using namespace headroom;
 
 constexpr std::string_view kUsage =
-    R"(Usage: headroom-probe --once [--json] [--pid=PID]…   print one sample of memory and cards
+    R"(Usage: headroom-probe --once [--json] [--pid=PID]…   print one sample of memory and gpus
        headroom-probe --bench=N                        what N samples cost
        headroom-probe                                  answer request lines on standard input
 Options: --root=PATH  instead of /        --nvml=PATH  instead of libnvidia-ml.so.1

@@ -26,14 +26,14 @@ class FakeDevices : public DeviceSource {
   bool rested = false;
 };
 
-Device Card() {
-  Device card;
-  card.pci = "0000:01:00.0";
-  card.name = "Fake GPU";
-  card.state = DeviceState::kActive;
-  card.total = GiB(4), card.used = GiB(3);
-  card.processes = {{10, GiB(1)}, {99, GiB(1)}};
-  return card;
+Device Gpu() {
+  Device gpu;
+  gpu.pci = "0000:01:00.0";
+  gpu.name = "Fake GPU";
+  gpu.state = DeviceState::kActive;
+  gpu.total = GiB(4), gpu.used = GiB(3);
+  gpu.processes = {{10, GiB(1)}, {99, GiB(1)}};
+  return gpu;
 }
 
 Files Machine() {
@@ -56,7 +56,7 @@ TEST(Sampler, OneSampleHasEverything) {
   FakeClock clock;
   FakeDevices devices;
   devices.report = {
-      ProbeState::kFresh, {Card()}, clock.Now() - Milliseconds(30), Milliseconds(2), ""};
+      ProbeState::kFresh, {Gpu()}, clock.Now() - Milliseconds(30), Milliseconds(2), ""};
   Sampler sampler({.root = root.path()}, devices, clock);
   const std::vector<pid_t> ours = {10, 11};
   const Sample sample = sampler.Take(ours, false, clock.Now() - Milliseconds(7));
@@ -108,7 +108,7 @@ TEST(Sampler, ShownForPeopleAndScripts) {
   const FakeRoot root(Machine());
   FakeClock clock;
   FakeDevices devices;
-  devices.report = {ProbeState::kFresh, {Card()}, clock.Now(), Milliseconds(2), ""};
+  devices.report = {ProbeState::kFresh, {Gpu()}, clock.Now(), Milliseconds(2), ""};
   const std::vector<pid_t> ours = {10};
   const Sample sample = Sampler({.root = root.path()}, devices, clock).Take(ours, false);
   EXPECT_EQ(ToText(sample),
@@ -129,15 +129,15 @@ TEST(Sampler, ShownForPeopleAndScripts) {
 
 TEST(SplitUse, WhatIsUnknownStaysUnknown) {
   const std::vector<pid_t> ours = {10};
-  Device card = Card();
-  card.processes[0].used = std::nullopt;
-  EXPECT_FALSE(SplitUse(card, ours).own);
-  card.processes.clear();
-  EXPECT_EQ(SplitUse(card, ours).own, Bytes(0));
-  card.processes = {{10, GiB(9)}};
-  EXPECT_EQ(SplitUse(card, ours).others, Bytes(0)) << "read a moment apart";
-  card.used = std::nullopt;
-  EXPECT_FALSE(SplitUse(card, ours).others);
+  Device gpu = Gpu();
+  gpu.processes[0].used = std::nullopt;
+  EXPECT_FALSE(SplitUse(gpu, ours).own);
+  gpu.processes.clear();
+  EXPECT_EQ(SplitUse(gpu, ours).own, Bytes(0));
+  gpu.processes = {{10, GiB(9)}};
+  EXPECT_EQ(SplitUse(gpu, ours).others, Bytes(0)) << "read a moment apart";
+  gpu.used = std::nullopt;
+  EXPECT_FALSE(SplitUse(gpu, ours).others);
 }
 
 TEST(NextInterval, FastNearABorderSlowWhenIdle) {

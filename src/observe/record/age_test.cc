@@ -84,7 +84,7 @@ TEST_F(AgeTest, PeaksSurviveAndSoDoesTheTimeThatWasKnown) {
   Milliseconds known{};
   for (const Sample& sample : Samples(all)) {
     known += sample.holds;
-    peaks += !sample.cards.empty() && sample.cards[0].used == MiB(3999) ? 1 : 0;
+    peaks += !sample.gpus.empty() && sample.gpus[0].used == MiB(3999) ? 1 : 0;
   }
   EXPECT_GE(peaks, 6);
   EXPECT_EQ(known, std::chrono::hours(6));

@@ -14,7 +14,7 @@ ThinOptions Everything() {
 }
 
 Bytes MemoryOf(const Rows& rows) {
-  return Bytes(static_cast<std::int64_t>(sizeof(Rows) + rows.cards.size() * sizeof(CardSample) +
+  return Bytes(static_cast<std::int64_t>(sizeof(Rows) + rows.gpus.size() * sizeof(GpuSample) +
                                          rows.processes.size() * sizeof(ProcessSample)));
 }
 

@@ -44,11 +44,11 @@ struct ServiceRow {
   WallTime wall{};
   ServiceSample sample;
 };
-struct CardRow {
+struct GpuRow {
   Place place;
   WallTime wall{};
-  std::int64_t card = 0;
-  std::optional<CardSample> sample;  // absent: gone
+  std::int64_t gpu = 0;
+  std::optional<GpuSample> sample;  // absent: gone
 };
 struct ProcessRow {
   Place place;
@@ -91,17 +91,17 @@ ServiceRow ReadService(const sql::Statement& row) {
   return result;
 }
 
-CardRow ReadCard(const sql::Statement& row) {
-  CardRow result;
-  result.card = row.Integer(2);
+GpuRow ReadGpu(const sql::Statement& row) {
+  GpuRow result;
+  result.gpu = row.Integer(2);
   result.wall = WallOf(row.Integer(3));
   if (row.IsNull(4)) return result;
-  CardSample card;
-  card.state = CardStateFromName(row.Text(4)).value_or(CardState::kError);
-  card.total = BytesAt(row, 5), card.used = BytesAt(row, 6), card.own = BytesAt(row, 7);
-  if (card.total && card.used && *card.used > *card.total) card.used.reset();
-  if (card.used && card.own && *card.own > *card.used) card.own.reset();
-  result.sample = std::move(card);
+  GpuSample gpu;
+  gpu.state = GpuStateFromName(row.Text(4)).value_or(GpuState::kError);
+  gpu.total = BytesAt(row, 5), gpu.used = BytesAt(row, 6), gpu.own = BytesAt(row, 7);
+  if (gpu.total && gpu.used && *gpu.used > *gpu.total) gpu.used.reset();
+  if (gpu.used && gpu.own && *gpu.own > *gpu.used) gpu.own.reset();
+  result.sample = std::move(gpu);
   return result;
 }
 
@@ -111,8 +111,8 @@ ProcessRow ReadProcess(const sql::Statement& row) {
   result.wall = WallOf(row.Integer(3));
   ProcessSample process;
   process.rss = BytesAt(row, 4), process.counted = BytesAt(row, 5), process.pss = BytesAt(row, 6);
-  process.swap = BytesAt(row, 7), process.card = BytesAt(row, 8);
-  if (process.rss || process.counted || process.pss || process.swap || process.card)
+  process.swap = BytesAt(row, 7), process.gpu = BytesAt(row, 8);
+  if (process.rss || process.counted || process.pss || process.swap || process.gpu)
     result.sample = std::move(process);
   return result;
 }
@@ -136,7 +136,7 @@ struct File {
         database(std::move(opened)),
         host(database, path, "host_sample", "mono_ms", ReadHost, from_ms, to_ms, damage),
         service(database, path, "service_sample", "mono_ms", ReadService, from_ms, to_ms, damage),
-        card(database, path, "card_sample", "mono_ms, card", ReadCard, from_ms, to_ms, damage),
+        gpu(database, path, "card_sample", "mono_ms, card", ReadGpu, from_ms, to_ms, damage),
         process(database, path, "process_sample", "mono_ms, process", ReadProcess, from_ms, to_ms,
                 damage),
         event(database, path, "event", "id", ReadEvent, from_ms, to_ms, damage) {}
@@ -144,11 +144,11 @@ struct File {
   fs::path path;
   sql::Database database;
   std::map<std::int64_t, Run*> runs;  // by the file's own numbers
-  std::map<std::int64_t, std::string> cards;
+  std::map<std::int64_t, std::string> gpus;
   std::map<std::int64_t, ProcessKey> processes;
   Pages<HostRow> host;
   Pages<ServiceRow> service;
-  Pages<CardRow> card;
+  Pages<GpuRow> gpu;
   Pages<ProcessRow> process;
   Pages<EventRow> event;
 };
@@ -158,14 +158,14 @@ struct Reader::State {
   std::vector<std::unique_ptr<File>> files;
   std::size_t reading = 0;  // which of files
   std::vector<std::unique_ptr<Run>> runs;
-  std::map<std::string, CardName> cards;
+  std::map<std::string, GpuName> gpus;
   std::vector<std::string> damage;
   std::int64_t runs_made = 0;
 
   // What holds at the moment that is being read.
   std::int64_t run_now = -1;
   Sample now;
-  std::map<std::int64_t, CardSample> card_now;
+  std::map<std::int64_t, GpuSample> gpu_now;
   std::map<std::int64_t, ProcessSample> process_now;
   std::int64_t known_until = 0;  // mono_ms until which the last heartbeat speaks
 
@@ -225,9 +225,9 @@ void Reader::State::ReadNames(File& file) {
   if (auto query = file.database.Prepare("SELECT id, pci, name, uuid, driver FROM card")) {
     for (Result<bool> row = query->Step(); row && *row; row = query->Step()) {
       const std::string pci(query->Text(1));
-      file.cards[query->Integer(0)] = pci;
-      CardName& name = cards[pci];
-      name.card = pci;
+      file.gpus[query->Integer(0)] = pci;
+      GpuName& name = gpus[pci];
+      name.gpu = pci;
       if (!query->IsNull(2)) {
         name.name = query->Text(2), name.uuid = query->Text(3), name.driver = query->Text(4);
       }
@@ -242,7 +242,7 @@ void Reader::State::ReadNames(File& file) {
 
 void Reader::State::Forget() {
   now = Sample();
-  card_now.clear(), process_now.clear();
+  gpu_now.clear(), process_now.clear();
 }
 
 std::optional<Place> Reader::State::NextPlace(File& file) {
@@ -250,7 +250,7 @@ std::optional<Place> Reader::State::NextPlace(File& file) {
   const auto look = [&first](auto& pages) {
     if (const auto* row = pages.Head(); row && (!first || row->place < *first)) first = row->place;
   };
-  look(file.host), look(file.service), look(file.card), look(file.process);
+  look(file.host), look(file.service), look(file.gpu), look(file.process);
   return first;
 }
 
@@ -271,18 +271,18 @@ Sample Reader::State::Take(File& file, Place place) {
     now.service = row->sample, now.at.wall = row->wall;
     file.service.Pop();
   }
-  while (const CardRow* row = file.card.Head()) {
+  while (const GpuRow* row = file.gpu.Head()) {
     if (row->place != place) break;
     now.at.wall = row->wall;
     if (!row->sample) {
-      card_now.erase(row->card);
+      gpu_now.erase(row->gpu);
     } else {
-      if (!file.cards.contains(row->card)) ReadNames(file);
-      CardSample& card = card_now[row->card] = *row->sample;
-      const auto name = file.cards.find(row->card);
-      card.card = name == file.cards.end() ? fmt::format("card {}", row->card) : name->second;
+      if (!file.gpus.contains(row->gpu)) ReadNames(file);
+      GpuSample& gpu = gpu_now[row->gpu] = *row->sample;
+      const auto name = file.gpus.find(row->gpu);
+      gpu.gpu = name == file.gpus.end() ? fmt::format("card {}", row->gpu) : name->second;
     }
-    file.card.Pop();
+    file.gpu.Pop();
   }
   while (const ProcessRow* row = file.process.Head()) {
     if (row->place != place) break;
@@ -298,7 +298,7 @@ Sample Reader::State::Take(File& file, Place place) {
     file.process.Pop();
   }
   Sample sample = now;
-  for (const auto& [id, card] : card_now) sample.cards.push_back(card);
+  for (const auto& [id, gpu] : gpu_now) sample.gpus.push_back(gpu);
   for (const auto& [id, process] : process_now) sample.processes.push_back(process);
   return sample;
 }
@@ -359,8 +359,8 @@ Result<std::unique_ptr<Reader>> Reader::Open(std::vector<fs::path> files, ReadOp
 const std::vector<std::unique_ptr<Run>>& Reader::runs() const {
   return state_->runs;
 }
-const std::map<std::string, CardName>& Reader::cards() const {
-  return state_->cards;
+const std::map<std::string, GpuName>& Reader::gpus() const {
+  return state_->gpus;
 }
 const std::vector<std::string>& Reader::damage() const {
   return state_->damage;

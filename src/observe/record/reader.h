@@ -43,7 +43,7 @@ class Reader {
 
   /// Those that have something in the range, in order. More may be known after Next.
   const std::vector<std::unique_ptr<Run>>& runs() const;
-  const std::map<std::string, CardName>& cards() const;  // by PCI address
+  const std::map<std::string, GpuName>& gpus() const;  // by PCI address
 
   /// A sample is whole: parts that did not move since are repeated. nullopt at the end; a later
   /// call goes on with what was written meanwhile. kCorrupt and kIo never come from here.

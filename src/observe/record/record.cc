@@ -10,7 +10,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::string_view, 6> kCardStates = {"active", "suspended", "resting",
+constexpr std::array<std::string_view, 6> kGpuStates = {"active", "suspended", "resting",
                                                          "lost",   "error",     "late"};
 constexpr std::array<std::string_view, 23> kKinds = {
     "start",      "stop",      "model_loading", "model_ready", "model_unloaded", "speech_begin",
@@ -53,12 +53,12 @@ Moment Now(const Clock& clock) {
   return {clock.Now(), clock.WallNow()};
 }
 
-std::string_view Name(CardState state) {
-  return kCardStates[static_cast<std::size_t>(state)];
+std::string_view Name(GpuState state) {
+  return kGpuStates[static_cast<std::size_t>(state)];
 }
-std::optional<CardState> CardStateFromName(std::string_view name) {
-  const auto index = IndexOf(kCardStates, name);
-  return index ? std::optional(static_cast<CardState>(*index)) : std::nullopt;
+std::optional<GpuState> GpuStateFromName(std::string_view name) {
+  const auto index = IndexOf(kGpuStates, name);
+  return index ? std::optional(static_cast<GpuState>(*index)) : std::nullopt;
 }
 
 std::string_view Name(EventKind kind) {

@@ -55,20 +55,20 @@ struct ServiceSample {
   friend bool operator==(const ServiceSample&, const ServiceSample&) = default;
 };
 
-enum class CardState { kActive, kSuspended, kResting, kLost, kError, kLate };
+enum class GpuState { kActive, kSuspended, kResting, kLost, kError, kLate };
 /// "active", …; kLate: the driver did not answer in time, the numbers are absent.
-std::string_view Name(CardState state);
-std::optional<CardState> CardStateFromName(std::string_view name);
+std::string_view Name(GpuState state);
+std::optional<GpuState> GpuStateFromName(std::string_view name);
 
-struct CardSample {
-  std::string card;  // PCI address, "0000:01:00.0"
-  CardState state = CardState::kActive;
+struct GpuSample {
+  std::string gpu;  // PCI address, "0000:01:00.0"
+  GpuState state = GpuState::kActive;
   std::optional<Bytes> total, used;  // everybody's use
   std::optional<Bytes> own;          // of the recorded service
   std::optional<Bytes> others() const {
     return used && own ? std::optional(*used - *own) : std::nullopt;
   }
-  friend bool operator==(const CardSample&, const CardSample&) = default;
+  friend bool operator==(const GpuSample&, const GpuSample&) = default;
 };
 
 struct ProcessSample {
@@ -78,7 +78,7 @@ struct ProcessSample {
   std::optional<Bytes> counted;  // anonymous + shared memory + swap
   std::optional<Bytes> pss;      // read now and then
   std::optional<Bytes> swap;
-  std::optional<Bytes> card;  // its memory on all cards
+  std::optional<Bytes> gpu;  // its memory on all cards
   friend bool operator==(const ProcessSample&, const ProcessSample&) = default;
 };
 
@@ -86,7 +86,7 @@ struct Sample {
   Moment at;
   HostSample host;
   ServiceSample service;
-  std::vector<CardSample> cards;
+  std::vector<GpuSample> gpus;
   std::vector<ProcessSample> processes;
   /// Set by the reader: how long these values held, by the monotonic clock. Zero where the record
   /// does not say (a gap, a crash); so sums of it never count a gap as anything.
@@ -94,10 +94,10 @@ struct Sample {
 };
 
 /// Names of a card, told once.
-struct CardName {
-  std::string card;  // PCI address
+struct GpuName {
+  std::string gpu;  // PCI address
   std::string name, driver, uuid;
-  friend bool operator==(const CardName&, const CardName&) = default;
+  friend bool operator==(const GpuName&, const GpuName&) = default;
 };
 
 enum class EventKind {
@@ -135,7 +135,7 @@ enum class Key {
   kAction,
   kAudioMs,
   kBytes,
-  kCard,
+  kGpu,
   kClass,
   kCode,
   kCount,

@@ -86,7 +86,7 @@ TEST(RecordTest, WhatIsAddedComesBack) {
   ASSERT_EQ((*reader)->runs().size(), 1u);
   EXPECT_EQ((*reader)->runs()[0]->program, "test");
   EXPECT_TRUE((*reader)->runs()[0]->ended);
-  EXPECT_EQ((*reader)->cards().at("0000:01:00.0").name, "A card");
+  EXPECT_EQ((*reader)->gpus().at("0000:01:00.0").name, "A card");
   const std::vector<Entry> all = All(**reader);
   EXPECT_THAT((*reader)->damage(), ElementsAre());
   ASSERT_GE(all.size(), 4u);
@@ -95,12 +95,12 @@ TEST(RecordTest, WhatIsAddedComesBack) {
   EXPECT_EQ(first.at, one.at);
   EXPECT_EQ(first.host, one.host);
   EXPECT_EQ(first.service, one.service);
-  EXPECT_EQ(first.cards, one.cards);
+  EXPECT_EQ(first.gpus, one.gpus);
   EXPECT_EQ(first.processes, one.processes);
   EXPECT_EQ(first.holds, Milliseconds(1'000));
   const auto samples = Samples(all);
   ASSERT_EQ(samples.size(), 2u);
-  EXPECT_EQ(samples[1].cards, two.cards);
+  EXPECT_EQ(samples[1].gpus, two.gpus);
   EXPECT_EQ(samples[1].processes, two.processes);
   const auto events = Events(all);
   EXPECT_EQ(events[1].Integer(Key::kCode), 719);

@@ -32,7 +32,7 @@ WallTime WallOf(std::int64_t ms) {
 }
 
 struct Store::Statements {
-  sql::Statement host, service, card, process, event, name_card, find_card, add_card, find_process,
+  sql::Statement host, service, gpu, process, event, name_gpu, find_gpu, add_gpu, find_process,
       add_process;
 };
 
@@ -75,22 +75,22 @@ Result<> Store::Prepare() {
   };
   TRY_ASSIGN(sql::Statement host, insert("host_sample", 10));
   TRY_ASSIGN(sql::Statement service, insert("service_sample", 19));
-  TRY_ASSIGN(sql::Statement card, insert("card_sample", 8));
+  TRY_ASSIGN(sql::Statement gpu, insert("card_sample", 8));
   TRY_ASSIGN(sql::Statement process, insert("process_sample", 9));
   TRY_ASSIGN(sql::Statement event,
              database_.Prepare("INSERT INTO event(run, mono_ms, wall_ms, kind, attributes) "
                                "VALUES(?,?,?,?,?)"));
-  TRY_ASSIGN(sql::Statement name_card,
+  TRY_ASSIGN(sql::Statement name_gpu,
              database_.Prepare("UPDATE card SET name = ?2, uuid = ?3, driver = ?4 WHERE id = ?1"));
-  TRY_ASSIGN(sql::Statement find_card, database_.Prepare("SELECT id FROM card WHERE pci = ?"));
-  TRY_ASSIGN(sql::Statement add_card, database_.Prepare("INSERT INTO card(pci) VALUES(?)"));
+  TRY_ASSIGN(sql::Statement find_gpu, database_.Prepare("SELECT id FROM card WHERE pci = ?"));
+  TRY_ASSIGN(sql::Statement add_gpu, database_.Prepare("INSERT INTO card(pci) VALUES(?)"));
   TRY_ASSIGN(sql::Statement find_process,
              database_.Prepare("SELECT id FROM process WHERE role = ? AND pid = ?"));
   TRY_ASSIGN(sql::Statement add_process,
              database_.Prepare("INSERT INTO process(role, pid) VALUES(?,?)"));
-  statements_.reset(new Statements{std::move(host), std::move(service), std::move(card),
-                                   std::move(process), std::move(event), std::move(name_card),
-                                   std::move(find_card), std::move(add_card),
+  statements_.reset(new Statements{std::move(host), std::move(service), std::move(gpu),
+                                   std::move(process), std::move(event), std::move(name_gpu),
+                                   std::move(find_gpu), std::move(add_gpu),
                                    std::move(find_process), std::move(add_process)});
   return {};
 }
@@ -111,7 +111,7 @@ Result<> Store::Commit() {
 void Store::Rollback() {
   transaction_.reset();
   // Ids that were given in it do not exist.
-  cards_.clear(), processes_.clear();
+  gpus_.clear(), processes_.clear();
 }
 
 Result<> Store::Insert(sql::Statement& statement) {
@@ -120,19 +120,19 @@ Result<> Store::Insert(sql::Statement& statement) {
   return {};
 }
 
-Result<std::int64_t> Store::CardId(const std::string& pci) {
-  if (const auto known = cards_.find(pci); known != cards_.end()) return known->second;
-  sql::Statement& find = statements_->find_card.Bind(1, std::string_view(pci));
+Result<std::int64_t> Store::GpuId(const std::string& pci) {
+  if (const auto known = gpus_.find(pci); known != gpus_.end()) return known->second;
+  sql::Statement& find = statements_->find_gpu.Bind(1, std::string_view(pci));
   TRY_ASSIGN(const bool there, find.Step());
   std::int64_t id = 0;
   if (there) {
     id = find.Integer(0);
     find.Reset();
   } else {
-    TRY(statements_->add_card.Bind(1, std::string_view(pci)).Run());
+    TRY(statements_->add_gpu.Bind(1, std::string_view(pci)).Run());
     id = database_.last_insert_id();
   }
-  return cards_[pci] = id;
+  return gpus_[pci] = id;
 }
 
 Result<std::int64_t> Store::ProcessId(const ProcessKey& key) {
@@ -179,11 +179,11 @@ Result<> Store::Put(const Rows& rows) {
     s.Bind(19, std::string_view(v.tier));
     TRY(Insert(s));
   }
-  for (const CardSample& card : rows.cards) {
-    TRY_ASSIGN(const std::int64_t id, CardId(card.card));
-    sql::Statement& s = statements_->card;
-    s.Bind(1, run_).Bind(2, mono).Bind(3, id).Bind(4, wall).Bind(5, Name(card.state));
-    s.Bind(6, N(card.total)).Bind(7, N(card.used)).Bind(8, N(card.own));
+  for (const GpuSample& gpu : rows.gpus) {
+    TRY_ASSIGN(const std::int64_t id, GpuId(gpu.gpu));
+    sql::Statement& s = statements_->gpu;
+    s.Bind(1, run_).Bind(2, mono).Bind(3, id).Bind(4, wall).Bind(5, Name(gpu.state));
+    s.Bind(6, N(gpu.total)).Bind(7, N(gpu.used)).Bind(8, N(gpu.own));
     TRY(Insert(s));
   }
   for (const ProcessSample& process : rows.processes) {
@@ -191,13 +191,13 @@ Result<> Store::Put(const Rows& rows) {
     sql::Statement& s = statements_->process;
     s.Bind(1, run_).Bind(2, mono).Bind(3, id).Bind(4, wall).Bind(5, N(process.rss));
     s.Bind(6, N(process.counted)).Bind(7, N(process.pss)).Bind(8, N(process.swap));
-    s.Bind(9, N(process.card));
+    s.Bind(9, N(process.gpu));
     TRY(Insert(s));
   }
   // A row without any number says that it is no longer there.
-  for (const std::string& pci : rows.gone_cards) {
-    TRY_ASSIGN(const std::int64_t id, CardId(pci));
-    sql::Statement& s = statements_->card;
+  for (const std::string& pci : rows.gone_gpus) {
+    TRY_ASSIGN(const std::int64_t id, GpuId(pci));
+    sql::Statement& s = statements_->gpu;
     s.Bind(1, run_).Bind(2, mono).Bind(3, id).Bind(4, wall);
     for (int i = 5; i <= 8; ++i) s.BindNull(i);
     TRY(Insert(s));
@@ -221,11 +221,11 @@ Result<> Store::Put(const Event& event) {
   return Insert(s);
 }
 
-Result<> Store::Put(const CardName& card) {
-  TRY_ASSIGN(const std::int64_t id, CardId(card.card));
-  sql::Statement& s = statements_->name_card;
-  s.Bind(1, id).Bind(2, std::string_view(card.name)).Bind(3, std::string_view(card.uuid));
-  s.Bind(4, std::string_view(card.driver));
+Result<> Store::Put(const GpuName& gpu) {
+  TRY_ASSIGN(const std::int64_t id, GpuId(gpu.gpu));
+  sql::Statement& s = statements_->name_gpu;
+  s.Bind(1, id).Bind(2, std::string_view(gpu.name)).Bind(3, std::string_view(gpu.uuid));
+  s.Bind(4, std::string_view(gpu.driver));
   return Insert(s);
 }
 

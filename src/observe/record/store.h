@@ -30,7 +30,7 @@ class Store {
   bool in_transaction() const { return transaction_.has_value(); }
   Result<> Put(const Rows& rows);
   Result<> Put(const Event& event);
-  Result<> Put(const CardName& card);
+  Result<> Put(const GpuName& gpu);
   Result<> Commit();
   void Rollback();
 
@@ -45,7 +45,7 @@ class Store {
   struct Statements;
   Store(sql::Database database, std::int64_t run);
   Result<> Prepare();
-  Result<std::int64_t> CardId(const std::string& pci);
+  Result<std::int64_t> GpuId(const std::string& pci);
   Result<std::int64_t> ProcessId(const ProcessKey& key);
   Result<> Insert(sql::Statement& statement);
 
@@ -54,7 +54,7 @@ class Store {
   std::optional<sql::Transaction> transaction_;
   std::int64_t run_;
   std::int64_t rows_ = 0;
-  std::map<std::string, std::int64_t> cards_;
+  std::map<std::string, std::int64_t> gpus_;
   std::map<ProcessKey, std::int64_t> processes_;
 };
 

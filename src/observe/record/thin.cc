@@ -7,7 +7,7 @@ namespace headroom::record {
 namespace {
 
 // Measured on files of real recordings; see bench/record.
-constexpr double kHostRow = 46, kServiceRow = 62, kCardRow = 42, kProcessRow = 46;
+constexpr double kHostRow = 46, kServiceRow = 62, kGpuRow = 42, kProcessRow = 46;
 
 enum class Move { kNone, kSome, kEdge };  // kEdge: a state changed; kept even when bytes run short
 
@@ -56,7 +56,7 @@ Move Compare(const ServiceSample& a, const ServiceSample& b, double bands) {
        Moved(a.psi_full, b.psi_full, bands * 1.0), Moved(seconds(a), seconds(b), bands * 0.5)});
 }
 
-Move Compare(const CardSample& a, const CardSample& b, double bands) {
+Move Compare(const GpuSample& a, const GpuSample& b, double bands) {
   const double band = bands * Band(MiB(2), 1.0 / 1024, b.total);
   return std::max({Changed(a.state, b.state), Changed(a.total, b.total),
                    Moved(a.used, b.used, band), Moved(a.own, b.own, band)});
@@ -68,7 +68,7 @@ Move Compare(const ProcessSample& a, const ProcessSample& b, double bands) {
                    Moved(a.counted, b.counted, band), Moved(a.swap, b.swap, band),
                    // Not at every sample; its absence is no change.
                    b.pss ? Moved(a.pss, b.pss, bands * Band(MiB(1), 0.02, b.pss)) : Move::kNone,
-                   Moved(a.card, b.card, bands * static_cast<double>(MiB(2).n))});
+                   Moved(a.gpu, b.gpu, bands * static_cast<double>(MiB(2).n))});
 }
 
 // PSS is read every ten seconds only; in between the last one still is the best there is.
@@ -78,7 +78,7 @@ HostSample Merged(const HostSample&, const HostSample& now) {
 ServiceSample Merged(const ServiceSample&, const ServiceSample& now) {
   return now;
 }
-CardSample Merged(const CardSample&, const CardSample& now) {
+GpuSample Merged(const GpuSample&, const GpuSample& now) {
   return now;
 }
 ProcessSample Merged(const ProcessSample& last, ProcessSample now) {
@@ -92,8 +92,8 @@ double RowBytes(const HostSample&) {
 double RowBytes(const ServiceSample&) {
   return kServiceRow;
 }
-double RowBytes(const CardSample&) {
-  return kCardRow;
+double RowBytes(const GpuSample&) {
+  return kGpuRow;
 }
 double RowBytes(const ProcessSample&) {
   return kProcessRow;
@@ -111,14 +111,14 @@ double Allowance::Left(MonoTime now) {
 }
 
 bool Rows::empty() const {
-  return !host && !service && cards.empty() && processes.empty() && gone_cards.empty() &&
+  return !host && !service && gpus.empty() && processes.empty() && gone_gpus.empty() &&
          gone_processes.empty();
 }
 
 double Rows::bytes() const {
   const auto n = [](const auto& list) { return static_cast<double>(list.size()); };
   return (host ? kHostRow : 0) + (service ? kServiceRow : 0) +
-         kCardRow * (n(cards) + n(gone_cards)) + kProcessRow * (n(processes) + n(gone_processes));
+         kGpuRow * (n(gpus) + n(gone_gpus)) + kProcessRow * (n(processes) + n(gone_processes));
 }
 
 template <class T>
@@ -146,7 +146,7 @@ Rows Thinner::Push(const Sample& sample) {
   // A reader takes a missing heartbeat for a gap and forgets what was before it.
   if (pushed_ && at - *pushed_ > options_.slowest + options_.beat) {
     host_.reset(), service_.reset();
-    cards_.clear(), processes_.clear();
+    gpus_.clear(), processes_.clear();
   }
   pushed_ = at;
   left_ = allowance_.Left(at);
@@ -156,24 +156,24 @@ Rows Thinner::Push(const Sample& sample) {
     rows.due = options_.beat + options_.slowest;
   }
   // Heartbeats of many processes are spread so far that they take half of the day's bytes at most.
-  const double all = kServiceRow + kCardRow * static_cast<double>(sample.cards.size()) +
+  const double all = kServiceRow + kGpuRow * static_cast<double>(sample.gpus.size()) +
                      kProcessRow * static_cast<double>(sample.processes.size());
   const double per_ms = options_.bytes_per_day / 86'400'000 / 2;
   const auto slow = Milliseconds(static_cast<std::int64_t>(std::min(all / per_ms, 3.6e6)));
   const Milliseconds beat = std::max(options_.part_beat, slow);
 
   if (Keep(sample.service, service_, at, beat)) rows.service = sample.service;
-  for (auto& [key, last] : cards_) last->seen = false;
+  for (auto& [key, last] : gpus_) last->seen = false;
   for (auto& [key, last] : processes_) last->seen = false;
-  for (const CardSample& card : sample.cards) {
-    if (Keep(card, cards_[card.card], at, beat)) rows.cards.push_back(card);
+  for (const GpuSample& gpu : sample.gpus) {
+    if (Keep(gpu, gpus_[gpu.gpu], at, beat)) rows.gpus.push_back(gpu);
   }
   for (const ProcessSample& process : sample.processes) {
     auto& last = processes_[{process.role, process.pid}];
     if (Keep(process, last, at, beat)) rows.processes.push_back(last->value);
   }
-  std::erase_if(cards_, [&](const auto& entry) {
-    if (!entry.second->seen) rows.gone_cards.push_back(entry.first);
+  std::erase_if(gpus_, [&](const auto& entry) {
+    if (!entry.second->seen) rows.gone_gpus.push_back(entry.first);
     return !entry.second->seen;
   });
   std::erase_if(processes_, [&](const auto& entry) {

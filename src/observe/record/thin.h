@@ -46,9 +46,9 @@ struct Rows {
   Milliseconds due{0};  // with `host`: when its next row comes at the latest
   std::optional<HostSample> host;
   std::optional<ServiceSample> service;
-  std::vector<CardSample> cards;
+  std::vector<GpuSample> gpus;
   std::vector<ProcessSample> processes;
-  std::vector<std::string> gone_cards;  // were in the sample before, and are not in this one
+  std::vector<std::string> gone_gpus;  // were in the sample before, and are not in this one
   std::vector<ProcessKey> gone_processes;
   bool empty() const;
   /// What they take in the file, roughly.
@@ -78,7 +78,7 @@ class Thinner {
   std::optional<MonoTime> pushed_;
   std::optional<Last<HostSample>> host_;
   std::optional<Last<ServiceSample>> service_;
-  std::map<std::string, std::optional<Last<CardSample>>> cards_;
+  std::map<std::string, std::optional<Last<GpuSample>>> gpus_;
   std::map<ProcessKey, std::optional<Last<ProcessSample>>> processes_;
 };
 

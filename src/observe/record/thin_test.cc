@@ -13,7 +13,7 @@ TEST(Thinner, KeepsTheFirstWhole) {
   Thinner thinner;
   const Rows rows = thinner.Push(SampleAt(0));
   EXPECT_TRUE(rows.host && rows.service);
-  EXPECT_EQ(rows.cards.size(), 1u);
+  EXPECT_EQ(rows.gpus.size(), 1u);
   EXPECT_EQ(rows.processes.size(), 2u);
   EXPECT_EQ(rows.due, Milliseconds(15'000));
 }
@@ -26,7 +26,7 @@ TEST(Thinner, KeepsNothingThatStaysWithinItsBand) {
   for (int i = 0; i <= 4; ++i)
     EXPECT_TRUE(thinner.Push(SampleAt(200 + i, MiB(3740 + i))).empty()) << i;
   const Rows rows = thinner.Push(SampleAt(300, MiB(3745)));
-  EXPECT_EQ(rows.cards.size(), 1u);
+  EXPECT_EQ(rows.gpus.size(), 1u);
   EXPECT_FALSE(rows.host || rows.service || !rows.processes.empty());
 }
 
@@ -41,8 +41,8 @@ TEST(Thinner, KeepsEveryEdge) {
   sample.service.tier.clear();
   EXPECT_TRUE(thinner.Push(sample).service);
   sample.at = AtMs(300);
-  sample.cards[0].state = CardState::kLost;
-  EXPECT_EQ(thinner.Push(sample).cards.size(), 1u);
+  sample.gpus[0].state = GpuState::kLost;
+  EXPECT_EQ(thinner.Push(sample).gpus.size(), 1u);
   sample.at = AtMs(400);
   sample.host.psi_full.reset();
   EXPECT_TRUE(thinner.Push(sample).host);
@@ -53,9 +53,9 @@ TEST(Thinner, SaysWhatIsGone) {
   thinner.Push(SampleAt(0));
   Sample sample = SampleAt(100);
   sample.processes.pop_back();
-  sample.cards.clear();
+  sample.gpus.clear();
   Rows rows = thinner.Push(sample);
-  EXPECT_THAT(rows.gone_cards, testing::ElementsAre("0000:01:00.0"));
+  EXPECT_THAT(rows.gone_gpus, testing::ElementsAre("0000:01:00.0"));
   EXPECT_THAT(rows.gone_processes, testing::ElementsAre(ProcessKey("worker cuda", 101)));
   sample.at = AtMs(200);
   EXPECT_TRUE(thinner.Push(sample).empty());
@@ -69,7 +69,7 @@ TEST(Thinner, HasAHeartbeatAndIsWholeAgainAfterAGap) {
   EXPECT_TRUE(beat.host);
   EXPECT_FALSE(beat.service);
   const Rows after = thinner.Push(SampleAt(40'000));
-  EXPECT_TRUE(after.host && after.service && after.cards.size() == 1 &&
+  EXPECT_TRUE(after.host && after.service && after.gpus.size() == 1 &&
               after.processes.size() == 2);
 }
 

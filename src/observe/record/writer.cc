@@ -23,7 +23,7 @@ constexpr std::size_t kMostWaiting = 1024;  // events, while the file cannot be 
 constexpr Milliseconds kJump{2'000};        // of the wall clock, to be told
 constexpr Milliseconds kAgeEvery{std::chrono::hours(1)};
 
-using Added = std::variant<Sample, Event, CardName>;
+using Added = std::variant<Sample, Event, GpuName>;
 
 std::string BootId() {
   const Result<std::string> id = ReadFile("/proc/sys/kernel/random/boot_id");
@@ -73,7 +73,7 @@ struct Writer::State {
   Allowance kept_bytes, event_bytes;
   std::optional<MonoTime> keep_until;
   std::vector<Event> waiting;
-  std::map<std::string, CardName> cards;
+  std::map<std::string, GpuName> gpus;
   std::int64_t lost_samples = 0, lost_events = 0;  // not yet recorded as such
   std::int64_t told_samples = 0, told_events = 0;  // of status, taken into account
   std::optional<Moment> latest;
@@ -153,12 +153,12 @@ void Writer::Note(Event event) {
   if (wake) s.wake.notify_one();
 }
 
-void Writer::Describe(CardName card) {
+void Writer::Describe(GpuName gpu) {
   State& s = *state_;
   {
     const std::lock_guard held(s.mutex);
     if (s.queue.size() >= s.options.queue) return;
-    s.queue.emplace_back(std::move(card));
+    s.queue.emplace_back(std::move(gpu));
     ++s.added;
   }
   s.wake.notify_one();
@@ -258,9 +258,9 @@ void Writer::State::Open() {
     stopped_at.reset();
   }
   thinner = Thinner(Thinning(options));
-  for (const auto& [pci, card] : cards) {
+  for (const auto& [pci, gpu] : gpus) {
     // Told again: the file may be another one.
-    if (!store->Begin() || !store->Put(card) || !store->Commit()) store->Rollback();
+    if (!store->Begin() || !store->Put(gpu) || !store->Commit()) store->Rollback();
   }
   const std::lock_guard held(mutex);
   status.recording = true;
@@ -297,7 +297,7 @@ void Writer::State::Work(std::deque<Added> batch, std::string reason) {
   std::vector<Event> events;
   events.swap(waiting);
   for (const Added& one : batch) {
-    if (const auto* card = std::get_if<CardName>(&one)) cards[card->card] = *card;
+    if (const auto* gpu = std::get_if<GpuName>(&one)) gpus[gpu->gpu] = *gpu;
     if (const auto* event = std::get_if<Event>(&one)) events.push_back(*event);
   }
   waiting.swap(events);
@@ -352,7 +352,7 @@ Result<> Writer::State::Write(std::deque<Added>& batch, std::string reason) {
   const std::vector<Event> saved = events;
   const auto write = [&]() -> Result<> {
     for (const Added& one : batch) {
-      if (const auto* card = std::get_if<CardName>(&one)) TRY(store->Put(*card));
+      if (const auto* gpu = std::get_if<GpuName>(&one)) TRY(store->Put(*gpu));
       const auto* sample = std::get_if<Sample>(&one);
       if (!sample) continue;
       SeeClock(sample->at, events);

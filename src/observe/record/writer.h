@@ -67,7 +67,7 @@ class Writer {
   /// From any thread. Never blocks longer than a short lock.
   void Add(Sample sample);
   void Note(Event event);
-  void Describe(CardName card);
+  void Describe(GpuName gpu);
   /// Keeps the last ten minutes of every sample, and the next half minute. Zone edges, errors,
   /// worker deaths and kernel lines do so by themselves.
   void Keep(std::string reason);

@@ -68,7 +68,7 @@ TEST(WriterTest, ReadersSeeWhatIsCommittedWhileItWrites) {
   ASSERT_TRUE((*writer)->Flush());
   const auto more = All(**reader);
   ASSERT_EQ(more.size(), 2u);
-  EXPECT_EQ(std::get<Sample>(more[0].what).cards[0].used, MiB(100));
+  EXPECT_EQ(std::get<Sample>(more[0].what).gpus[0].used, MiB(100));
   EXPECT_EQ(std::get<Sample>(more[0].what).processes.size(), 2u);
 }
 
@@ -101,7 +101,7 @@ TEST(WriterTest, OrderAndRangeAndGaps) {
   ASSERT_FALSE(part.empty());
   const Sample& first = std::get<Sample>(part[0].what);
   EXPECT_GE(first.at.wall, AtMs(30'500).wall);
-  EXPECT_EQ(first.cards.size(), 1u) << "known from before the range";
+  EXPECT_EQ(first.gpus.size(), 1u) << "known from before the range";
 }
 
 TEST(WriterTest, AJumpOfTheWallClockIsTold) {

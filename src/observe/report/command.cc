@@ -29,7 +29,7 @@ using analyze::Instant;
 
 struct Options {
   std::vector<std::string> inputs, maps, packs;
-  std::string since, from, to, unit, zone, start, boot, card, format = "md", output, fail_on,
+  std::string since, from, to, unit, zone, start, boot, gpu, format = "md", output, fail_on,
                                                               claims, title = "Memory report";
   std::string at;             // why
   std::string before, after;  // diff
@@ -130,9 +130,9 @@ Result<std::unique_ptr<Loaded>> Load(const Options& options) {
   TRY_ASSIGN(analyze::Packs packs, analyze::Packs::Load(folders));
   read.packs = &packs;
 
-  if (!options.card.empty()) {
-    TRY_ASSIGN(const Bytes card, ParseBytes(options.card));
-    loaded->analyze.card = static_cast<double>(card.n);
+  if (!options.gpu.empty()) {
+    TRY_ASSIGN(const Bytes gpu, ParseBytes(options.gpu));
+    loaded->analyze.gpu = static_cast<double>(gpu.n);
   }
   for (const std::string& input : options.inputs) {
     if (input != "-" && analyze::IsFlightRecord(input)) {
@@ -257,7 +257,7 @@ void AddInput(CLI::App& command, const std::shared_ptr<Options>& options) {
       "Of times that name none: UTC, +02:00, Europe/Berlin (default: this machine's)");
   command.add_option("--start", options->start, "When a table's time of zero was");
   command.add_option("--boot", options->boot, "When the machine of a dmesg was started");
-  command.add_option("--card", options->card, "The card's memory, where the input does not say");
+  command.add_option("--card", options->gpu, "The card's memory, where the input does not say");
   command.add_option("--map", options->maps, "A column by hand: ram=my_column:MB (repeatable)");
   command.add_option("--errors", options->packs,
                      "A folder with error packs of your own (repeatable)");

@@ -16,7 +16,7 @@ struct Row {
 
 std::string Size(const ordered_json& gauge, const char* key) {
   const double bytes = gauge.at(key).get<double>();
-  return gauge.at("kind") == "vram" ? analyze::CardSize(bytes) : analyze::Size(bytes);
+  return gauge.at("kind") == "vram" ? analyze::GpuSize(bytes) : analyze::Size(bytes);
 }
 
 std::string Change(double before, double after) {

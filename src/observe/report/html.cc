@@ -273,9 +273,9 @@ class Page {
   void Memory() {
     Title("Who held the memory");
     for (const analyze::Breakdown& breakdown : findings_.breakdowns) {
-      const bool card = breakdown.title.starts_with("VRAM");
+      const bool gpu = breakdown.title.starts_with("VRAM");
       const auto size = [&](double bytes) {
-        return card ? analyze::CardSize(bytes) : analyze::Size(bytes);
+        return gpu ? analyze::GpuSize(bytes) : analyze::Size(bytes);
       };
       Add(fmt::format("<h3>{}</h3>", Escape(breakdown.title)));
       std::vector<std::vector<std::string>> rows = {{"owner", "size", "basis"}};

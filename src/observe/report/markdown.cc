@@ -100,9 +100,9 @@ class Page {
       Line();
       Line(fmt::format("{}, {}:", breakdown.title, At(breakdown.at)));
       Line();
-      const bool card = breakdown.title.starts_with("VRAM");
+      const bool gpu = breakdown.title.starts_with("VRAM");
       const auto size = [&](double bytes) {
-        return card ? analyze::CardSize(bytes) : analyze::Size(bytes);
+        return gpu ? analyze::GpuSize(bytes) : analyze::Size(bytes);
       };
       const auto share = [&](double bytes) {
         return fmt::format("{:.1f} %", 100 * bytes / std::max(breakdown.whole, 1.0));

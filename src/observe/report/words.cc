@@ -5,7 +5,7 @@
 namespace headroom::report {
 
 std::string Say(const analyze::Gauge& gauge, double bytes) {
-  return gauge.kind == analyze::GaugeKind::kVram ? analyze::CardSize(bytes) : analyze::Size(bytes);
+  return gauge.kind == analyze::GaugeKind::kVram ? analyze::GpuSize(bytes) : analyze::Size(bytes);
 }
 
 std::string Basis(const Report& report, const analyze::Statement& statement) {

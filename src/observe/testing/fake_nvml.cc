@@ -93,9 +93,9 @@ int nvmlShutdown() {
 }
 int nvmlDeviceGetHandleByPciBusId_v2(const char* pci, void** handle) {
   if (const int code = Scripted("handle")) return code;
-  const auto cards = Lines("card");
-  for (std::size_t i = 0; i < cards.size(); ++i) {
-    if (cards[i].at(0) != pci) continue;
+  const auto gpus = Lines("card");
+  for (std::size_t i = 0; i < gpus.size(); ++i) {
+    if (gpus[i].at(0) != pci) continue;
     *handle = reinterpret_cast<void*>(i + 1);
     return 0;
   }
@@ -103,9 +103,9 @@ int nvmlDeviceGetHandleByPciBusId_v2(const char* pci, void** handle) {
 }
 int nvmlDeviceGetMemoryInfo(void* handle, Memory* memory) {
   if (const int code = Scripted("memory")) return code;
-  const auto card = Lines("card").at(reinterpret_cast<std::size_t>(handle) - 1);
-  memory->total = Number(card.at(1));
-  memory->used = Number(card.at(2));
+  const auto gpu = Lines("card").at(reinterpret_cast<std::size_t>(handle) - 1);
+  memory->total = Number(gpu.at(1));
+  memory->used = Number(gpu.at(2));
   memory->free = memory->total - memory->used;
   return 0;
 }

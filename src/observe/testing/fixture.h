@@ -45,7 +45,7 @@ class Opened {
 };
 
 /// A PCI display card under sys/bus/pci/devices.
-Files PciCard(const std::string& pci, const std::string& vendor,
+Files PciGpu(const std::string& pci, const std::string& vendor,
               const std::string& runtime_status = "active", const std::string& control = "auto");
 
 /// A script for fake_nvml (see fake_nvml.cc) and the calls that it saw.

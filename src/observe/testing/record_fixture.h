@@ -47,7 +47,7 @@ inline Sample SampleAt(std::int64_t ms, Bytes used = MiB(3740), Bytes ram = MiB(
   sample.service.zones[0] = memory::Zone::kDanger;
   sample.service.zones[1] = memory::Zone::kSafe;
   sample.service.tier = "canary-1b-flash:Q8_0 cuda";
-  sample.cards = {{"0000:01:00.0", CardState::kActive, MiB(4096), used, MiB(3600)}};
+  sample.gpus = {{"0000:01:00.0", GpuState::kActive, MiB(4096), used, MiB(3600)}};
   sample.processes = {{100, "daemon", MiB(60), MiB(40), MiB(45), Bytes(0), std::nullopt},
                       {101, "worker cuda", MiB(800), MiB(700), std::nullopt, Bytes(0), MiB(3600)}};
   return sample;

@@ -49,7 +49,7 @@ std::optional<Event> ParseKernelLine(std::string_view message) {
   // "NVRM: Xid (PCI:0000:01:00): 79, pid=…, GPU has fallen off the bus."
   if (const auto xid = Behind(message, "NVRM: Xid (")) {
     Event event = kernel("xid");
-    event.With(Key::kCard, Behind(xid->substr(0, xid->find(')')), "PCI:").value_or(""));
+    event.With(Key::kGpu, Behind(xid->substr(0, xid->find(')')), "PCI:").value_or(""));
     if (const auto rest = Behind(*xid, "): ")) {
       if (const auto code = LeadingNumber(*rest)) event.With(Key::kCode, *code);
     }
@@ -60,7 +60,7 @@ std::optional<Event> ParseKernelLine(std::string_view message) {
   }
   if (message.contains("amdgpu") && message.contains("GPU reset begin")) {
     Event event = kernel("amdgpu_reset");
-    if (const auto card = Behind(message, "amdgpu ")) event.With(Key::kCard, card->substr(0, 12));
+    if (const auto gpu = Behind(message, "amdgpu ")) event.With(Key::kGpu, gpu->substr(0, 12));
     return event;
   }
   if (message.starts_with("PM: suspend entry") ||

@@ -30,21 +30,21 @@ record::Sample SampleOf(const probe::Sample& sample, const std::map<pid_t, std::
     if (group->events) service.oom_kills = group->events->oom_kill;
     if (group->pressure) service.psi_full = group->pressure->full.avg10;
   }
-  std::map<pid_t, Bytes> on_cards;
+  std::map<pid_t, Bytes> on_gpus;
   for (const probe::DeviceSample& one : sample.devices) {
     const probe::Device& device = one.device;
-    record::CardSample card;
-    card.card = device.pci;
-    card.state = static_cast<record::CardState>(device.state);
+    record::GpuSample gpu;
+    gpu.gpu = device.pci;
+    gpu.state = static_cast<record::GpuState>(device.state);
     if (sample.probe == probe::ProbeState::kFresh) {
-      card.total = device.total, card.used = device.used, card.own = one.own;
+      gpu.total = device.total, gpu.used = device.used, gpu.own = one.own;
       for (const probe::DeviceUse& use : device.processes) {
-        if (use.used) on_cards[use.pid] += *use.used;
+        if (use.used) on_gpus[use.pid] += *use.used;
       }
-    } else if (card.state == record::CardState::kActive) {
-      card.state = record::CardState::kLate;  // what was known last is not what is
+    } else if (gpu.state == record::GpuState::kActive) {
+      gpu.state = record::GpuState::kLate;  // what was known last is not what is
     }
-    result.cards.push_back(std::move(card));
+    result.gpus.push_back(std::move(gpu));
   }
   for (const probe::ProcessMemory& one : sample.processes) {
     record::ProcessSample process;
@@ -54,20 +54,20 @@ record::Sample SampleOf(const probe::Sample& sample, const std::map<pid_t, std::
     process.rss = one.status.rss, process.counted = one.status.counted();
     process.swap = one.status.swap;
     if (one.rollup) process.pss = one.rollup->pss;
-    if (const auto use = on_cards.find(one.pid); use != on_cards.end()) process.card = use->second;
+    if (const auto use = on_gpus.find(one.pid); use != on_gpus.end()) process.gpu = use->second;
     result.processes.push_back(std::move(process));
   }
   return result;
 }
 
-// CardState begins with the states of a device, in their order.
-static_assert(static_cast<int>(record::CardState::kError) ==
+// GpuState begins with the states of a device, in their order.
+static_assert(static_cast<int>(record::GpuState::kError) ==
               static_cast<int>(probe::DeviceState::kError));
-static_assert(static_cast<int>(record::CardState::kLost) ==
+static_assert(static_cast<int>(record::GpuState::kLost) ==
               static_cast<int>(probe::DeviceState::kLost));
 
-std::vector<record::CardName> CardNames(const probe::Sample& sample) {
-  std::vector<record::CardName> names;
+std::vector<record::GpuName> GpuNames(const probe::Sample& sample) {
+  std::vector<record::GpuName> names;
   for (const probe::DeviceSample& one : sample.devices)
     names.push_back({one.device.pci, one.device.name, one.device.uuid, one.device.driver});
   return names;
@@ -78,15 +78,15 @@ void FillZones(record::Sample& sample, const memory::Thresholds& thresholds) {
   const auto at = [&zones](Gauge gauge) -> std::optional<Zone>& {
     return zones[static_cast<std::size_t>(gauge)];
   };
-  for (const record::CardSample& card : sample.cards) {
-    if (card.used && card.total) {
-      const auto zone = memory::VramZone(thresholds, *card.used, *card.total);
+  for (const record::GpuSample& gpu : sample.gpus) {
+    if (gpu.used && gpu.total) {
+      const auto zone = memory::VramZone(thresholds, *gpu.used, *gpu.total);
       if (zone) at(Gauge::kVram) = std::max(at(Gauge::kVram).value_or(Zone::kSafe), *zone);
     }
-    const bool lost = card.state == record::CardState::kLost;
-    at(Gauge::kCard) = std::max(at(Gauge::kCard).value_or(Zone::kSafe),
+    const bool lost = gpu.state == record::GpuState::kLost;
+    at(Gauge::kGpu) = std::max(at(Gauge::kGpu).value_or(Zone::kSafe),
                                 lost                                     ? Zone::kCritical
-                                : card.state == record::CardState::kLate ? Zone::kWarning
+                                : gpu.state == record::GpuState::kLate ? Zone::kWarning
                                                                          : Zone::kSafe);
   }
   if (sample.service.ram)
@@ -113,13 +113,13 @@ std::vector<record::Event> Changes(const record::Sample& before, const record::S
                          .With(Key::kClass, "oom_kill")
                          .With(Key::kSource, "cgroup")
                          .With(Key::kCount, *now.service.oom_kills - *before.service.oom_kills));
-  for (const record::CardSample& card : now.cards) {
-    const auto was = std::ranges::find(before.cards, card.card, &record::CardSample::card);
-    if (was != before.cards.end() && was->state != card.state)
+  for (const record::GpuSample& gpu : now.gpus) {
+    const auto was = std::ranges::find(before.gpus, gpu.gpu, &record::GpuSample::gpu);
+    if (was != before.gpus.end() && was->state != gpu.state)
       events.push_back(Event{EventKind::kDevice, now.at, {}}
-                           .With(Key::kCard, card.card)
+                           .With(Key::kGpu, gpu.gpu)
                            .With(Key::kFrom, Name(was->state))
-                           .With(Key::kTo, Name(card.state)));
+                           .With(Key::kTo, Name(gpu.state)));
   }
   return events;
 }

@@ -14,7 +14,7 @@ namespace headroom::watch {
 /// are the caller's to fill in.
 record::Sample SampleOf(const probe::Sample& sample, const std::map<pid_t, std::string>& roles);
 
-std::vector<record::CardName> CardNames(const probe::Sample& sample);
+std::vector<record::GpuName> GpuNames(const probe::Sample& sample);
 
 /// Zones by the numbers in it; the worst card counts. Without a number there is no zone.
 void FillZones(record::Sample& sample, const memory::Thresholds& thresholds);

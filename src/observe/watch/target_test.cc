@@ -186,9 +186,9 @@ TEST(KernelLines, ThoseThatMatter) {
       "bus.");
   ASSERT_TRUE(xid);
   EXPECT_EQ(xid->Integer(Key::kCode), 79);
-  EXPECT_EQ(xid->Text(Key::kCard), "0000:01:00");
+  EXPECT_EQ(xid->Text(Key::kGpu), "0000:01:00");
   EXPECT_EQ(ParseKernelLine("NVRM: Xid (PCI:0000:01:00): 31, pid=815, x")->Integer(Key::kPid), 815);
-  EXPECT_EQ(ParseKernelLine("amdgpu 0000:03:00.0: amdgpu: GPU reset begin!")->Text(Key::kCard),
+  EXPECT_EQ(ParseKernelLine("amdgpu 0000:03:00.0: amdgpu: GPU reset begin!")->Text(Key::kGpu),
             "0000:03:00.0");
   EXPECT_EQ(ParseKernelLine("PM: suspend entry (deep)")->kind, EventKind::kSuspend);
   EXPECT_EQ(ParseKernelLine("PM: suspend exit")->kind, EventKind::kResume);

@@ -52,7 +52,7 @@ void TopModel::Track(const std::string& key, MonoTime at, std::optional<double> 
 void TopModel::Add(record::Sample sample) {
   const MonoTime at = sample.at.mono;
   if (last_ && at < last_->at.mono) points_.clear();  // another boot
-  for (const record::CardSample& card : sample.cards) Track("card " + card.card, at, N(card.used));
+  for (const record::GpuSample& gpu : sample.gpus) Track("card " + gpu.gpu, at, N(gpu.used));
   Track("RAM", at, N(sample.service.ram));
   Track("swap", at, N(sample.service.swap));
   const auto& host = sample.host;
@@ -91,15 +91,15 @@ TopState TopModel::state() const {
   const auto& host = last_->host;
   state.tier = service.tier;
   const auto zone = [&](Gauge gauge) { return service.zones[static_cast<std::size_t>(gauge)]; };
-  for (const record::CardSample& card : last_->cards) {
-    const auto vram = card.used && card.total
-                          ? memory::VramZone(thresholds_, *card.used, *card.total)
+  for (const record::GpuSample& gpu : last_->gpus) {
+    const auto vram = gpu.used && gpu.total
+                          ? memory::VramZone(thresholds_, *gpu.used, *gpu.total)
                           : std::nullopt;
-    GaugeLine line = Line("VRAM", "card " + card.card, N(card.used), N(card.total), vram);
-    const auto name = names_.find(card.card);
-    line.name = name == names_.end() || name->second.empty() ? card.card : name->second;
-    line.own = N(card.own), line.others = N(card.others());
-    if (card.state != record::CardState::kActive) line.note = Name(card.state);
+    GaugeLine line = Line("VRAM", "card " + gpu.gpu, N(gpu.used), N(gpu.total), vram);
+    const auto name = names_.find(gpu.gpu);
+    line.name = name == names_.end() || name->second.empty() ? gpu.gpu : name->second;
+    line.own = N(gpu.own), line.others = N(gpu.others());
+    if (gpu.state != record::GpuState::kActive) line.note = Name(gpu.state);
     state.gauges.push_back(std::move(line));
   }
   if (service.ram) {
@@ -120,7 +120,7 @@ TopState TopModel::state() const {
     state.gauges.push_back(Line("PSI", "PSI", host.psi_some, 100.0, zone(Gauge::kPressure)));
   state.processes = last_->processes;
   std::ranges::stable_sort(state.processes, std::ranges::greater(), [](const auto& process) {
-    return std::max(process.counted.value_or(Bytes()), process.card.value_or(Bytes()));
+    return std::max(process.counted.value_or(Bytes()), process.gpu.value_or(Bytes()));
   });
   return state;
 }

@@ -53,7 +53,7 @@ class TopModel {
 
   void Add(record::Sample sample);
   void Note(record::Event event);
-  void Know(const record::CardName& card) { names_[card.card] = card.name; }
+  void Know(const record::GpuName& gpu) { names_[gpu.gpu] = gpu.name; }
   void Owners(std::vector<Owner> owners) { owners_ = std::move(owners); }
   bool empty() const { return !last_; }
   TopState state() const;

@@ -167,7 +167,7 @@ std::vector<std::string> Render(const TopState& state, int width, int height, bo
       if (left() <= for_events) break;
       add(fmt::format("{:>8} {} {:>11} {:>11} {:>11} {:>11}", process.pid,
                       Fit(Printable(process.role), 16), Size(process.counted), Size(process.rss),
-                      Size(process.swap), Size(process.card)));
+                      Size(process.swap), Size(process.gpu)));
     }
   }
   bool others = false;
@@ -175,7 +175,7 @@ std::vector<std::string> Render(const TopState& state, int width, int height, bo
     if (owner.ours || left() <= for_events + 1) continue;
     if (!std::exchange(others, true)) heading("OTHERS ON THE CARDS");
     add(fmt::format("{:>8} {} {:>11}  {}", owner.pid, Fit(Printable(owner.name), 16),
-                    Size(owner.used), owner.card));
+                    Size(owner.used), owner.gpu));
   }
   if (for_events > 0 && left() >= 2) {
     heading("EVENTS");
@@ -218,9 +218,9 @@ std::string ToJson(const TopState& state) {
                                    {"counted", MaybeBytes(process.counted)},
                                    {"pss", MaybeBytes(process.pss)},
                                    {"swap", MaybeBytes(process.swap)},
-                                   {"card", MaybeBytes(process.card)}});
+                                   {"card", MaybeBytes(process.gpu)}});
   for (const Owner& owner : state.owners)
-    object["owners"].push_back({{"card", owner.card},
+    object["owners"].push_back({{"card", owner.gpu},
                                 {"pid", owner.pid},
                                 {"name", owner.name},
                                 {"used", MaybeBytes(owner.used)},

@@ -12,16 +12,16 @@ using record::Event;
 using record::EventKind;
 using record::Key;
 
-bool Wanted(const probe::Device& device, const std::string& cards) {
-  if (cards == "all") return true;
-  return device.pci.contains(cards) || device.name.contains(cards) || device.uuid.contains(cards);
+bool Wanted(const probe::Device& device, const std::string& gpus) {
+  if (gpus == "all") return true;
+  return device.pci.contains(gpus) || device.name.contains(gpus) || device.uuid.contains(gpus);
 }
 
 // The smallest as one line, so that a target of a thousand processes stays small.
 void SumUp(std::vector<record::ProcessSample>& processes, std::size_t most) {
   if (processes.size() <= most) return;
   std::ranges::stable_sort(processes, std::ranges::greater(), [](const auto& process) {
-    return std::max(process.counted, process.card);
+    return std::max(process.counted, process.gpu);
   });
   record::ProcessSample rest;
   rest.role = "others";
@@ -30,7 +30,7 @@ void SumUp(std::vector<record::ProcessSample>& processes, std::size_t most) {
   };
   for (std::size_t i = most - 1; i < processes.size(); ++i) {
     add(rest.rss, processes[i].rss), add(rest.counted, processes[i].counted);
-    add(rest.swap, processes[i].swap), add(rest.card, processes[i].card);
+    add(rest.swap, processes[i].swap), add(rest.gpu, processes[i].gpu);
   }
   processes.resize(most - 1);
   processes.push_back(std::move(rest));
@@ -85,18 +85,18 @@ Observation Watcher::Look(std::optional<MonoTime> due) {
     pids.push_back(process.pid);
     roles[process.pid] = process.name;
   }
-  probe::Sample sample = sampler_->Take(pids, /*idle=*/options_.cards == "none", due);
+  probe::Sample sample = sampler_->Take(pids, /*idle=*/options_.gpus == "none", due);
   if (!cgroup_) sample.cgroup.reset();  // that would be ours
   std::erase_if(sample.devices,
-                [this](const auto& one) { return !Wanted(one.device, options_.cards); });
+                [this](const auto& one) { return !Wanted(one.device, options_.gpus); });
 
   seen.sample = SampleOf(sample, roles);
-  seen.cards = CardNames(sample);
+  seen.gpus = GpuNames(sample);
   seen.processes = members.processes.size();
   const bool machine = options_.target.kind == TargetKind::kMachine;
   if (machine) {
     seen.sample.service = record::ServiceSample();
-    for (record::CardSample& card : seen.sample.cards) card.own.reset();
+    for (record::GpuSample& gpu : seen.sample.gpus) gpu.own.reset();
   } else if (members.processes.empty()) {
     seen.sample.service.ram = seen.sample.service.swap = Bytes(0);
   }

@@ -17,14 +17,14 @@ struct WatchOptions {
   Target target;
   std::filesystem::path root = "/";
   /// Which cards: "all", "none", or a part of a PCI address, name or UUID.
-  std::string cards = "all";
+  std::string gpus = "all";
   memory::Thresholds thresholds{};
   Milliseconds look_every{2'000};  // for processes that came and went
 };
 
 /// A user of a card's memory, ours or not.
 struct Owner {
-  std::string card;
+  std::string gpu;
   pid_t pid = 0;
   std::string name;
   std::optional<Bytes> used;
@@ -34,7 +34,7 @@ struct Owner {
 struct Observation {
   record::Sample sample;
   std::vector<record::Event> events;
-  std::vector<record::CardName> cards;
+  std::vector<record::GpuName> gpus;
   std::vector<Owner> owners;
   std::size_t processes = 0;  // of the target; the sample has the largest alone
   std::string trouble;        // why the target cannot be looked for

@@ -17,7 +17,7 @@ using record::Key;
 using testing::HasSubstr;
 using testing::Not;
 
-class FakeCards : public probe::DeviceSource {
+class FakeGpus : public probe::DeviceSource {
  public:
   probe::DeviceReport Ask(std::span<const pid_t>, bool rest) override {
     rested = rest;
@@ -32,13 +32,13 @@ class FakeCards : public probe::DeviceSource {
   bool rested = false;
 };
 
-probe::Device Card(Bytes used, std::vector<probe::DeviceUse> processes) {
-  probe::Device card;
-  card.pci = "0000:01:00.0", card.name = "A card", card.uuid = "GPU-1", card.driver = "550";
-  card.state = probe::DeviceState::kActive;
-  card.total = MiB(4096), card.used = used;
-  card.processes = std::move(processes);
-  return card;
+probe::Device Gpu(Bytes used, std::vector<probe::DeviceUse> processes) {
+  probe::Device gpu;
+  gpu.pci = "0000:01:00.0", gpu.name = "A card", gpu.uuid = "GPU-1", gpu.driver = "550";
+  gpu.state = probe::DeviceState::kActive;
+  gpu.total = MiB(4096), gpu.used = used;
+  gpu.processes = std::move(processes);
+  return gpu;
 }
 
 probe::Files ServerFiles(pid_t pid, int started, int anon_kib) {
@@ -64,30 +64,30 @@ class WatcherTest : public testing::Test {
                  {"sys/fs/cgroup/svc/memory.current", "5000\n"},
                  {"sys/fs/cgroup/svc/memory.events", "oom_kill 0\n"}});
   }
-  Watcher Make(const char* target, const char* cards = "all") {
-    return Watcher({.target = *ParseTarget(target), .root = root_.path(), .cards = cards}, cards_,
+  Watcher Make(const char* target, const char* gpus = "all") {
+    return Watcher({.target = *ParseTarget(target), .root = root_.path(), .gpus = gpus}, gpus_,
                    clock_,
                    [](const auto&) -> Result<std::string> { return Fail(Errc::kNotFound, ""); });
   }
   FakeRoot root_;
-  FakeCards cards_;
+  FakeGpus gpus_;
   FakeClock clock_;
 };
 
-TEST_F(WatcherTest, ATargetWithItsGroupAndItsShareOfTheCard) {
+TEST_F(WatcherTest, ATargetWithItsGroupAndItsShareOfTheGpu) {
   root_.Write(ServerFiles(50, 100, 800'000));
-  cards_.devices = {Card(MiB(3740), {{50, MiB(3600)}, {60, MiB(100)}})};
+  gpus_.devices = {Gpu(MiB(3740), {{50, MiB(3600)}, {60, MiB(100)}})};
   Watcher watcher = Make("50");
   const Observation seen = watcher.Look();
   EXPECT_EQ(seen.sample.service.ram, KiB(800'000));
   EXPECT_EQ(seen.sample.service.cgroup_current, Bytes(5000));
   EXPECT_EQ(seen.sample.host.swap_used, KiB(40));
-  ASSERT_EQ(seen.sample.cards.size(), 1u);
-  EXPECT_EQ(seen.sample.cards[0].own, MiB(3600));
-  EXPECT_EQ(seen.sample.cards[0].others(), MiB(140));
+  ASSERT_EQ(seen.sample.gpus.size(), 1u);
+  EXPECT_EQ(seen.sample.gpus[0].own, MiB(3600));
+  EXPECT_EQ(seen.sample.gpus[0].others(), MiB(140));
   ASSERT_EQ(seen.sample.processes.size(), 1u);
   EXPECT_EQ(seen.sample.processes[0].role, "server");
-  EXPECT_EQ(seen.sample.processes[0].card, MiB(3600));
+  EXPECT_EQ(seen.sample.processes[0].gpu, MiB(3600));
   EXPECT_EQ(seen.sample.service.zones[static_cast<std::size_t>(Gauge::kVram)], Zone::kDanger);
   EXPECT_EQ(seen.sample.service.zones[static_cast<std::size_t>(Gauge::kRam)], Zone::kSafe);
   ASSERT_EQ(seen.events.size(), 2u);
@@ -119,12 +119,12 @@ TEST_F(WatcherTest, ItsEndAndItsRestart) {
   EXPECT_EQ(seen.sample.service.ram, KiB(2000));
 }
 
-TEST_F(WatcherTest, ZonesOomAndLostCardsAreEvents) {
+TEST_F(WatcherTest, ZonesOomAndLostGpusAreEvents) {
   root_.Write(ServerFiles(50, 100, 1000));
-  cards_.devices = {Card(MiB(1000), {})};
+  gpus_.devices = {Gpu(MiB(1000), {})};
   Watcher watcher = Make("50");
   watcher.Look();
-  cards_.devices = {Card(MiB(4000), {})};
+  gpus_.devices = {Gpu(MiB(4000), {})};
   root_.Write({{"sys/fs/cgroup/svc/memory.events", "oom_kill 2\n"}});
   clock_.Advance(Milliseconds(1000));
   Observation seen = watcher.Look();
@@ -133,8 +133,8 @@ TEST_F(WatcherTest, ZonesOomAndLostCardsAreEvents) {
   EXPECT_EQ(seen.events[0].Text(Key::kTo), "critical");
   EXPECT_EQ(seen.events[1].Text(Key::kClass), "oom_kill");
   EXPECT_EQ(seen.events[1].Integer(Key::kCount), 2);
-  cards_.devices[0].state = probe::DeviceState::kLost;
-  cards_.devices[0].used.reset();
+  gpus_.devices[0].state = probe::DeviceState::kLost;
+  gpus_.devices[0].used.reset();
   seen = watcher.Look();
   ASSERT_FALSE(seen.events.empty());
   EXPECT_EQ(seen.events.back().kind, EventKind::kDevice);
@@ -143,21 +143,21 @@ TEST_F(WatcherTest, ZonesOomAndLostCardsAreEvents) {
 
 TEST_F(WatcherTest, ALateProbeHasNoNumbers) {
   root_.Write(ServerFiles(50, 100, 1000));
-  cards_.devices = {Card(MiB(1000), {{50, MiB(500)}})};
-  cards_.state = probe::ProbeState::kLate;
+  gpus_.devices = {Gpu(MiB(1000), {{50, MiB(500)}})};
+  gpus_.state = probe::ProbeState::kLate;
   const Observation seen = Make("50").Look();
-  EXPECT_EQ(seen.sample.cards[0].state, record::CardState::kLate);
-  EXPECT_FALSE(seen.sample.cards[0].used);
-  EXPECT_FALSE(seen.sample.processes[0].card);
+  EXPECT_EQ(seen.sample.gpus[0].state, record::GpuState::kLate);
+  EXPECT_FALSE(seen.sample.gpus[0].used);
+  EXPECT_FALSE(seen.sample.processes[0].gpu);
 }
 
-TEST_F(WatcherTest, CardsAreChosen) {
-  cards_.devices = {Card(MiB(1), {})};
-  EXPECT_EQ(Make("50", "01:00").Look().sample.cards.size(), 1u);
-  EXPECT_EQ(Make("50", "02:00").Look().sample.cards.size(), 0u);
-  EXPECT_FALSE(cards_.rested);
-  EXPECT_EQ(Make("50", "none").Look().sample.cards.size(), 0u);
-  EXPECT_TRUE(cards_.rested);
+TEST_F(WatcherTest, GpusAreChosen) {
+  gpus_.devices = {Gpu(MiB(1), {})};
+  EXPECT_EQ(Make("50", "01:00").Look().sample.gpus.size(), 1u);
+  EXPECT_EQ(Make("50", "02:00").Look().sample.gpus.size(), 0u);
+  EXPECT_FALSE(gpus_.rested);
+  EXPECT_EQ(Make("50", "none").Look().sample.gpus.size(), 0u);
+  EXPECT_TRUE(gpus_.rested);
 }
 
 TEST_F(WatcherTest, AThousandProcessesAreASumAndTheLargest) {
@@ -224,8 +224,8 @@ TEST(TopTest, FitsAnyScreenAndSaysWhatMatters) {
     sample.host = {GiB(31), GiB(20), {}, {}, 1.0, 0.0};
     sample.service.ram = MiB(790 + s);
     sample.service.tier = "canary";
-    sample.cards = {
-        {"0000:01:00.0", record::CardState::kActive, MiB(4096), MiB(3000 + 5 * s), MiB(2900)}};
+    sample.gpus = {
+        {"0000:01:00.0", record::GpuState::kActive, MiB(4096), MiB(3000 + 5 * s), MiB(2900)}};
     sample.processes = {{7, "small", MiB(1), MiB(1), {}, {}, {}},
                         {8, "large\x1b[2J", MiB(9), MiB(9), {}, {}, {}}};
     FillZones(sample, {});

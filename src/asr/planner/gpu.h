@@ -10,13 +10,13 @@
 
 namespace headroom::planner {
 
-struct Card {
+struct Gpu {
   std::string device;  // for asr::Tier::device: its PCI address
   std::string name;    // for people: "NVIDIA GeForce RTX 3050"
   memory::DeviceKind kind = memory::DeviceKind::kDiscrete;
   Bytes total;                                  // zero: not known
   std::string worker;                           // "headroom-worker-cuda"
-  asr::CardOptions options = {};             // for headroom-worker-sim only
+  asr::GpuOptions options = {};             // for headroom-worker-sim only
   std::optional<Calibration> calibration = {};  // of this card with this driver and worker
 };
 
@@ -24,7 +24,7 @@ struct Card {
 /// a unified one; only the one with the PCI address `wanted`, if that is not empty. nullopt: none.
 /// Waits for the drivers for at most `patience`, and asks nobody where no such program is
 /// installed.
-std::optional<Card> FindCard(probe::DeviceSource& devices, Milliseconds patience,
+std::optional<Gpu> FindGpu(probe::DeviceSource& devices, Milliseconds patience,
                              const std::string& wanted = "", const Clock& clock = SystemClock());
 
 }  // namespace headroom::planner

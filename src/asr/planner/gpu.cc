@@ -1,4 +1,4 @@
-#include "asr/planner/card.h"
+#include "asr/planner/gpu.h"
 
 #include <thread>
 
@@ -7,7 +7,7 @@
 
 namespace headroom::planner {
 
-std::optional<Card> FindCard(probe::DeviceSource& devices, Milliseconds patience,
+std::optional<Gpu> FindGpu(probe::DeviceSource& devices, Milliseconds patience,
                              const std::string& wanted, const Clock& clock) {
   const auto installed = [](const char* program) { return FindProgram(program).has_value(); };
   const bool cuda = installed(kCudaWorker);
@@ -30,15 +30,15 @@ std::optional<Card> FindCard(probe::DeviceSource& devices, Milliseconds patience
     if (best == nullptr || better) best = &device;
   }
   if (best == nullptr) return std::nullopt;
-  Card card;
-  card.device = best->pci;
-  card.name = best->name.empty() ? best->pci : best->name;
-  if (best->kind == probe::DeviceKind::kUnified) card.kind = memory::DeviceKind::kUnified;
-  card.total = best->total.value_or(Bytes(0));
-  card.worker = cuda && nvidia(*best) ? kCudaWorker : kVulkanWorker;
-  card.calibration =
-      FindCalibration({.device = best->pci, .driver = best->driver, .backend = card.worker});
-  return card;
+  Gpu gpu;
+  gpu.device = best->pci;
+  gpu.name = best->name.empty() ? best->pci : best->name;
+  if (best->kind == probe::DeviceKind::kUnified) gpu.kind = memory::DeviceKind::kUnified;
+  gpu.total = best->total.value_or(Bytes(0));
+  gpu.worker = cuda && nvidia(*best) ? kCudaWorker : kVulkanWorker;
+  gpu.calibration =
+      FindCalibration({.device = best->pci, .driver = best->driver, .backend = gpu.worker});
+  return gpu;
 }
 
 }  // namespace headroom::planner

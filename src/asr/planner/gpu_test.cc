@@ -1,4 +1,4 @@
-#include "asr/planner/card.h"
+#include "asr/planner/gpu.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -39,15 +39,15 @@ probe::Device Device(const char* pci, const char* driver, probe::DeviceKind kind
   return device;
 }
 
-class FindCardTest : public testing::Test {
+class FindGpuTest : public testing::Test {
  protected:
-  FindCardTest()
+  FindGpuTest()
       : folder_(fs::path(testing::TempDir()) / fmt::format("headroom-card-{}", ::getpid())),
         before_(Environment("HEADROOM_LIBEXEC")) {
     fs::create_directories(folder_);
     ::setenv("HEADROOM_LIBEXEC", folder_.c_str(), 1);
   }
-  ~FindCardTest() override {
+  ~FindGpuTest() override {
     ::setenv("HEADROOM_LIBEXEC", before_.c_str(), 1);
     fs::remove_all(folder_);
   }
@@ -61,37 +61,37 @@ class FindCardTest : public testing::Test {
                   Device("0000:01:00.0", "550.1", probe::DeviceKind::kDiscrete)}};
 };
 
-TEST_F(FindCardTest, WithoutAWorkerProgramNobodyIsAsked) {
-  EXPECT_FALSE(FindCard(devices_, Milliseconds(5000)));
+TEST_F(FindGpuTest, WithoutAWorkerProgramNobodyIsAsked) {
+  EXPECT_FALSE(FindGpu(devices_, Milliseconds(5000)));
   EXPECT_EQ(devices_.asked, 0);
 }
 
-TEST_F(FindCardTest, TheDiscreteOneWithTheWorkerThatSuitsIt) {
+TEST_F(FindGpuTest, TheDiscreteOneWithTheWorkerThatSuitsIt) {
   Install("headroom-worker-cuda");
   Install("headroom-worker-vulkan");
-  const auto card = FindCard(devices_, Milliseconds(60'000));
-  ASSERT_TRUE(card);
-  EXPECT_EQ(card->device, "0000:01:00.0");
-  EXPECT_EQ(card->worker, "headroom-worker-cuda");
-  EXPECT_EQ(card->total, MiB(4096));
+  const auto gpu = FindGpu(devices_, Milliseconds(60'000));
+  ASSERT_TRUE(gpu);
+  EXPECT_EQ(gpu->device, "0000:01:00.0");
+  EXPECT_EQ(gpu->worker, "headroom-worker-cuda");
+  EXPECT_EQ(gpu->total, MiB(4096));
 }
 
-TEST_F(FindCardTest, TheOneThatWasNamedOrNone) {
+TEST_F(FindGpuTest, TheOneThatWasNamedOrNone) {
   Install("headroom-worker-vulkan");
-  const auto named = FindCard(devices_, Milliseconds(60'000), "0000:00:02.0");
+  const auto named = FindGpu(devices_, Milliseconds(60'000), "0000:00:02.0");
   ASSERT_TRUE(named);
   EXPECT_EQ(named->device, "0000:00:02.0");
-  EXPECT_FALSE(FindCard(devices_, Milliseconds(60'000), "0000:09:00.0"));
+  EXPECT_FALSE(FindGpu(devices_, Milliseconds(60'000), "0000:09:00.0"));
 }
 
-TEST_F(FindCardTest, CudaIsNothingForAnAmdCard) {
+TEST_F(FindGpuTest, CudaIsNothingForAnAmdGpu) {
   Install("headroom-worker-cuda");
   Fixed amd({Device("0000:03:00.0", "amdgpu", probe::DeviceKind::kDiscrete)});
-  EXPECT_FALSE(FindCard(amd, Milliseconds(60'000)));
+  EXPECT_FALSE(FindGpu(amd, Milliseconds(60'000)));
   Install("headroom-worker-vulkan");
-  const auto card = FindCard(amd, Milliseconds(60'000));
-  ASSERT_TRUE(card);
-  EXPECT_EQ(card->worker, "headroom-worker-vulkan");
+  const auto gpu = FindGpu(amd, Milliseconds(60'000));
+  ASSERT_TRUE(gpu);
+  EXPECT_EQ(gpu->worker, "headroom-worker-vulkan");
 }
 
 }  // namespace

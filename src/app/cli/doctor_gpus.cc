@@ -49,7 +49,7 @@ Findings OfWorker(const std::string& program) {
 
 }  // namespace
 
-Findings CheckCardWorkers(const DoctorContext&) {
+Findings CheckGpuWorkers(const DoctorContext&) {
   Findings findings;
   const auto add = [&](Findings more) {
     for (Finding& one : more) findings.push_back(std::move(one));
