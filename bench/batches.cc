@@ -4,15 +4,15 @@
 //   bench_batches MODEL LANGUAGE WAV…      16 kHz, one channel, 16 bits
 #include <filesystem>
 
-#include "clip.h"
 #include "asr/client/worker.h"
+#include "clip.h"
 
 namespace headroom {
 namespace {
 
+using asr::Worker;
 using evaluation::CpuOf;
 using evaluation::Must;
-using asr::Worker;
 
 constexpr Milliseconds kLong{900'000};
 constexpr std::size_t kClips = 16;

@@ -4,8 +4,8 @@
 //   bench_conformers MODEL WAV      16 kHz, one channel, 16 bits
 #include <filesystem>
 
-#include "clip.h"
 #include "asr/client/worker.h"
+#include "clip.h"
 
 int main(int argc, char** argv) {
   using namespace headroom;  // NOLINT(google-build-using-namespace)

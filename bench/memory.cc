@@ -16,11 +16,11 @@
 #include <vector>
 
 #include "asr/client/worker.h"
+#include "asr/worker/engine.h"
+#include "asr/worker/placement.h"
 #include "jfk.h"
 #include "memory/governor.h"
 #include "memory/testing/governor_fixture.h"
-#include "asr/worker/engine.h"
-#include "asr/worker/placement.h"
 
 namespace headroom {
 namespace {

@@ -24,10 +24,10 @@
 #include <thread>
 #include <vector>
 
+#include "asr/planner/plan_maker.h"
 #include "asr/scheduler/scheduler.h"
 #include "growth.h"
 #include "jfk.h"
-#include "asr/planner/plan_maker.h"
 #include "observe/probe/process.h"
 
 namespace headroom {
@@ -144,7 +144,7 @@ int Main(const Settings& settings) {
   asr::SchedulerOptions options;
   options.tiers = {MakeTier(settings.model)};
   const auto scheduler = Must(asr::Scheduler::Make(std::move(options), std::move(events),
-                                                      std::make_unique<QuietReadings>()));
+                                                   std::make_unique<QuietReadings>()));
   scheduler->SetWanted(true);
 
   const std::vector<float> jfk = asr::Jfk();

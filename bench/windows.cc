@@ -12,18 +12,18 @@
 #include <string>
 #include <vector>
 
+#include "asr/client/worker.h"
 #include "base/text.h"
 #include "clip.h"
-#include "asr/client/worker.h"
 
 namespace headroom {
 namespace {
 
+using asr::RunResult;
+using asr::Worker;
 using evaluation::CpuOf;
 using evaluation::Must;
 using evaluation::ReadWav;
-using asr::RunResult;
-using asr::Worker;
 
 constexpr Milliseconds kLong{900'000};
 constexpr int kThreads = 2;

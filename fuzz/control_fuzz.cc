@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "net/control/client.h"
-#include "net/testing/fake_service.h"
 #include "net/control/route.h"
+#include "net/testing/fake_service.h"
 
 namespace {
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "net/http/multipart.h"
-#include "net/server/tokens.h"
 #include "net/http/transcription_form.h"
+#include "net/server/tokens.h"
 #include "net/server/web_access.h"
 
 namespace {

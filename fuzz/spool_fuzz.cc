@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "speech/testing/fake_disk.h"
 #include "speech/spool/spool.h"
+#include "speech/testing/fake_disk.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace headroom::speech;

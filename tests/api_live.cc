@@ -4,8 +4,8 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "net/testing/fake_speech.h"
 #include "net/http/web_server.h"
+#include "net/testing/fake_speech.h"
 
 int main(int argc, char** argv) {
   using namespace headroom;

@@ -14,10 +14,10 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "base/dirs.h"
 #include "asr/worker/engine.h"
 #include "asr/worker/placement.h"
 #include "asr/worker/transcribe_main.h"
+#include "base/dirs.h"
 
 namespace {
 

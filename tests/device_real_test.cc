@@ -15,10 +15,10 @@
 #include <random>
 #include <thread>
 
+#include "asr/client/worker.h"
 #include "base/child.h"
 #include "base/dirs.h"
 #include "base/file.h"
-#include "asr/client/worker.h"
 #include "jfk.h"
 
 namespace headroom::asr {

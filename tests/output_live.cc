@@ -9,9 +9,9 @@
 #include <iostream>
 #include <iterator>
 
-#include "base/check.h"
 #include "app/output/probe_typing.h"
 #include "app/output/target.h"
+#include "base/check.h"
 
 using namespace headroom;
 using namespace headroom::output;

@@ -3,10 +3,10 @@
 // was sent; "publish NAME JSON", an event; "asked", what the service was asked to do.
 #include <iostream>
 
+#include "net/http/web_server.h"
+#include "net/server/tokens.h"
 #include "net/testing/fake_service.h"
 #include "net/testing/fake_speech.h"
-#include "net/server/tokens.h"
-#include "net/http/web_server.h"
 
 namespace {
 

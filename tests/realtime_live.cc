@@ -6,8 +6,8 @@
 #include <iostream>
 #include <map>
 
-#include "net/testing/fake_speech.h"
 #include "net/http/web_server.h"
+#include "net/testing/fake_speech.h"
 
 namespace {
 

@@ -12,12 +12,12 @@
 #include <random>
 #include <thread>
 
+#include "asr/client/worker.h"
+#include "asr/scheduler/scheduler.h"
+#include "asr/scheduler/worker_runner.h"
 #include "base/child.h"
 #include "base/dirs.h"
 #include "base/file.h"
-#include "asr/scheduler/scheduler.h"
-#include "asr/client/worker.h"
-#include "asr/scheduler/worker_runner.h"
 #include "jfk.h"
 
 namespace headroom::asr {
@@ -406,8 +406,8 @@ TEST_F(SimWorker, DyingAndHangingAreNoticed) {
 
 TEST_F(SimWorker, ASlowGpuIsSlowAndCanBeCancelled) {
   auto worker = Spawn();
-  ASSERT_TRUE(worker->Load({.path = Canary(), .threads = 1, .gpu = {.script = "run 1: slow 60ms"}},
-                           kLong));
+  ASSERT_TRUE(
+      worker->Load({.path = Canary(), .threads = 1, .gpu = {.script = "run 1: slow 60ms"}}, kLong));
   CancelToken cancel;
   std::thread canceller([&] {
     std::this_thread::sleep_for(Milliseconds(200));

@@ -11,9 +11,9 @@
 #include <set>
 #include <thread>
 
+#include "asr/client/recognizer.h"
 #include "base/dirs.h"
 #include "base/file.h"
-#include "asr/client/recognizer.h"
 #include "jfk.h"
 
 namespace headroom::asr {

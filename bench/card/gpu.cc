@@ -11,10 +11,10 @@
 #include <map>
 #include <random>
 
-#include "faults.h"
-#include "jfk.h"
 #include "asr/planner/plan_maker.h"
 #include "asr/planner/worker_devices.h"
+#include "faults.h"
+#include "jfk.h"
 #include "push.h"
 
 namespace headroom {
@@ -140,7 +140,7 @@ class Bench {
                  const auto now = reader_.Read(worker);
                  if (!now) return std::nullopt;
                  return planner::GpuUse{.used = now->own.value_or(now->used),
-                                         .own = now->own.has_value()};
+                                        .own = now->own.has_value()};
                }));
     TRY(planner::KeepCalibration(calibration_));
     log_.Say("- calibrated in {:.1f} s: at load {} MiB, by running {} MiB ({}), {} allocations\n",
@@ -193,8 +193,7 @@ class Bench {
     const auto after = reader_.Read(worker->pid());
     TRY_ASSIGN(const asr::WorkerStats end, worker->Stats(kLong));
 
-    const auto longest =
-        std::ranges::max_element(made.counted.chunks, {}, &asr::PlanChunk::length);
+    const auto longest = std::ranges::max_element(made.counted.chunks, {}, &asr::PlanChunk::length);
     const Bytes buffers = longest->peak, planned = buffers + (made.plan.driver);
     log_.Say("| | planned | measured | |\n|---|---|---|---|");
     const auto row = [&](const char* what, Bytes plan, Bytes seen) {
@@ -258,10 +257,10 @@ class Bench {
   void PushAndBack(const GpuNow& gpu) {
     PushOptions push;
     push.gpu = {.device = device_.key(),
-                 .name = device_.description,
-                 .total = options_.room,
-                 .worker = options_.worker,
-                 .calibration = calibration_};
+                .name = device_.description,
+                .total = options_.room,
+                .worker = options_.worker,
+                .calibration = calibration_};
     push.model = options_.whisper;
     push.chunks = {options_.chunk, options_.chunk / 2};
     push.real_total = options_.pretend.empty() ? gpu.total : options_.room;

@@ -7,11 +7,11 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "asr/planner/tiers.h"
 #include "asr/scheduler/readings.h"
 #include "asr/scheduler/scheduler.h"
 #include "asr/scheduler/worker_runner.h"
 #include "jfk.h"
-#include "asr/planner/tiers.h"
 #include "observe/probe/host.h"
 
 namespace headroom {

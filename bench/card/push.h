@@ -2,9 +2,9 @@
 // speaks all the time: through the real scheduler and governor.
 #pragma once
 
+#include "asr/planner/gpu.h"
 #include "log.h"
 #include "neighbour.h"
-#include "asr/planner/gpu.h"
 
 namespace headroom {
 

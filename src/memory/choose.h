@@ -12,12 +12,12 @@ struct Moment {
   const Policy& policy;
   const State& state;
   MonoTime now;
-  std::uint32_t excluded = 0;            // Sample::barred
-  bool gpu_usable = false;            // its numbers are fresh and nobody asked for it
+  std::uint32_t excluded = 0;          // Sample::barred
+  bool gpu_usable = false;             // its numbers are fresh and nobody asked for it
   Bytes total, others;                 // of the card
   std::optional<Bytes> ram;            // ours without the present worker
   std::optional<Bytes> ram_available;  // with the present worker gone
-  Thresholds<Bytes> ram_thresholds;
+  ZoneLevels<Bytes> ram_thresholds;
 
   Bytes Peak(Target target) const;      // device bytes, with what the plan was short of
   Zone ZoneAfter(Target target) const;  // of the card once `target` is loaded

@@ -248,8 +248,8 @@ class Turn {
       SetZone(Gauge::kRam, zone, true, [&] {
         return fmt::format("this service takes {} of memory (borders {}, {}, {}): {}",
                            FormatDecimal(*ram_), FormatDecimal(ram_thresholds_.warning),
-                           FormatDecimal(ram_thresholds_.danger), FormatDecimal(ram_thresholds_.critical),
-                           Name(zone));
+                           FormatDecimal(ram_thresholds_.danger),
+                           FormatDecimal(ram_thresholds_.critical), Name(zone));
       });
     }
     if (const auto swap = Clean(sample_.swap)) {
@@ -268,7 +268,7 @@ class Turn {
     });
     if (!s_.gpu_known) return;
     const auto silent = duration_cast<Milliseconds>(now_ - s_.gpu_at);
-    const Zone zone = fresh_                        ? Zone::kSafe
+    const Zone zone = fresh_                       ? Zone::kSafe
                       : silent >= timing_.gpu_lost ? Zone::kDanger
                       : silent >= timing_.gpu_late
                           ? Zone::kWarning
@@ -385,13 +385,15 @@ class Turn {
     s_.resumed_at = now_;
     s_.calm_since.reset();
     s_.outside = true;
-    Do(ActionKind::kResumeDecoding, fmt::format("memory has been out of danger for {}", Seconds(hold)));
+    Do(ActionKind::kResumeDecoding,
+       fmt::format("memory has been out of danger for {}", Seconds(hold)));
   }
 
   void Restart(const std::string& why) {
     if (s_.restart_at && now_ - *s_.restart_at < timing_.between_changes) return;
     s_.restart_at = now_;
-    Do(ActionKind::kSaveAndRestart, fmt::format("{}: state is saved and the service starts anew", why));
+    Do(ActionKind::kSaveAndRestart,
+       fmt::format("{}: state is saved and the service starts anew", why));
   }
 
   // --- the card
@@ -448,9 +450,10 @@ class Turn {
     tier.excess += *ours_ - planned;
     s_.shrink_due = true;
     s_.outside = true;
-    Action& action = Do(ActionKind::kCorrectPlan, fmt::format("{} holds {} MiB where {} MiB were planned",
-                                                        policy_.tiers[s_.target->tier].Title(),
-                                                        Mebibytes(*ours_), Mebibytes(planned)));
+    Action& action =
+        Do(ActionKind::kCorrectPlan, fmt::format("{} holds {} MiB where {} MiB were planned",
+                                                 policy_.tiers[s_.target->tier].Title(),
+                                                 Mebibytes(*ours_), Mebibytes(planned)));
     action.target = *s_.target;
     action.bytes = *ours_ - planned;
   }
@@ -460,9 +463,9 @@ class Turn {
                       sample_.decode_left->count() >= 0 && *sample_.decode_left <= timing_.finish;
     if (!s_.leave_by && soon) {
       s_.leave_by = now_ + timing_.finish;
-      Action& action =
-          Do(ActionKind::kFinishUtterance, fmt::format("{}: the utterance may end first, in at most {}",
-                                                 Pressure(Zone::kDanger), Seconds(timing_.finish)));
+      Action& action = Do(ActionKind::kFinishUtterance,
+                          fmt::format("{}: the utterance may end first, in at most {}",
+                                      Pressure(Zone::kDanger), Seconds(timing_.finish)));
       action.within = timing_.finish;
       return;
     }
@@ -531,7 +534,8 @@ class Turn {
     if (now_ - *s_.quiet_since < timing_.hold) return;
     s_.speculation = true;
     s_.quiet_since.reset();
-    Do(ActionKind::kAllowSpeculation, fmt::format("there has been room for {}", Seconds(timing_.hold)));
+    Do(ActionKind::kAllowSpeculation,
+       fmt::format("there has been room for {}", Seconds(timing_.hold)));
   }
 
   // --- coming and going
@@ -615,13 +619,13 @@ class Turn {
   MonoTime now_;
   std::vector<Action> actions_;
 
-  bool fresh_ = false;         // this sample has the card's numbers
-  bool card_excluded_ = false;   // this step leaves the card altogether
-  Bytes used_;                 // of the card
-  std::optional<Bytes> ours_;  // of the card
+  bool fresh_ = false;          // this sample has the card's numbers
+  bool card_excluded_ = false;  // this step leaves the card altogether
+  Bytes used_;                  // of the card
+  std::optional<Bytes> ours_;   // of the card
   std::optional<Bytes> ram_;
   Bytes held_;  // by the worker there was when the step began
-  Thresholds<Bytes> ram_thresholds_;
+  ZoneLevels<Bytes> ram_thresholds_;
 };
 
 }  // namespace

@@ -31,8 +31,8 @@ struct Timing {
   Milliseconds steady{1'800'000};         // after so long in a tier its back-off is forgotten
   Milliseconds idle{300'000};             // then the worker ends
   Milliseconds finish{500};               // an utterance may end in danger if it takes no longer
-  Milliseconds gpu_late{2'000};          // without numbers from the card: warning
-  Milliseconds gpu_lost{10'000};         // then it counts as lost
+  Milliseconds gpu_late{2'000};           // without numbers from the card: warning
+  Milliseconds gpu_lost{10'000};          // then it counts as lost
   Milliseconds settle{5'000};             // after a change the card's numbers are mixed
   Milliseconds gap{15'000};  // samples farther apart prove nothing about the time between
   Milliseconds tell_again{600'000};
@@ -151,13 +151,13 @@ struct State {
   std::array<Zone, kGauges> told{};
   std::array<MonoTime, kGauges> told_at{};
 
-  Bytes total, others;      // last known of the card
+  Bytes total, others;     // last known of the card
   bool gpu_known = false;  // ever
   MonoTime gpu_at{};       // when last known
-  Bytes admitted_others;    // what the present plan was admitted beside
-  Bytes loaded_others;      // the same when it was loaded
-  Bytes change_others;      // others at the last change
-  bool outside = true;      // something outside changed since the last change
+  Bytes admitted_others;   // what the present plan was admitted beside
+  Bytes loaded_others;     // the same when it was loaded
+  Bytes change_others;     // others at the last change
+  bool outside = true;     // something outside changed since the last change
   MonoTime changed_at{};
   std::optional<MonoTime> up_since, leave_by, quiet_since, idle_since, calm_since, suspended_at;
   Target up_to;             // what has been possible all the time since up_since

@@ -125,7 +125,7 @@ TEST(Governor, WhatAPlanCountedIsNotActedOn) {
   EXPECT_EQ(night.Loaded(), "big/30");
   const auto actions = night.Pass(minutes(120));
   EXPECT_EQ(ActionKinds(actions), "zone");  // reported as it is, and nobody is bothered
-  night.others = MiB(60);             // a window opens: noise
+  night.others = MiB(60);                   // a window opens: noise
   EXPECT_EQ(ActionKinds(night.Pass(minutes(60))), "");
   EXPECT_EQ(night.Loaded(), "big/30");
 }

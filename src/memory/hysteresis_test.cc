@@ -111,7 +111,8 @@ TEST(Hysteresis, AModelThatItselfLiesInTheWarningZoneComesBackAndStays) {
   EXPECT_EQ(night.Loaded(), "big/30");
   const std::size_t before = night.all.size();
   night.Pass(minutes(180));
-  for (std::size_t i = before; i < night.all.size(); ++i) EXPECT_NE(night.all[i].kind, ActionKind::kLoad);
+  for (std::size_t i = before; i < night.all.size(); ++i)
+    EXPECT_NE(night.all[i].kind, ActionKind::kLoad);
 }
 
 TEST(Hysteresis, TheReportIsNotRepeatedAtTheBorder) {

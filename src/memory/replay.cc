@@ -48,7 +48,8 @@ Zones Recorded(const Thresholds& thresholds, const Sample& sample, const Gpu& gp
   if (sample.vram_used && gpu.total)
     at(Gauge::kVram) = VramZone(thresholds, *sample.vram_used, *gpu.total);
   if (sample.ram)
-    at(Gauge::kRam) = RamThresholds(thresholds, sample.memory_high, sample.host_total).Of(*sample.ram);
+    at(Gauge::kRam) =
+        RamThresholds(thresholds, sample.memory_high, sample.host_total).Of(*sample.ram);
   if (sample.swap) at(Gauge::kSwap) = SwapZone(thresholds, *sample.swap);
   at(Gauge::kPressure) = PressureZone(thresholds, sample.psi_some, sample.psi_full);
   return zones;

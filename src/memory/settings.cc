@@ -16,7 +16,7 @@ struct Target {
 };
 
 template <class T>
-void AddThresholds(std::vector<Target>& all, std::string_view name, Thresholds<T>& thresholds) {
+void AddThresholds(std::vector<Target>& all, std::string_view name, ZoneLevels<T>& thresholds) {
   all.push_back({fmt::format("{}_warning", name), &thresholds.warning});
   all.push_back({fmt::format("{}_danger", name), &thresholds.danger});
   all.push_back({fmt::format("{}_critical", name), &thresholds.critical});

@@ -7,11 +7,13 @@ namespace headroom::memory {
 namespace {
 
 template <class T>
-Result<> Ascending(const Thresholds<T>& thresholds, std::string_view name, T largest) {
-  if (!(thresholds.warning > T(0))) return Fail(Errc::kInvalid, "{}_warning must be above zero", name);
+Result<> Ascending(const ZoneLevels<T>& thresholds, std::string_view name, T largest) {
+  if (!(thresholds.warning > T(0)))
+    return Fail(Errc::kInvalid, "{}_warning must be above zero", name);
   if (!(thresholds.warning < thresholds.danger && thresholds.danger < thresholds.critical))
     return Fail(Errc::kInvalid, "{0}_warning, {0}_danger and {0}_critical must ascend", name);
-  if (!(thresholds.critical <= largest)) return Fail(Errc::kInvalid, "{}_critical is too large", name);
+  if (!(thresholds.critical <= largest))
+    return Fail(Errc::kInvalid, "{}_critical is too large", name);
   return {};
 }
 
@@ -63,27 +65,27 @@ std::optional<Zone> SwapZone(const Thresholds& thresholds, Bytes swap) {
   return thresholds.swap.Of(swap);
 }
 
-Thresholds<Bytes> RamThresholds(const Thresholds& thresholds, std::optional<Bytes> memory_high,
-                          std::optional<Bytes> host_total) {
-  Thresholds<Bytes> thresholds = thresholds.ram;
+ZoneLevels<Bytes> RamThresholds(const Thresholds& thresholds, std::optional<Bytes> memory_high,
+                                std::optional<Bytes> host_total) {
+  ZoneLevels<Bytes> levels = thresholds.ram;
   for (const std::optional<Bytes>& whole : {memory_high, host_total}) {
     if (!whole || whole->n <= 0) continue;
     const auto lower = [&](Bytes& threshold, double percent) {
       threshold = std::min(threshold, Share(*whole, percent));
     };
-    lower(thresholds.warning, thresholds.ram_percent.warning);
-    lower(thresholds.danger, thresholds.ram_percent.danger);
-    lower(thresholds.critical, thresholds.ram_percent.critical);
+    lower(levels.warning, thresholds.ram_percent.warning);
+    lower(levels.danger, thresholds.ram_percent.danger);
+    lower(levels.critical, thresholds.ram_percent.critical);
   }
-  return thresholds;
+  return levels;
 }
 
 std::optional<Zone> PressureZone(const Thresholds& thresholds, std::optional<double> some,
                                  std::optional<double> full) {
   std::optional<Zone> worst;
-  const auto add = [&](const std::optional<double>& value, const Thresholds<double>& thresholds) {
+  const auto add = [&](const std::optional<double>& value, const ZoneLevels<double>& levels) {
     if (!value || !std::isfinite(*value) || *value < 0) return;
-    worst = std::max(worst.value_or(Zone::kSafe), thresholds.Of(*value));
+    worst = std::max(worst.value_or(Zone::kSafe), levels.Of(*value));
   };
   add(some, thresholds.psi_some);
   add(full, thresholds.psi_full);

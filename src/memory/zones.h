@@ -17,7 +17,7 @@ std::string_view Name(Zone zone);                         // "safe", "warning", 
 std::optional<Zone> ZoneFromName(std::string_view name);
 
 template <class T>
-struct Thresholds {
+struct ZoneLevels {
   T warning{}, danger{}, critical{};
 
   constexpr Zone Of(T value) const {
@@ -26,7 +26,7 @@ struct Thresholds {
            : value >= warning ? Zone::kWarning
                               : Zone::kSafe;
   }
-  friend bool operator==(const Thresholds&, const Thresholds&) = default;
+  friend bool operator==(const ZoneLevels&, const ZoneLevels&) = default;
 };
 
 constexpr Bytes Megabytes(std::int64_t n) {
@@ -35,16 +35,16 @@ constexpr Bytes Megabytes(std::int64_t n) {
 
 struct Thresholds {
   /// Percent of the whole device, everybody's use.
-  Thresholds<double> vram{70, 85, 95};
+  ZoneLevels<double> vram{70, 85, 95};
   /// Anonymous, shared and swapped memory of our processes: the smaller of these two. The
   /// percentage is of MemoryHigh and of the host, so it counts on small hosts only.
-  Thresholds<Bytes> ram{Megabytes(2000), Megabytes(4000), Megabytes(6000)};
-  Thresholds<double> ram_percent{50, 70, 85};
+  ZoneLevels<Bytes> ram{Megabytes(2000), Megabytes(4000), Megabytes(6000)};
+  ZoneLevels<double> ram_percent{50, 70, 85};
   /// Swap used by our processes.
-  Thresholds<Bytes> swap{Megabytes(500), Megabytes(1000), Megabytes(1500)};
+  ZoneLevels<Bytes> swap{Megabytes(500), Megabytes(1000), Megabytes(1500)};
   /// /proc/pressure/memory, avg10, percent of the last ten seconds.
-  Thresholds<double> psi_some{20, 60, 90};
-  Thresholds<double> psi_full{5, 20, 50};
+  ZoneLevels<double> psi_some{20, 60, 90};
+  ZoneLevels<double> psi_full{5, 20, 50};
 
   friend bool operator==(const Thresholds&, const Thresholds&) = default;
 };
@@ -56,8 +56,8 @@ Result<> Validate(const Thresholds& thresholds);
 std::optional<Zone> VramZone(const Thresholds& thresholds, Bytes used, Bytes total);
 std::optional<Zone> SwapZone(const Thresholds& thresholds, Bytes swap);
 /// The borders that hold for a service with that MemoryHigh on that host.
-Thresholds<Bytes> RamThresholds(const Thresholds& thresholds, std::optional<Bytes> memory_high,
-                          std::optional<Bytes> host_total);
+ZoneLevels<Bytes> RamThresholds(const Thresholds& thresholds, std::optional<Bytes> memory_high,
+                                std::optional<Bytes> host_total);
 /// The worse of the two; nullopt when neither is known.
 std::optional<Zone> PressureZone(const Thresholds& thresholds, std::optional<double> some,
                                  std::optional<double> full);

@@ -42,7 +42,7 @@ TEST(Zones, TheIncident) {
 
 TEST(Zones, SmallHostsAndLimitsLowerTheRamBorders) {
   EXPECT_EQ(RamThresholds(kDefaults, Megabytes(3000), Megabytes(31'000)),
-            (Thresholds<Bytes>{Megabytes(1500), Megabytes(2100), Megabytes(2550)}));
+            (ZoneLevels<Bytes>{Megabytes(1500), Megabytes(2100), Megabytes(2550)}));
   EXPECT_EQ(RamThresholds(kDefaults, std::nullopt, Megabytes(2000)).warning, Megabytes(1000));
   EXPECT_EQ(RamThresholds(kDefaults, Bytes(0), Bytes(-4)), kDefaults.ram);
 }
@@ -69,7 +69,7 @@ TEST(Settings, NumbersAndTexts) {
                                          {"swap_critical", 2e9}};
   const auto thresholds = ThresholdsFrom(settings);
   ASSERT_TRUE(thresholds) << thresholds.error().what;
-  EXPECT_EQ(thresholds->vram, (Thresholds<double>{60, 80, 95}));
+  EXPECT_EQ(thresholds->vram, (ZoneLevels<double>{60, 80, 95}));
   EXPECT_EQ(thresholds->ram.warning, GiB(1));
   EXPECT_EQ(thresholds->swap.critical, Megabytes(2000));
   EXPECT_EQ(*ThresholdsFrom({}), kDefaults);

@@ -14,12 +14,12 @@
 #include <map>
 #include <mutex>
 
-#include "base/child.h"
-#include "clips.h"
+#include "asr/planner/tiers.h"
 #include "asr/scheduler/dispatcher.h"
 #include "asr/scheduler/worker_runner.h"
+#include "base/child.h"
+#include "clips.h"
 #include "models/formats/skeleton.h"
-#include "asr/planner/tiers.h"
 #include "observe/probe/process.h"
 
 namespace headroom::asr {

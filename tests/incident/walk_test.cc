@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <random>
 
-#include "base/dirs.h"
 #include "asr/testing/fake_world.h"
+#include "base/dirs.h"
 
 namespace headroom::asr {
 namespace {

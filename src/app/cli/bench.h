@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "audio/format/format.h"
 #include "audio/decode/media_reader.h"
+#include "audio/format/format.h"
 #include "base/error.h"
 
 namespace headroom::cli {

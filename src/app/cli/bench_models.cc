@@ -6,15 +6,15 @@
 #include <filesystem>
 #include <optional>
 
+#include "app/cli/bench.h"
+#include "app/cli/terminal.h"
+#include "app/evaluation/measured.h"
+#include "app/evaluation/word_errors.h"
+#include "asr/client/worker.h"
+#include "asr/planner/plan_maker.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "app/evaluation/measured.h"
-#include "app/evaluation/word_errors.h"
-#include "app/cli/bench.h"
-#include "app/cli/terminal.h"
-#include "asr/client/worker.h"
-#include "asr/planner/plan_maker.h"
 
 namespace headroom::cli {
 namespace {
@@ -83,10 +83,9 @@ class Bench {
 
   Result<int> Run() {
     TRY_ASSIGN(store_, models::Store::Open());
-    TRY_ASSIGN(
-        auto maker,
-        planner::PlanMaker::Make(
-            {.chunks = {kLongestClip}, .chunk = kLongestClip, .gpu = GiB(64), .cpu = true}));
+    TRY_ASSIGN(auto maker,
+               planner::PlanMaker::Make(
+                   {.chunks = {kLongestClip}, .chunk = kLongestClip, .gpu = GiB(64), .cpu = true}));
     TRY_ASSIGN(const std::vector<PlanTarget> targets, Targets());
     std::vector<Measured> rows;
     std::size_t failed = 0;
@@ -165,9 +164,8 @@ class Bench {
     asr::RunRequest request;
     request.language = options_.language;
     const auto audio = Milliseconds(static_cast<std::int64_t>(1000 * SecondsOf(samples.size())));
-    TRY_ASSIGN(
-        const asr::RunResult result,
-        worker.Run(request, samples, asr::RunDeadline(audio, kSlowest), &InterruptToken()));
+    TRY_ASSIGN(const asr::RunResult result,
+               worker.Run(request, samples, asr::RunDeadline(audio, kSlowest), &InterruptToken()));
     std::string text;
     for (const auto& segment : result.transcript.segments) text += segment.text + " ";
     return text;
@@ -205,9 +203,9 @@ class Bench {
 
   Result<> Write(const std::vector<Measured>& rows) const {
     evaluation::Conditions run{.clips = clips_.size(),
-                          .threads = options_.threads,
-                          .longest = kLongestClip,
-                          .wer_source = store_->catalogue().wer_source};
+                               .threads = options_.threads,
+                               .longest = kLongestClip,
+                               .wer_source = store_->catalogue().wer_source};
     if (run.threads == 0) run.threads = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
     for (const Clip& clip : clips_) {
       run.words += evaluation::SpokenWords(clip.text).size();

@@ -7,10 +7,10 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "base/clock.h"
-#include "base/file.h"
 #include "app/cli/bench.h"
 #include "app/cli/terminal.h"
+#include "base/clock.h"
+#include "base/file.h"
 #include "models/store/store.h"
 #include "speech/vad/vad.h"
 

@@ -8,10 +8,10 @@
 #include "app/cli/daemon_client.h"
 #include "app/cli/terminal.h"
 #include "asr/client/device_lock.h"
-#include "models/store/store.h"
 #include "asr/planner/calibration.h"
 #include "asr/planner/gpu.h"
 #include "asr/planner/worker_devices.h"
+#include "models/store/store.h"
 #include "observe/probe/device_probe.h"
 
 namespace headroom::cli {

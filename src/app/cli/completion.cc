@@ -4,10 +4,10 @@
 #include <memory>
 #include <string>
 
-#include "base/text.h"
 #include "app/cli/command.h"
 #include "app/cli/command_tree.h"
 #include "app/cli/terminal.h"
+#include "base/text.h"
 
 namespace headroom::cli {
 namespace {

@@ -2,12 +2,12 @@
 #include <memory>
 #include <string>
 
-#include "base/file.h"
-#include "base/text.h"
 #include "app/cli/command.h"
 #include "app/cli/terminal.h"
 #include "app/config/config.h"
 #include "app/config/config_keys.h"
+#include "base/file.h"
+#include "base/text.h"
 
 namespace headroom::cli {
 namespace {

@@ -4,10 +4,10 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/dirs.h"
 #include "app/cli/command.h"
 #include "app/cli/daemon_options.h"
 #include "app/cli/terminal.h"
+#include "base/dirs.h"
 
 namespace headroom::cli {
 namespace {

@@ -1,8 +1,8 @@
 #include "app/cli/daemon_client.h"
 
-#include "net/server/local_socket.h"
-#include "base/file.h"
 #include "app/config/config.h"
+#include "base/file.h"
+#include "net/server/local_socket.h"
 
 namespace headroom::cli {
 

@@ -7,9 +7,6 @@
 #include <algorithm>
 #include <atomic>
 
-#include "net/server/address.h"
-#include "base/cancel.h"
-#include "base/dirs.h"
 #include "app/cli/daemon_options.h"
 #include "app/cli/exit_code.h"
 #include "app/cli/terminal.h"
@@ -20,6 +17,9 @@
 #include "app/desktop/notify.h"
 #include "app/desktop/session_lock.h"
 #include "app/desktop/sleep_watch.h"
+#include "base/cancel.h"
+#include "base/dirs.h"
+#include "net/server/address.h"
 
 namespace headroom::cli {
 namespace {
@@ -35,7 +35,7 @@ std::unique_ptr<desktop::Announcement> Announce(const std::string& listen) {
   char host[256] = "";
   static_cast<void>(::gethostname(host, sizeof(host) - 1));
   return std::make_unique<desktop::Announcement>(fmt::format("Headroom on {}", host),
-                                                "_wyoming._tcp", at->port);
+                                                 "_wyoming._tcp", at->port);
 }
 
 /// The desktop's key: held down while speaking in push-to-talk mode, else pressed to begin and end.
@@ -115,7 +115,7 @@ int Run(const DaemonOptions& options) {
   std::optional<desktop::SleepWatch> sleep;
   sleep.emplace(
       desktop::SleepEvents{.on_sleep = [&] { running.AskSleep([&] { sleep->ReadyToSleep(); }); },
-                          .on_resume = [&] { running.AskWake(); }});
+                           .on_resume = [&] { running.AskWake(); }});
   const auto shortcut = Shortcut(running);
   const auto announcement = Announce(running.config().wyoming.listen);
   const auto watchdog = desktop::WatchdogInterval();

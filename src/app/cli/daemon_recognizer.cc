@@ -27,8 +27,8 @@ void Pause(CancelToken* cancel) {
 }  // namespace
 
 Result<asr::RunResult> DaemonRecognizer::Recognize(const asr::RunRequest& request,
-                                                      std::span<const float> samples,
-                                                      CancelToken* cancel) {
+                                                   std::span<const float> samples,
+                                                   CancelToken* cancel) {
   TRY_ASSIGN(const Fd sealed, MakeSealedMemory("headroom-audio", std::as_bytes(samples)));
   const nlohmann::json body = BodyOf(request, sealed.get());
   std::optional<MonoTime> gone;

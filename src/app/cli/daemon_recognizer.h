@@ -5,8 +5,8 @@
 #include <functional>
 #include <string>
 
-#include "net/control/client.h"
 #include "asr/client/chunk_recognizer.h"
+#include "net/control/client.h"
 
 namespace headroom::cli {
 
@@ -17,8 +17,8 @@ class DaemonRecognizer : public asr::ChunkRecognizer {
       : daemon_(std::move(daemon)), note_(std::move(note)) {}
 
   /// A service that ends meanwhile is waited for, for half a minute, and is asked again.
-  Result<asr::RunResult> Recognize(const asr::RunRequest& request,
-                                      std::span<const float> samples, CancelToken* cancel) override;
+  Result<asr::RunResult> Recognize(const asr::RunRequest& request, std::span<const float> samples,
+                                   CancelToken* cancel) override;
   /// All of its tiers have had their try.
   bool Recover(CancelToken*) override { return false; }
   Milliseconds longest() const override { return Milliseconds(0); }

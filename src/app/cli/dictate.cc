@@ -4,14 +4,14 @@
 
 #include <algorithm>
 
-#include "audio/capture/devices.h"
-#include "base/dirs.h"
-#include "base/file.h"
 #include "app/cli/command.h"
 #include "app/cli/exit_code.h"
 #include "app/cli/live_view.h"
 #include "app/cli/terminal.h"
 #include "app/daemon/service.h"
+#include "audio/capture/devices.h"
+#include "base/dirs.h"
+#include "base/file.h"
 
 namespace headroom::cli {
 namespace {

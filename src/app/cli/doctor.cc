@@ -49,7 +49,7 @@ int RunDoctor(const Options& options) {
   const std::vector<std::function<Findings()>> checks = {
       [&] { return CheckConfig(context); },  [&] { return CheckMicrophone(context); },
       [&] { return CheckModels(context); },  [&] { return CheckPrograms(context); },
-      [&] { return CheckGpus(context); },   [&] { return CheckGpuWorkers(context); },
+      [&] { return CheckGpus(context); },    [&] { return CheckGpuWorkers(context); },
       [&] { return CheckDisk(context); },    [&] { return CheckLimits(context); },
       [&] { return CheckOutput(context); },  [&] { return CheckShortcut(context); },
       [&] { return CheckService(context); }, [&] { return CheckDaemon(context); },

@@ -22,7 +22,7 @@ using Findings = std::vector<Finding>;
 
 struct DoctorContext {
   app::Config config;  // the defaults where the file has mistakes
-  std::string socket;     // "" : the configured one
+  std::string socket;  // "" : the configured one
 };
 
 Findings CheckConfig(DoctorContext& context);  // also reads it

@@ -1,10 +1,10 @@
 // Whether models can be put on a graphics card, and what is missing where they cannot.
 #include <filesystem>
 
-#include "base/bytes.h"
-#include "base/dirs.h"
 #include "app/cli/doctor.h"
 #include "asr/planner/worker_devices.h"
+#include "base/bytes.h"
+#include "base/dirs.h"
 #include "observe/probe/pci.h"
 
 namespace headroom::cli {

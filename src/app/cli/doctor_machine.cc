@@ -5,14 +5,14 @@
 
 #include <algorithm>
 
+#include "app/cli/doctor.h"
+#include "app/daemon/options.h"
+#include "asr/client/worker.h"
 #include "audio/capture/devices.h"
 #include "base/dirs.h"
 #include "base/duration.h"
 #include "base/file.h"
 #include "base/sha256.h"
-#include "app/cli/doctor.h"
-#include "app/daemon/options.h"
-#include "asr/client/worker.h"
 #include "models/store/store.h"
 #include "observe/probe/device_probe.h"
 

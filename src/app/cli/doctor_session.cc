@@ -1,16 +1,16 @@
 // What the session has: configuration, output, shortcut, systemd's unit, a running daemon.
 #include <algorithm>
 
-#include "net/control/client.h"
-#include "net/server/local_socket.h"
-#include "net/control/status.h"
-#include "base/dirs.h"
-#include "base/file.h"
 #include "app/cli/daemon_client.h"
 #include "app/cli/doctor.h"
+#include "app/desktop/shortcut_portal.h"
 #include "app/output/injector.h"
 #include "app/output/run_program.h"
-#include "app/desktop/shortcut_portal.h"
+#include "base/dirs.h"
+#include "base/file.h"
+#include "net/control/client.h"
+#include "net/control/status.h"
+#include "net/server/local_socket.h"
 
 namespace headroom::cli {
 namespace {

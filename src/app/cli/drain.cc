@@ -5,10 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "net/control/status.h"
 #include "app/cli/command.h"
 #include "app/cli/daemon_client.h"
 #include "app/cli/terminal.h"
+#include "net/control/status.h"
 
 namespace headroom::cli {
 namespace {

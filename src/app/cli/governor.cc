@@ -5,13 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "base/duration.h"
-#include "base/file.h"
-#include "base/text.h"
 #include "app/cli/command.h"
 #include "app/cli/governor_record.h"
 #include "app/cli/runs.h"
 #include "app/cli/terminal.h"
+#include "base/duration.h"
+#include "base/file.h"
+#include "base/text.h"
 #include "memory/replay.h"
 #include "memory/settings.h"
 #include "observe/record/reader.h"

@@ -5,11 +5,11 @@
 #include <memory>
 #include <string>
 
+#include "app/cli/command.h"
+#include "app/cli/terminal.h"
 #include "base/child.h"
 #include "base/dirs.h"
 #include "base/file.h"
-#include "app/cli/command.h"
-#include "app/cli/terminal.h"
 
 namespace headroom::cli {
 namespace {

@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "net/control/status.h"
-#include "base/text.h"
 #include "app/cli/command.h"
 #include "app/cli/daemon_client.h"
 #include "app/cli/terminal.h"
+#include "base/text.h"
+#include "net/control/status.h"
 
 namespace headroom::cli {
 namespace {

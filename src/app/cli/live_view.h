@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "net/control/status.h"
 #include "app/dictation/events.h"
+#include "net/control/status.h"
 
 namespace headroom::cli {
 

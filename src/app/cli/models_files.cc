@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "base/cancel.h"
 #include "app/cli/models_commands.h"
 #include "app/cli/step_line.h"
 #include "app/cli/terminal.h"
+#include "base/cancel.h"
 #include "models/store/add.h"
 #include "models/store/store.h"
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "base/text.h"
 #include "app/cli/models_commands.h"
 #include "app/cli/terminal.h"
+#include "base/text.h"
 #include "models/formats/inspect.h"
 #include "models/store/store.h"
 

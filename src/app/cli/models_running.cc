@@ -4,11 +4,11 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "base/bytes.h"
-#include "base/text.h"
 #include "app/cli/daemon_client.h"
 #include "app/cli/models_commands.h"
 #include "app/cli/terminal.h"
+#include "base/bytes.h"
+#include "base/text.h"
 
 namespace headroom::cli {
 namespace {

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "memory/fit.h"
 #include "asr/planner/plan_maker.h"
+#include "memory/fit.h"
 
 namespace headroom::cli {
 

@@ -2,8 +2,8 @@
 
 #include <cctype>
 
-#include "base/duration.h"
 #include "app/cli/terminal.h"
+#include "base/duration.h"
 
 namespace headroom::cli {
 

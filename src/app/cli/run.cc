@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "base/dirs.h"
-#include "base/duration.h"
 #include "app/cli/command.h"
 #include "app/cli/recording.h"
 #include "app/cli/terminal.h"
+#include "base/dirs.h"
+#include "base/duration.h"
 #include "observe/watch/command.h"
 
 namespace headroom::cli {

@@ -4,9 +4,9 @@
 #include <functional>
 #include <memory>
 
-#include "base/error.h"
 #include "app/cli/command.h"
 #include "app/cli/terminal.h"
+#include "base/error.h"
 
 namespace headroom::cli {
 

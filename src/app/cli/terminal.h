@@ -6,10 +6,10 @@
 #include <string>
 #include <string_view>
 
+#include "app/cli/exit_code.h"
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "app/cli/exit_code.h"
 
 namespace headroom::cli {
 

@@ -2,11 +2,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "net/server/tokens.h"
 #include "app/cli/command.h"
 #include "app/cli/daemon_client.h"
 #include "app/cli/runs.h"
 #include "app/cli/terminal.h"
+#include "net/server/tokens.h"
 
 namespace headroom::cli {
 namespace {

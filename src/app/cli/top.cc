@@ -5,10 +5,10 @@
 #include <memory>
 #include <string>
 
-#include "base/duration.h"
 #include "app/cli/command.h"
 #include "app/cli/screen.h"
 #include "app/cli/terminal.h"
+#include "base/duration.h"
 #include "observe/probe/device_probe.h"
 #include "observe/record/reader.h"
 #include "observe/watch/top.h"

@@ -6,10 +6,6 @@
 #include <cctype>
 #include <filesystem>
 
-#include "base/cancel.h"
-#include "base/dirs.h"
-#include "base/file.h"
-#include "base/text.h"
 #include "app/cli/command.h"
 #include "app/cli/daemon_client.h"
 #include "app/cli/daemon_recognizer.h"
@@ -17,6 +13,10 @@
 #include "app/cli/terminal.h"
 #include "asr/client/file_transcription.h"
 #include "asr/client/recognizer.h"
+#include "base/cancel.h"
+#include "base/dirs.h"
+#include "base/file.h"
+#include "base/text.h"
 #include "models/store/store.h"
 
 namespace headroom::cli {
@@ -100,9 +100,7 @@ class Command {
     progress_.emplace(file == "-" ? "standard input" : fs::path(file).filename().string());
     const MonoTime begin = SystemClock().Now();
     asr::FileJob job{.name = file, .request = request_, .on_progress = {}};
-    job.on_progress = [this, begin](const asr::FileProgress& progress) {
-      Show(progress, begin);
-    };
+    job.on_progress = [this, begin](const asr::FileProgress& progress) { Show(progress, begin); };
     detector_->Reset();
     auto outcome =
         asr::TranscribeFile(job, *media, *detector_, *recognizer_, *writer, &InterruptToken());

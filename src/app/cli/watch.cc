@@ -4,11 +4,11 @@
 #include <memory>
 #include <string>
 
-#include "base/dirs.h"
-#include "base/duration.h"
 #include "app/cli/command.h"
 #include "app/cli/recording.h"
 #include "app/cli/terminal.h"
+#include "base/dirs.h"
+#include "base/duration.h"
 
 namespace headroom::cli {
 namespace {

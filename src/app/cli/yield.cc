@@ -10,12 +10,12 @@
 #include <mutex>
 #include <thread>
 
-#include "base/cancel.h"
 #include "app/cli/command.h"
 #include "app/cli/daemon_client.h"
 #include "app/cli/exit_code.h"
 #include "app/cli/terminal.h"
 #include "asr/client/device_lock.h"
+#include "base/cancel.h"
 
 namespace headroom::cli {
 namespace {

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "app/config/config_keys.h"
 #include "base/dirs.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "app/config/config_keys.h"
 #include "models/store/names.h"
 
 namespace headroom::app {

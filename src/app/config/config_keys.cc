@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/config/config_value.h"
 #include "base/dirs.h"
 #include "base/duration.h"
 #include "base/text.h"
-#include "app/config/config_value.h"
 #include "memory/settings.h"
 
 namespace headroom::app {
@@ -329,7 +329,8 @@ std::string ThresholdText(const std::string& key) {
                                                    "process waited, percent"
                                                  : "memory pressure, share of time that all "
                                                    "waited, percent";
-  return threshold == "warning" ? "Zone " + threshold + ": " + what + "." : "Zone " + threshold + ".";
+  return threshold == "warning" ? "Zone " + threshold + ": " + what + "."
+                                : "Zone " + threshold + ".";
 }
 
 void AddMemory(std::vector<ConfigKey>& keys) {

@@ -6,10 +6,10 @@
 #include <fstream>
 #include <random>
 
+#include "app/config/config_keys.h"
 #include "base/dirs.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "app/config/config_keys.h"
 
 namespace headroom::app {
 namespace {
@@ -96,7 +96,7 @@ level = "debug"
   EXPECT_EQ(c.models.tiers[1].text(), "whisper-base@cpu");
   EXPECT_EQ(c.models.tiers[2].model, "/m/x.gguf");
   EXPECT_EQ(c.models.idle, Milliseconds(0));
-  EXPECT_EQ(c.memory.thresholds.vram, (memory::Thresholds<double>{60, 80, 95}));
+  EXPECT_EQ(c.memory.thresholds.vram, (memory::ZoneLevels<double>{60, 80, 95}));
   EXPECT_EQ(c.memory.thresholds.ram.warning, Bytes(1'500'000'000));
   EXPECT_THAT(c.memory.chunks, ElementsAre(Milliseconds(20'000), Milliseconds(10'000)));
   EXPECT_THAT(c.output.targets, ElementsAre(OutputTarget::kStdout, OutputTarget::kCommand));

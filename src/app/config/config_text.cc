@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "base/text.h"
 #include "app/config/config_keys.h"
+#include "base/text.h"
 
 namespace headroom::app {
 namespace {

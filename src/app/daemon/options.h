@@ -3,11 +3,11 @@
 
 #include <vector>
 
-#include "audio/capture/source.h"
 #include "app/config/config.h"
 #include "app/dictation/dictation.h"
-#include "asr/client/protocol.h"
 #include "app/output/target.h"
+#include "asr/client/protocol.h"
+#include "audio/capture/source.h"
 
 namespace headroom::app {
 

@@ -83,10 +83,10 @@ void Recording::Measured(const probe::Sample& sample) {
   }
   for (const probe::DeviceSample& device : sample.devices) {
     out.gpus.push_back({.gpu = device.device.pci,
-                         .state = StateOf(device.device, sample.probe),
-                         .total = device.device.total,
-                         .used = device.device.used,
-                         .own = device.own});
+                        .state = StateOf(device.device, sample.probe),
+                        .total = device.device.total,
+                        .used = device.device.used,
+                        .own = device.own});
   }
   for (const probe::ProcessMemory& process : sample.processes) {
     record::ProcessSample one;

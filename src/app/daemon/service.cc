@@ -4,12 +4,12 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "net/server/local_socket.h"
+#include "app/daemon/options.h"
 #include "base/dirs.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "app/daemon/options.h"
 #include "models/store/store.h"
+#include "net/server/local_socket.h"
 #include "speech/vad/vad.h"
 
 namespace headroom::app {
@@ -97,9 +97,10 @@ Result<> Service::Start() {
   request_ = RequestFor(config_, post.rewrite.vocabulary);
   text_delivery_ = std::make_unique<TextDelivery>(std::move(post), history_.get(), tell);
   pipeline_ = std::make_unique<UtterancePipeline>(
-      PipelineOptions{.request = request_,
-                  .session = static_cast<std::uint64_t>(SystemClock().WallNow().time_since_epoch() /
-                                                        std::chrono::milliseconds(1))},
+      PipelineOptions{
+          .request = request_,
+          .session = static_cast<std::uint64_t>(SystemClock().WallNow().time_since_epoch() /
+                                                std::chrono::milliseconds(1))},
       std::move(spool), *text_delivery_, tell);
 
   TRY(StartScheduler());
@@ -238,7 +239,8 @@ Ended Service::Run(CancelToken& stop, const std::function<void()>& turn) {
     }
     if (serving_) serving_->Expire();
     if (turn) turn();
-    if (recording_ && scheduler_) recording_->Governed(scheduler_->status(), pipeline_->status().queue);
+    if (recording_ && scheduler_)
+      recording_->Governed(scheduler_->status(), pipeline_->status().queue);
     if (Over()) return Ended::kSourceOver;
     const std::lock_guard lock(mutex_);
     if (restart_) return Ended::kRestart;

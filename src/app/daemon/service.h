@@ -19,19 +19,19 @@
 #include <string>
 #include <vector>
 
+#include "app/config/config.h"
+#include "app/daemon/recording.h"
+#include "app/dictation/dictation.h"
+#include "app/dictation/text_delivery.h"
+#include "app/dictation/utterance_pipeline.h"
+#include "app/serving/recognitions.h"
+#include "app/serving/serving.h"
+#include "asr/scheduler/scheduler.h"
+#include "base/cancel.h"
 #include "net/control/control.h"
 #include "net/control/status.h"
 #include "net/http/web_server.h"
 #include "net/wyoming/wyoming_server.h"
-#include "base/cancel.h"
-#include "app/config/config.h"
-#include "app/dictation/utterance_pipeline.h"
-#include "app/dictation/dictation.h"
-#include "app/dictation/text_delivery.h"
-#include "app/serving/recognitions.h"
-#include "app/daemon/recording.h"
-#include "app/serving/serving.h"
-#include "asr/scheduler/scheduler.h"
 #include "speech/spool/history.h"
 
 namespace headroom::app {
@@ -136,7 +136,7 @@ class Service : public net::ControlService {
   bool Over() const;
 
   const ServiceOptions options_;
-  Config config_;               // Run's thread
+  Config config_;            // Run's thread
   asr::RunRequest request_;  // of an utterance, as configured; Run's thread
   MonoTime began_{};
   std::string published_;           // the last status, as far as a person sees it; Run's thread
@@ -153,7 +153,7 @@ class Service : public net::ControlService {
   std::unique_ptr<asr::Scheduler> scheduler_;
   std::vector<net::ServedModel> models_;  // of the tiers
   std::string plan_;                      // of the tiers, as JSON
-  std::vector<asr::Tier> tiers_;       // best first
+  std::vector<asr::Tier> tiers_;          // best first
   mutable std::mutex telling_;  // guards the pointers that Tell uses, which others call meanwhile
   std::unique_ptr<Serving> serving_;
   std::unique_ptr<net::WyomingServer> wyoming_;

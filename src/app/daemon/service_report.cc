@@ -5,12 +5,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/daemon/service.h"
 #include "base/child.h"
 #include "base/dirs.h"
 #include "base/duration.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "app/daemon/service.h"
 
 namespace headroom::app {
 namespace {

@@ -6,13 +6,13 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "base/file.h"
 #include "app/daemon/service.h"
-#include "asr/scheduler/readings.h"
-#include "asr/scheduler/worker_runner.h"
-#include "models/store/store.h"
 #include "asr/planner/gpu.h"
 #include "asr/planner/tiers.h"
+#include "asr/scheduler/readings.h"
+#include "asr/scheduler/worker_runner.h"
+#include "base/file.h"
+#include "models/store/store.h"
 #include "observe/probe/device_probe.h"
 #include "observe/probe/host.h"
 
@@ -74,8 +74,8 @@ Result<> Service::StartScheduler() {
   options.policy.chunks = config_.memory.chunks;
   options.policy.thresholds = config_.memory.thresholds;
   if (config_.models.idle.count() > 0) options.policy.timing.idle = config_.models.idle;
-  options.when_cold = config_.models.when_cold == WhenCold::kFast ? asr::WhenCold::kFast
-                                                                  : asr::WhenCold::kWait;
+  options.when_cold =
+      config_.models.when_cold == WhenCold::kFast ? asr::WhenCold::kFast : asr::WhenCold::kWait;
   if (config_.speech.language != "auto") options.language = config_.speech.language;
   const bool gpu = std::ranges::any_of(tiers.tiers, &asr::Tier::on_gpu);
   options.tiers = std::move(tiers.tiers);
@@ -103,8 +103,8 @@ Result<> Service::StartScheduler() {
     if (recording_) recording_->Measured(sample);
   };
   TRY_ASSIGN(scheduler_, asr::Scheduler::Make(std::move(options), std::move(events),
-                                                 std::make_unique<asr::ProbeReadings>(readings),
-                                                 std::make_unique<asr::WorkerRunnerMaker>()));
+                                              std::make_unique<asr::ProbeReadings>(readings),
+                                              std::make_unique<asr::WorkerRunnerMaker>()));
   return {};
 }
 

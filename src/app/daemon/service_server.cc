@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/dirs.h"
 #include "app/daemon/service.h"
+#include "base/dirs.h"
 #include "models/store/store.h"
 
 namespace headroom::app {

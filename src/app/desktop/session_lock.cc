@@ -10,9 +10,9 @@
 #include <filesystem>
 #include <string_view>
 
+#include "app/desktop/bus_loop.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "app/desktop/bus_loop.h"
 
 namespace headroom::desktop {
 namespace {

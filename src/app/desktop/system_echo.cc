@@ -16,13 +16,13 @@ int main() {
     std::cout << what << std::endl;
   };
   constexpr Milliseconds kAgain(100);
-  desktop::SleepWatch sleep({.on_sleep = [&] { say("sleep"); }, .on_resume = [&] { say("resume"); }},
-                           kAgain);
+  desktop::SleepWatch sleep(
+      {.on_sleep = [&] { say("sleep"); }, .on_resume = [&] { say("resume"); }}, kAgain);
   desktop::GlobalShortcut shortcut("CTRL+ALT+d",
-                                  {.on_press = [&] { say("press"); },
-                                   .on_release = [&] { say("release"); },
-                                   .on_change = [&] { say("change"); }},
-                                  kAgain);
+                                   {.on_press = [&] { say("press"); },
+                                    .on_release = [&] { say("release"); },
+                                    .on_change = [&] { say("change"); }},
+                                   kAgain);
   desktop::Announcement announcement("Headroom on desk", "_wyoming._tcp", 10300, kAgain);
   for (std::string line; std::getline(std::cin, line);) {
     if (line == "ready") sleep.ReadyToSleep();

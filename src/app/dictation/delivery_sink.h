@@ -33,8 +33,8 @@ class DeliverySink {
   virtual Result<> Deliver(const FinalText& final_text, const std::string& composed) = 0;
   /// Once for each text, when Deliver is through and `latency` after the last word. True: it is
   /// kept on disk, where the person finds it if it did not arrive.
-  virtual bool Remember(const FinalText& final_text, const std::string& composed, const Result<>& arrived,
-                        Milliseconds latency) = 0;
+  virtual bool Remember(const FinalText& final_text, const std::string& composed,
+                        const Result<>& arrived, Milliseconds latency) = 0;
 };
 
 }  // namespace headroom::app

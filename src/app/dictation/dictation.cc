@@ -129,9 +129,9 @@ bool Dictation::Open() {
   }
   detector_ = std::move(*made);
   segmenter_.emplace(options_.segmenter, *detector_, sink_,
-                   SegmenterEvents{.on_change = [this](const auto& change) { Changed(change); },
-                                 .on_trouble = [this](const Error& error) { Trouble(error); }},
-                   clock_);
+                     SegmenterEvents{.on_change = [this](const auto& change) { Changed(change); },
+                                     .on_trouble = [this](const Error& error) { Trouble(error); }},
+                     clock_);
   return true;
 }
 

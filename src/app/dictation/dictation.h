@@ -12,10 +12,10 @@
 #include <optional>
 #include <thread>
 
-#include "audio/capture/source.h"
-#include "base/clock.h"
 #include "app/dictation/events.h"
 #include "app/dictation/segmenter.h"
+#include "audio/capture/source.h"
+#include "base/clock.h"
 
 namespace headroom::app {
 

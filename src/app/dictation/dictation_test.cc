@@ -183,8 +183,7 @@ struct Set {
   }
   void Begin() {
     dictation = std::make_unique<Dictation>(
-        options, std::move(pending), [this] { return std::make_unique<CountingVad>(pieces); },
-        sink,
+        options, std::move(pending), [this] { return std::make_unique<CountingVad>(pieces); }, sink,
         [this](const Event& event) {
           const std::lock_guard lock(sink.mutex);
           events.push_back(event);

@@ -13,8 +13,8 @@ constexpr std::int64_t kPerMillisecond = 16;
 
 }  // namespace
 
-Segmenter::Segmenter(const SegmenterOptions& options, speech::SpeechProbability& detector, UtteranceSink& sink,
-                 SegmenterEvents events, const Clock& clock)
+Segmenter::Segmenter(const SegmenterOptions& options, speech::SpeechProbability& detector,
+                     UtteranceSink& sink, SegmenterEvents events, const Clock& clock)
     : options_(options),
       sink_(sink),
       events_(std::move(events)),
@@ -90,7 +90,7 @@ bool Segmenter::HandleOne(const speech::Change& change) {
           0, (listener_.heard() - change.end) / kPerMillisecond + options_.endpoint.pause.count()));
       if (change.forced && options_.endpoint.overlap.count() > 0) sink_.Continues();
       const auto ended = sink_.End(audio(change.begin, change.end), change.end - change.begin,
-                                     change.evidence, silence);
+                                   change.evidence, silence);
       Changed(change);
       if (!ended) {
         events_.on_trouble(ended.error());

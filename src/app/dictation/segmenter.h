@@ -6,9 +6,9 @@
 #include <span>
 #include <vector>
 
+#include "app/dictation/append_pace.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "app/dictation/append_pace.h"
 #include "speech/vad/listener.h"
 
 namespace headroom::app {
@@ -55,8 +55,8 @@ struct SegmenterEvents {
 class Segmenter {
  public:
   /// `detector`, `intake` and `clock` must outlive it.
-  Segmenter(const SegmenterOptions& options, speech::SpeechProbability& detector, UtteranceSink& sink,
-          SegmenterEvents events, const Clock& clock);
+  Segmenter(const SegmenterOptions& options, speech::SpeechProbability& detector,
+            UtteranceSink& sink, SegmenterEvents events, const Clock& clock);
 
   /// At most a second of samples. False: nothing can be kept any more, and what is open was ended.
   bool Take(std::span<const float> samples);

@@ -81,7 +81,7 @@ std::string TextDelivery::TargetNames() {
 }
 
 bool TextDelivery::Remember(const FinalText& final_text, const std::string& composed,
-                          const Result<>& arrived, Milliseconds latency) {
+                            const Result<>& arrived, Milliseconds latency) {
   if (history_ == nullptr) return false;
   speech::HistoryEntry entry;
   entry.utterance = final_text.id;

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "app/config/config.h"
-#include "app/dictation/events.h"
 #include "app/dictation/delivery_sink.h"
+#include "app/dictation/events.h"
 #include "app/output/target.h"
 #include "speech/spool/history.h"
 #include "speech/text/rewrite.h"
@@ -48,7 +48,7 @@ class TextDelivery : public DeliverySink {
   speech::History* const history_;
   const EventSink events_;
   std::mutex mutex_;
-  DeliverySettings settings_;                                               // guarded by mutex_
+  DeliverySettings settings_;                                           // guarded by mutex_
   std::map<std::string, std::unique_ptr<speech::Rewriter>> rewriters_;  // the same; by language
 };
 

@@ -50,20 +50,20 @@ class TextDeliveryTest : public testing::Test {
     settings.language = "en";
     settings.rewrite.replacements = {{"head room", "Headroom"}};
     settings.own_commands["de"] = {{"gruss", "Mit freundlichen Grüßen"}};
-    office_ =
-        std::make_unique<TextDelivery>(std::move(settings), history_.get(),
-                                     [this](const Event& event) { events_.push_back(event.name); });
+    office_ = std::make_unique<TextDelivery>(
+        std::move(settings), history_.get(),
+        [this](const Event& event) { events_.push_back(event.name); });
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   Result<> Send(const std::string& text, const std::string& language = "", bool repeated = false) {
     const FinalText final_text{.id = ++id_,
-                        .text = text,
-                        .language = language,
-                        .spoken = SystemClock().WallNow(),
-                        .audio = Milliseconds(900),
-                        .took = Milliseconds(20),
-                        .repeated = repeated};
+                               .text = text,
+                               .language = language,
+                               .spoken = SystemClock().WallNow(),
+                               .audio = Milliseconds(900),
+                               .took = Milliseconds(20),
+                               .repeated = repeated};
     const std::string composed = office_->Compose(final_text);
     if (composed.empty()) return {};
     auto arrived = office_->Deliver(final_text, composed);

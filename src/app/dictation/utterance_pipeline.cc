@@ -37,8 +37,9 @@ std::string TextOf(const speech::Transcript& transcript) {
 
 }  // namespace
 
-UtterancePipeline::UtterancePipeline(PipelineOptions options, std::unique_ptr<speech::Spool> spool, DeliverySink& delivery_sink,
-           EventSink events, const Clock& clock)
+UtterancePipeline::UtterancePipeline(PipelineOptions options, std::unique_ptr<speech::Spool> spool,
+                                     DeliverySink& delivery_sink, EventSink events,
+                                     const Clock& clock)
     : options_(std::move(options)),
       delivery_sink_(delivery_sink),
       events_(std::move(events)),
@@ -55,10 +56,9 @@ void UtterancePipeline::Start(Switchboard& board, Urgency urgency) {
   {
     const std::lock_guard lock(mutex_);
     line_ = board.Connect(
-        urgency,
-        {.on_decoded = [this](asr::Decoded decoded) { OnDecoded(std::move(decoded)); },
-         .on_speculated =
-             [this](asr::Speculated speculated) { OnSpeculated(std::move(speculated)); }});
+        urgency, {.on_decoded = [this](asr::Decoded decoded) { OnDecoded(std::move(decoded)); },
+                  .on_speculated =
+                      [this](asr::Speculated speculated) { OnSpeculated(std::move(speculated)); }});
     Feed();
   }
   thread_ = std::thread([this] { Loop(); });
@@ -206,7 +206,7 @@ void UtterancePipeline::Continues() {
 }
 
 Result<> UtterancePipeline::End(std::vector<float> samples, std::int64_t length,
-                   const speech::Evidence& evidence, Milliseconds silence) {
+                                const speech::Evidence& evidence, Milliseconds silence) {
   const std::lock_guard lock(mutex_);
   Sentence* sentence = Open();
   CHECK(sentence != nullptr);
@@ -419,12 +419,13 @@ void UtterancePipeline::Settle(std::unique_lock<std::mutex>& lock) {
   bool hallucination = false;
   if (!failed) {
     final_text.language = sentence.result->transcript.language.empty()
-                          ? sentence.request.language
-                          : sentence.result->transcript.language;
+                              ? sentence.request.language
+                              : sentence.result->transcript.language;
     final_text.text = TextOf(sentence.result->transcript);
     if (!sentence.stitched) final_text.text = sentence.agreement.Final(final_text.text);
     hallucination =
-        sentence.evidence && speech::IsHallucination(final_text.text, final_text.language, *sentence.evidence);
+        sentence.evidence &&
+        speech::IsHallucination(final_text.text, final_text.language, *sentence.evidence);
     if (hallucination) final_text.text.clear();
   }
   const bool adopted = sentence.adopted;
@@ -461,7 +462,8 @@ void UtterancePipeline::Settle(std::unique_lock<std::mutex>& lock) {
               {"delivered", arrived.has_value()},
               {"trouble", arrived ? "" : arrived.error().what}}});
     // What did not arrive and is remembered nowhere else stays in the spool.
-    const bool kept = !composed.empty() && delivery_sink_.Remember(final_text, composed, arrived, latency);
+    const bool kept =
+        !composed.empty() && delivery_sink_.Remember(final_text, composed, arrived, latency);
     if (!arrived && kept) done_with();
   }
 

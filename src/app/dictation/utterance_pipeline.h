@@ -19,12 +19,12 @@
 #include <optional>
 #include <thread>
 
+#include "app/dictation/delivery_sink.h"
 #include "app/dictation/dictation.h"
 #include "app/dictation/events.h"
-#include "app/dictation/delivery_sink.h"
 #include "asr/scheduler/switchboard.h"
-#include "speech/text/agreement.h"
 #include "speech/spool/spool.h"
+#include "speech/text/agreement.h"
 
 namespace headroom::app {
 
@@ -37,7 +37,8 @@ struct PipelineOptions {
 };
 
 struct PipelineCounts {
-  std::int64_t begun = 0, delivered = 0, empty = 0, hallucinations = 0, passed_over = 0, recovered = 0;
+  std::int64_t begun = 0, delivered = 0, empty = 0, hallucinations = 0, passed_over = 0,
+               recovered = 0;
 };
 
 struct PipelineStatus {
@@ -52,8 +53,9 @@ struct PipelineStatus {
 class UtterancePipeline : public UtteranceSink {
  public:
   /// `spool` may be null: speech is then in memory only. `outbox` must outlive this.
-  UtterancePipeline(PipelineOptions options, std::unique_ptr<speech::Spool> spool, DeliverySink& delivery_sink, EventSink events,
-       const Clock& clock = SystemClock());
+  UtterancePipeline(PipelineOptions options, std::unique_ptr<speech::Spool> spool,
+                    DeliverySink& delivery_sink, EventSink events,
+                    const Clock& clock = SystemClock());
   ~UtterancePipeline() override;  // what is not delivered stays in the spool
 
   /// Before anything else. Utterances of an earlier run are taken up.

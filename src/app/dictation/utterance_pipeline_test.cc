@@ -47,13 +47,14 @@ struct RunOfService {
     asr::RunRequest request;
     request.language = "en";
     pipeline = std::make_unique<UtterancePipeline>(PipelineOptions{.request = request,
-                                              .most_tries = most_tries,
-                                              .session = 1,
-                                              .retry_after = Milliseconds(20)},
-                                  std::move(*spool), delivery_sink, [this](const Event& event) {
-                                    const std::lock_guard lock(mutex);
-                                    events.push_back(event);
-                                  });
+                                                                   .most_tries = most_tries,
+                                                                   .session = 1,
+                                                                   .retry_after = Milliseconds(20)},
+                                                   std::move(*spool), delivery_sink,
+                                                   [this](const Event& event) {
+                                                     const std::lock_guard lock(mutex);
+                                                     events.push_back(event);
+                                                   });
     scheduler = FakeScheduler(script, board);
     board.Begin(*scheduler);
     pipeline->Start(board, Urgency::kDictation);
@@ -73,7 +74,8 @@ struct RunOfService {
     ASSERT_TRUE(pipeline->Begin().has_value());
     ASSERT_TRUE(pipeline->Append(sound).has_value());
     pipeline->Pause(sound);
-    ASSERT_TRUE(pipeline->End(sound, static_cast<std::int64_t>(sound.size()),
+    ASSERT_TRUE(pipeline
+                    ->End(sound, static_cast<std::int64_t>(sound.size()),
                           {.speech = length, .probability = 0.9F}, Milliseconds(800))
                     .has_value());
   }
@@ -88,7 +90,8 @@ struct RunOfService {
     ASSERT_TRUE(pipeline->Begin().has_value());
     ASSERT_TRUE(pipeline->Append(sound).has_value());
     pipeline->Continues();
-    ASSERT_TRUE(pipeline->End(sound, static_cast<std::int64_t>(sound.size()), {.probability = 0.9F},
+    ASSERT_TRUE(pipeline
+                    ->End(sound, static_cast<std::int64_t>(sound.size()), {.probability = 0.9F},
                           Milliseconds(0))
                     .has_value());
   }
@@ -120,8 +123,9 @@ TEST_F(UtterancePipelineTest, DeliversInTheOrderOfSpeech) {
   RunOfService run(folder_, "slow=5", delivery_sink_);
   for (const int ms : {1000, 2000, 500, 3000}) run.Say(Milliseconds(ms));
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
-  EXPECT_THAT(delivery_sink_.texts, ElementsAre(HasSubstr("16000 samples"), HasSubstr("32000 samples"),
-                                         HasSubstr("8000 samples"), HasSubstr("48000 samples")));
+  EXPECT_THAT(delivery_sink_.texts,
+              ElementsAre(HasSubstr("16000 samples"), HasSubstr("32000 samples"),
+                          HasSubstr("8000 samples"), HasSubstr("48000 samples")));
   const PipelineStatus status = run.pipeline->status();
   EXPECT_EQ(status.counts.delivered, 4);
   EXPECT_EQ(status.waiting, 0U);
@@ -174,8 +178,9 @@ TEST_F(UtterancePipelineTest, WhatWasNotDecodedIsDecodedByTheNextRun) {
   RunOfService run(folder_, "slow=1", delivery_sink_);
   run.Say(Milliseconds(250));
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
-  EXPECT_THAT(delivery_sink_.texts, ElementsAre(HasSubstr("16000 samples"), HasSubstr("32000 samples"),
-                                         HasSubstr("8000 samples"), HasSubstr("4000 samples")));
+  EXPECT_THAT(delivery_sink_.texts,
+              ElementsAre(HasSubstr("16000 samples"), HasSubstr("32000 samples"),
+                          HasSubstr("8000 samples"), HasSubstr("4000 samples")));
   EXPECT_EQ(run.pipeline->status().counts.recovered, 3);
 }
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "base/text.h"
 #include "app/output/run_program.h"
+#include "base/text.h"
 
 namespace headroom::output {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "app/output/session.h"
+#include "base/error.h"
 
 namespace headroom::output {
 

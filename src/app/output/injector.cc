@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
-#include "base/text.h"
 #include "app/output/run_program.h"
+#include "base/text.h"
 
 namespace headroom::output {
 namespace {

@@ -2,9 +2,9 @@
 // keyboard. There are two, with different command lines: 0.1 (Debian 12) and 1.x.
 #include <algorithm>
 
-#include "base/text.h"
 #include "app/output/injector.h"
 #include "app/output/run_program.h"
+#include "base/text.h"
 
 namespace headroom::output {
 namespace {

@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <optional>
 
-#include "base/child.h"
-#include "base/file.h"
 #include "app/output/injector.h"
 #include "app/output/run_program.h"
+#include "base/child.h"
+#include "base/file.h"
 
 namespace headroom::output {
 namespace {

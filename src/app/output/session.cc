@@ -7,10 +7,10 @@
 #include <filesystem>
 #include <functional>
 
+#include "app/output/run_program.h"
 #include "base/dirs.h"
 #include "base/fd.h"
 #include "base/text.h"
-#include "app/output/run_program.h"
 
 namespace headroom::output {
 namespace {

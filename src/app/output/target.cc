@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "base/text.h"
 #include "app/output/targets.h"
+#include "base/text.h"
 
 namespace headroom::output {
 namespace {

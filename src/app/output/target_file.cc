@@ -5,11 +5,11 @@
 #include <cerrno>
 #include <string>
 
-#include "base/dirs.h"
-#include "base/fd.h"
 #include "app/output/file_ledger.h"
 #include "app/output/targets.h"
 #include "app/output/text_for.h"
+#include "base/dirs.h"
+#include "base/fd.h"
 
 namespace headroom::output {
 namespace {

@@ -4,9 +4,9 @@
 #include <limits.h>
 #include <algorithm>
 
-#include "base/fd.h"
 #include "app/output/targets.h"
 #include "app/output/text_for.h"
+#include "base/fd.h"
 
 namespace headroom::output {
 namespace {

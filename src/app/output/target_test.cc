@@ -10,10 +10,10 @@
 #include <csignal>
 #include <filesystem>
 
-#include "base/fd.h"
-#include "base/file.h"
 #include "app/output/file_ledger.h"
 #include "app/output/run_program.h"
+#include "base/fd.h"
+#include "base/file.h"
 
 namespace headroom::output {
 namespace {

@@ -5,8 +5,8 @@
 #include <thread>
 #include <utility>
 
-#include "audio/decode/media_reader.h"
 #include "asr/client/file_transcription.h"
+#include "audio/decode/media_reader.h"
 
 namespace headroom::app {
 namespace {
@@ -24,9 +24,8 @@ class LineRecognizer : public asr::ChunkRecognizer {
                               came_.notify_all();
                             }})) {}
 
-  Result<asr::RunResult> Recognize(const asr::RunRequest& request,
-                                      std::span<const float> samples,
-                                      CancelToken* cancel) override {
+  Result<asr::RunResult> Recognize(const asr::RunRequest& request, std::span<const float> samples,
+                                   CancelToken* cancel) override {
     const auto shared = std::make_shared<const std::vector<float>>(samples.begin(), samples.end());
     auto result = Decode(request, shared, cancel);
     // Whoever killed the worker need not have meant this chunk. It comes anew when a tier is there.
@@ -47,7 +46,7 @@ class LineRecognizer : public asr::ChunkRecognizer {
 
  private:
   Result<asr::RunResult> Decode(const asr::RunRequest& request, asr::Samples samples,
-                                   CancelToken* cancel) {
+                                CancelToken* cancel) {
     asr::Utterance utterance;
     utterance.id = ++last_;
     utterance.request = request;

@@ -5,10 +5,10 @@
 #include <functional>
 #include <memory>
 
-#include "net/server/speech_service.h"
-#include "audio/decode/waiting_decoder.h"
-#include "asr/scheduler/switchboard.h"
 #include "asr/client/protocol.h"
+#include "asr/scheduler/switchboard.h"
+#include "audio/decode/waiting_decoder.h"
+#include "net/server/speech_service.h"
 #include "speech/vad/vad.h"
 
 namespace headroom::app {

@@ -8,9 +8,9 @@
 
 #include <condition_variable>
 
+#include "app/testing/fake_scheduler.h"
 #include "base/fd.h"
 #include "base/file.h"
-#include "app/testing/fake_scheduler.h"
 #include "speech/testing/fake_vad.h"
 
 namespace headroom::app {

@@ -9,9 +9,9 @@
 #include <string>
 #include <utility>
 
-#include "base/clock.h"
 #include "app/dictation/utterance_pipeline.h"
 #include "asr/scheduler/utterance.h"
+#include "base/clock.h"
 
 namespace headroom::app {
 

@@ -11,8 +11,7 @@ namespace {
 
 Result<asr::Samples> ReadSamples(const Fd& audio) {
   constexpr std::size_t kSample = sizeof(float);
-  TRY_ASSIGN(const Mapping mapping,
-             Mapping::OfSealed(audio.get(), asr::kMaxRunSamples * kSample));
+  TRY_ASSIGN(const Mapping mapping, Mapping::OfSealed(audio.get(), asr::kMaxRunSamples * kSample));
   const auto bytes = mapping.bytes();
   if (bytes.empty() || bytes.size() % kSample != 0)
     return Fail(Errc::kInvalid, "{} bytes are no samples of {} bytes each", bytes.size(), kSample);
@@ -42,12 +41,11 @@ void Recognitions::Begin(net::RecognitionId id, net::RecognizeRequest request, n
   auto samples = ReadSamples(request.audio);
   if (!samples) return answer(Fail(std::move(samples.error())));
   const auto shared = std::make_shared<net::Answer>(std::move(answer));
-  auto line =
-      board_.Connect(Urgency::kFile, {.on_decoded = [shared](const asr::Decoded& decoded) {
-                       if (!decoded.result) return (*shared)(Fail(decoded.result.error()));
-                       (*shared)(nlohmann::json{{"result", asr::ToJson(*decoded.result)},
-                                                {"tier", decoded.tier}});
-                     }});
+  auto line = board_.Connect(
+      Urgency::kFile, {.on_decoded = [shared](const asr::Decoded& decoded) {
+        if (!decoded.result) return (*shared)(Fail(decoded.result.error()));
+        (*shared)(nlohmann::json{{"result", asr::ToJson(*decoded.result)}, {"tier", decoded.tier}});
+      }});
   const auto submitted =
       line->Submit({.id = 1, .request = RunOf(request), .samples = std::move(*samples)});
   if (!submitted) return (*shared)(Fail(submitted.error()));

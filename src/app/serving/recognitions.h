@@ -5,8 +5,8 @@
 #include <map>
 #include <memory>
 
-#include "net/control/control.h"
 #include "asr/scheduler/switchboard.h"
+#include "net/control/control.h"
 
 namespace headroom::app {
 

@@ -10,12 +10,12 @@
 #include <mutex>
 #include <string>
 
-#include "net/server/speech_service.h"
-#include "audio/decode/waiting_decoder.h"
-#include "base/clock.h"
 #include "app/dictation/utterance_pipeline.h"
 #include "app/serving/metrics.h"
 #include "app/serving/streams.h"
+#include "audio/decode/waiting_decoder.h"
+#include "base/clock.h"
+#include "net/server/speech_service.h"
 
 namespace headroom::app {
 

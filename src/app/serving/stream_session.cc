@@ -65,8 +65,8 @@ Result<std::shared_ptr<StreamSession>> StreamSession::Make(const std::filesystem
   session->left_at_ = clock.Now();
   DeliverySink& delivery_sink = *session;
   session->pipeline_ = std::make_unique<UtterancePipeline>(
-      PipelineOptions{.request = {}, .retry_after = Milliseconds(5'000)}, std::move(opened), delivery_sink,
-      [s = session.get()](const Event& event) { s->InPipeline(event); }, clock);
+      PipelineOptions{.request = {}, .retry_after = Milliseconds(5'000)}, std::move(opened),
+      delivery_sink, [s = session.get()](const Event& event) { s->InPipeline(event); }, clock);
   try {
     session->pipeline_->Start(board, Urgency::kStream);
     session->thread_ = std::thread([s = session.get()] { s->Loop(); });
@@ -359,13 +359,13 @@ bool StreamSession::PrepareDetector() {
       .endpoint = *config_.turns,
       .partial_every = config_.partials ? SegmenterOptions().partial_every : Milliseconds(0)};
   segmenter_.emplace(options, *detector_, *pipeline_,
-                   SegmenterEvents{.on_change =
-                                     [this](const speech::Change& change) {
-                                       if (change.kind == speech::SpeechChange::kBegin)
-                                         begin_ = detector_began_ + change.begin;
-                                     },
-                                 .on_trouble = [this](const Error& error) { Trouble(error); }},
-                   clock_);
+                     SegmenterEvents{.on_change =
+                                         [this](const speech::Change& change) {
+                                           if (change.kind == speech::SpeechChange::kBegin)
+                                             begin_ = detector_began_ + change.begin;
+                                         },
+                                     .on_trouble = [this](const Error& error) { Trouble(error); }},
+                     clock_);
   return true;
 }
 

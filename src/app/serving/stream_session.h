@@ -13,11 +13,11 @@
 #include <thread>
 #include <vector>
 
-#include "net/server/speech_service.h"
-#include "app/dictation/utterance_pipeline.h"
 #include "app/dictation/segmenter.h"
+#include "app/dictation/utterance_pipeline.h"
 #include "app/serving/jobs.h"
 #include "app/serving/unacked_results.h"
+#include "net/server/speech_service.h"
 
 namespace headroom::app {
 
@@ -71,7 +71,8 @@ class StreamSession : private DeliverySink {
     std::function<void()> on_idle = {};
   };
 
-  StreamSession(DetectorMaker make_detector, EventSink tell, UnackedResults unacked, const Clock& clock)
+  StreamSession(DetectorMaker make_detector, EventSink tell, UnackedResults unacked,
+                const Clock& clock)
       : make_detector_(std::move(make_detector)),
         tell_(std::move(tell)),
         clock_(clock),
@@ -130,7 +131,7 @@ class StreamSession : private DeliverySink {
   AppendPace pace_{clock_};
   std::atomic<std::int64_t> begin_{0};  // of the open item, in samples of the stream
   std::int64_t heard_ = 0;              // samples
-  std::int64_t detector_began_ = 0;          // where the ear's count begins
+  std::int64_t detector_began_ = 0;     // where the ear's count begins
 
   std::unique_ptr<UtterancePipeline> pipeline_;
   std::thread thread_;

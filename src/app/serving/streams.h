@@ -13,12 +13,12 @@
 #include <set>
 #include <string>
 
-#include "net/server/speech_service.h"
-#include "base/clock.h"
 #include "app/dictation/events.h"
 #include "app/serving/jobs.h"
 #include "app/serving/stream_session.h"
 #include "asr/scheduler/switchboard.h"
+#include "base/clock.h"
+#include "net/server/speech_service.h"
 
 namespace headroom::app {
 

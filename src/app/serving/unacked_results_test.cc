@@ -109,8 +109,9 @@ TEST_F(UnackedResultsTest, TheFileDoesNotGrowWithWhatTheClientHas) {
     }
   }
   EXPECT_LT(most, 2U * static_cast<std::uintmax_t>(UnackedResults::kSlack.n));
-  EXPECT_GT(most,
-            static_cast<std::uintmax_t>(UnackedResults::kSlack.n));  // and not written anew each time
+  EXPECT_GT(
+      most,
+      static_cast<std::uintmax_t>(UnackedResults::kSlack.n));  // and not written anew each time
   UnackedResults box = Open();
   ASSERT_GE(box.result().size(), 3U);
   EXPECT_EQ(box.result().back().item, 300U);

@@ -7,14 +7,14 @@
 #include <string>
 
 #include "asr/scheduler/switchboard.h"
-#include "asr/testing/scripted_tier.h"
 #include "asr/scheduler/worker_runner.h"
+#include "asr/testing/scripted_tier.h"
 
 namespace headroom::app {
 
 /// Its events go to `board`, which is not begun yet. The worker takes `batch` utterances at once.
-inline std::unique_ptr<asr::Scheduler> FakeScheduler(const std::string& script,
-                                                        Switchboard& board, int batch = 1) {
+inline std::unique_ptr<asr::Scheduler> FakeScheduler(const std::string& script, Switchboard& board,
+                                                     int batch = 1) {
   asr::Tier tier = asr::Scripted(script);
   if (batch > 1) {
     tier.plan.kind = memory::DeviceKind::kUnified;
@@ -28,8 +28,7 @@ inline std::unique_ptr<asr::Scheduler> FakeScheduler(const std::string& script,
   policy.timing.cool_down_cpu = Milliseconds(300);
   auto made = asr::Scheduler::Make(
       {.tiers = {std::move(tier)}, .policy = std::move(policy), .give_up = Milliseconds(200)},
-      std::move(to), std::make_unique<asr::Still>(),
-      std::make_unique<asr::WorkerRunnerMaker>());
+      std::move(to), std::make_unique<asr::Still>(), std::make_unique<asr::WorkerRunnerMaker>());
   EXPECT_TRUE(made.has_value()) << made.error().what;
   return std::move(*made);
 }

@@ -5,8 +5,8 @@
 #include <span>
 #include <string>
 
-#include "base/cancel.h"
 #include "asr/client/protocol.h"
+#include "base/cancel.h"
 
 namespace headroom::asr {
 

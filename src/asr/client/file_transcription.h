@@ -8,9 +8,9 @@
 #include <optional>
 #include <string>
 
+#include "asr/client/chunk_recognizer.h"
 #include "audio/decode/media_reader.h"
 #include "base/cancel.h"
-#include "asr/client/chunk_recognizer.h"
 #include "speech/text/captions.h"
 #include "speech/vad/chunked_audio.h"
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "asr/client/protocol.h"
+#include "base/clock.h"
 
 namespace headroom::asr {
 

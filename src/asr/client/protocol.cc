@@ -185,10 +185,10 @@ json ToJson(const GpuOptions& gpu) {
 Result<GpuOptions> ParseGpuOptions(const json& body) {
   Reader read(body, "card");
   return read.Finish(GpuOptions{.device = read.Text("device"),
-                                 .capacity = read.Size("capacity"),
-                                 .counting = read.Flag("counting"),
-                                 .profile = read.Text("profile"),
-                                 .script = read.Text("script")});
+                                .capacity = read.Size("capacity"),
+                                .counting = read.Flag("counting"),
+                                .profile = read.Text("profile"),
+                                .script = read.Text("script")});
 }
 
 json ToJson(const PlanRequest& request) {

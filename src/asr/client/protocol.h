@@ -93,7 +93,7 @@ struct PlanResult {
   Bytes kv;                            // of the longest chunk
   std::vector<PlanChunk> chunks = {};  // as they were asked for
   Bytes host;                          // the most that was in host buffers at once
-  Bytes cpu_copies;              // besides, where all of it is computed on the processor
+  Bytes cpu_copies;                    // besides, where all of it is computed on the processor
   ModelTraits traits = {};
   Bytes resident() const { return weights + session + kv; }
 };

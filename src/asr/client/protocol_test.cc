@@ -19,11 +19,8 @@ PlanRequest SomePlanRequest() {
 }
 
 PlanResult SomePlan() {
-  PlanResult plan{.weights = MiB(40),
-                  .session = MiB(1),
-                  .kv = MiB(2),
-                  .host = MiB(3),
-                  .cpu_copies = MiB(4)};
+  PlanResult plan{
+      .weights = MiB(40), .session = MiB(1), .kv = MiB(2), .host = MiB(3), .cpu_copies = MiB(4)};
   plan.chunks = {{Milliseconds(5000), MiB(2), MiB(7), MiB(50)}};
   plan.traits.architecture = "canary";
   return plan;
@@ -58,8 +55,7 @@ std::vector<Type> Types() {
        [](const json& j) { return ParseHello(j).has_value(); }},
       {"load", ToJson(LoadRequest{.path = "/m", .threads = 2}),
        [](const json& j) { return ParseLoadRequest(j).has_value(); }},
-      {"card", ToJson(GpuOptions{}),
-       [](const json& j) { return ParseGpuOptions(j).has_value(); }},
+      {"card", ToJson(GpuOptions{}), [](const json& j) { return ParseGpuOptions(j).has_value(); }},
       {"plan request", ToJson(SomePlanRequest()),
        [](const json& j) { return ParsePlanRequest(j).has_value(); }},
       {"plan", ToJson(SomePlan()), [](const json& j) { return ParsePlanResult(j).has_value(); }},

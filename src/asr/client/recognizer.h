@@ -10,9 +10,9 @@
 #include <memory>
 #include <span>
 
-#include "base/cancel.h"
 #include "asr/client/chunk_recognizer.h"
 #include "asr/client/worker.h"
+#include "base/cancel.h"
 
 namespace headroom::asr {
 

@@ -11,11 +11,11 @@
 #include <span>
 #include <string>
 
+#include "asr/client/channel.h"
+#include "asr/client/protocol.h"
 #include "base/cancel.h"
 #include "base/child.h"
 #include "base/clock.h"
-#include "asr/client/channel.h"
-#include "asr/client/protocol.h"
 
 namespace headroom::asr {
 

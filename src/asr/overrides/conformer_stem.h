@@ -3,8 +3,8 @@
 //
 // The engine unrolls convolutions into products of matrices, the first one in one thread, and keeps
 // all that lies between them, which took half of an encoder's time and most of its memory. Ours are
-// src/asr/kernels/subsampling.h, and products where all channels are mixed; what comes out is the same
-// but for rounding.
+// src/asr/kernels/subsampling.h, and products where all channels are mixed; what comes out is the
+// same but for rounding.
 #pragma once
 
 #include <ggml.h>

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "asr/overrides/spectrogram.h"
 #include "audio/format/format.h"
 #include "base/check.h"
 #include "base/owned.h"
-#include "asr/overrides/spectrogram.h"
 
 // The second is transcribe::whisper::read_whisper_hparams(const gguf_context*, WhisperHParams&), as
 // the Itanium C++ ABI names it; the linker sets the prefixes.

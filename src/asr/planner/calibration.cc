@@ -4,11 +4,11 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "asr/client/worker.h"
+#include "asr/planner/worker_devices.h"
 #include "base/dirs.h"
 #include "base/file.h"
 #include "base/sha256.h"
-#include "asr/client/worker.h"
-#include "asr/planner/worker_devices.h"
 
 namespace headroom::planner {
 namespace {
@@ -57,8 +57,8 @@ class Measurement {
     made.chunk = *std::ranges::max_element(request_.chunks);
     TRY_ASSIGN(made.profile, AskWorker(request_.key.backend,
                                        {"--record-profile", request_.key.device}, kProfileWithin));
-    TRY_ASSIGN(worker_, asr::Worker::Spawn(
-                            {.program = request_.key.backend, .start_within = kStartWithin}));
+    TRY_ASSIGN(worker_,
+               asr::Worker::Spawn({.program = request_.key.backend, .start_within = kStartWithin}));
     asr::LoadRequest load{.path = fs::absolute(request_.model).native()};
     load.gpu.device = request_.key.device;
     const Milliseconds within = asr::LoadDeadline(request_.model) + kRunWithin;
@@ -143,7 +143,7 @@ Result<> KeepCalibration(const Calibration& of, const fs::path& folder) {
   const json entry = {
       {"key", Text(of.key)},       {"profile", of.profile},   {"model", of.model},
       {"chunk", of.chunk.count()}, {"context", of.context.n}, {"growth", of.growth.n},
-      {"of_card", of.of_gpu},     {"buffers", of.buffers.n}, {"allocations", of.allocations}};
+      {"of_card", of.of_gpu},      {"buffers", of.buffers.n}, {"allocations", of.allocations}};
   return WriteFileAtomic(PathOf(of.key, folder),
                          entry.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
 }

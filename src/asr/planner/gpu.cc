@@ -2,13 +2,13 @@
 
 #include <thread>
 
-#include "base/dirs.h"
 #include "asr/planner/worker_devices.h"
+#include "base/dirs.h"
 
 namespace headroom::planner {
 
 std::optional<Gpu> FindGpu(probe::DeviceSource& devices, Milliseconds patience,
-                             const std::string& wanted, const Clock& clock) {
+                           const std::string& wanted, const Clock& clock) {
   const auto installed = [](const char* program) { return FindProgram(program).has_value(); };
   const bool cuda = installed(kCudaWorker);
   const bool vulkan = installed(kVulkanWorker);

@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "asr/scheduler/tier.h"
 #include "asr/planner/calibration.h"
+#include "asr/scheduler/tier.h"
 #include "observe/probe/device_probe.h"
 
 namespace headroom::planner {
@@ -16,7 +16,7 @@ struct Gpu {
   memory::DeviceKind kind = memory::DeviceKind::kDiscrete;
   Bytes total;                                  // zero: not known
   std::string worker;                           // "headroom-worker-cuda"
-  asr::GpuOptions options = {};             // for headroom-worker-sim only
+  asr::GpuOptions options = {};                 // for headroom-worker-sim only
   std::optional<Calibration> calibration = {};  // of this card with this driver and worker
 };
 
@@ -25,6 +25,6 @@ struct Gpu {
 /// Waits for the drivers for at most `patience`, and asks nobody where no such program is
 /// installed.
 std::optional<Gpu> FindGpu(probe::DeviceSource& devices, Milliseconds patience,
-                             const std::string& wanted = "", const Clock& clock = SystemClock());
+                           const std::string& wanted = "", const Clock& clock = SystemClock());
 
 }  // namespace headroom::planner

@@ -154,9 +154,9 @@ Result<PlanResult> PlanMaker::Ask(const fs::path& file, WorkerSlot& worker) cons
                asr::Worker::Spawn({.program = worker_.native(), .start_within = kStartWithin}));
   }
   asr::PlanRequest request{.path = file.native(),
-                              .chunks = settings_.chunks,
-                              .batch = settings_.batch,
-                              .cpu = settings_.cpu};
+                           .chunks = settings_.chunks,
+                           .batch = settings_.batch,
+                           .cpu = settings_.cpu};
   request.gpu.capacity = settings_.gpu;
   request.gpu.profile = settings_.profile;
   auto plan = worker->Plan(request, kPlanWithin);
@@ -167,13 +167,13 @@ Result<PlanResult> PlanMaker::Ask(const fs::path& file, WorkerSlot& worker) cons
 Result<PlanResult> PlanMaker::Count(const PlanTarget& target, WorkerSlot& worker,
                                     bool& from_cache) const {
   asr::PlanKey key{.header = {},
-                      .size = target.size,
-                      .mtime = 0,
-                      .engine = engine_,
-                      .profile = {},
-                      .chunks = settings_.chunks,
-                      .batch = settings_.batch,
-                      .cpu = settings_.cpu};
+                   .size = target.size,
+                   .mtime = 0,
+                   .engine = engine_,
+                   .profile = {},
+                   .chunks = settings_.chunks,
+                   .batch = settings_.batch,
+                   .cpu = settings_.cpu};
   if (!settings_.profile.empty()) {
     Sha256 profile;
     profile.Add(std::as_bytes(std::span(settings_.profile)));

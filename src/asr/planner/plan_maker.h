@@ -9,8 +9,8 @@
 
 #include "asr/client/plan_cache.h"
 #include "asr/client/worker.h"
-#include "memory/plan.h"
 #include "asr/planner/plan_target.h"
+#include "memory/plan.h"
 
 namespace headroom::planner {
 
@@ -24,14 +24,14 @@ struct PlanSettings {
   std::optional<Bytes> driver = {};
   bool calibrated = false;   // `driver` and `profile` are a calibration's
   std::string profile = {};  // of the card, as a calibration recorded it; "": a plain device
-  bool cpu = false;    // it is no card that computes, but the processor
+  bool cpu = false;          // it is no card that computes, but the processor
   bool cached = true;
 };
 
 struct MadePlan {
   PlanTarget target;
   asr::PlanResult counted;  // for kSize: estimates
-  memory::Plan plan;           // KV and resident are those of the admitted chunk
+  memory::Plan plan;        // KV and resident are those of the admitted chunk
   bool from_cache = false;
 };
 
@@ -61,7 +61,7 @@ class PlanMaker {
  private:
   PlanMaker(PlanSettings settings, std::filesystem::path worker, std::string engine);
   Result<asr::PlanResult> Count(const PlanTarget& target, WorkerSlot& worker,
-                                   bool& from_cache) const;
+                                bool& from_cache) const;
   Result<asr::PlanResult> Ask(const std::filesystem::path& file, WorkerSlot& worker) const;
 
   PlanSettings settings_;

@@ -88,7 +88,7 @@ class Maker {
         if (chosen && (target->spec.name == on_gpu || gpus == kMostOnGpu)) continue;
         if (OnGpu(*target, place == Place::kGpu)) on_gpu = target->spec.name, ++gpus;
       }
-      if (place != Place::kGpu) OnCpu(*target);
+      if (place != Place::kGpu) AddOnCpu(*target);
     }
     if (result_.tiers.empty()) return Fail(std::move(last_));
     if (result_.tiers.size() > memory::kMaxTiers) {
@@ -125,7 +125,7 @@ class Maker {
     });
   }
 
-  void OnCpu(const PlanTarget& target) {
+  void AddOnCpu(const PlanTarget& target) {
     Add(target, cpu_, [&](asr::Tier& tier, const asr::PlanResult& counted) {
       tier.worker = kCpuWorker;
       tier.plan = OnCpu(std::move(tier.plan), counted);

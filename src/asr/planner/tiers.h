@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "asr/planner/gpu.h"
 #include "asr/scheduler/tier.h"
 #include "models/store/store.h"
-#include "asr/planner/gpu.h"
 
 namespace headroom::planner {
 
@@ -19,13 +19,13 @@ struct TierPreference {
 };
 
 struct TierOptions {
-  std::vector<TierPreference> config;   // best first; empty: chosen
-  Place place = Place::kAny;      // for wishes that say none, and for what is chosen
-  std::optional<Gpu> gpu = {};  // nullopt: there is none that can be used; see FindGpu
-  std::string language = {};      // that each tier must know; "": any
-  std::string translate_to = {};  // each tier must be able to; "": it need not
-  int threads = 0;                // 0: one for each core
-  int batch = 1;                  // utterances at once on a card; fewer where they do not fit
+  std::vector<TierPreference> config;  // best first; empty: chosen
+  Place place = Place::kAny;           // for wishes that say none, and for what is chosen
+  std::optional<Gpu> gpu = {};         // nullopt: there is none that can be used; see FindGpu
+  std::string language = {};           // that each tier must know; "": any
+  std::string translate_to = {};       // each tier must be able to; "": it need not
+  int threads = 0;                     // 0: one for each core
+  int batch = 1;                       // utterances at once on a card; fewer where they do not fit
   std::vector<Milliseconds> chunks = memory::kChunks;
   memory::FitRules rules = {};
   /// Host memory that can be had. A tier that is UNSAFE even with the shortest chunk, on the CPU in
@@ -34,8 +34,8 @@ struct TierOptions {
 };
 
 struct Tiers {
-  std::vector<asr::Tier> tiers;  // best first, at most memory::kMaxTiers
-  std::vector<std::string> notes;   // what was left out and why, for a person
+  std::vector<asr::Tier> tiers;    // best first, at most memory::kMaxTiers
+  std::vector<std::string> notes;  // what was left out and why, for a person
 };
 
 /// kNotFound: no model is here, and what to do. kNoMemory: nothing fits, with the arithmetic.

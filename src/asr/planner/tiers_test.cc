@@ -136,9 +136,9 @@ TEST_F(TiersTest, OnAGpuTheBestThatFitsAndTheRestWithTheArithmetic) {
   Put(store, "whisper-tiny.en", "F16");
   TierOptions options = Options(GiB(8));
   options.gpu = Gpu{.device = "0000:01:00.0",
-                      .name = "the card",
-                      .total = MiB(4096),
-                      .worker = "headroom-worker-sim"};
+                    .name = "the card",
+                    .total = MiB(4096),
+                    .worker = "headroom-worker-sim"};
   options.config = {{"canary-1b-flash:F32"}, {"whisper-tiny.en", Place::kCpu}};
   auto tiers = MakeTiers(store, options);
   ASSERT_TRUE(tiers.has_value()) << tiers.error().what;
@@ -171,9 +171,9 @@ TEST_F(TiersTest, OnAGpuABatchIsCountedAndHalvedUntilItFits) {
   Put(store, "whisper-tiny.en", "F16");
   TierOptions options = Options(GiB(8));
   options.gpu = Gpu{.device = "0000:01:00.0",
-                      .name = "the card",
-                      .total = MiB(4096),
-                      .worker = "headroom-worker-sim"};
+                    .name = "the card",
+                    .total = MiB(4096),
+                    .worker = "headroom-worker-sim"};
   options.config = {{"whisper-tiny.en", Place::kGpu}, {"whisper-tiny.en", Place::kCpu}};
   const auto alone = MakeTiers(store, options);
   ASSERT_TRUE(alone.has_value()) << alone.error().what;
@@ -218,10 +218,10 @@ TEST_F(TiersTest, ACalibrationIsWhatPlansOfItsGpuCountWith) {
   TierOptions options = Options(GiB(8));
   options.place = Place::kGpu;
   options.gpu = Gpu{.device = "0000:01:00.0",
-                      .name = "A card",
-                      .kind = memory::DeviceKind::kDiscrete,
-                      .total = MiB(4096),
-                      .worker = "headroom-worker-cuda"};
+                    .name = "A card",
+                    .kind = memory::DeviceKind::kDiscrete,
+                    .total = MiB(4096),
+                    .worker = "headroom-worker-cuda"};
   const auto before = MakeTiers(store, options);
   ASSERT_TRUE(before.has_value()) << before.error().what;
   EXPECT_EQ(before->tiers[0].plan.driver, MiB(240));

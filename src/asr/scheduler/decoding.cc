@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "audio/format/format.h"
 #include "asr/client/recognizer.h"
+#include "audio/format/format.h"
 
 namespace headroom::asr {
 namespace {

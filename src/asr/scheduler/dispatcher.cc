@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "audio/format/format.h"
 #include "asr/client/failure.h"
 #include "asr/client/worker.h"
+#include "audio/format/format.h"
 
 namespace headroom::asr {
 namespace {
@@ -212,7 +212,8 @@ void Dispatcher::OnRunFailed(const PoolEvent& event, const Running& run) {
   }
   if (const auto failure = FailureOf(error, event.event.alive))
     FailTier(event.target, *failure, error);
-  if (event.post == SlotRole::kQuick && !event.event.alive) workers_.Dismiss(SlotRole::kQuick, numbers_);
+  if (event.post == SlotRole::kQuick && !event.event.alive)
+    workers_.Dismiss(SlotRole::kQuick, numbers_);
 }
 
 // One clip may have done it to all, or there were too many of them. So nothing is held against

@@ -11,10 +11,10 @@
 #include <deque>
 #include <optional>
 
-#include "asr/scheduler/worker_pool.h"
 #include "asr/scheduler/decoding.h"
 #include "asr/scheduler/readings.h"
 #include "asr/scheduler/utterance.h"
+#include "asr/scheduler/worker_pool.h"
 
 namespace headroom::asr {
 

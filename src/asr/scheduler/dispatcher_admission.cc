@@ -21,17 +21,17 @@ double Share(std::optional<Bytes> bytes, Bytes whole) {
 double Distance(const memory::Sample& sample, const memory::Thresholds& thresholds) {
   double nearest = 1;
   const auto look = [&](double fill, double warning, double danger, double critical) {
-    const std::array thresholds{warning, danger, critical};
-    nearest = std::min(nearest, probe::ThresholdDistance(fill, thresholds));
+    const std::array levels{warning, danger, critical};
+    nearest = std::min(nearest, probe::ThresholdDistance(fill, levels));
   };
   const auto& vram = thresholds.vram;
   if (sample.vram_used && sample.vram_total)
     look(Share(sample.vram_used, *sample.vram_total), vram.warning / 100, vram.danger / 100,
          vram.critical / 100);
-  const auto bytes = [&](std::optional<Bytes> used, const memory::Thresholds<Bytes>& thresholds) {
+  const auto bytes = [&](std::optional<Bytes> used, const memory::ZoneLevels<Bytes>& levels) {
     if (used)
-      look(Share(used, thresholds.critical), Share(thresholds.warning, thresholds.critical),
-           Share(thresholds.danger, thresholds.critical), 1);
+      look(Share(used, levels.critical), Share(levels.warning, levels.critical),
+           Share(levels.danger, levels.critical), 1);
   };
   bytes(sample.ram, memory::RamThresholds(thresholds, sample.memory_high, sample.host_total));
   bytes(sample.swap, thresholds.swap);

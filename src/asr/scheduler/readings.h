@@ -20,7 +20,7 @@ class Readings {
 };
 
 struct ProbeReadingsOptions {
-  std::string gpu;     // PCI address of the card to look after; "": the first discrete
+  std::string gpu;      // PCI address of the card to look after; "": the first discrete
   bool devices = true;  // false: no card is of interest, no probe process is started
   probe::SamplerOptions sampler;
   probe::DeviceProbeOptions probe;

@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "asr/testing/scripted_tier.h"
 #include "asr/scheduler/worker_runner.h"
+#include "asr/testing/scripted_tier.h"
 
 namespace headroom::asr {
 namespace {

@@ -118,7 +118,7 @@ class Switchboard {
   std::vector<std::shared_ptr<Wire>> wires_;
   std::size_t waiting_ = 0;  // not with the scheduler
   std::uint64_t next_id_ = 1, next_order_ = 1;
-  std::vector<Running> running_;                        // with the scheduler
+  std::vector<Running> running_;                     // with the scheduler
   std::map<asr::Ticket, Speculation> speculations_;  // not answered; only the last one counts
 };
 

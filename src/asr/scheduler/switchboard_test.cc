@@ -122,8 +122,8 @@ TEST_F(SwitchboardTest, AFileIsNotStarvedByStreams) {
   std::vector<std::string> order;
   auto file =
       board.Connect(Urgency::kFile, {.on_decoded = [&](const asr::Decoded&) { Note("file"); }});
-  auto stream = board.Connect(Urgency::kStream,
-                              {.on_decoded = [&](const asr::Decoded&) { Note("stream"); }});
+  auto stream =
+      board.Connect(Urgency::kStream, {.on_decoded = [&](const asr::Decoded&) { Note("stream"); }});
   ASSERT_TRUE(file->Submit(Said(1)));
   clock.Advance(Milliseconds(29'500));
   ASSERT_TRUE(stream->Submit(Said(1)));

@@ -17,7 +17,7 @@ struct Tier {
   std::string device;  // the card's name for its lock, its PCI address where known; "": the CPU
   int threads = 0;     // 0: as many as the machine has cores for this process
   ModelTraits traits = {};  // as counted; without an architecture: not known before it is loaded
-  GpuOptions gpu = {};    // for headroom-worker-sim only
+  GpuOptions gpu = {};      // for headroom-worker-sim only
 
   bool on_gpu() const { return !device.empty(); }
   std::string Title() const { return plan.Title(); }

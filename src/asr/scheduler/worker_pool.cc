@@ -22,9 +22,9 @@ std::string Seconds(Milliseconds time) {
 
 }  // namespace
 
-WorkerPool::WorkerPool(const std::vector<Tier>& tiers, const memory::Policy& policy, RunnerMaker& maker,
-           std::function<void()> wake, const Clock& clock,
-           std::function<void(const TierEvent&)> tell)
+WorkerPool::WorkerPool(const std::vector<Tier>& tiers, const memory::Policy& policy,
+                       RunnerMaker& maker, std::function<void()> wake, const Clock& clock,
+                       std::function<void(const TierEvent&)> tell)
     : tiers_(tiers),
       policy_(policy),
       maker_(maker),
@@ -162,9 +162,7 @@ void WorkerPool::Start(SlotRole post, std::vector<PoolEvent>& events) {
 }
 
 bool WorkerPool::GpuLeft() const {
-  const auto on_gpu = [&](const std::optional<Slot>& slot) {
-    return slot && OnGpu(slot->target);
-  };
+  const auto on_gpu = [&](const std::optional<Slot>& slot) { return slot && OnGpu(slot->target); };
   return !on_gpu(seats_[0]) && !on_gpu(seats_[1]) &&
          std::ranges::none_of(leaving_, [&](const Leaving& leaving) {
            return !leaving.gone && OnGpu(leaving.slot.target);
@@ -190,7 +188,7 @@ std::vector<pid_t> WorkerPool::Pids() const {
 }
 
 void WorkerPool::Tell(TierChange change, memory::Target target, Milliseconds took,
-                std::string text) const {
+                      std::string text) const {
   if (!tell_) return;
   tell_({.change = change,
          .tier = target.tier,

@@ -26,7 +26,8 @@ class WorkerPool {
   };
 
   WorkerPool(const std::vector<Tier>& tiers, const memory::Policy& policy, RunnerMaker& maker,
-       std::function<void()> wake, const Clock& clock, std::function<void(const TierEvent&)> tell);
+             std::function<void()> wake, const Clock& clock,
+             std::function<void(const TierEvent&)> tell);
 
   /// Ends whoever is there.
   void Assign(SlotRole post, memory::Target target);

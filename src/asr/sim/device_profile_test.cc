@@ -3,8 +3,8 @@
 #include <ggml-backend.h>
 #include <gtest/gtest.h>
 
-#include "asr/worker/record_profile.h"
 #include "asr/sim/sim_device.h"
+#include "asr/worker/record_profile.h"
 
 namespace headroom::worker {
 namespace {

@@ -11,8 +11,8 @@
 #include <cstring>
 #include <thread>
 
-#include "base/check.h"
 #include "asr/overrides/count_only.h"
+#include "base/check.h"
 
 namespace headroom::worker {
 namespace {
@@ -117,9 +117,8 @@ struct SimCard::Interface {
     }
     // Counting needs addresses of its own for every buffer, and that touching them is seen.
     const std::size_t mapped = std::max<std::size_t>(size, 1);
-    void* base =
-        ::mmap(nullptr, mapped, gpu.options_.counting ? PROT_NONE : PROT_READ | PROT_WRITE,
-               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* base = ::mmap(nullptr, mapped, gpu.options_.counting ? PROT_NONE : PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED) return nullptr;
     gpu.used_ += charged;
     gpu.peak_ = std::max(gpu.peak_, gpu.used_);

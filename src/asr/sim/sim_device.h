@@ -17,9 +17,9 @@
 #include <span>
 #include <vector>
 
-#include "base/clock.h"
 #include "asr/sim/card_script.h"
 #include "asr/sim/device_profile.h"
+#include "base/clock.h"
 
 namespace headroom::worker {
 

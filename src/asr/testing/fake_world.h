@@ -7,8 +7,8 @@
 #include <map>
 #include <set>
 
-#include "base/clock.h"
 #include "asr/scheduler/dispatcher.h"
+#include "base/clock.h"
 #include "memory/testing/governor_fixture.h"
 
 namespace headroom::asr {

@@ -6,8 +6,8 @@
 
 #include <map>
 
-#include "base/check.h"
 #include "asr/overrides/count_only.h"
+#include "base/check.h"
 
 namespace headroom::worker {
 namespace {

@@ -22,9 +22,9 @@
 #include <cstdlib>
 #include <thread>
 
+#include "asr/worker/engine.h"
 #include "audio/format/format.h"
 #include "base/text.h"
-#include "asr/worker/engine.h"
 
 namespace headroom::worker {
 namespace {
@@ -48,7 +48,7 @@ class FakeEngine : public Engine {
   }
 
   Result<asr::RunResult> Run(const asr::RunRequest& request,
-                                std::span<const float> samples) override {
+                             std::span<const float> samples) override {
     stop_ = false;
     if (Has("abort") || (Has("abort-if") && ::unlink(Text("abort-if").c_str()) == 0)) {
       std::fputs("ggml: some warning\nCUDA error: unspecified launch failure\n", stderr);

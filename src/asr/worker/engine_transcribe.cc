@@ -7,24 +7,24 @@
 #include <memory>
 #include <optional>
 
+#include "asr/overrides/conformer_stem.h"
+#include "asr/overrides/count_only.h"
+#include "asr/overrides/cpu_copies.h"
+#include "asr/overrides/encoder_window.h"
+#include "asr/overrides/header_copy.h"
+#include "asr/overrides/pool.h"
+#include "asr/overrides/quick_products.h"
+#include "asr/sim/sim_device.h"
+#include "asr/worker/cores.h"
+#include "asr/worker/cpu_backend.h"
+#include "asr/worker/engine.h"
+#include "asr/worker/engine_log.h"
+#include "asr/worker/placement.h"
+#include "asr/worker/transcribe_results.h"
+#include "asr/worker/warm_audio.h"
 #include "audio/format/format.h"
 #include "base/owned.h"
 #include "speech/vad/engine_status.h"
-#include "asr/overrides/conformer_stem.h"
-#include "asr/worker/cores.h"
-#include "asr/overrides/count_only.h"
-#include "asr/worker/cpu_backend.h"
-#include "asr/overrides/encoder_window.h"
-#include "asr/worker/engine.h"
-#include "asr/worker/engine_log.h"
-#include "asr/overrides/header_copy.h"
-#include "asr/worker/placement.h"
-#include "asr/overrides/pool.h"
-#include "asr/overrides/cpu_copies.h"
-#include "asr/overrides/quick_products.h"
-#include "asr/sim/sim_device.h"
-#include "asr/worker/transcribe_results.h"
-#include "asr/worker/warm_audio.h"
 
 namespace headroom::worker {
 namespace {
@@ -120,7 +120,7 @@ class TranscribeEngine : public Engine {
   }
 
   Result<asr::RunResult> Run(const asr::RunRequest& request,
-                                std::span<const float> samples) override {
+                             std::span<const float> samples) override {
     TRY(BeginRun());
     const Milliseconds length = LengthOf(samples);
     Milliseconds window = WindowOf(length);
@@ -147,7 +147,7 @@ class TranscribeEngine : public Engine {
   }
 
   Result<asr::BatchResult> RunBatch(const asr::RunRequest& request,
-                                       std::span<const std::span<const float>> clips) override {
+                                    std::span<const std::span<const float>> clips) override {
     TRY(BeginRun());
     const RunParameters run(*model_, request, !Counting());
     std::vector<const float*> starts;
@@ -329,10 +329,8 @@ class TranscribeEngine : public Engine {
       gpu.ResetPeak();
       TRY(RunNoise(length, request.batch));
       const Bytes kv = gpu.used() - before;
-      plan.chunks.push_back({.length = length,
-                             .kv = kv,
-                             .workspace = gpu.peak() - gpu.used(),
-                             .peak = gpu.peak()});
+      plan.chunks.push_back(
+          {.length = length, .kv = kv, .workspace = gpu.peak() - gpu.used(), .peak = gpu.peak()});
       if (length > longest) plan.kv = kv;
       longest = std::max(longest, length);
     }

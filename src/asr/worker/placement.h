@@ -19,7 +19,7 @@ class SimCard;
 struct Place {
   ggml_backend_dev_t device = nullptr;  // null: the CPU, and nothing is pooled or counted
   BufferPool* pool = nullptr;           // of the device's buffers
-  SimCard* gpu = nullptr;              // when the device is simulated
+  SimCard* gpu = nullptr;               // when the device is simulated
 };
 
 class Placement {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "asr/worker/placement.h"
 #include "asr/overrides/pool.h"
+#include "asr/worker/placement.h"
 
 namespace headroom::worker {
 namespace {

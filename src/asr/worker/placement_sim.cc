@@ -1,8 +1,8 @@
-#include "base/dirs.h"
-#include "base/file.h"
-#include "asr/worker/placement.h"
 #include "asr/overrides/pool.h"
 #include "asr/sim/sim_device.h"
+#include "asr/worker/placement.h"
+#include "base/dirs.h"
+#include "base/file.h"
 
 namespace headroom::worker {
 namespace {

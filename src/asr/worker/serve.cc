@@ -12,9 +12,9 @@
 #include <thread>
 #include <vector>
 
+#include "asr/client/channel.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "asr/client/channel.h"
 
 namespace headroom::worker {
 namespace {
@@ -107,8 +107,8 @@ class Server {
 
   int Run() {
     const json hello = ToJson(asr::Hello{.version = asr::kProtocolVersion,
-                                            .backend = engine_.Backend(),
-                                            .engine = engine_.Version()});
+                                         .backend = engine_.Backend(),
+                                         .engine = engine_.Version()});
     if (!channel_.Send(hello, {}, SystemClock().Now() + kReplyWithin)) return 1;
     std::thread([this] { Compute(); }).detach();
     while (true) {

@@ -1,8 +1,8 @@
 // The worker's main loop: speaks the protocol on a socket and drives one Engine.
 #pragma once
 
-#include "base/fd.h"
 #include "asr/worker/engine.h"
+#include "base/fd.h"
 
 namespace headroom::worker {
 

@@ -51,7 +51,7 @@ Result<asr::ModelTraits> Describe(const transcribe_model& model) {
 }
 
 asr::RunResult Collect(const transcribe_session& session, int i, bool partial,
-                          Milliseconds duration) {
+                       Milliseconds duration) {
   asr::RunResult result;
   result.truncated = partial;
   result.transcript.language = TextOf(transcribe_batch_detected_language(&session, i));

@@ -16,7 +16,7 @@ Result<asr::ModelTraits> Describe(const transcribe_model& model);
 /// The result of clip `i` of the session's last run, over audio of `duration`; a run without a
 /// batch has clip 0. `partial`: its status said so.
 asr::RunResult Collect(const transcribe_session& session, int i, bool partial,
-                          Milliseconds duration);
+                       Milliseconds duration);
 
 /// Encoder windows that the last run computed; 0 for models that are not Whisper.
 int WindowsComputed(const transcribe_session& session);

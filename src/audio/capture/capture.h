@@ -11,8 +11,8 @@
 #include <string>
 #include <thread>
 
-#include "audio/format/sample_ring.h"
 #include "audio/capture/source.h"
+#include "audio/format/sample_ring.h"
 #include "base/cancel.h"
 #include "base/fd.h"
 

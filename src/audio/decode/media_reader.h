@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "audio/format/decode_status.h"
 #include "audio/decode/waiting_decoder.h"
+#include "audio/format/decode_status.h"
 #include "base/cancel.h"
 #include "base/child.h"
 #include "base/clock.h"

@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include "audio/testing/media_fixture.h"
 #include "audio/decode/media_reader.h"
+#include "audio/testing/media_fixture.h"
 #include "base/clock.h"
 
 namespace headroom::audio {

@@ -9,8 +9,8 @@
 
 #include "base/file.h"
 #include "models/formats/gguf.h"
-#include "models/testing/import_fixtures.h"
 #include "models/formats/import_numbers.h"
+#include "models/testing/import_fixtures.h"
 
 namespace headroom::models {
 namespace {

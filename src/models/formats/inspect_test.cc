@@ -7,9 +7,9 @@
 #include <fstream>
 
 #include "models/formats/gguf_writer.h"
+#include "models/formats/inspect_source.h"
 #include "models/testing/import_damage.h"
 #include "models/testing/import_fixtures.h"
-#include "models/formats/inspect_source.h"
 
 namespace headroom::models {
 namespace {

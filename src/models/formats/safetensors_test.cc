@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "models/formats/import_silero.h"
 #include "models/testing/import_damage.h"
 #include "models/testing/import_fixtures.h"
-#include "models/formats/import_silero.h"
 
 namespace headroom::models {
 namespace {

@@ -10,10 +10,10 @@
 #include <fstream>
 
 #include "base/file.h"
-#include "models/store/catalogue.h"
 #include "models/formats/import_source.h"
 #include "models/formats/quantize.h"
 #include "models/formats/skeleton_types.h"
+#include "models/store/catalogue.h"
 
 namespace headroom::models {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "models/testing/import_fixtures.h"
 #include "models/formats/tokenizer_merges.h"
+#include "models/testing/import_fixtures.h"
 
 namespace headroom::models {
 namespace {

@@ -300,8 +300,7 @@ Catalogue Merge(Catalogue base, Catalogue extra) {
     else
       base.models.push_back(std::move(model));
   }
-  if (!extra.defaults.empty() || !extra.cpu.empty())
-    base.cpu = std::move(extra.cpu);
+  if (!extra.defaults.empty() || !extra.cpu.empty()) base.cpu = std::move(extra.cpu);
   if (!extra.defaults.empty()) base.defaults = std::move(extra.defaults);
   if (!extra.vad.empty()) base.vad = std::move(extra.vad);
   return base;

@@ -5,8 +5,8 @@
 
 #include <thread>
 
-#include "models/testing/test_pip.h"
 #include "models/store/work_folder.h"
+#include "models/testing/test_pip.h"
 
 namespace headroom::models {
 namespace {

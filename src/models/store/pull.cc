@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "base/dirs.h"
-#include "models/store/package.h"
 #include "models/formats/quantize.h"
+#include "models/store/package.h"
 #include "models/store/work_folder.h"
 
 namespace headroom::models {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <array>
 
+#include "asr/kernels/matmul_q8.h"
 #include "base/dirs.h"
 #include "base/text.h"
-#include "asr/kernels/matmul_q8.h"
 
 namespace headroom::models {
 

@@ -7,10 +7,10 @@
 #include <memory>
 #include <optional>
 
-#include "net/control/route.h"
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/owned.h"
+#include "net/control/route.h"
 
 namespace headroom::net {
 namespace {

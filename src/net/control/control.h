@@ -16,11 +16,11 @@
 #include <string_view>
 #include <vector>
 
-#include "net/server/counters.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "net/server/counters.h"
 
 namespace headroom::net {
 

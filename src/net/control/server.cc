@@ -14,9 +14,9 @@
 #include <deque>
 
 #include "net/control/control.h"
-#include "net/server/local_socket.h"
-#include "net/server/connection_server.h"
 #include "net/control/route.h"
+#include "net/server/connection_server.h"
+#include "net/server/local_socket.h"
 
 namespace headroom::net {
 namespace {
@@ -169,7 +169,7 @@ class ControlServer::Session final : public ConnectionServer::Connection,
     if (auto* refusal = std::get_if<Refusal>(&route)) {
       Send(refusal->status, ErrorJson(refusal->error), refusal->allow);
     } else if (auto* call = std::get_if<Call>(&route)) {
-      const bool status = request.method() == http::kind::get && request.target() == "/v1/status";
+      const bool status = request.method() == http::verb::get && request.target() == "/v1/status";
       Ask(*call, [this, status](Result<nlohmann::json> result) {
         if (result && status) (*result)["control"] = CountersJson();
         if (result)

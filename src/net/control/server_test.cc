@@ -15,8 +15,8 @@
 
 #include "net/control/client.h"
 #include "net/control/control.h"
-#include "net/testing/fake_service.h"
 #include "net/server/local_socket.h"
+#include "net/testing/fake_service.h"
 #include "net/testing/raw_client.h"
 
 namespace headroom::net {

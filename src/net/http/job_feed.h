@@ -8,9 +8,9 @@
 #include <optional>
 #include <vector>
 
-#include "net/server/speech_service.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "net/server/speech_service.h"
 
 namespace headroom::net {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "net/http/transcription_form.h"
 #include "base/bytes.h"
+#include "net/http/transcription_form.h"
 #include "speech/text/captions.h"
 
 namespace headroom::net {

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "net/server/speech_service.h"
 #include "net/http/web_error.h"
+#include "net/server/speech_service.h"
 
 namespace headroom::net {
 

@@ -9,11 +9,11 @@
 #include <set>
 
 #include "net/control/control.h"
-#include "net/server/connection_server.h"
+#include "net/http/web_server.h"
 #include "net/realtime/realtime_slot.h"
+#include "net/server/connection_server.h"
 #include "net/server/tokens.h"
 #include "net/server/web_access.h"
-#include "net/http/web_server.h"
 #include "net/server/web_tls.h"
 
 namespace headroom::net {
@@ -33,7 +33,8 @@ class WebServer::Session : public ConnectionServer::Connection {
 };
 
 // Everything but the counters belongs to the server's thread.
-struct WebServer::Core final : std::enable_shared_from_this<WebServer::Core>, ConnectionServer::Owner {
+struct WebServer::Core final : std::enable_shared_from_this<WebServer::Core>,
+                               ConnectionServer::Owner {
   Core(WebOptions with, SpeechService& to, ControlService* by, ListenAddress at,
        std::unique_ptr<TlsTerminator> terminator)
       : options(std::move(with)),

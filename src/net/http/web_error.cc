@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "net/control/route.h"
 #include "base/text.h"
+#include "net/control/route.h"
 
 namespace headroom::net {
 

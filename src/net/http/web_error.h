@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "net/server/speech_service.h"
 #include "base/error.h"
+#include "net/server/speech_service.h"
 
 namespace headroom::net {
 

@@ -4,8 +4,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "net/control/route.h"
 #include "base/text.h"
+#include "net/control/route.h"
 
 namespace headroom::net {
 namespace {

@@ -5,9 +5,9 @@
 #include <string_view>
 #include <variant>
 
-#include "net/server/speech_service.h"
 #include "net/http/web_error.h"
 #include "net/http/web_server.h"
+#include "net/server/speech_service.h"
 
 namespace headroom::net {
 

@@ -4,8 +4,8 @@
 
 #include "net/control/public_event.h"
 #include "net/control/route.h"
-#include "net/server/tcp_socket.h"
 #include "net/http/web_core.h"
+#include "net/server/tcp_socket.h"
 
 namespace headroom::net {
 namespace {
@@ -53,7 +53,8 @@ Result<std::unique_ptr<WebServer>> WebServer::Start(WebOptions options, SpeechSe
   TRY_ASSIGN(const ListenAddress listen, ParseListenAddress(options.listen));
   std::unique_ptr<TlsTerminator> tls;
   if (!options.tls_certificate.empty() || !options.tls_key.empty()) {
-    TRY_ASSIGN(tls, TlsTerminator::Make(options.tls_certificate, options.tls_key, options.write_time));
+    TRY_ASSIGN(tls,
+               TlsTerminator::Make(options.tls_certificate, options.tls_key, options.write_time));
   }
   if (!listen.address.is_loopback()) {
     if (!tls && !options.insecure)
@@ -92,7 +93,8 @@ void WebServer::Publish(std::string_view name, const nlohmann::json& data) {
                                       EventText(core_->next_event++, name, *shown))] {
                --core->posted;
                // One that does not read is closed here, never destroyed: its handlers still own it.
-               for (Session* session : core->connections.connections<Session>()) session->Tell(event);
+               for (Session* session : core->connections.connections<Session>())
+                 session->Tell(event);
              });
 }
 
@@ -110,9 +112,10 @@ Result<> WebServer::ReloadCertificate() {
   TRY_ASSIGN(auto terminator,
              TlsTerminator::Make(options.tls_certificate, options.tls_key, options.write_time));
   // Connections that are open keep what they have begun with.
-  asio::post(core_->connections.io(), [core = core_.get(), terminator = std::move(terminator)]() mutable {
-    core->tls = std::move(terminator);
-  });
+  asio::post(core_->connections.io(),
+             [core = core_.get(), terminator = std::move(terminator)]() mutable {
+               core->tls = std::move(terminator);
+             });
   return {};
 }
 

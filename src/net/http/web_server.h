@@ -12,12 +12,12 @@
 #include <string>
 #include <vector>
 
-#include "net/control/control.h"
-#include "net/server/counters.h"
-#include "net/server/speech_service.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "net/control/control.h"
+#include "net/server/counters.h"
+#include "net/server/speech_service.h"
 
 namespace headroom::net {
 

@@ -1,9 +1,9 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/file.h"
 #include "net/server/tokens.h"
 #include "net/testing/web_server_fixture.h"
-#include "base/file.h"
 
 namespace headroom::net {
 namespace {

@@ -1,7 +1,7 @@
 #include "net/http/web_session.h"
 
-#include "net/realtime/realtime_socket.h"
 #include "net/http/web_route.h"
+#include "net/realtime/realtime_socket.h"
 
 namespace headroom::net {
 namespace {
@@ -96,7 +96,7 @@ void WebServer::HttpSession::Handle() {
   const auto& request = parser_->get();
   const std::string_view target = View(request.target());
   keep_ = request.keep_alive();
-  head_ = request.method() == http::kind::head;
+  head_ = request.method() == http::verb::head;
   origin_.clear();
   policy_ = kPagePolicy;
   if (!rate_.Admit(SystemClock().Now())) {
@@ -114,7 +114,7 @@ void WebServer::HttpSession::Handle() {
     return RefuseUnread(BadRequest(403, "forbidden_site", *why));
   }
   if (core_.rules.AllowsOrigin(origin)) origin_ = origin;
-  if (request.method() == http::kind::options && !origin_.empty()) return AnswerPreflight();
+  if (request.method() == http::verb::options && !origin_.empty()) return AnswerPreflight();
 
   auto found = FindWebRoute(View(request.method_string()), target);
   const auto* to = std::get_if<WebTarget>(&found);

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <boost/asio/write.hpp>
 
-#include "net/http/web_session.h"
 #include "base/dirs.h"
+#include "net/http/web_session.h"
 
 namespace headroom::net {
 namespace {

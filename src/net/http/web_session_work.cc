@@ -7,10 +7,10 @@
 #include <boost/asio/write.hpp>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "net/control/route.h"
 #include "net/http/web_route.h"
 #include "net/http/web_session.h"
-#include "base/text.h"
 
 namespace headroom::net {
 namespace {

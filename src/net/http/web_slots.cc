@@ -28,8 +28,9 @@ void WebServer::Core::Sweep() {
   sweep.async_wait([this](const BoostError& cancelled) {
     if (cancelled || connections.ending()) return;
     std::vector<RealtimeSlotOf*> revoked;
-    std::ranges::copy_if(seats, std::back_inserter(revoked),
-                         [this](const RealtimeSlotOf* slot) { return !gate.Knows(slot->client()); });
+    std::ranges::copy_if(seats, std::back_inserter(revoked), [this](const RealtimeSlotOf* slot) {
+      return !gate.Knows(slot->client());
+    });
     for (RealtimeSlotOf* slot : revoked) {
       if (seats.contains(slot)) slot->End();
     }

@@ -7,11 +7,11 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "net/http/multipart.h"
 #include "net/http/transcription_form.h"
 #include "net/http/upload_file.h"
 #include "net/http/web_error.h"
-#include "base/clock.h"
 
 namespace headroom::net {
 

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <charconv>
 
-#include "net/control/route.h"
 #include "base/check.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "net/control/route.h"
 
 namespace headroom::net {
 namespace {

@@ -17,11 +17,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.h"
+#include "base/error.h"
 #include "net/realtime/realtime_settings.h"
 #include "net/server/speech_service.h"
 #include "net/server/wire_audio.h"
-#include "base/bytes.h"
-#include "base/error.h"
 
 namespace headroom::net {
 

@@ -31,7 +31,8 @@ ConnectionServer::Place::~Place() {
   connections_.OnGone();
 }
 
-ConnectionServer::Connection::Connection(ConnectionServer& connections) : connections_(connections), place_(connections) {
+ConnectionServer::Connection::Connection(ConnectionServer& connections)
+    : connections_(connections), place_(connections) {
   connections.connections_.insert(this);
   connections.counters_.Count([](ConnectionCounters& c) { ++c.connections; });
 }

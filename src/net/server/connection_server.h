@@ -14,9 +14,9 @@
 #include <utility>
 #include <vector>
 
-#include "net/server/counters.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "net/server/counters.h"
 
 namespace headroom::net {
 

@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
-#include "net/server/address.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "net/server/address.h"
 
 namespace headroom::net {
 

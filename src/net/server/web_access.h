@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "net/server/address.h"
 #include "base/clock.h"
+#include "net/server/address.h"
 
 namespace headroom::net {
 

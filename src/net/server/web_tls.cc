@@ -154,8 +154,8 @@ TlsTerminator::TlsTerminator(std::unique_ptr<Context> context, Milliseconds writ
 TlsTerminator::~TlsTerminator() = default;
 
 Result<std::unique_ptr<TlsTerminator>> TlsTerminator::Make(const std::filesystem::path& certificate,
-                                               const std::filesystem::path& key,
-                                               Milliseconds write_time) {
+                                                           const std::filesystem::path& key,
+                                                           Milliseconds write_time) {
   if (certificate.empty() || key.empty())
     return Fail(Errc::kInvalid, "TLS wants both a certificate and its key");
   struct stat file{};

@@ -17,8 +17,8 @@ class TlsTerminator {
   /// TLS 1.2 or later. kInvalid: not a certificate and its key. kPermission: others may read the
   /// key.
   static Result<std::unique_ptr<TlsTerminator>> Make(const std::filesystem::path& certificate,
-                                               const std::filesystem::path& key,
-                                               Milliseconds write_time);
+                                                     const std::filesystem::path& key,
+                                                     Milliseconds write_time);
   ~TlsTerminator();
 
   /// The plain side of a connection; closing it closes the connection, after what was written has

@@ -8,10 +8,10 @@
 #include <memory>
 #include <string>
 
+#include "net/http/web_server.h"
 #include "net/testing/fake_service.h"
 #include "net/testing/fake_speech.h"
 #include "net/testing/raw_client.h"
-#include "net/http/web_server.h"
 
 namespace headroom::net {
 

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
-#include "net/wyoming/wyoming_server.h"
 #include "net/server/counters.h"
+#include "net/wyoming/wyoming_server.h"
 
 namespace headroom::net {
 

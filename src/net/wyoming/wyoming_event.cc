@@ -1,7 +1,7 @@
 #include "net/wyoming/wyoming_event.h"
 
-#include "net/control/route.h"
 #include "base/text.h"
+#include "net/control/route.h"
 
 namespace headroom::net {
 namespace {

@@ -10,12 +10,12 @@
 #include <string>
 #include <vector>
 
-#include "net/server/counters.h"
-#include "net/server/speech_service.h"
-#include "net/wyoming/wyoming_event.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "net/server/counters.h"
+#include "net/server/speech_service.h"
+#include "net/wyoming/wyoming_event.h"
 
 namespace headroom::net {
 

@@ -2,10 +2,10 @@
 // the weights and the rules.
 #pragma once
 
+#include "memory/plan.h"
 #include "observe/analyze/civil.h"
 #include "observe/analyze/evidence.h"
 #include "observe/analyze/findings.h"
-#include "memory/plan.h"
 
 namespace headroom::analyze {
 
@@ -13,7 +13,7 @@ struct AnalyzeOptions {
   memory::Thresholds thresholds;
   memory::FitRules fit;
   std::vector<memory::Plan> plans;    // what could be used instead of the model that was seen
-  std::optional<double> gpu;         // bytes, where the evidence does not say
+  std::optional<double> gpu;          // bytes, where the evidence does not say
   std::string unit;                   // the service; empty: the one with the errors, or the largest
   TimeZone zone = TimeZone::Local();  // of times in statements
 };

@@ -4,8 +4,8 @@
 #include <optional>
 #include <string_view>
 
-#include "observe/analyze/evidence.h"
 #include "base/error.h"
+#include "observe/analyze/evidence.h"
 
 namespace headroom::analyze {
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "observe/analyze/evidence.h"
 #include "memory/fit.h"
 #include "memory/zones.h"
+#include "observe/analyze/evidence.h"
 
 namespace headroom::analyze {
 
@@ -35,7 +35,7 @@ struct Gauge {
   std::string name;  // "VRAM of GPU 0", "RAM of swictation"
   std::size_t series = 0;
   std::optional<double> total;  // VRAM: of the card
-  memory::Thresholds<double> thresholds;
+  memory::ZoneLevels<double> thresholds;
   bool zoned = false;  // false: no borders, because the card's size is not known
 
   Milliseconds interval{};                        // typical, between two readings

@@ -23,12 +23,12 @@ std::optional<double> LastOf(const Evidence& evidence, Metric metric, const std:
   return value;
 }
 
-memory::Thresholds<double> VramThresholds(const memory::Thresholds& thresholds, double total) {
+memory::ZoneLevels<double> VramThresholds(const memory::Thresholds& thresholds, double total) {
   return {thresholds.vram.warning * total / 100, thresholds.vram.danger * total / 100,
           thresholds.vram.critical * total / 100};
 }
 
-memory::Thresholds<double> Plain(const memory::Thresholds<Bytes>& thresholds) {
+memory::ZoneLevels<double> Plain(const memory::ZoneLevels<Bytes>& thresholds) {
   return {static_cast<double>(thresholds.warning.n), static_cast<double>(thresholds.danger.n),
           static_cast<double>(thresholds.critical.n)};
 }
@@ -71,7 +71,7 @@ void FindGauges(Context& context) {
   Findings& findings = context.findings;
   const auto add = [&](GaugeKind kind, std::string name, std::size_t index,
                        std::optional<double> total,
-                       std::optional<memory::Thresholds<double>> thresholds) {
+                       std::optional<memory::ZoneLevels<double>> thresholds) {
     if (findings.gauges.size() >= kMostGauges) return;
     Gauge gauge;
     gauge.kind = kind;
@@ -79,7 +79,7 @@ void FindGauges(Context& context) {
     gauge.series = index;
     gauge.total = total;
     gauge.zoned = thresholds.has_value();
-    gauge.thresholds = thresholds.value_or(memory::Thresholds<double>{});
+    gauge.thresholds = thresholds.value_or(memory::ZoneLevels<double>{});
     const Series& series = evidence.series()[index];
     Measure(gauge, series.points, series.source);
     findings.gauges.push_back(std::move(gauge));
@@ -108,7 +108,7 @@ void FindGauges(Context& context) {
     std::optional<double> total = LastOf(evidence, Metric::kVramTotal, device);
     if (!total) total = context.options.gpu;
     if (total && *total <= 0) total.reset();
-    std::optional<memory::Thresholds<double>> thresholds;
+    std::optional<memory::ZoneLevels<double>> thresholds;
     if (total) thresholds = VramThresholds(context.options.thresholds, *total);
     const std::string& owner = evidence.series()[*best].owner;
     add(GaugeKind::kVram,

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "observe/analyze/parser.h"
 #include "base/text.h"
+#include "observe/analyze/parser.h"
 
 namespace headroom::analyze {
 namespace {

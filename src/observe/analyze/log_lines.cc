@@ -2,8 +2,8 @@
 // files; dmesg with and without -T; and a program's own log, when its lines begin with a time.
 #include <charconv>
 
-#include "observe/analyze/parser.h"
 #include "base/text.h"
+#include "observe/analyze/parser.h"
 
 namespace headroom::analyze {
 namespace {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "observe/analyze/passes.h"
 #include "memory/replay.h"
+#include "observe/analyze/passes.h"
 
 namespace headroom::analyze {
 namespace {

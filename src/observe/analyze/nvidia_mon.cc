@@ -2,8 +2,8 @@
 // second one the units. fb is in MiB, though the units line says MB.
 #include <charconv>
 
-#include "observe/analyze/parser.h"
 #include "base/text.h"
+#include "observe/analyze/parser.h"
 
 namespace headroom::analyze {
 namespace {

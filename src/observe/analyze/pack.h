@@ -15,8 +15,8 @@
 #include <string_view>
 #include <vector>
 
-#include "observe/analyze/evidence.h"
 #include "base/error.h"
+#include "observe/analyze/evidence.h"
 
 namespace headroom::analyze {
 

@@ -91,9 +91,9 @@ std::vector<Threshold> Thresholds(const Context& context) {
   std::vector<Threshold> thresholds;
   const auto firm = [&](const Event& event) {
     thresholds.push_back({event.at,
-                       {context.Describe(event), Basis::kMeasured, {event.from}},
-                       true,
-                       context.evidence.type(event).kind == EventKind::kSuspend});
+                          {context.Describe(event), Basis::kMeasured, {event.from}},
+                          true,
+                          context.evidence.type(event).kind == EventKind::kSuspend});
   };
   std::size_t told = 0;
   for (const Event& event : context.evidence.events()) {
@@ -109,22 +109,24 @@ std::vector<Threshold> Thresholds(const Context& context) {
     const Burst& burst = findings.bursts[i];
     if (burst.last - burst.first < Milliseconds(2000) && findings.bursts.size() > 1) continue;
     thresholds.push_back({burst.first,
-                       {"the first of a burst of errors", Basis::kMeasured, {burst.first_from}},
-                       true});
+                          {"the first of a burst of errors", Basis::kMeasured, {burst.first_from}},
+                          true});
     thresholds.push_back(
         {burst.last, {"the last of a burst of errors", Basis::kMeasured, {burst.last_from}}, true});
   }
   std::vector<Threshold> all = thresholds;
   for (const Instant rough : Changes(context)) {
     Threshold threshold = Refine(context, rough, width);
-    const bool told_already = std::any_of(thresholds.begin(), thresholds.end(), [&](const Threshold& other) {
-      const Milliseconds apart = std::chrono::abs(other.at - threshold.at);
-      return apart <= 2 * width;
-    });
+    const bool told_already =
+        std::any_of(thresholds.begin(), thresholds.end(), [&](const Threshold& other) {
+          const Milliseconds apart = std::chrono::abs(other.at - threshold.at);
+          return apart <= 2 * width;
+        });
     // What happens inside a burst is one event.
-    const bool inside = std::any_of(
-        findings.bursts.begin(), findings.bursts.end(),
-        [&](const Burst& burst) { return threshold.at >= burst.first && threshold.at <= burst.last; });
+    const bool inside =
+        std::any_of(findings.bursts.begin(), findings.bursts.end(), [&](const Burst& burst) {
+          return threshold.at >= burst.first && threshold.at <= burst.last;
+        });
     if (!told_already && !inside) all.push_back(std::move(threshold));
   }
   std::stable_sort(all.begin(), all.end(),
@@ -253,7 +255,8 @@ void FindPhases(Context& context) {
     return true;
   };
   for (const Threshold& threshold : thresholds) {
-    if (threshold.at - open.from < Milliseconds(1000)) {  // the same moment: the firmer reason stays
+    if (threshold.at - open.from <
+        Milliseconds(1000)) {  // the same moment: the firmer reason stays
       if (threshold.firm && threshold.at >= open.from) open.began_by = threshold.why;
       if (threshold.sleep) open.kind = PhaseKind::kAsleep;
       continue;

@@ -8,10 +8,10 @@
 #include <array>
 #include <cstring>
 
-#include "observe/analyze/parser.h"
 #include "base/bytes.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "observe/analyze/parser.h"
 
 namespace headroom::analyze {
 namespace {

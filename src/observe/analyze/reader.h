@@ -11,10 +11,10 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.h"
 #include "observe/analyze/civil.h"
 #include "observe/analyze/evidence.h"
 #include "observe/analyze/pack.h"
-#include "base/error.h"
 
 namespace headroom::analyze {
 

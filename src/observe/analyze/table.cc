@@ -6,9 +6,9 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/text.h"
 #include "observe/analyze/columns.h"
 #include "observe/analyze/parser.h"
-#include "base/text.h"
 
 namespace headroom::analyze {
 namespace {
@@ -230,8 +230,8 @@ class Table : public LineParser {
                               [&](const auto& entry) { return entry.first == key_; });
     if (found == cell.series.end()) {
       const bool on_gpu = cell.column.metric <= Metric::kVramTried ||
-                           cell.column.metric == Metric::kBusy ||
-                           cell.column.metric == Metric::kTemperature;
+                          cell.column.metric == Metric::kBusy ||
+                          cell.column.metric == Metric::kTemperature;
       std::string place;
       if (on_gpu) {
         const bool index =

@@ -1,8 +1,8 @@
 // systemctl status: "Memory: 999.8M (peak: 6.0G swap: 614.0M swap peak: 1.3G)". Sizes are binary.
 // The moment is that of the newest log line in it, else its file's.
-#include "observe/analyze/parser.h"
 #include "base/bytes.h"
 #include "base/text.h"
+#include "observe/analyze/parser.h"
 
 namespace headroom::analyze {
 namespace {

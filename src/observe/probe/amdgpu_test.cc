@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "observe/testing/fixture.h"
 #include "observe/probe/pci.h"
+#include "observe/testing/fixture.h"
 
 namespace headroom::probe {
 namespace {

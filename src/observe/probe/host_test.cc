@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "observe/testing/fixture.h"
 #include "observe/probe/kernel_text.h"
+#include "observe/testing/fixture.h"
 
 namespace headroom::probe {
 namespace {

@@ -124,7 +124,7 @@ TEST_F(Nvidia, AnUninitialisedLibraryIsOpenedAnew) {
 
 TEST_F(Nvidia, UnbelievableNumbersAreAnError) {
   for (const char* gpu : {"card 0000:01:00.0 100 200", "card 0000:01:00.0 0 0",
-                           "card 0000:01:00.0 18446744073709551615 1"}) {
+                          "card 0000:01:00.0 18446744073709551615 1"}) {
     fake_.Script(gpu);
     EXPECT_EQ(Read().state, DeviceState::kError) << gpu;
     EXPECT_FALSE(Read().total);

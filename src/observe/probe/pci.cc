@@ -40,8 +40,8 @@ std::vector<DisplayCard> FindDisplayCards(const fs::path& root, std::uint32_t ve
     if (!maker || ParseHex(*maker) != vendor) continue;
     const auto device = ReadText(folder / "device");
     gpus.push_back({.pci = address,
-                     .device_id = device ? ParseHex(*device).value_or(0) : 0,
-                     .power = ReadPowerState(folder)});
+                    .device_id = device ? ParseHex(*device).value_or(0) : 0,
+                    .power = ReadPowerState(folder)});
   }
   std::ranges::sort(gpus, {}, &DisplayCard::pci);
   return gpus;

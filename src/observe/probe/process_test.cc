@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/child.h"
-#include "observe/testing/fixture.h"
 #include "observe/probe/kernel_text.h"
+#include "observe/testing/fixture.h"
 
 namespace headroom::probe {
 namespace {

@@ -6,8 +6,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "observe/testing/fixture.h"
 #include "observe/probe/show.h"
+#include "observe/testing/fixture.h"
 
 namespace headroom::probe {
 namespace {

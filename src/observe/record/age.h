@@ -8,8 +8,8 @@
 #include <span>
 #include <vector>
 
-#include "observe/record/record.h"
 #include "base/sqlite/database.h"
+#include "observe/record/record.h"
 
 namespace headroom::record {
 

@@ -6,9 +6,9 @@
 
 #include "base/file.h"
 #include "observe/record/reader.h"
-#include "observe/testing/record_fixture.h"
 #include "observe/record/schema.h"
 #include "observe/record/writer.h"
+#include "observe/testing/record_fixture.h"
 
 namespace headroom::record {
 namespace {

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "base/text.h"
 #include "base/sqlite/database.h"
+#include "base/text.h"
 
 namespace headroom::record {
 

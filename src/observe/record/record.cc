@@ -11,7 +11,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::array<std::string_view, 6> kGpuStates = {"active", "suspended", "resting",
-                                                         "lost",   "error",     "late"};
+                                                        "lost",   "error",     "late"};
 constexpr std::array<std::string_view, 23> kKinds = {
     "start",      "stop",      "model_loading", "model_ready", "model_unloaded", "speech_begin",
     "speech_end", "utterance", "zone",          "action",      "error",          "worker_exit",

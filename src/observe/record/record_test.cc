@@ -4,8 +4,8 @@
 
 #include "base/file.h"
 #include "observe/record/reader.h"
-#include "observe/testing/record_fixture.h"
 #include "observe/record/writer.h"
+#include "observe/testing/record_fixture.h"
 
 namespace headroom::record {
 namespace {

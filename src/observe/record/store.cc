@@ -90,8 +90,8 @@ Result<> Store::Prepare() {
              database_.Prepare("INSERT INTO process(role, pid) VALUES(?,?)"));
   statements_.reset(new Statements{std::move(host), std::move(service), std::move(gpu),
                                    std::move(process), std::move(event), std::move(name_gpu),
-                                   std::move(find_gpu), std::move(add_gpu),
-                                   std::move(find_process), std::move(add_process)});
+                                   std::move(find_gpu), std::move(add_gpu), std::move(find_process),
+                                   std::move(add_process)});
   return {};
 }
 

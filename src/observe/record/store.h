@@ -7,9 +7,9 @@
 #include <optional>
 #include <string>
 
+#include "base/sqlite/database.h"
 #include "observe/record/record.h"
 #include "observe/record/thin.h"
-#include "base/sqlite/database.h"
 
 namespace headroom::record {
 

@@ -117,8 +117,8 @@ bool Rows::empty() const {
 
 double Rows::bytes() const {
   const auto n = [](const auto& list) { return static_cast<double>(list.size()); };
-  return (host ? kHostRow : 0) + (service ? kServiceRow : 0) +
-         kGpuRow * (n(gpus) + n(gone_gpus)) + kProcessRow * (n(processes) + n(gone_processes));
+  return (host ? kHostRow : 0) + (service ? kServiceRow : 0) + kGpuRow * (n(gpus) + n(gone_gpus)) +
+         kProcessRow * (n(processes) + n(gone_processes));
 }
 
 template <class T>

@@ -69,8 +69,7 @@ TEST(Thinner, HasAHeartbeatAndIsWholeAgainAfterAGap) {
   EXPECT_TRUE(beat.host);
   EXPECT_FALSE(beat.service);
   const Rows after = thinner.Push(SampleAt(40'000));
-  EXPECT_TRUE(after.host && after.service && after.gpus.size() == 1 &&
-              after.processes.size() == 2);
+  EXPECT_TRUE(after.host && after.service && after.gpus.size() == 1 && after.processes.size() == 2);
 }
 
 TEST(Thinner, RemembersPssBetweenItsReadings) {

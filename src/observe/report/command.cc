@@ -8,12 +8,12 @@
 #include <cstdio>
 #include <memory>
 
-#include "observe/analyze/analyze.h"
-#include "observe/analyze/flight_record.h"
-#include "observe/analyze/reader.h"
 #include "base/dirs.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "observe/analyze/analyze.h"
+#include "observe/analyze/flight_record.h"
+#include "observe/analyze/reader.h"
 #include "observe/report/bundle.h"
 #include "observe/report/claims.h"
 #include "observe/report/collect.h"
@@ -29,8 +29,8 @@ using analyze::Instant;
 
 struct Options {
   std::vector<std::string> inputs, maps, packs;
-  std::string since, from, to, unit, zone, start, boot, gpu, format = "md", output, fail_on,
-                                                              claims, title = "Memory report";
+  std::string since, from, to, unit, zone, start, boot, gpu, format = "md", output, fail_on, claims,
+                                                             title = "Memory report";
   std::string at;             // why
   std::string before, after;  // diff
 };

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "observe/analyze/findings.h"
 #include "base/error.h"
+#include "observe/analyze/findings.h"
 
 namespace headroom::report {
 

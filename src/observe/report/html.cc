@@ -89,8 +89,8 @@ ordered_json Data(const Report& report) {
     ordered_json thresholds = nullptr;
     if (gauge.zoned)
       thresholds = {{"warning", gauge.thresholds.warning},
-                 {"danger", gauge.thresholds.danger},
-                 {"critical", gauge.thresholds.critical}};
+                    {"danger", gauge.thresholds.danger},
+                    {"critical", gauge.thresholds.critical}};
     data["gauges"].push_back(
         {{"name", gauge.name},
          {"kind", kKinds[static_cast<std::size_t>(gauge.kind)]},

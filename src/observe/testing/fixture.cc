@@ -61,7 +61,7 @@ std::set<std::string> Opened::Names() const {
 }
 
 Files PciGpu(const std::string& pci, const std::string& vendor, const std::string& runtime_status,
-              const std::string& control) {
+             const std::string& control) {
   const std::string folder = "sys/bus/pci/devices/" + pci + "/";
   return {{folder + "class", "0x030000\n"},
           {folder + "vendor", vendor + "\n"},

@@ -46,7 +46,7 @@ class Opened {
 
 /// A PCI display card under sys/bus/pci/devices.
 Files PciGpu(const std::string& pci, const std::string& vendor,
-              const std::string& runtime_status = "active", const std::string& control = "auto");
+             const std::string& runtime_status = "active", const std::string& control = "auto");
 
 /// A script for fake_nvml (see fake_nvml.cc) and the calls that it saw.
 class FakeNvml {

@@ -85,13 +85,14 @@ void FillZones(record::Sample& sample, const memory::Thresholds& thresholds) {
     }
     const bool lost = gpu.state == record::GpuState::kLost;
     at(Gauge::kGpu) = std::max(at(Gauge::kGpu).value_or(Zone::kSafe),
-                                lost                                     ? Zone::kCritical
-                                : gpu.state == record::GpuState::kLate ? Zone::kWarning
-                                                                         : Zone::kSafe);
+                               lost                                   ? Zone::kCritical
+                               : gpu.state == record::GpuState::kLate ? Zone::kWarning
+                                                                      : Zone::kSafe);
   }
   if (sample.service.ram)
-    at(Gauge::kRam) = memory::RamThresholds(thresholds, sample.service.cgroup_high, sample.host.total)
-                          .Of(*sample.service.ram);
+    at(Gauge::kRam) =
+        memory::RamThresholds(thresholds, sample.service.cgroup_high, sample.host.total)
+            .Of(*sample.service.ram);
   if (sample.service.swap) at(Gauge::kSwap) = memory::SwapZone(thresholds, *sample.service.swap);
   at(Gauge::kPressure) =
       memory::PressureZone(thresholds, sample.host.psi_some, sample.host.psi_full);

@@ -92,9 +92,8 @@ TopState TopModel::state() const {
   state.tier = service.tier;
   const auto zone = [&](Gauge gauge) { return service.zones[static_cast<std::size_t>(gauge)]; };
   for (const record::GpuSample& gpu : last_->gpus) {
-    const auto vram = gpu.used && gpu.total
-                          ? memory::VramZone(thresholds_, *gpu.used, *gpu.total)
-                          : std::nullopt;
+    const auto vram =
+        gpu.used && gpu.total ? memory::VramZone(thresholds_, *gpu.used, *gpu.total) : std::nullopt;
     GaugeLine line = Line("VRAM", "card " + gpu.gpu, N(gpu.used), N(gpu.total), vram);
     const auto name = names_.find(gpu.gpu);
     line.name = name == names_.end() || name->second.empty() ? gpu.gpu : name->second;

@@ -20,8 +20,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "speech/spool/spool_format.h"
 #include "base/sqlite/database.h"
+#include "speech/spool/spool_format.h"
 
 namespace headroom::speech {
 

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/fd.h"
-#include "speech/testing/fake_disk.h"
 #include "speech/spool/spool.h"
+#include "speech/testing/fake_disk.h"
 
 namespace headroom::speech {
 namespace {

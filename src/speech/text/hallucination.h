@@ -23,7 +23,8 @@ inline constexpr float kUnsureShortSpeech = 0.8F;
 bool IsWeak(const Evidence& evidence);
 
 /// Whether the text of a chunk should be left out; the caller counts and reports it.
-inline bool IsHallucination(std::string_view text, std::string_view language, const Evidence& evidence) {
+inline bool IsHallucination(std::string_view text, std::string_view language,
+                            const Evidence& evidence) {
   return IsWeak(evidence) && IsHallucinatedPhrase(text, language);
 }
 

@@ -14,9 +14,9 @@
 
 #include "audio/format/format.h"
 #include "base/dirs.h"
+#include "speech/text/hallucination.h"
 #include "speech/vad/chunked_audio.h"
 #include "speech/vad/listener.h"
-#include "speech/text/hallucination.h"
 
 namespace headroom::speech {
 namespace {
