@@ -18,7 +18,7 @@ CREATE TABLE run(
   target TEXT NOT NULL, pid INTEGER NOT NULL, wall_ms INTEGER NOT NULL, mono_ms INTEGER NOT NULL,
   ended_wall_ms INTEGER, ended_mono_ms INTEGER,
   minutes_to_ms INTEGER NOT NULL DEFAULT 0, tens_to_ms INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE gpu(
+CREATE TABLE card(
   id INTEGER PRIMARY KEY, pci TEXT NOT NULL UNIQUE, name TEXT, uuid TEXT, driver TEXT);
 CREATE TABLE process(
   id INTEGER PRIMARY KEY, role TEXT NOT NULL, pid INTEGER NOT NULL, UNIQUE(role, pid));
@@ -32,31 +32,31 @@ CREATE TABLE service_sample(
   swap INTEGER, cgroup_current INTEGER, cgroup_high INTEGER, cgroup_max INTEGER,
   cgroup_swap INTEGER, room INTEGER, oom_kills INTEGER, psi_full REAL, queue_ms INTEGER,
   zone_vram INTEGER, zone_ram INTEGER, zone_swap INTEGER, zone_pressure INTEGER,
-  zone_gpu INTEGER, tier TEXT,
+  zone_card INTEGER, tier TEXT,
   PRIMARY KEY(run, mono_ms)) WITHOUT ROWID;
-CREATE TABLE gpu_sample(
-  run INTEGER NOT NULL, mono_ms INTEGER NOT NULL, gpu INTEGER NOT NULL,
+CREATE TABLE card_sample(
+  run INTEGER NOT NULL, mono_ms INTEGER NOT NULL, card INTEGER NOT NULL,
   wall_ms INTEGER NOT NULL, state TEXT, total INTEGER, used INTEGER, own INTEGER,
-  PRIMARY KEY(run, mono_ms, gpu)) WITHOUT ROWID;
+  PRIMARY KEY(run, mono_ms, card)) WITHOUT ROWID;
 CREATE TABLE process_sample(
   run INTEGER NOT NULL, mono_ms INTEGER NOT NULL, process INTEGER NOT NULL,
-  wall_ms INTEGER NOT NULL, rss INTEGER, counted INTEGER, pss INTEGER, swap INTEGER, gpu INTEGER,
+  wall_ms INTEGER NOT NULL, rss INTEGER, counted INTEGER, pss INTEGER, swap INTEGER, card INTEGER,
   PRIMARY KEY(run, mono_ms, process)) WITHOUT ROWID;
 CREATE TABLE event(
   id INTEGER PRIMARY KEY, run INTEGER NOT NULL, mono_ms INTEGER NOT NULL,
   wall_ms INTEGER NOT NULL, kind TEXT NOT NULL, attributes TEXT);
 CREATE TABLE zone(id INTEGER PRIMARY KEY, name TEXT NOT NULL);
 INSERT INTO zone VALUES (0,'safe'),(1,'warning'),(2,'danger'),(3,'critical');
-CREATE VIEW gpus AS
+CREATE VIEW cards AS
   SELECT datetime(s.wall_ms / 1000, 'unixepoch') AS utc, s.run, c.pci, c.name, s.state,
     s.used / 1048576 AS used_mib, s.own / 1048576 AS own_mib,
     (s.used - s.own) / 1048576 AS others_mib, s.total / 1048576 AS total_mib,
     round(100.0 * s.used / s.total, 1) AS percent
-  FROM gpu_sample s JOIN gpu c ON c.id = s.gpu;
+  FROM card_sample s JOIN card c ON c.id = s.card;
 CREATE VIEW processes AS
   SELECT datetime(s.wall_ms / 1000, 'unixepoch') AS utc, s.run, p.role, p.pid,
     s.rss / 1048576 AS rss_mib, s.counted / 1048576 AS counted_mib, s.pss / 1048576 AS pss_mib,
-    s.swap / 1048576 AS swap_mib, s.gpu / 1048576 AS gpu_mib
+    s.swap / 1048576 AS swap_mib, s.card / 1048576 AS card_mib
   FROM process_sample s JOIN process p ON p.id = s.process;
 CREATE VIEW events AS
   SELECT datetime(wall_ms / 1000, 'unixepoch') AS utc, run, kind, attributes FROM event;
