@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a graphics card makes of Headroom, in one run: calibration, memory against the plan, the
-# driver's allocations, faults, a neighbour that pushes, latency. Prints the log for docs/gpu.md.
+# driver's allocations, faults, a neighbour that pushes, latency. Prints the log for bench/results/gpu.md.
 #
 #   bench/gpu.sh [--backend cuda|vulkan]              builds what is missing, and measures
 #   bench/gpu.sh [--backend …] --pack FOLDER          builds, and puts into FOLDER what another

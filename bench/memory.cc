@@ -1,4 +1,4 @@
-// What docs/memory.md and docs/performance.md say of memory, measured; prints Markdown tables.
+// The tables of bench/results/memory.md.
 //
 //   bench_memory exact FILE…        bytes planned and bytes allocated, three kinds of card
 //   bench_memory host FILE…         bytes planned on the CPU and the worker's real RSS

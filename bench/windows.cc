@@ -1,4 +1,4 @@
-// What docs/encoder-window.md says, measured: the same clips in Whisper's whole window and in short
+// The tables of bench/results/windows.md and kernels.md: the same clips in Whisper's whole window and in short
 // ones, by two workers taking turns; prints a Markdown table and every text that differs.
 //
 //   bench_windows MODEL LANGUAGE WAV…      16 kHz, one channel, 16 bits; each whole and cut

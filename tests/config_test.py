@@ -42,7 +42,7 @@ def test_the_users_own_file(headroom):
 
 
 def test_what_the_guides_tell_to_set_is_understood(headroom):
-    page = (Path(__file__).parent.parent / "docs/4gb.md").read_text()
+    page = (Path(__file__).parent.parent / "docs/memory.md").read_text()
     headroom.configure(page.split("```toml\n")[1].split("```")[0])
     done = headroom("config", "check")
     assert done.code == 0, done.err

@@ -39,7 +39,7 @@ def test_for_people_and_with_other_borders(headroom, trace, tmp_path):
     text = headroom("governor", "replay", trace).out
     assert "VRAM safe -> danger: 91.3 % of 4096 MiB as recorded" in text
     assert "TIME IN" in text
-    must_show("memory.md", "## The incident's numbers through the governor", text)
+    must_show("docs/memory.md", "## The incident's numbers through the governor", text)
     toml = tmp_path / "t.toml"
     toml.write_text('vram_warning = 92\nvram_danger = 97\nvram_critical = "99 %"\n')
     outcome = headroom("governor", "replay", trace, "--json", "--thresholds", toml)

@@ -1,4 +1,4 @@
-"""The lines of docs/hotkeys.md for sway, with keys really pressed in a sway."""
+"""The lines of docs/desktop.md for sway, with keys really pressed in a sway."""
 
 import os
 import re
@@ -10,7 +10,7 @@ import pytest
 from desktop import NOBODY, SwayDesktop
 from sound_server import wait_for
 
-PAGE = (Path(__file__).parent.parent / "docs/hotkeys.md").read_text()
+PAGE = (Path(__file__).parent.parent / "docs/desktop.md").read_text()
 
 
 @pytest.fixture

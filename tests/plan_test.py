@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from docs import DOCS, must_show
+from docs import ROOT, must_show
 
 MIB = 1 << 20
 
@@ -46,8 +46,8 @@ def test_what_fits_only_with_shorter_audio_is_advised_so(headroom):
 
 
 def allocated_rows():
-    """docs/memory.md's table of what was allocated on a plain card: model, weights, bytes at 3, 11, 30 s."""
-    for line in (DOCS / "memory.md").read_text().splitlines():
+    """bench/results/memory.md's table of what was allocated on a plain card: model, weights, bytes at 3, 11, 30 s."""
+    for line in (ROOT / "bench/results/memory.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 7 and cells[1] == "plain":
             yield cells[0], *(int(cell.replace(" ", "")) for cell in cells[2:6])
@@ -70,7 +70,7 @@ def test_the_page_of_what_was_allocated_is_todays(headroom, tmp_path):
             driver = sum(value["driver"][k] for k in ("bytes", "margin"))
             (there,) = (c["peak"] - driver for c in value["chunks"] if c["seconds"] == float(chunk[:-1]))
             assert (title, chunk, value["weights"], there) == (title, chunk, weights, peak), \
-                "docs/memory.md is stale: bench/memory exact"
+                "bench/results/memory.md is stale: bench/memory exact"
         seen += 1
     assert seen == 8
 
@@ -221,7 +221,7 @@ def test_all_has_a_row_for_everything_published(headroom):
     assert sorted((p["model"], p["quantisation"]) for p in plans) == sorted(rows)
     assert all(p["exact"] == (p["source"] != "size") for p in plans)
     table = headroom("plan", "--all", "--card", "4096MiB").out
-    must_show("plan.md", "## headroom plan --all --card 4096MiB", table)
+    must_show("bench/results/plan.md", "## headroom plan --all --card 4096MiB", table)
     for name, quantisation in rows:
         assert any(line.split()[:2] == [name, quantisation] for line in table.splitlines())
 

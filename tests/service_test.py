@@ -96,7 +96,7 @@ def test_systemd_understands_every_line(installed):
 
 
 def test_what_is_open_is_in_the_documentation(installed):
-    page = (DOCS / "systemd.md").read_text()
+    page = (DOCS / "desktop.md").read_text()
     rating = re.search(r"gives (\d)\.(\d) of 10", page)
     done = analyze("security", "--offline=true", "--no-pager",
                    "--threshold=" + rating[1] + rating[2], installed)

@@ -42,7 +42,7 @@ void AddBench(CLI::App& app, Action& chosen) {
       bench->add_subcommand("vad", "Time and memory that voice detection takes of the processor.");
   of_vad->add_option("FILE", vad->files, "Recordings to listen to")->required();
   of_vad->add_flag("--json", vad->json, "For programs");
-  of_vad->footer("Why it never needs a card: docs/vad.md.");
+  of_vad->footer("Why it never needs a GPU: docs/audio.md.");
   of_vad->callback([vad, &chosen] {
     chosen = [vad] {
       const Result<int> code = BenchVad(*vad);

@@ -87,7 +87,7 @@ Result<int> TryTyping(const Options& options) {
   else if (report.terminal.empty())
     Note("no way was tried: install foot (Wayland) or xterm (X11)");
   else if (report.first_exact.empty())
-    Note("none is exact; use the target clipboard or command, see docs/output.md");
+    Note("none is exact; use the target clipboard or command, see docs/desktop.md");
   else
     fmt::print("\nto use always what was exact, in {}:\n\n[output]\ntyping = \"{}\"\n",
                app::ConfigPath().string(), report.first_exact);

@@ -89,7 +89,7 @@ Findings CheckShortcut(const DoctorContext& context) {
   const auto version = desktop::ShortcutPortalVersion();
   if (!version)
     return {{Health::kWarn, "shortcut", version.error().what,
-             "bind 'headroom toggle' to a key in the desktop's settings; see docs/hotkeys.md"}};
+             "bind 'headroom toggle' to a key in the desktop's settings; see docs/desktop.md"}};
   return {{Health::kOk, "shortcut",
            fmt::format("the desktop's portal binds global shortcuts (version {})", *version), ""}};
 }

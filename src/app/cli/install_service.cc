@@ -109,7 +109,7 @@ void AddInstallService(CLI::App& app, Action& chosen) {
       app.add_subcommand("install-service", "Have systemd run the daemon in your sessions.");
   auto* now = install->add_flag("--now", options->now, "Start it now as well");
   install->add_flag("--remove", options->remove, "Stop it and remove the unit")->excludes(now);
-  install->footer("What the unit holds and why: docs/systemd.md.");
+  install->footer("What the unit holds and why: docs/desktop.md.");
   install->callback([=, &chosen] {
     chosen = [=] {
       const Result<int> code = options->remove ? Remove() : Install(*options);

@@ -269,7 +269,7 @@ void AddPlan(CLI::App& app, Action& chosen) {
   plan->add_option("--batch", options->batch, "Utterances at once (1)");
   plan->add_flag("--json", options->json, "For programs");
   plan->add_flag("--no-cache", options->fresh, "Count again, and keep nothing");
-  plan->footer("What each number is and how exact: docs/plan.md.");
+  plan->footer("What each number is and how exact: docs/memory.md.");
   plan->callback([=, &chosen] {
     chosen = [=] {
       const Result<int> code = Run(*options);

@@ -106,7 +106,7 @@ void AddRun(CLI::App& app, Action& chosen) {
   const auto options = std::make_shared<Options>();
   CLI::App* run = app.add_subcommand(
       "run", "Run a command, recording its memory and its children's; its exit code is passed on.");
-  run->footer("Example: headroom run -o build.db -- make -j8. See docs/watch.md.");
+  run->footer("Example: headroom run -o build.db -- make -j8. See docs/flight-record.md.");
   run->add_option("COMMAND", options->command, "After --: the command and its arguments")
       ->required();
   run->add_option("--gpu", options->gpu,

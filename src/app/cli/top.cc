@@ -134,7 +134,7 @@ void AddTop(CLI::App& app, Action& chosen) {
   const auto options = std::make_shared<Options>();
   CLI::App* top = app.add_subcommand(
       "top", "Live view of memory and cards: zones, owners, time to the limit. q quits.");
-  top->footer("Targets as for watch, see docs/watch.md.");
+  top->footer("Targets as for watch, see docs/flight-record.md.");
   top->add_option("TARGET", options->target,
                   "As for watch; without it the running service, else this machine");
   top->add_option("--record", options->record, "Follow a flight record instead");

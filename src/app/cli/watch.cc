@@ -67,7 +67,7 @@ void AddWatch(CLI::App& app, Action& chosen) {
   const auto options = std::make_shared<Options>();
   CLI::App* watch = app.add_subcommand(
       "watch", "Record the memory of any process, unit, container or cgroup, and the cards'.");
-  watch->footer("Targets and the file: docs/watch.md, docs/flight-record.md.");
+  watch->footer("Targets and the file: docs/flight-record.md.");
   watch
       ->add_option("TARGET", options->target,
                    "A pid, a process name, NAME.service, container:NAME or a cgroup's /path")

@@ -1,5 +1,5 @@
 // Where in a file each of the last texts was put, so that a text that is delivered again after a
-// crash is there once. It holds no text. The format is in docs/output.md.
+// crash is there once. It holds no text. The format is in docs/desktop.md.
 #pragma once
 
 #include <cstdint>

@@ -83,7 +83,7 @@ class Ydotool : public Injector {
     // 0.1 exits with the number of its arguments when all is well, so only a crash is telling.
     TRY_ASSIGN(const Ran ran, RunProgram(program));
     if (ran.exit.signal == 0 && ran.err.find("error") == std::string::npos) return {};
-    return Fail(Errc::kIo, "ydotool cannot write to /dev/uinput; see docs/output.md");
+    return Fail(Errc::kIo, "ydotool cannot write to /dev/uinput; see docs/desktop.md");
   }
 
   InjectorContext context_;

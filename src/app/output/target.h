@@ -63,7 +63,7 @@ enum class Newlines {
 
 struct TypingOptions {
   /// Of "wtype", "xdotool", "ydotool", "paste", in order of preference. Empty: what suits the
-  /// session, see docs/output.md.
+  /// session, see docs/desktop.md.
   std::vector<std::string> injectors = {};
   /// What pastes: Insert or v with shift, ctrl, alt or super. Shift+Insert is what terminals and
   /// other windows have in common.

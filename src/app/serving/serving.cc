@@ -13,7 +13,7 @@ constexpr Milliseconds kComeAgain{5'000};
 constexpr Milliseconds kDecoderWaits{300'000};
 // A recording in work: its decoder, a detector, one chunk and the thread.
 constexpr Bytes kForOne = MiB(64);
-constexpr Bytes kForStream = MiB(6);        // 4 to 5 were measured, docs/performance.md
+constexpr Bytes kForStream = MiB(6);        // 4 to 5 were measured, bench/results/streams.md
 constexpr Bytes kSpare = MiB(192);          // of the machine, which is left alone
 constexpr Milliseconds kSampleAge{10'000};  // samples are taken every 5 s at least
 constexpr Milliseconds kLookAgain{1'000};

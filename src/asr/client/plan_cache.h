@@ -1,6 +1,6 @@
 // Plans that were made before, one small JSON file each, so that a plan costs nothing the second
 // time. An entry that is damaged, of another key or of another version is as good as none. Several
-// processes may use one folder. Format: docs/plan.md.
+// processes may use one folder. Format: docs/memory.md.
 #pragma once
 
 #include <filesystem>

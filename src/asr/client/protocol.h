@@ -30,7 +30,7 @@ struct Hello {
 };
 
 /// Which card, for workers of cards; the rest is how the simulated card of `headroom-worker-sim`
-/// behaves, which others ignore. docs/simulated-card.md has the two formats.
+/// behaves, which others ignore. docs/gpu.md has the two formats.
 struct GpuOptions {
   std::string device = {};     // its PCI address, or the worker's own name for it; "": the first
   Bytes capacity = MiB(4096);  // when counting it is only reported, nothing is refused

@@ -32,7 +32,7 @@ constexpr const char* kSamplesKey = "stt.frontend.n_samples";
 constexpr const char* kFramesKey = "stt.frontend.nb_max_frames";
 constexpr std::int32_t kHop = 160;  // samples of a frame
 constexpr Milliseconds kStep{20};
-// Measured: docs/encoder-window.md.
+// Measured: docs/kernels.md.
 constexpr Milliseconds kSilence{4000};
 constexpr Milliseconds kShortest{12'000};
 // No model has these, and they lie well inside what the engine reads them into (WhisperHParams is

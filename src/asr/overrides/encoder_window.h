@@ -3,7 +3,7 @@
 // Whisper was trained on windows of 30 s, and its encoder computes a whole window whatever was
 // said. It also works on shorter ones, if what they leave out is silence in the middle: the
 // positions of the window's end must be there, or the model does not notice that speech is over and
-// says it again. docs/encoder-window.md has what was measured.
+// says it again. docs/kernels.md has what was measured.
 //
 // The engine takes the window's length from the model's file and reads it again in every run, so it
 // can be changed in a loaded model; there is no call for that, so the two numbers are found where

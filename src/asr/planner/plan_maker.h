@@ -1,5 +1,5 @@
 // Makes plans: by the engine on a counting card, in a worker of its own, so that an abort of the
-// engine is one line; by the published size where a model's shapes are not known. docs/plan.md.
+// engine is one line; by the published size where a model's shapes are not known. docs/memory.md.
 #pragma once
 
 #include <memory>

@@ -5,7 +5,7 @@
 // next_turn() has come; everything happens in there: events of workers are taken, a sample if one
 // is due, the governor's step, its actions, the next run. So no utterance is begun that was not
 // admitted by a step with numbers of at most a second of age. What waits and asks for the same is
-// decoded in one run where the loaded tier's plan has a batch. See docs/tiers.md.
+// decoded in one run where the loaded tier's plan has a batch. See docs/memory.md.
 #pragma once
 
 #include <deque>

@@ -1,5 +1,5 @@
 // What happens to a simulated card, and when: a neighbour that takes and gives back memory, and
-// faults. docs/simulated-card.md describes the text form.
+// faults. docs/gpu.md describes the text form.
 #pragma once
 
 #include <cstdint>

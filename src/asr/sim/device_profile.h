@@ -1,5 +1,5 @@
 // What the simulated card imitates: the properties of a real device by which the engine chooses its
-// graphs and ggml sizes its buffers. docs/simulated-card.md has the JSON format.
+// graphs and ggml sizes its buffers. docs/gpu.md has the JSON format.
 #pragma once
 
 #include <set>

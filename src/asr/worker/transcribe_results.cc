@@ -11,7 +11,7 @@ namespace headroom::worker {
 namespace {
 
 // Whisper's own recipe decodes again at a higher temperature beyond 2.4 and -1; a wider window is
-// a better second try, so it is made earlier. Measured: docs/encoder-window.md.
+// a better second try, so it is made earlier. Measured: docs/kernels.md.
 constexpr float kMostRepetitive = 2.4F;  // length of the text by its length compressed
 constexpr float kLeastLikely = -0.5F;    // mean log probability of a token
 // Fast speech is 20 characters a second; a word or two need no time at all.

@@ -1,5 +1,5 @@
 // headroom-decode: media on descriptor 0, 16 kHz mono 32-bit float PCM on 1, status lines on 3.
-// Started by audio::MediaReader, not by people; see docs/decode.md.
+// Started by audio::MediaReader, not by people; see docs/audio.md.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// What headroom-decode gives up before it looks at the first byte of its input: see docs/decode.md.
+// What headroom-decode gives up before it looks at the first byte of its input: see docs/audio.md.
 #pragma once
 
 #include "base/error.h"

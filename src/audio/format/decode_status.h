@@ -1,5 +1,5 @@
 // What headroom-decode tells its parent on descriptor 3: one JSON object per line, see
-// docs/decode.md. The parent trusts none of it: the child may have been taken over by its input.
+// docs/audio.md. The parent trusts none of it: the child may have been taken over by its input.
 #pragma once
 
 #include <cstdint>

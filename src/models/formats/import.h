@@ -5,7 +5,7 @@
 //   GGUF, whisper.cpp .bin                           checked, then cloned or copied
 //
 // Streaming: memory stays under 200 MB however large the model is. The destination appears whole or
-// not at all. docs/models-formats.md lists every field that is read and written.
+// not at all. docs/models.md lists every field that is read and written.
 #pragma once
 
 #include <filesystem>

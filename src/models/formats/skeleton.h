@@ -1,7 +1,7 @@
 // A model file without its weights: every key and tensor in the true shapes and types, then a hole.
 // The engine plans from it exactly as it plans from the whole file, so that what a model will take
 // is known before it is downloaded. Shapes come from the engine's loaders and documentation; the
-// tests compare them with imported models and with the published sizes. docs/plan.md says which
+// tests compare them with imported models and with the published sizes. docs/memory.md says which
 // models have one. Pure but for WriteSkeleton; any thread.
 #pragma once
 

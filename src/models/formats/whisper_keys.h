@@ -1,4 +1,4 @@
-// The keys of a Whisper GGUF, as the engine asks for them (docs/models-formats.md).
+// The keys of a Whisper GGUF, as the engine asks for them (docs/models.md).
 #pragma once
 
 #include <cstdint>

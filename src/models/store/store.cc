@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kLockPollMs = 100;
-// docs/performance.md, "Quantisations on the processor".
+// bench/results/kernels.md.
 std::array<std::string_view, 3> Quickest() {
   if (kernels::BestQ8Kernel() != kernels::Q8Kernel::kNone) return {"Q8_0", "Q5_K_M", "F16"};
   return {"Q5_K_M", "Q8_0", "F16"};

@@ -1,4 +1,4 @@
-// Evidence in, findings out. Pure: reads no clock and no file. docs/analysis.md has the methods,
+// Evidence in, findings out. Pure: reads no clock and no file. docs/report.md has the methods,
 // the weights and the rules.
 #pragma once
 

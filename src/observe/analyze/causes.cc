@@ -1,5 +1,5 @@
 // Competing explanations, each scored by a sum of weights from the evidence for and against it.
-// The weights are a table of judgements, in one place: here and in docs/analysis.md.
+// The weights are a table of judgements, in one place: here and in docs/report.md.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -117,7 +117,7 @@ struct LeakFinding {
 struct Hypothesis {
   std::string id;     // "suspend-resume"
   std::string title;  // for a person
-  double score = 0;   // a sum of the weights in docs/analysis.md
+  double score = 0;   // a sum of the weights in docs/report.md
   double share = 0;   // of belief, all hypotheses and "something else" together 1
   std::vector<std::pair<double, Statement>> evidence;  // weight above zero: for
   std::string decide;                                  // what would decide

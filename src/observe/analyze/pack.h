@@ -1,4 +1,4 @@
-// Error packs: what lines of logs mean, as data (TOML, one file for each field; docs/evidence.md).
+// Error packs: what lines of logs mean, as data (TOML, one file for each field; docs/report.md).
 //
 //   [[pattern]]
 //   name = "cuda-launch-failure"     kind = "error"        family = "sticky"

@@ -1,7 +1,7 @@
 // Foreign evidence in: the format is recognised from the beginning, the bytes are fed in pieces of
 // any size, and what they say goes into an Evidence. Nothing is loaded whole but a Prometheus
 // answer (at most 256 MiB). Readers never fail on what they read: they count and note.
-// Formats and columns: docs/evidence.md.
+// Formats and columns: docs/report.md.
 #pragma once
 
 #include <filesystem>

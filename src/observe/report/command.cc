@@ -275,7 +275,7 @@ void AddReport(CLI::App& command, Action& chosen) {
   command.add_option("--claims", options->claims, "TOML of what somebody else says, to be checked");
   command.add_option("--fail-on", options->fail_on,
                      "Exit with 9 when one holds: leak>1MiB/h,peak>3.2GiB,errors>0");
-  command.footer("Formats and columns: docs/evidence.md. Methods: docs/analysis.md.");
+  command.footer("Formats, columns and methods: docs/report.md.");
   CLI::App* diff = command.add_subcommand(
       "diff", "Compare two periods: reports made with --format json, or records");
   diff->add_option("BEFORE", options->before, "A report in JSON, or a flight record")->required();

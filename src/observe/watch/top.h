@@ -80,7 +80,7 @@ std::string Sparkline(std::span<const double> values, std::size_t width, double 
 
 /// Lines for a screen of that size, no longer than `width` columns; `colour`: with ANSI colours.
 std::vector<std::string> Render(const TopState& state, int width, int height, bool colour);
-/// One JSON object in one line; docs/watch.md lists its keys.
+/// One JSON object in one line; docs/flight-record.md lists its keys.
 std::string ToJson(const TopState& state);
 
 }  // namespace headroom::watch

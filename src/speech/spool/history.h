@@ -6,7 +6,7 @@
 // and a database that is there is deleted; only texts that did not arrive are kept, in memory.
 //
 // Thread-safe; calls block for the disk. Damage is set aside as `<path>.damaged` and a new database
-// begun; what was set aside expires like the texts in it. docs/history.md.
+// begun; what was set aside expires like the texts in it. docs/spool.md.
 #pragma once
 
 #include <cstdint>

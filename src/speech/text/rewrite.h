@@ -1,5 +1,5 @@
 // From what was said to what is written: spoken commands ("comma", "new line", "scratch that"),
-// numbers as digits, the user's vocabulary and replacements, in this order. docs/dictation-text.md.
+// numbers as digits, the user's vocabulary and replacements, in this order. docs/dictation.md.
 //
 // A phrase of the table is taken as a command unless its surroundings say that it is meant as
 // words: after an article, beside one of the words that its row names, or, for rows marked so, when

@@ -1,4 +1,4 @@
-// The spoken commands and numbers of one language, as data: docs/dictation-text.md. Shipped tables
+// The spoken commands and numbers of one language, as data: docs/dictation.md. Shipped tables
 // lie in share/headroom/dictation/<language>.toml; a user's file of the same name in the
 // configuration folder adds to them and may take away.
 #pragma once
