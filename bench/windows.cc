@@ -1,5 +1,6 @@
-// The tables of bench/results/windows.md and kernels.md: the same clips in Whisper's whole window and in short
-// ones, by two workers taking turns; prints a Markdown table and every text that differs.
+// The tables of bench/results/windows.md and kernels.md: the same clips in Whisper's whole window
+// and in short ones, by two workers taking turns; prints a Markdown table and every text that
+// differs.
 //
 //   bench_windows MODEL LANGUAGE WAV…      16 kHz, one channel, 16 bits; each whole and cut
 #include <fmt/format.h>

@@ -38,8 +38,8 @@ class Store {
   /// Those of one name, the preferred one first.
   std::vector<StoredModel> Here(std::string_view name) const;
   std::optional<StoredModel> Find(const ModelSpec& spec) const;
-  /// Of one name the one to run on a processor: the quickest (bench/results/kernels.md) of those whose
-  /// published word error rate is at most a fiftieth above the best of them.
+  /// Of one name the one to run on a processor: the quickest (bench/results/kernels.md) of those
+  /// whose published word error rate is at most a fiftieth above the best of them.
   std::optional<StoredModel> ForCpu(std::string_view name) const;
 
   /// A name, name:quantisation, or the path of a file that exists. kNotFound says what to do.
