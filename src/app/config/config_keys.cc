@@ -219,7 +219,7 @@ ConfigKey Restart(ConfigKey key) {
 
 void AddAudio(std::vector<ConfigKey>& keys) {
   keys.push_back(Choice({"audio", "source",
-                         "Where sound comes from. auto: PulseAudio or PipeWire, "
+                         "The source of audio. auto: PulseAudio or PipeWire, "
                          "else ALSA. none: no microphone, only the API."},
                         kSources, AT(audio.source)));
   keys.push_back(Text({"audio", "device",
@@ -241,26 +241,27 @@ void AddSpeech(std::vector<ConfigKey>& keys) {
                          "toggle: one key press begins, the next ends. push_to_talk: while the key "
                          "is held. hands_free: always, utterances end at pauses."},
                         kModes, AT(speech.mode)));
-  keys.push_back(Text({"speech", "language",
-                       "What is spoken, such as \"de\". auto: the model finds out, where it can."},
-                      "auto | a code", AT(speech.language)));
+  keys.push_back(
+      Text({"speech", "language",
+            "The spoken language, such as \"de\". auto: the model detects it, where it can."},
+           "auto | a code", AT(speech.language)));
   keys.push_back(Text({"speech", "translate_to",
-                       "Text is written in this language instead, such as \"en\". Only models that "
-                       "can are used: Whisper into English, Canary into more."},
+                       "Translate text into this language, such as \"en\". Only models that can "
+                       "are used: Whisper into English, Canary into more."},
                       "a code", AT(speech.translate_to)));
   keys.push_back(Flag({"speech", "punctuation",
-                       "false: lower case without punctuation, from models that can be told so "
+                       "false: lower case without punctuation, from models with that option "
                        "(Canary). Others always punctuate."},
                       AT(speech.punctuation)));
-  keys.push_back(Duration({"speech", "silence", "So much silence ends an utterance."},
+  keys.push_back(Duration({"speech", "silence", "This much silence ends an utterance."},
                           AT(speech.silence), Milliseconds(100), Milliseconds(10'000)));
   keys.push_back(Duration({"speech", "min_speech", "Shorter sounds are not speech."},
                           AT(speech.min_speech), Milliseconds(0), Milliseconds(2'000)));
-  keys.push_back(
-      Duration({"speech", "pre_roll", "Sound from before speech was noticed that goes with it."},
-               AT(speech.pre_roll), Milliseconds(0), Milliseconds(2'000)));
+  keys.push_back(Duration({"speech", "pre_roll",
+                           "Audio from before speech was detected that belongs to the utterance."},
+                          AT(speech.pre_roll), Milliseconds(0), Milliseconds(2'000)));
   keys.push_back(Duration({"speech", "inactivity",
-                           "After so long without speech an open utterance is ended and, except in "
+                           "After this time without speech an open utterance ends and, except in "
                            "hands_free, listening too."},
                           AT(speech.inactivity), Milliseconds(5'000), Milliseconds(3'600'000)));
   keys.push_back(
@@ -279,56 +280,56 @@ void AddSpeech(std::vector<ConfigKey>& keys) {
   keys.push_back(Flag({"speech", "digits", "Spoken numbers as digits."}, AT(speech.digits)));
   keys.push_back(List({"speech", "vocabulary", "Names and terms to expect, as they are written."},
                       "texts", AT(speech.vocabulary), kSame, kItself));
-  keys.push_back(
-      Path({"speech", "vocabulary_file", "More of them, one a line."}, AT(speech.vocabulary_file)));
+  keys.push_back(Path({"speech", "vocabulary_file", "More of them, one per line."},
+                      AT(speech.vocabulary_file)));
 }
 
 void AddModels(std::vector<ConfigKey>& keys) {
   keys.push_back(List({"models", "tiers",
                        "Models to use, best first, as \"name:quantisation@device\" with device gpu "
-                       "or cpu. Empty: chosen from the models that are here."},
+                       "or cpu. Empty: chosen from the models on disk."},
                       "names", AT(models.tiers), ParseTierName,
                       [](const TierName& tier) { return tier.text(); }));
-  keys.push_back(Choice({"models", "device",
-                         "Where models may run that name no device. gpu: never on the processor."},
-                        kDevices, AT(models.device)));
+  keys.push_back(
+      Choice({"models", "device",
+              "Where models without a device in their name may run. gpu: never on the CPU."},
+             kDevices, AT(models.device)));
   keys.push_back(Text({"models", "card",
-                       "Which card, where there are several: its PCI address as `headroom doctor` "
-                       "names it, such as \"0000:01:00.0\". Empty: a discrete one before others."},
+                       "Which GPU, where there are several: its PCI address as `headroom doctor` "
+                       "shows it, such as \"0000:01:00.0\". Empty: a discrete one before others."},
                       "an address", AT(models.gpu)));
   keys.push_back(Choice({"models", "when_cold",
-                         "The first sentence after a rest: wait for the good model, or be fast and "
-                         "use a quick one."},
+                         "The first sentence after an idle time: wait for the good model, or be "
+                         "fast and use the last CPU tier."},
                         kWhenCold, AT(models.when_cold)));
   keys.push_back(
       Whole({"models", "threads",
-             "Compute threads. 0: one for each core but slow ones that would hold fast ones up."},
+             "Compute threads. 0: one per core, without slow cores that would delay fast ones."},
             AT(models.threads), 0, 256));
+  keys.push_back(Whole(
+      {"models", "batch",
+       "On a GPU: this many waiting utterances are decoded in one run, for a server with many "
+       "clients. It takes more GPU memory; fewer where that does not fit. On the CPU always one."},
+      AT(models.batch), 1, kMostBatch));
   keys.push_back(
-      Whole({"models", "batch",
-             "On a card: so many sentences that wait are decoded at once, for a server with many "
-             "clients. It takes more of the card; fewer where that does not fit. On the processor "
-             "always one."},
-            AT(models.batch), 1, kMostBatch));
-  keys.push_back(Duration({"models", "idle",
-                           "After so long without speech the model gives its memory back. 0s: "
-                           "never."},
-                          AT(models.idle), Milliseconds(0), Milliseconds(86'400'000)));
+      Duration({"models", "idle",
+                "After this time without speech the model gives its memory back. 0s: never."},
+               AT(models.idle), Milliseconds(0), Milliseconds(86'400'000)));
 }
 
 std::string ThresholdText(const std::string& key) {
   const auto threshold = key.substr(key.rfind('_') + 1);
   const auto gauge = key.substr(0, key.rfind('_'));
-  const std::string what = gauge == "vram"  ? "the card's memory, everybody's use, percent"
-                           : gauge == "ram" ? "memory of our processes"
-                           : gauge == "ram_percent"
-                               ? "the same, percent of MemoryHigh or of a small "
-                                 "host; the smaller counts"
-                           : gauge == "swap"     ? "swap of our processes"
-                           : gauge == "psi_some" ? "memory pressure, share of time that some "
-                                                   "process waited, percent"
-                                                 : "memory pressure, share of time that all "
-                                                   "waited, percent";
+  const std::string what =
+      gauge == "vram"  ? "the GPU's memory, used by all processes, percent"
+      : gauge == "ram" ? "memory of our processes"
+      : gauge == "ram_percent"
+          ? "memory of our processes, percent of MemoryHigh or of a small host; the smaller counts"
+      : gauge == "swap"     ? "swap of our processes"
+      : gauge == "psi_some" ? "memory pressure, share of time that some "
+                              "process waited, percent"
+                            : "memory pressure, share of time that all "
+                              "waited, percent";
   return threshold == "warning" ? "Zone " + threshold + ": " + what + "."
                                 : "Zone " + threshold + ".";
 }
@@ -366,8 +367,8 @@ void AddMemory(std::vector<ConfigKey>& keys) {
   }
   keys.push_back(List(
       {"memory", "chunks",
-       "The longest piece of speech a model gets at once, longest first. Shorter "
-       "ones are used when memory is short."},
+       "The longest chunk of speech that a model gets, longest first. Shorter ones are used when "
+       "memory is short."},
       "3s to 40s each", AT(memory.chunks),
       [](const std::string& text) {
         return ReadDuration(text, Milliseconds(3'000), Milliseconds(40'000));
@@ -387,10 +388,9 @@ void AddOutput(std::vector<ConfigKey>& keys) {
                          "How text is typed. auto: the first that is exact in this session; see "
                          "`headroom doctor output`."},
                         kTyping, AT(output.typing)));
-  keys.push_back(Duration({"output", "key_delay",
-                           "Between two typed keys, for programs that lose "
-                           "some."},
-                          AT(output.key_delay), Milliseconds(0), Milliseconds(200)));
+  keys.push_back(Duration(
+      {"output", "key_delay", "Delay between two typed keys, for programs that lose some."},
+      AT(output.key_delay), Milliseconds(0), Milliseconds(200)));
   keys.push_back(Choice({"output", "newline",
                          "What a line break types. space: never Enter, which runs a command in a "
                          "terminal. shift_enter: a new line in most chat windows."},
@@ -400,9 +400,9 @@ void AddOutput(std::vector<ConfigKey>& keys) {
        "For typing = \"paste\". auto: shift+insert, which windows and terminals have in common."},
       kPasteKeys, AT(output.paste_key)));
   keys.push_back(
-      Flag({"output", "restore_clipboard", "After pasting, what was on the clipboard is put back."},
+      Flag({"output", "restore_clipboard", "After pasting, the previous clipboard is restored."},
            AT(output.restore_clipboard)));
-  keys.push_back(Text({"output", "after_utterance", "Put after each text."}, "text",
+  keys.push_back(Text({"output", "after_utterance", "Appended to each text."}, "text",
                       AT(output.after_utterance)));
   keys.push_back(
       Path({"output", "file", "For the target file; text is added at its end."}, AT(output.file)));
@@ -433,7 +433,7 @@ ConfigKey UploadLimit() {
   return {"server",
           "upload_limit",
           "1MiB to 64GiB",
-          "The largest recording that is taken.",
+          "The largest recording that is accepted.",
           true,
           [](const Config& c) { return TomlText(FormatExact(c.server.upload_limit)); },
           [](const ConfigValue& value, Config& c) -> Result<> {
@@ -443,14 +443,14 @@ ConfigKey UploadLimit() {
 }
 
 void AddServer(std::vector<ConfigKey>& keys) {
-  keys.push_back(Text({"server", "listen",
-                       "Where programs reach OpenAI's transcription routes, the realtime socket, "
-                       "/metrics and the page. Empty: nowhere. Beyond this machine it wants "
-                       "tokens, and a certificate or insecure."},
-                      "address:port", AT(server.listen)));
+  keys.push_back(
+      Text({"server", "listen",
+            "Address of OpenAI's transcription routes, the realtime socket, /metrics and the page. "
+            "Empty: none. Beyond this machine it requires tokens, and a certificate or insecure."},
+           "address:port", AT(server.listen)));
   keys.push_back(Path({"server", "tokens",
-                       "The file of `headroom token`. Where it is, every client needs a token of "
-                       "it. Empty: $XDG_CONFIG_HOME/headroom/tokens."},
+                       "The file of `headroom token`. If it exists, every client needs a token "
+                       "from it. Empty: $XDG_CONFIG_HOME/headroom/tokens."},
                       AT(server.tokens)));
   keys.push_back(List({"server", "origins",
                        "Web pages that may use the server, such as \"https://notes.example\"."},
@@ -465,41 +465,43 @@ void AddServer(std::vector<ConfigKey>& keys) {
                        "Beyond this machine without a certificate: tokens and speech can be read "
                        "on the way."},
                       AT(server.insecure)));
-  keys.push_back(Flag(
-      {"server", "history", "Whether /api/history shows what was dictated to whoever may ask."},
-      AT(server.history)));
+  keys.push_back(Flag({"server", "history",
+                       "Whether /api/history shows dictated text to every client with access."},
+                      AT(server.history)));
   keys.push_back(UploadLimit());
   keys.push_back(Text({"wyoming", "listen",
-                       "Where Home Assistant finds the service, such as \"0.0.0.0:10300\". Empty: "
-                       "nowhere. The protocol has no authentication."},
+                       "Address for Home Assistant, such as \"0.0.0.0:10300\". Empty: none. The "
+                       "protocol has no authentication."},
                       "address:port", AT(wyoming.listen)));
-  keys.push_back(List({"wyoming", "allow",
-                       "Who may connect, such as \"192.168.1.0/24\". Empty: only this machine."},
-                      "texts", AT(wyoming.allow), kSame, kItself));
+  keys.push_back(
+      List({"wyoming", "allow",
+            "Addresses that may connect, such as \"192.168.1.0/24\". Empty: only this machine."},
+           "texts", AT(wyoming.allow), kSame, kItself));
 }
 
 std::vector<ConfigKey> MakeKeys() {
   std::vector<ConfigKey> keys;
   AddAudio(keys);
   AddSpeech(keys);
-  keys.push_back({"commands", "", "texts",
-                  "Your own spoken commands, one table for each language: the phrase, and what is "
-                  "written for it.",
-                  false, WriteCommands, nullptr});
+  keys.push_back(
+      {"commands", "", "texts",
+       "Your own spoken commands, one table per language: the phrase, and what is written for it.",
+       false, WriteCommands, nullptr});
   keys.push_back({"replacements", "", "texts",
-                  "Words that come out wrong, and how they are to be written.", false,
+                  "Words that are recognised wrongly, and how to write them.", false,
                   [](const Config& c) { return WritePhrases(c.replacements); }, nullptr});
   AddModels(keys);
   AddMemory(keys);
   AddOutput(keys);
   keys.push_back(SpoolSize());
   keys.push_back(Flag({"spool", "keep",
-                       "Leave the audio of delivered text until its place is needed. false: it is "
-                       "overwritten at once."},
+                       "Keep the audio of delivered text until its space is needed. false: it is "
+                       "overwritten immediately."},
                       AT(spool.keep)));
   keys.push_back(
       Flag({"history", "on", "Keep the texts, so that they can be pasted again."}, AT(history.on)));
-  keys.push_back(Whole({"history", "hours", "For so long."}, AT(history.hours), 1, 8760));
+  keys.push_back(
+      Whole({"history", "hours", "How long texts are kept."}, AT(history.hours), 1, 8760));
   keys.push_back(Flag({"shortcut", "on",
                        "Ask the desktop for a global shortcut, where it has that portal. Elsewhere "
                        "bind `headroom toggle` to a key."},
@@ -531,19 +533,19 @@ const std::vector<ConfigKey>& ConfigKeys() {
 
 const std::vector<ConfigSection>& ConfigSections() {
   static const std::vector<ConfigSection> sections = {
-      {"audio", "Where sound comes from."},
-      {"speech", "When it is listened to, and how speech is cut into utterances."},
+      {"audio", "The source of audio."},
+      {"speech", "When the service listens, and how speech is cut into utterances."},
       {"commands", "Spoken commands of your own."},
       {"replacements", "Words to write differently."},
       {"models", "What turns speech into text."},
-      {"memory", "When memory counts as short, and what is then done."},
+      {"memory", "When memory counts as short, and what happens then."},
       {"output", "Where text goes."},
       {"spool", "Speech that is not yet text."},
       {"history", "Texts of the last hours."},
-      {"shortcut", "A key that works everywhere."},
+      {"shortcut", "A global shortcut."},
       {"control", "The socket that commands and programs talk to."},
       {"server", "The loaded model for other programs, over HTTP."},
-      {"wyoming", "The same for Home Assistant."},
+      {"wyoming", "The loaded model for Home Assistant."},
       {"log", "What is written to the journal."}};
   return sections;
 }

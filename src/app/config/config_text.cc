@@ -80,7 +80,7 @@ std::string ConfigTables() {
       table = true;
       text +=
           fmt::format("| `{}` | `{}` | {} | {}{} |\n", key.name, key.write({}), Cell(key.values),
-                      Cell(key.text), key.restart ? " Holds from the next start on." : "");
+                      Cell(key.text), key.restart ? " Takes effect at the next start." : "");
     });
     if (table) text += '\n';
   }
