@@ -2,7 +2,10 @@
 
 #include <unistd.h>
 
+#include <map>
 #include <utility>
+
+#include "observe/watch/sample_of.h"
 
 namespace headroom::app {
 namespace {
@@ -10,36 +13,18 @@ namespace {
 using record::EventKind;
 using record::Key;
 
-record::GpuState StateOf(const probe::Device& device, probe::ProbeState probe) {
-  if (probe != probe::ProbeState::kFresh) return record::GpuState::kLate;
-  switch (device.state) {
-    case probe::DeviceState::kActive:
-      return record::GpuState::kActive;
-    case probe::DeviceState::kSuspended:
-      return record::GpuState::kSuspended;
-    case probe::DeviceState::kResting:
-      return record::GpuState::kResting;
-    case probe::DeviceState::kLost:
-      return record::GpuState::kLost;
-    case probe::DeviceState::kError:
-      return record::GpuState::kError;
-  }
-  return record::GpuState::kError;
-}
-
 record::Event Now(EventKind kind) {
   return {.kind = kind, .at = record::Now(SystemClock()), .attributes = {}};
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Recording>> Recording::Open(const std::filesystem::path& file,
-                                                   const std::string& kernel_log) {
-  record::WriterOptions options;
-  options.path = file;
-  options.version = HEADROOM_VERSION;
-  TRY_ASSIGN(auto writer, record::Writer::Open(std::move(options)));
-  std::unique_ptr<Recording> recording(new Recording(std::move(writer), kernel_log));
+Result<std::unique_ptr<Recording>> Recording::Open(RecordingOptions options) {
+  record::WriterOptions writing;
+  writing.path = options.file;
+  writing.version = HEADROOM_VERSION;
+  TRY_ASSIGN(auto writer, record::Writer::Open(std::move(writing)));
+  std::unique_ptr<Recording> recording(new Recording(options, std::move(writer)));
   recording->Note(Now(EventKind::kStart).With(Key::kVersion, std::string_view(HEADROOM_VERSION)));
   recording->Note(
       Now(EventKind::kRecording)
@@ -49,63 +34,28 @@ Result<std::unique_ptr<Recording>> Recording::Open(const std::filesystem::path& 
   return recording;
 }
 
-void Recording::Measured(const probe::Sample& sample) {
+void Recording::Measured(const probe::Sample& sample, std::string_view gpu) {
   for (record::Event& event : kernel_.Read({sample.at, sample.wall})) {
-    // Suspend and resume are told by logind, and noted once.
+    // Suspend and resume come from logind and are noted once.
     if (event.kind == EventKind::kKernel) Note(std::move(event));
   }
-  record::Sample out;
-  out.at = {sample.at, sample.wall};
-  if (sample.host) {
-    out.host.total = sample.host->total;
-    out.host.available = sample.host->available;
-    if (sample.host->swap) {
-      out.host.swap_total = sample.host->swap->total;
-      out.host.swap_used = sample.host->swap->used();
-    }
-  }
-  if (sample.host_pressure) {
-    out.host.psi_some = sample.host_pressure->some.avg10;
-    out.host.psi_full = sample.host_pressure->full.avg10;
-  }
+  std::map<pid_t, std::string> roles;
+  for (const probe::ProcessMemory& process : sample.processes)
+    roles[process.pid] = process.pid == ::getpid() ? "daemon" : "worker";
+  record::Sample out = watch::SampleOf(sample, roles);
+  watch::FillZones(out, thresholds_, gpu);
   {
-    const std::lock_guard lock(mutex_);
-    out.service = service_;
-  }
-  out.service.ram = sample.service_ram;
-  out.service.swap = sample.service_swap;
-  if (sample.cgroup) {
-    out.service.cgroup_current = sample.cgroup->current;
-    out.service.cgroup_high = sample.cgroup->effective_high;
-    out.service.cgroup_max = sample.cgroup->effective_max;
-    out.service.cgroup_swap = sample.cgroup->swap_current;
-    out.service.room = sample.cgroup->room;
-  }
-  for (const probe::DeviceSample& device : sample.devices) {
-    out.gpus.push_back({.gpu = device.device.pci,
-                        .state = StateOf(device.device, sample.probe),
-                        .total = device.device.total,
-                        .used = device.device.used,
-                        .own = device.own});
-  }
-  for (const probe::ProcessMemory& process : sample.processes) {
-    record::ProcessSample one;
-    one.pid = process.pid;
-    one.role = process.pid == ::getpid() ? "daemon" : "worker";
-    one.rss = process.status.rss;
-    one.counted = process.status.counted();
-    one.swap = process.status.swap;
-    if (process.rollup) one.pss = process.rollup->pss;
-    out.processes.push_back(std::move(one));
+    const MutexLock lock(mutex_);
+    out.service.tier = tier_;
+    out.service.queue = queue_;
   }
   writer_->Add(std::move(out));
 }
 
-void Recording::Governed(const asr::SchedulerStatus& status, Milliseconds queue) {
-  const std::lock_guard lock(mutex_);
-  service_.tier = status.tier_title;
-  service_.queue = queue;
-  for (std::size_t i = 0; i < memory::kGauges; ++i) service_.zones[i] = status.zones[i];
+void Recording::Governed(const std::string& tier, Milliseconds queue) {
+  const MutexLock lock(mutex_);
+  tier_ = tier;
+  queue_ = queue;
 }
 
 void Recording::Happened(const Event& event) {

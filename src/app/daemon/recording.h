@@ -4,10 +4,13 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "app/dictation/events.h"
 #include "asr/scheduler/utterance.h"
+#include "base/mutex.h"
 #include "memory/governor.h"
 #include "observe/probe/sampler.h"
 #include "observe/record/writer.h"
@@ -15,16 +18,23 @@
 
 namespace headroom::app {
 
+struct RecordingOptions {
+  std::filesystem::path file;
+  memory::Thresholds thresholds = {};
+  std::string kernel_log = "/dev/kmsg";
+};
+
 class Recording {
  public:
   /// Trouble with the file is no error: status() of the writer says it.
-  static Result<std::unique_ptr<Recording>> Open(const std::filesystem::path& file,
-                                                 const std::string& kernel_log = "/dev/kmsg");
+  static Result<std::unique_ptr<Recording>> Open(RecordingOptions options);
 
-  /// Also looks what the kernel has said since the last one. One thread at a time.
-  void Measured(const probe::Sample& sample);
-  /// What the governor made of it: zones, the tier, speech that waits.
-  void Governed(const asr::SchedulerStatus& status, Milliseconds queue);
+  /// Also reads what the kernel has logged since the last sample. The sample's zones are those of
+  /// its own numbers; `gpu`: the one that is governed, "" for the worst of all. One thread at a
+  /// time.
+  void Measured(const probe::Sample& sample, std::string_view gpu = {});
+  /// For the samples that follow: the tier that decodes, and speech that waits.
+  void Governed(const std::string& tier, Milliseconds queue);
   void Happened(const Event& event);
   void Acted(const memory::Action& action);
   void TierChanged(const asr::TierEvent& event);
@@ -33,13 +43,15 @@ class Recording {
   const record::Writer& writer() const { return *writer_; }
 
  private:
-  Recording(std::unique_ptr<record::Writer> writer, const std::string& kernel_log)
-      : writer_(std::move(writer)), kernel_(kernel_log) {}
+  Recording(const RecordingOptions& options, std::unique_ptr<record::Writer> writer)
+      : thresholds_(options.thresholds), writer_(std::move(writer)), kernel_(options.kernel_log) {}
 
-  std::unique_ptr<record::Writer> writer_;
+  const memory::Thresholds thresholds_;
+  const std::unique_ptr<record::Writer> writer_;
   watch::KernelLog kernel_;
-  mutable std::mutex mutex_;
-  record::ServiceSample service_;  // guarded by mutex_: what was governed last
+  Mutex mutex_;
+  std::string tier_ GUARDED_BY(mutex_);
+  std::optional<Milliseconds> queue_ GUARDED_BY(mutex_);
 };
 
 }  // namespace headroom::app

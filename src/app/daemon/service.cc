@@ -73,7 +73,8 @@ Result<> Service::Start() {
   }
 
   if (options_.recording) {
-    auto recording = Recording::Open(options_.state / "flight-record.db");
+    auto recording = Recording::Open(
+        {.file = options_.state / "flight-record.db", .thresholds = config_.memory.thresholds});
     if (recording) {
       recording_ = std::move(*recording);
     } else {
@@ -240,7 +241,7 @@ Ended Service::Run(CancelToken& stop, const std::function<void()>& turn) {
     if (serving_) serving_->Expire();
     if (turn) turn();
     if (recording_ && scheduler_)
-      recording_->Governed(scheduler_->status(), pipeline_->status().queue);
+      recording_->Governed(scheduler_->status().tier_title, pipeline_->status().queue);
     if (Over()) return Ended::kSourceOver;
     const std::lock_guard lock(mutex_);
     if (restart_) return Ended::kRestart;

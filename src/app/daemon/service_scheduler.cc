@@ -99,8 +99,8 @@ Result<> Service::StartScheduler() {
   asr::ProbeReadingsOptions readings;
   readings.devices = gpu;
   if (config.gpu) readings.gpu = config.gpu->device;
-  readings.on_sample = [this](const probe::Sample& sample) {
-    if (recording_) recording_->Measured(sample);
+  readings.on_sample = [this, gpu = readings.gpu](const probe::Sample& sample) {
+    if (recording_) recording_->Measured(sample, gpu);
   };
   TRY_ASSIGN(scheduler_, asr::Scheduler::Make(std::move(options), std::move(events),
                                               std::make_unique<asr::ProbeReadings>(readings),

@@ -73,12 +73,14 @@ std::vector<record::GpuName> GpuNames(const probe::Sample& sample) {
   return names;
 }
 
-void FillZones(record::Sample& sample, const memory::Thresholds& thresholds) {
+void FillZones(record::Sample& sample, const memory::Thresholds& thresholds,
+               std::string_view counted) {
   auto& zones = sample.service.zones;
   const auto at = [&zones](Gauge gauge) -> std::optional<Zone>& {
     return zones[static_cast<std::size_t>(gauge)];
   };
   for (const record::GpuSample& gpu : sample.gpus) {
+    if (!counted.empty() && gpu.gpu != counted) continue;
     if (gpu.used && gpu.total) {
       const auto zone = memory::VramZone(thresholds, *gpu.used, *gpu.total);
       if (zone) at(Gauge::kVram) = std::max(at(Gauge::kVram).value_or(Zone::kSafe), *zone);

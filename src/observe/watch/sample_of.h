@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "observe/probe/sampler.h"
@@ -16,8 +17,10 @@ record::Sample SampleOf(const probe::Sample& sample, const std::map<pid_t, std::
 
 std::vector<record::GpuName> GpuNames(const probe::Sample& sample);
 
-/// Zones by the numbers in it; the worst card counts. Without a number there is no zone.
-void FillZones(record::Sample& sample, const memory::Thresholds& thresholds);
+/// Zones by the numbers in it. `gpu`: the PCI address of the one that counts; "": the worst of all.
+/// Without a number there is no zone.
+void FillZones(record::Sample& sample, const memory::Thresholds& thresholds,
+               std::string_view gpu = {});
 
 /// The changes from one sample to the next: zones, and states of cards.
 std::vector<record::Event> Changes(const record::Sample& before, const record::Sample& now);
