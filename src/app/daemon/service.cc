@@ -110,11 +110,10 @@ Result<> Service::Start() {
   if (options_.control) {
     net::ServerOptions server;
     server.socket = net::ControlSocketPath(config_.control_socket);
-    TRY_ASSIGN(auto started, net::ControlServer::Start(std::move(server), *this));
-    {
-      const std::lock_guard telling(telling_);
-      server_ = std::move(started);
-    }
+    TRY_ASSIGN(server_, net::ControlServer::Start(std::move(server), *this));
+    to_server_ = publisher_.Subscribe([control = server_.get()](const Event& event) {
+      if (control->has_subscribers()) control->Publish(event.name, event.data);
+    });
     StartServers();
   }
   board_.Begin(*scheduler_);
@@ -174,17 +173,15 @@ std::shared_ptr<Dictation> Service::dictation() const {
   return dictation_;
 }
 
+Serving* Service::serving() const {
+  const std::lock_guard lock(mutex_);
+  return serving_.get();
+}
+
 Service::~Service() {
-  {
-    std::unique_ptr<net::ControlServer> last;  // no request comes any more
-    const std::lock_guard telling(telling_);
-    last.swap(server_);
-  }
-  {
-    std::unique_ptr<net::WebServer> last;  // the same
-    const std::lock_guard telling(telling_);
-    last.swap(web_);
-  }
+  to_server_ = {}, to_web_ = {};
+  server_.reset();  // no request comes any more
+  web_.reset();
   wyoming_.reset();
   pasting_ = {};    // waits
   reporting_ = {};  // the same
@@ -197,11 +194,8 @@ Service::~Service() {
   if (pipeline_) pipeline_->Stop();
   board_.End();
   scheduler_.reset();
-  {
-    std::unique_ptr<Serving> last;
-    const std::lock_guard telling(telling_);
-    last.swap(serving_);
-  }
+  to_serving_ = {};
+  serving_.reset();
   pipeline_.reset();
 }
 
@@ -406,12 +400,7 @@ void Service::Tell(const Event& event) {
     SetTrouble("last", event.data.value("text", ""));
   }
   if (recording_) recording_->Happened(event);
-  {
-    const std::lock_guard telling(telling_);
-    if (serving_) serving_->Count(event);
-    if (server_ && server_->has_subscribers()) server_->Publish(event.name, event.data);
-    if (web_ && web_->has_subscribers()) web_->Publish(event.name, event.data);
-  }
+  publisher_.Publish(event);
   if (options_.also) options_.also(event);
   if (undelivered) {
     Notify("A text did not arrive", event.data.value("trouble", "") +

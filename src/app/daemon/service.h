@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "app/config/config.h"
+#include "app/daemon/publisher.h"
 #include "app/daemon/recording.h"
 #include "app/dictation/dictation.h"
 #include "app/dictation/text_delivery.h"
@@ -118,6 +119,8 @@ class Service : public net::ControlService {
   /// A new one takes over as soon as nobody speaks. Run's thread.
   void ReplaceDictation();
   std::shared_ptr<Dictation> dictation() const;
+  /// Null: nothing is served. It lives as long as a server that asks for it.
+  Serving* serving() const;
   std::optional<std::string> Inspect(const std::string& name) const;
   Result<Config> ReadConfig() const;
   void Post(std::function<void()> task);
@@ -154,11 +157,12 @@ class Service : public net::ControlService {
   std::vector<net::ServedModel> models_;  // of the tiers
   std::string plan_;                      // of the tiers, as JSON
   std::vector<asr::Tier> tiers_;          // best first
-  mutable std::mutex telling_;  // guards the pointers that Tell uses, which others call meanwhile
-  std::unique_ptr<Serving> serving_;
+  Publisher publisher_;
+  std::unique_ptr<Serving> serving_;  // set under mutex_; other threads ask serving()
   std::unique_ptr<net::WyomingServer> wyoming_;
   std::unique_ptr<net::WebServer> web_;  // after wyoming_, whose counters it shows
   std::unique_ptr<net::ControlServer> server_;
+  Publisher::Subscription to_serving_, to_web_, to_server_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -69,12 +69,9 @@ net::Status Service::Status() const {
   status.spool_free = pipeline.room;
   status.delivered = pipeline.counts.delivered;
   status.latency = pipeline.last_latency;
-  {
-    const std::lock_guard telling(telling_);
-    if (serving_) {
-      status.draining = serving_->draining();
-      status.clients = static_cast<int>(serving_->begun());
-    }
+  if (const Serving* serving = this->serving()) {
+    status.draining = serving->draining();
+    status.clients = static_cast<int>(serving->begun());
   }
   const std::lock_guard lock(mutex_);
   switch (config_.speech.mode) {

@@ -75,9 +75,11 @@ void Service::StartServers() {
       [this](const Event& event) { Tell(event); });
   if (!serving) return SetTrouble("server", "nothing is served: " + serving.error().what);
   {
-    const std::lock_guard telling(telling_);
+    const std::lock_guard lock(mutex_);
     serving_ = std::move(*serving);
   }
+  to_serving_ =
+      publisher_.Subscribe([to = serving_.get()](const Event& event) { to->Count(event); });
   // The web server shows the other's counters, so it begins last and ends first.
   if (!config_.wyoming.listen.empty()) StartWyoming();
   if (!config_.server.listen.empty()) StartWeb();
@@ -98,10 +100,10 @@ void Service::StartWeb() {
   web.history = config.history;
   auto started = net::WebServer::Start(std::move(web), *serving_, this);
   if (!started) return SetTrouble("server", "no HTTP: " + started.error().what);
-  {
-    const std::lock_guard telling(telling_);
-    web_ = std::move(*started);
-  }
+  web_ = std::move(*started);
+  to_web_ = publisher_.Subscribe([web = web_.get()](const Event& event) {
+    if (web->has_subscribers()) web->Publish(event.name, event.data);
+  });
   Tell({"notice", {{"text", "programs and the page are served at " + config.listen}}});
 }
 

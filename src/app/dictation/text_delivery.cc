@@ -12,18 +12,30 @@ constexpr std::uint64_t kPasted = 1ULL << 63;
 }  // namespace
 
 TextDelivery::TextDelivery(DeliverySettings settings, speech::History* history, EventSink events)
-    : history_(history), events_(std::move(events)), settings_(std::move(settings)) {}
+    : history_(history),
+      events_(std::move(events)),
+      setup_(std::make_shared<Setup>(std::move(settings))) {}
 
-// Called with mutex_ held.
-const speech::Rewriter& TextDelivery::RewriterFor(const std::string& language) {
-  auto& rewriter = rewriters_[language];
+std::shared_ptr<TextDelivery::Setup> TextDelivery::setup() const {
+  const MutexLock lock(mutex_);
+  return setup_;
+}
+
+void TextDelivery::Publish(const std::vector<Event>& events) const {
+  for (const Event& event : events) events_(event);
+}
+
+const speech::Rewriter& TextDelivery::RewriterFor(Setup& setup, const std::string& language,
+                                                  std::vector<Event>& events) {
+  auto& rewriter = setup.rewriters[language];
   if (rewriter) return *rewriter;
-  speech::RewriteOptions options = settings_.rewrite;
-  if (const auto own = settings_.own_commands.find(language); own != settings_.own_commands.end())
+  speech::RewriteOptions options = setup.settings.rewrite;
+  const auto& own_commands = setup.settings.own_commands;
+  if (const auto own = own_commands.find(language); own != own_commands.end())
     options.own_commands = own->second;
   auto table = speech::LoadRewriteTable(language);
   if (!table) {
-    events_(
+    events.push_back(
         {"trouble",
          {{"text", "spoken commands: " + table.error().what}, {"code", Name(table.error().code)}}});
   }
@@ -33,51 +45,51 @@ const speech::Rewriter& TextDelivery::RewriterFor(const std::string& language) {
 }
 
 std::string TextDelivery::Compose(const FinalText& final_text) {
-  const std::lock_guard lock(mutex_);
-  speech::Rewritten rewritten =
-      RewriterFor(final_text.language.empty() ? settings_.language : final_text.language)
-          .Rewrite(final_text.text);
-  if (rewritten.scratch_previous) TakeBack();
-  return std::move(rewritten.text);
-}
-
-// Called with mutex_ held.
-void TextDelivery::TakeBack() {
-  for (const auto& target : settings_.targets) {
-    const auto taken = target->TakeBack();
-    if (!taken) events_({"notice", {{"text", "scratch that: " + taken.error().what}}});
+  std::vector<Event> events;
+  std::string text;
+  {
+    const MutexLock lock(targets_);
+    const auto setup = this->setup();
+    const std::string& language =
+        final_text.language.empty() ? setup->settings.language : final_text.language;
+    speech::Rewritten rewritten = RewriterFor(*setup, language, events).Rewrite(final_text.text);
+    text = std::move(rewritten.text);
+    for (const auto& target : setup->settings.targets) {
+      if (!rewritten.scratch_previous) break;
+      const auto taken = target->TakeBack();
+      if (!taken) events.push_back({"notice", {{"text", "scratch that: " + taken.error().what}}});
+    }
   }
+  Publish(events);
+  return text;
 }
 
-// Called with mutex_ held.
 Result<> TextDelivery::ToTargets(const output::Delivery& delivery) {
   Result<> all;
-  for (const auto& target : settings_.targets) {
-    Result<> delivered = delivery.repeated && !target->repeatable()
-                             ? Fail(Errc::kExists, "it may have arrived before the service ended")
-                             : target->Deliver(delivery);
-    nlohmann::json data = {
-        {"utterance", delivery.id}, {"target", target->name()}, {"ok", delivered.has_value()}};
-    if (!delivered) data["why"] = delivered.error().what;
-    events_({"delivery", std::move(data)});
-    if (!delivered)
-      all = Fail(delivered.error().code, "{}: {}", target->name(), delivered.error().what);
+  std::vector<Event> events;
+  {
+    const MutexLock lock(targets_);
+    const auto setup = this->setup();
+    for (const auto& target : setup->settings.targets) {
+      Result<> delivered = delivery.repeated && !target->repeatable()
+                               ? Fail(Errc::kExists, "it may have arrived before the service ended")
+                               : target->Deliver(delivery);
+      nlohmann::json data = {
+          {"utterance", delivery.id}, {"target", target->name()}, {"ok", delivered.has_value()}};
+      if (!delivered) data["why"] = delivered.error().what;
+      events.push_back({"delivery", std::move(data)});
+      if (!delivered)
+        all = Fail(delivered.error().code, "{}: {}", target->name(), delivered.error().what);
+    }
   }
-  if (!all) events_({"trouble", {{"text", all.error().what}, {"code", Name(all.error().code)}}});
+  if (!all)
+    events.push_back({"trouble", {{"text", all.error().what}, {"code", Name(all.error().code)}}});
+  Publish(events);
   return all;
 }
 
 Result<> TextDelivery::Deliver(const FinalText& final_text, const std::string& composed) {
-  const std::lock_guard lock(mutex_);
   return ToTargets({.id = final_text.id, .text = composed, .repeated = final_text.repeated});
-}
-
-std::string TextDelivery::TargetNames() {
-  const std::lock_guard lock(mutex_);
-  std::string names;
-  for (const auto& target : settings_.targets)
-    names += (names.empty() ? "" : ", ") + target->name();
-  return names;
 }
 
 bool TextDelivery::Remember(const FinalText& final_text, const std::string& composed,
@@ -88,7 +100,9 @@ bool TextDelivery::Remember(const FinalText& final_text, const std::string& comp
   entry.at = final_text.spoken;
   entry.text = composed;
   entry.tier = final_text.tier;
-  entry.target = TargetNames();
+  const auto setup = this->setup();
+  for (const auto& target : setup->settings.targets)
+    entry.target += (entry.target.empty() ? "" : ", ") + target->name();
   if (!final_text.repeated) entry.latency = latency;
   if (!arrived) {
     entry.arrival = arrived.error().code == Errc::kExists ? speech::Arrival::kUncertain
@@ -103,15 +117,14 @@ bool TextDelivery::Remember(const FinalText& final_text, const std::string& comp
 }
 
 Result<> TextDelivery::Paste(const speech::HistoryEntry& entry) {
-  const std::lock_guard lock(mutex_);
   const auto now = SystemClock().WallNow().time_since_epoch() / std::chrono::microseconds(1);
   return ToTargets({.id = kPasted | static_cast<std::uint64_t>(now), .text = entry.text});
 }
 
 void TextDelivery::Replace(DeliverySettings settings) {
-  const std::lock_guard lock(mutex_);
-  settings_ = std::move(settings);
-  rewriters_.clear();
+  auto setup = std::make_shared<Setup>(std::move(settings));
+  const MutexLock lock(mutex_);
+  setup_.swap(setup);  // what was there goes after the lock, or after the delivery that uses it
 }
 
 }  // namespace headroom::app

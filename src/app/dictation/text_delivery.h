@@ -1,10 +1,9 @@
-// The outbox of the running service: spoken commands are obeyed, the text goes to the targets, and
-// into the history. Thread-safe: the desk's delivery thread, and whoever pastes or reloads.
+// Where the running service delivers: spoken commands are obeyed, the text goes to the targets, and
+// into the history. Thread-safe: the pipeline's delivery thread, and those that paste or reload.
 #pragma once
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "app/dictation/delivery_sink.h"
 #include "app/dictation/events.h"
 #include "app/output/target.h"
+#include "base/mutex.h"
 #include "speech/spool/history.h"
 #include "speech/text/rewrite.h"
 
@@ -40,16 +40,24 @@ class TextDelivery : public DeliverySink {
   void Replace(DeliverySettings settings);
 
  private:
-  Result<> ToTargets(const output::Delivery& delivery);
-  void TakeBack();
-  const speech::Rewriter& RewriterFor(const std::string& language);
-  std::string TargetNames();
+  struct Setup {
+    DeliverySettings settings;
+    std::map<std::string, std::unique_ptr<speech::Rewriter>> rewriters;  // by language
+  };
+
+  std::shared_ptr<Setup> setup() const EXCLUDES(mutex_);
+  Result<> ToTargets(const output::Delivery& delivery) EXCLUDES(targets_);
+  const speech::Rewriter& RewriterFor(Setup& setup, const std::string& language,
+                                      std::vector<Event>& events) REQUIRES(targets_);
+  void Publish(const std::vector<Event>& events) const;
 
   speech::History* const history_;
   const EventSink events_;
-  std::mutex mutex_;
-  DeliverySettings settings_;                                           // guarded by mutex_
-  std::map<std::string, std::unique_ptr<speech::Rewriter>> rewriters_;  // the same; by language
+  // Serialises the targets and rewriters: held while targets write, by the two threads that deliver
+  // and paste; no event is published and no other mutex is taken under it but mutex_.
+  Mutex targets_;
+  mutable Mutex mutex_;  // taken after targets_
+  std::shared_ptr<Setup> setup_ GUARDED_BY(mutex_);
 };
 
 }  // namespace headroom::app

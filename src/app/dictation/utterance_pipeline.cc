@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "audio/format/format.h"
 #include "base/check.h"
 #include "speech/text/hallucination.h"
 #include "speech/text/stitch.h"
@@ -42,8 +43,8 @@ UtterancePipeline::UtterancePipeline(PipelineOptions options, std::unique_ptr<sp
                                      const Clock& clock)
     : options_(std::move(options)),
       delivery_sink_(delivery_sink),
-      events_(std::move(events)),
       clock_(clock),
+      events_(std::move(events)),
       spool_(std::move(spool)),
       request_(options_.request) {}
 
@@ -54,7 +55,7 @@ UtterancePipeline::~UtterancePipeline() {
 void UtterancePipeline::Start(Switchboard& board, Urgency urgency) {
   Recover();
   {
-    const std::lock_guard lock(mutex_);
+    const Section section(*this);
     line_ = board.Connect(
         urgency, {.on_decoded = [this](asr::Decoded decoded) { OnDecoded(std::move(decoded)); },
                   .on_speculated =
@@ -67,48 +68,53 @@ void UtterancePipeline::Start(Switchboard& board, Urgency urgency) {
 void UtterancePipeline::Stop() {
   std::unique_ptr<Switchboard::Line> line;  // its events take the mutex
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     end_ = true;
     line = std::move(line_);
   }
   line.reset();
-  changed_.notify_all();
+  changed_.NotifyAll();
   if (thread_.joinable()) thread_.join();
 }
 
 // ---- what an earlier run left ----
 
 void UtterancePipeline::Recover() {
-  const std::lock_guard lock(mutex_);
   if (!spool_) return;
-  for (speech::Pending& pending : spool_->pending()) {
-    auto sentence = std::make_unique<Sentence>();
-    sentence->id = pending.id;
-    sentence->request = request_;
-    if (!pending.head.language.empty()) sentence->request.language = pending.head.language;
-    sentence->audio = LengthOf(static_cast<std::size_t>(pending.samples));
-    sentence->began = pending.head.began;
-    sentence->spoken_at = sentence->endpoint_at = clock_.Now();
-    sentence->step = Step::kWaiting;
-    if (pending.state == speech::SpoolState::kDecoded ||
-        pending.state == speech::SpoolState::kOffered) {
-      sentence->repeated = pending.state == speech::SpoolState::kOffered;
-      sentence->result.emplace();
-      sentence->result->transcript.language = pending.head.language;
-      sentence->result->transcript.segments.push_back(
-          {Milliseconds(0), sentence->audio, std::move(pending.text), {}});
-      sentence->step = Step::kDecoded;
-    }
-    sentences_.push_back(std::move(sentence));
-    ++counts_.recovered;
-  }
-  if (!sentences_.empty()) events_({"recovered", {{"utterances", sentences_.size()}}});
+  std::vector<speech::Pending> found = spool_->pending();
+  NoteRoom();
+  if (found.empty()) return;
+  const Section section(*this);
+  for (speech::Pending& pending : found) TakeUp(std::move(pending));
+  events_.Push({"recovered", {{"utterances", sentences_.size()}}});
 }
 
-// ---- intake: the dictation's thread ----
+void UtterancePipeline::TakeUp(speech::Pending pending) {
+  auto sentence = std::make_unique<Sentence>();
+  sentence->id = pending.id;
+  sentence->request = request_;
+  if (!pending.head.language.empty()) sentence->request.language = pending.head.language;
+  sentence->audio = LengthOf(static_cast<std::size_t>(pending.samples));
+  sentence->began = pending.head.began;
+  sentence->spoken_at = sentence->endpoint_at = clock_.Now();
+  sentence->step = Step::kWaiting;
+  if (pending.state == speech::SpoolState::kDecoded ||
+      pending.state == speech::SpoolState::kOffered) {
+    sentence->repeated = pending.state == speech::SpoolState::kOffered;
+    sentence->result.emplace();
+    sentence->result->transcript.language = pending.head.language;
+    sentence->result->transcript.segments.push_back(
+        {Milliseconds(0), sentence->audio, std::move(pending.text), {}});
+    sentence->step = Step::kDecoded;
+  }
+  sentences_.push_back(std::move(sentence));
+  ++counts_.recovered;
+}
+
+// ---- the sink of the thread that listens ----
 
 void UtterancePipeline::SetListening(bool listening) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (line_) line_->SetWanted(listening);
 }
 
@@ -123,35 +129,49 @@ UtterancePipeline::Sentence* UtterancePipeline::Find(std::uint64_t id) {
   return it == sentences_.end() ? nullptr : it->get();
 }
 
+// For status(), which must not wait for the disk.
+void UtterancePipeline::NoteRoom() {
+  if (spool_) room_ = spool_->free();
+}
+
 Result<> UtterancePipeline::Begin() {
   auto sentence = std::make_unique<Sentence>();
-  const std::lock_guard lock(mutex_);
-  CHECK(Open() == nullptr);
-  sentence->request = request_;
   sentence->began = clock_.WallNow();
+  {
+    const MutexLock lock(mutex_);
+    CHECK(Open() == nullptr);
+    sentence->request = request_;
+    if (!spool_) sentence->id = next_id_++;
+  }
   if (spool_) {
     TRY_ASSIGN(sentence->id, spool_->Begin({.session = options_.session,
                                             .began = sentence->began,
-                                            .language = request_.language}));
-  } else {
-    sentence->id = next_id_++;
+                                            .language = sentence->request.language}));
+    NoteRoom();
   }
-  ++counts_.begun;
-  partial_took_ /= 2;  // so that one bad moment does not end partial text for good
-  events_({"speech", {{"what", "begin"}, {"utterance", sentence->id}}});
-  sentences_.push_back(std::move(sentence));
+  {
+    const MutexLock lock(mutex_);
+    ++counts_.begun;
+    partial_took_ /= 2;  // so that one bad moment does not end partial text for good
+    events_.Push({"speech", {{"what", "begin"}, {"utterance", sentence->id}}});
+    sentences_.push_back(std::move(sentence));
+  }
+  events_.Flush();
   return {};
 }
 
 Result<> UtterancePipeline::Append(std::span<const float> samples) {
   speech::UtteranceId id = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const Sentence* sentence = Open();
     CHECK(sentence != nullptr);
     id = sentence->id;
   }
-  return spool_ ? spool_->Append(id, samples) : Result<>();
+  if (!spool_) return {};
+  auto kept = spool_->Append(id, samples);
+  NoteRoom();
+  return kept;
 }
 
 void UtterancePipeline::Speculate(Sentence& sentence, std::vector<float> samples, bool early) {
@@ -164,7 +184,7 @@ void UtterancePipeline::Speculate(Sentence& sentence, std::vector<float> samples
 }
 
 void UtterancePipeline::Partial(std::vector<float> samples) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Sentence* sentence = Open();
   // One at a time, and not while earlier utterances wait for their text.
   if (sentence == nullptr || sentence->partial != 0) return;
@@ -184,7 +204,7 @@ void UtterancePipeline::Partial(std::vector<float> samples) {
 }
 
 void UtterancePipeline::Pause(std::vector<float> samples) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (Sentence* sentence = Open()) {
     sentence->partial = 0;
     Speculate(*sentence, std::move(samples), true);
@@ -192,7 +212,7 @@ void UtterancePipeline::Pause(std::vector<float> samples) {
 }
 
 void UtterancePipeline::Resume() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Sentence* sentence = Open();
   if (sentence == nullptr) return;
   sentence->early = sentence->partial = 0;
@@ -201,67 +221,75 @@ void UtterancePipeline::Resume() {
 }
 
 void UtterancePipeline::Continues() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (Sentence* sentence = Open()) sentence->continues = true;
 }
 
 Result<> UtterancePipeline::End(std::vector<float> samples, std::int64_t length,
                                 const speech::Evidence& evidence, Milliseconds silence) {
-  const std::lock_guard lock(mutex_);
-  Sentence* sentence = Open();
-  CHECK(sentence != nullptr);
+  std::uint64_t id = 0;
+  {
+    const MutexLock lock(mutex_);
+    const Sentence* sentence = Open();
+    CHECK(sentence != nullptr);
+    id = sentence->id;
+  }
   Result<> kept;
-  if (spool_) kept = spool_->End(sentence->id, length);
+  if (spool_) kept = spool_->End(id, length);
+  NoteRoom();
+  Close(std::move(samples), length, evidence, silence);
+  events_.Flush();
+  return kept;
+}
+
+void UtterancePipeline::Close(std::vector<float> samples, std::int64_t length,
+                              const speech::Evidence& evidence, Milliseconds silence) {
+  const MutexLock lock(mutex_);
+  Sentence* sentence = Open();  // only this thread ends or drops it
   sentence->step = Step::kWaiting;
   sentence->endpoint_at = clock_.Now();
   sentence->spoken_at = sentence->endpoint_at - silence;
+  sentence->audio = audio::DurationOf(length);
   if (!samples.empty()) {
     sentence->evidence = evidence;
-    sentence->audio = LengthOf(samples.size());
     // The audio of the pause is that of the end, unless the utterance was cut.
     if (!sentence->samples || *sentence->samples != samples) {
       sentence->early = 0;
       sentence->samples = std::make_shared<const std::vector<float>>(std::move(samples));
     }
   }
-  events_({"speech",
-           {{"what", "end"}, {"utterance", sentence->id}, {"audio_ms", sentence->audio.count()}}});
+  events_.Push(
+      {"speech",
+       {{"what", "end"}, {"utterance", sentence->id}, {"audio_ms", sentence->audio.count()}}});
   Feed();
-  changed_.notify_all();
-  return kept;
+  changed_.NotifyAll();
 }
 
 void UtterancePipeline::Drop() {
-  const std::lock_guard lock(mutex_);
-  Sentence* sentence = Open();
-  if (sentence == nullptr) return;
-  if (line_) line_->CancelSpeculation();
-  events_({"speech", {{"what", "dropped"}, {"utterance", sentence->id}}});
-  if (spool_) Spooled("drop an utterance", spool_->Discard(sentence->id));
-  sentences_.pop_back();
+  std::uint64_t id = 0;
+  {
+    const MutexLock lock(mutex_);
+    const Sentence* sentence = Open();
+    if (sentence == nullptr) return;
+    if (line_) line_->CancelSpeculation();
+    id = sentence->id;
+    events_.Push({"speech", {{"what", "dropped"}, {"utterance", id}}});
+    sentences_.pop_back();
+  }
+  events_.Flush();
+  if (spool_) Spooled("drop an utterance", spool_->Discard(id));
 }
 
 // ---- decoding: events come on the scheduler's thread ----
 
-// Called with mutex_ held.
+// Up to the first whose audio has to be read from the spool.
 void UtterancePipeline::Feed() {
   if (!line_ || end_) return;
   const MonoTime now = clock_.Now();
   for (const auto& sentence : sentences_) {
     if (submitted_ >= options_.most_submitted) return;
     if (sentence->step != Step::kWaiting || sentence->retry_at > now) continue;
-    if (!sentence->samples) {
-      auto audio = spool_ ? spool_->Audio(sentence->id)
-                          : Result<std::vector<float>>(Fail(Errc::kNotFound, "no spool"));
-      if (!audio || audio->empty()) {
-        sentence->step = Step::kFailed;
-        sentence->trouble = audio ? "nothing of it was kept" : audio.error().what;
-        changed_.notify_all();
-        continue;
-      }
-      sentence->audio = LengthOf(audio->size());
-      sentence->samples = std::make_shared<const std::vector<float>>(std::move(*audio));
-    }
+    if (!sentence->samples) return changed_.NotifyAll();
     const auto submitted = line_->Submit({.id = sentence->id,
                                           .request = sentence->request,
                                           .samples = sentence->samples,
@@ -276,7 +304,39 @@ void UtterancePipeline::Feed() {
   }
 }
 
-// Called with mutex_ held.
+UtterancePipeline::Sentence* UtterancePipeline::Unread() {
+  if (!line_ || submitted_ >= options_.most_submitted) return nullptr;
+  const MonoTime now = clock_.Now();
+  const auto found = std::ranges::find_if(sentences_, [now](const auto& sentence) {
+    return sentence->step == Step::kWaiting && sentence->retry_at <= now && !sentence->samples;
+  });
+  return found == sentences_.end() ? nullptr : found->get();
+}
+
+// The thread's own; only it removes what is not open.
+void UtterancePipeline::ReadAudio() {
+  std::uint64_t id = 0;
+  {
+    const MutexLock lock(mutex_);
+    const Sentence* sentence = Unread();
+    if (sentence == nullptr) return;
+    id = sentence->id;
+  }
+  auto audio =
+      spool_ ? spool_->Audio(id) : Result<std::vector<float>>(Fail(Errc::kNotFound, "no spool"));
+  const Section section(*this);
+  Sentence* sentence = Find(id);
+  if (sentence == nullptr || sentence->step != Step::kWaiting) return;
+  if (!audio || audio->empty()) {
+    sentence->step = Step::kFailed;
+    sentence->trouble = audio ? "nothing of it was kept" : audio.error().what;
+  } else {
+    sentence->audio = LengthOf(audio->size());
+    sentence->samples = std::make_shared<const std::vector<float>>(std::move(*audio));
+  }
+  Feed();
+}
+
 void UtterancePipeline::Retry(Sentence& sentence, const Error& error) {
   ++sentence.tries;
   sentence.early = 0;
@@ -288,14 +348,14 @@ void UtterancePipeline::Retry(Sentence& sentence, const Error& error) {
     sentence.step = Step::kWaiting;
     sentence.retry_at = clock_.Now() + options_.retry_after * (1 << (sentence.tries - 1));
   }
-  events_({"trouble",
-           {{"text", "an utterance could not be decoded: " + error.what},
-            {"utterance", sentence.id},
-            {"again", sentence.step == Step::kWaiting}}});
+  events_.Push({"trouble",
+                {{"text", "an utterance could not be decoded: " + error.what},
+                 {"utterance", sentence.id},
+                 {"again", sentence.step == Step::kWaiting}}});
 }
 
 void UtterancePipeline::OnDecoded(asr::Decoded decoded) {
-  const std::lock_guard lock(mutex_);
+  const Section section(*this);
   if (submitted_ > 0) --submitted_;
   Sentence* sentence = Find(decoded.id);
   if (sentence == nullptr || sentence->step != Step::kSubmitted) return;
@@ -314,11 +374,11 @@ void UtterancePipeline::OnDecoded(asr::Decoded decoded) {
     sentence->samples.reset();
   }
   Feed();
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 void UtterancePipeline::OnSpeculated(asr::Speculated speculated) {
-  const std::lock_guard lock(mutex_);
+  const Section section(*this);
   Sentence* sentence = Find(speculated.id);
   if (sentence == nullptr || sentence->step != Step::kOpen) return;
   if (speculated.ticket == sentence->partial) {
@@ -329,10 +389,10 @@ void UtterancePipeline::OnSpeculated(asr::Speculated speculated) {
   }
   if (!speculated.result) return;
   const auto shown = sentence->agreement.Update(TextOf(speculated.result->transcript));
-  events_({"partial",
-           {{"utterance", sentence->id},
-            {"committed", shown.committed},
-            {"tentative", shown.tentative}}});
+  events_.Push({"partial",
+                {{"utterance", sentence->id},
+                 {"committed", shown.committed},
+                 {"tentative", shown.tentative}}});
 }
 
 // ---- delivery: a thread of its own ----
@@ -375,104 +435,141 @@ MonoTime UtterancePipeline::NextRetry() const {
 }
 
 void UtterancePipeline::Loop() {
-  std::unique_lock lock(mutex_);
-  while (!end_) {
-    if (HeadSettled()) {
-      Settle(lock);
-      continue;
-    }
-    const MonoTime next = NextRetry();
-    if (next == MonoTime::max()) {
-      changed_.wait(lock);
-    } else {
-      // A second at most, so that a clock that is not the machine's works too.
-      changed_.wait_for(
-          lock, std::clamp(Between(clock_.Now(), next), Milliseconds(10), Milliseconds(1'000)));
-      Feed();
+  while (true) {
+    switch (NextTask()) {
+      case Task::kEnd:
+        return;
+      case Task::kSettle:
+        Settle();
+        break;
+      case Task::kRead:
+        ReadAudio();
+        break;
+      case Task::kFeed: {
+        const Section section(*this);
+        Feed();
+        break;
+      }
     }
   }
+}
+
+UtterancePipeline::Task UtterancePipeline::NextTask() {
+  const MutexLock lock(mutex_);
+  while (!end_) {
+    if (HeadSettled()) return Task::kSettle;
+    if (Unread() != nullptr) return Task::kRead;
+    const MonoTime next = NextRetry();
+    if (next == MonoTime::max()) {
+      changed_.Wait(mutex_);
+      continue;
+    }
+    // A second at most, so that a clock that is not the machine's works too.
+    changed_.WaitFor(
+        mutex_, std::clamp(Between(clock_.Now(), next), Milliseconds(10), Milliseconds(1'000)));
+    return Task::kFeed;
+  }
+  return Task::kEnd;
 }
 
 // A failure here costs durability, not the service.
-void UtterancePipeline::Spooled(const char* doing, const Result<>& result) const {
+void UtterancePipeline::Spooled(const char* doing, const Result<>& result) {
+  NoteRoom();
   if (result) return;
-  events_({"trouble",
-           {{"text", std::string("spool: ") + doing + ": " + result.error().what},
-            {"code", Name(result.error().code)}}});
+  events_.Push({"trouble",
+                {{"text", std::string("spool: ") + doing + ": " + result.error().what},
+                 {"code", Name(result.error().code)}}});
+  events_.Run();
 }
 
-void UtterancePipeline::Settle(std::unique_lock<std::mutex>& lock) {
-  Sentence& sentence = *sentences_.front();  // only this thread removes it
-  if (sentence.step == Step::kDropped) {
-    if (spool_) Spooled("drop an utterance", spool_->Discard(sentence.id));
+bool UtterancePipeline::DropHead() {
+  std::uint64_t id = 0;
+  {
+    const MutexLock lock(mutex_);
+    if (sentences_.front()->step != Step::kDropped) return false;
+    id = sentences_.front()->id;
     sentences_.pop_front();
-    changed_.notify_all();
-    return;
   }
-  delivering_ = true;
-  const MonoTime spoken_at = sentence.spoken_at;
-  FinalText final_text{
-      .id = sentence.id, .tier = sentence.tier, .audio = sentence.audio, .took = sentence.took};
-  final_text.spoken = sentence.began;
-  final_text.repeated = sentence.repeated;
-  const bool failed = sentence.step == Step::kFailed;
-  bool hallucination = false;
-  if (!failed) {
-    final_text.language = sentence.result->transcript.language.empty()
-                              ? sentence.request.language
-                              : sentence.result->transcript.language;
-    final_text.text = TextOf(sentence.result->transcript);
-    if (!sentence.stitched) final_text.text = sentence.agreement.Final(final_text.text);
-    hallucination =
-        sentence.evidence &&
-        speech::IsHallucination(final_text.text, final_text.language, *sentence.evidence);
-    if (hallucination) final_text.text.clear();
-  }
-  const bool adopted = sentence.adopted;
-  const std::string trouble = sentence.trouble;
-  lock.unlock();
+  changed_.NotifyAll();
+  if (spool_) Spooled("drop an utterance", spool_->Discard(id));
+  return true;
+}
 
+UtterancePipeline::Head UtterancePipeline::TakeHead() {
+  const MutexLock lock(mutex_);
+  delivering_ = true;
+  Sentence& sentence = *sentences_.front();
+  Head head;
+  head.spoken_at = sentence.spoken_at;
+  head.text = {
+      .id = sentence.id, .tier = sentence.tier, .audio = sentence.audio, .took = sentence.took};
+  head.text.spoken = sentence.began;
+  head.text.repeated = sentence.repeated;
+  head.failed = sentence.step == Step::kFailed;
+  head.adopted = sentence.adopted;
+  head.why = sentence.trouble;
+  if (head.failed) return head;
+  const speech::Transcript& transcript = sentence.result->transcript;
+  head.text.language =
+      transcript.language.empty() ? sentence.request.language : transcript.language;
+  head.text.text = TextOf(transcript);
+  if (!sentence.stitched) head.text.text = sentence.agreement.Final(head.text.text);
+  head.hallucination =
+      sentence.evidence &&
+      speech::IsHallucination(head.text.text, head.text.language, *sentence.evidence);
+  if (head.hallucination) head.text.text.clear();
+  return head;
+}
+
+void UtterancePipeline::Settle() {
+  if (DropHead()) return;
+  const Head head = TakeHead();
+  events_.Flush();  // what happened before its text
   std::string composed;
   Result<> arrived;
-  if (!final_text.text.empty()) composed = delivery_sink_.Compose(final_text);
+  if (!head.text.text.empty()) composed = delivery_sink_.Compose(head.text);
   if (!composed.empty()) {
-    if (spool_ && !final_text.repeated) {
-      Spooled("keep a text", spool_->SetDecoded(final_text.id, final_text.text));
-      Spooled("mark a text as offered", spool_->SetOffered(final_text.id));
+    if (spool_ && !head.text.repeated) {
+      Spooled("keep a text", spool_->SetDecoded(head.text.id, head.text.text));
+      Spooled("mark a text as offered", spool_->SetOffered(head.text.id));
     }
-    arrived = delivery_sink_.Deliver(final_text, composed);
+    arrived = delivery_sink_.Deliver(head.text, composed);
   }
-  if (failed) events_({"passed_over", {{"utterance", final_text.id}, {"text", trouble}}});
-  const Milliseconds latency = Between(spoken_at, clock_.Now());
+  const Milliseconds latency = Between(head.spoken_at, clock_.Now());
   const auto done_with = [&] {
-    if (spool_) Spooled("mark a text as delivered", spool_->SetDelivered(final_text.id));
+    if (spool_) Spooled("mark a text as delivered", spool_->SetDelivered(head.text.id));
   };
-  if (!failed && arrived) done_with();
-  if (!failed) {
-    events_({"text",
-             {{"utterance", final_text.id},
-              {"text", composed},
-              {"language", final_text.language},
-              {"tier", final_text.tier},
-              {"audio_ms", final_text.audio.count()},
-              {"decoded_ms", final_text.took.count()},
-              {"latency_ms", latency.count()},
-              {"adopted", adopted},
-              {"phantom", hallucination},
-              {"delivered", arrived.has_value()},
-              {"trouble", arrived ? "" : arrived.error().what}}});
+  if (head.failed) {
+    events_.Push({"passed_over", {{"utterance", head.text.id}, {"text", head.why}}});
+  } else {
+    if (arrived) done_with();
+    events_.Push({"text",
+                  {{"utterance", head.text.id},
+                   {"text", composed},
+                   {"language", head.text.language},
+                   {"tier", head.text.tier},
+                   {"audio_ms", head.text.audio.count()},
+                   {"decoded_ms", head.text.took.count()},
+                   {"latency_ms", latency.count()},
+                   {"adopted", head.adopted},
+                   {"phantom", head.hallucination},
+                   {"delivered", arrived.has_value()},
+                   {"trouble", arrived ? "" : arrived.error().what}}});
+  }
+  events_.Flush();
+  if (!head.failed) {
     // What did not arrive and is remembered nowhere else stays in the spool.
     const bool kept =
-        !composed.empty() && delivery_sink_.Remember(final_text, composed, arrived, latency);
+        !composed.empty() && delivery_sink_.Remember(head.text, composed, arrived, latency);
     if (!arrived && kept) done_with();
   }
 
-  lock.lock();
+  const Section section(*this);
   delivering_ = false;
   sentences_.pop_front();
-  if (failed) {
+  if (head.failed) {
     ++counts_.passed_over;
-  } else if (hallucination) {
+  } else if (head.hallucination) {
     ++counts_.hallucinations;
   } else if (composed.empty()) {
     ++counts_.empty;
@@ -481,13 +578,13 @@ void UtterancePipeline::Settle(std::unique_lock<std::mutex>& lock) {
     last_latency_ = latency;
   }
   Feed();
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
-// ---- anybody ----
+// ---- any thread ----
 
 void UtterancePipeline::CancelWaiting() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto it = sentences_.begin() + (delivering_ ? 1 : 0); it != sentences_.end(); ++it) {
     Sentence& sentence = **it;
     if (sentence.step == Step::kOpen) continue;
@@ -495,17 +592,19 @@ void UtterancePipeline::CancelWaiting() {
     sentence.step = Step::kDropped;
     sentence.samples.reset();
   }
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 void UtterancePipeline::SetRequest(asr::RunRequest request) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   request_ = std::move(request);
 }
 
 PipelineStatus UtterancePipeline::status() const {
-  const std::lock_guard lock(mutex_);
   PipelineStatus status;
+  status.spooled = spool_ != nullptr;
+  status.room = room_;
+  const MutexLock lock(mutex_);
   for (const auto& sentence : sentences_) {
     if (sentence->step == Step::kOpen) continue;
     ++status.waiting;
@@ -513,14 +612,12 @@ PipelineStatus UtterancePipeline::status() const {
   }
   status.counts = counts_;
   status.last_latency = last_latency_;
-  status.spooled = spool_ != nullptr;
-  if (spool_) status.room = spool_->free();
   return status;
 }
 
 bool UtterancePipeline::WaitUntilEmpty(Milliseconds wait) {
-  std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, wait, [this] {
+  const MutexLock lock(mutex_);
+  return changed_.WaitFor(mutex_, wait, [this]() REQUIRES(mutex_) {
     return end_ || std::all_of(sentences_.begin(), sentences_.end(),
                                [](const auto& sentence) { return sentence->step == Step::kOpen; });
   });

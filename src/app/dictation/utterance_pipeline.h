@@ -8,21 +8,23 @@
 // An utterance that was cut inside speech waits for the next one, which begins in it, so that their
 // texts can be joined at a word that both have (speech/stitch.h).
 //
-// UtteranceSink is called by the thread that listens; delivery has a thread of its own.
+// UtteranceSink is called by the thread that listens; delivery has a thread of its own. Events come
+// one at a time, in order, from the thread of any of both or the scheduler's, with no lock held;
+// those of Begin, End and Drop before these return.
 #pragma once
 
-#include <condition_variable>
+#include <atomic>
 #include <deque>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <thread>
 
 #include "app/dictation/delivery_sink.h"
 #include "app/dictation/dictation.h"
 #include "app/dictation/events.h"
+#include "app/dictation/sequencer.h"
 #include "asr/scheduler/switchboard.h"
+#include "base/mutex.h"
 #include "speech/spool/spool.h"
 #include "speech/text/agreement.h"
 
@@ -107,41 +109,75 @@ class UtterancePipeline : public UtteranceSink {
     WallTime began{};
   };
 
+  // The first one, whose turn it is to be delivered.
+  struct Head {
+    FinalText text;
+    MonoTime spoken_at{};
+    std::string why;  // it failed
+    bool failed = false, hallucination = false, adopted = false;
+  };
+  enum class Task { kEnd, kSettle, kRead, kFeed };
+
+  // Holds mutex_ for its scope; what was pushed to events_ meanwhile is handed over after that.
+  class HEADROOM_ATTRIBUTE(scoped_lockable) Section {
+   public:
+    explicit Section(UtterancePipeline& of) ACQUIRE(of.mutex_) : of_(of) { of_.mutex_.Lock(); }
+    ~Section() RELEASE() {
+      of_.mutex_.Unlock();
+      of_.events_.Run();
+    }
+    Section(const Section&) = delete;
+    Section& operator=(const Section&) = delete;
+
+   private:
+    UtterancePipeline& of_;
+  };
+
   void OnDecoded(asr::Decoded decoded);
   void OnSpeculated(asr::Speculated speculated);
   void Recover();
-  Sentence* Find(std::uint64_t id);
-  Sentence* Open();
-  void Speculate(Sentence& sentence, std::vector<float> samples, bool early);
-  void Feed();
-  void Retry(Sentence& sentence, const Error& error);
+  void TakeUp(speech::Pending pending) REQUIRES(mutex_);
+  Sentence* Find(std::uint64_t id) REQUIRES(mutex_);
+  Sentence* Open() REQUIRES(mutex_);
+  void Close(std::vector<float> samples, std::int64_t length, const speech::Evidence& evidence,
+             Milliseconds silence);
+  void Speculate(Sentence& sentence, std::vector<float> samples, bool early) REQUIRES(mutex_);
+  void Feed() REQUIRES(mutex_);
+  void Retry(Sentence& sentence, const Error& error) REQUIRES(mutex_);
   void Loop();
-  void Settle(std::unique_lock<std::mutex>& lock);
-  void Spooled(const char* doing, const Result<>& result) const;
-  MonoTime NextRetry() const;
-  bool HeadSettled();
+  Task NextTask();
+  void ReadAudio();
+  void Settle();
+  bool DropHead();
+  Head TakeHead();
+  void Spooled(const char* doing, const Result<>& result);
+  void NoteRoom();
+  Sentence* Unread() REQUIRES(mutex_);
+  MonoTime NextRetry() const REQUIRES(mutex_);
+  bool HeadSettled() REQUIRES(mutex_);
   MonoTime ContinuedBy(const Sentence& sentence) const;
 
   const PipelineOptions options_;
   DeliverySink& delivery_sink_;
-  const EventSink events_;
   const Clock& clock_;
+  Sequencer<Event> events_;
 
-  const std::unique_ptr<speech::Spool> spool_;  // locks itself
+  const std::unique_ptr<speech::Spool> spool_;  // locks itself, for as long as the disk takes
+  std::atomic<Milliseconds> room_{};            // in it, after the last use of it
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::unique_ptr<Switchboard::Line> line_;  // guarded by mutex_, as all below
-  asr::RunRequest request_;
-  std::deque<std::unique_ptr<Sentence>> sentences_;  // by id
-  std::size_t submitted_ = 0;
-  std::uint64_t next_id_ = 1;  // without a spool
-  MonoTime partial_began_{};
-  Milliseconds partial_took_{};  // about
-  PipelineCounts counts_;
-  std::optional<Milliseconds> last_latency_;
-  bool delivering_ = false;  // the first of them
-  bool end_ = false;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::unique_ptr<Switchboard::Line> line_ GUARDED_BY(mutex_);
+  asr::RunRequest request_ GUARDED_BY(mutex_);
+  std::deque<std::unique_ptr<Sentence>> sentences_ GUARDED_BY(mutex_);  // by id
+  std::size_t submitted_ GUARDED_BY(mutex_) = 0;
+  std::uint64_t next_id_ GUARDED_BY(mutex_) = 1;  // without a spool
+  MonoTime partial_began_ GUARDED_BY(mutex_){};
+  Milliseconds partial_took_ GUARDED_BY(mutex_){};  // about
+  PipelineCounts counts_ GUARDED_BY(mutex_);
+  std::optional<Milliseconds> last_latency_ GUARDED_BY(mutex_);
+  bool delivering_ GUARDED_BY(mutex_) = false;  // the first of them
+  bool end_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

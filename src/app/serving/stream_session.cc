@@ -15,8 +15,9 @@ constexpr std::size_t kMostQueued = 10 * kPerSecond;
 constexpr std::size_t kMostOrders = 4'096;
 constexpr std::size_t kLongestItem = 60 * kPerSecond;  // then it is committed
 constexpr std::size_t kPartialEvery = kPerSecond;
-constexpr Milliseconds kLeastRoom{3'000};  // in the spool, besides what is queued
-constexpr Milliseconds kItemRoom{1'000};   // what an item takes there besides its audio, at most
+constexpr Milliseconds kLeastRoom{3'000};   // in the spool, besides what is queued
+constexpr Milliseconds kItemRoom{1'000};    // what an item takes there besides its audio, at most
+constexpr std::size_t kMostEvents = 1'024;  // for a client, before partial texts are left out
 constexpr Milliseconds kLook{100};
 
 Milliseconds LengthOf(std::size_t samples) {
@@ -56,13 +57,13 @@ Result<speech::EndpointOptions> EndpointFor(const net::TurnDetection& turns) {
 Result<std::shared_ptr<StreamSession>> StreamSession::Make(const std::filesystem::path& folder,
                                                            Bytes spool, Switchboard& board,
                                                            DetectorMaker make_detector,
-                                                           EventSink tell, const Clock& clock) {
-  TRY_ASSIGN(UnackedResults unacked, UnackedResults::Open(folder / "texts"));
+                                                           EventSink publish, const Clock& clock) {
+  UnackedResults unacked;
+  TRY_ASSIGN(ResultFile file, ResultFile::Open(folder / "texts", unacked));
   TRY_ASSIGN(auto opened, speech::Spool::Open(folder / "spool",
                                               {.size = spool, .keep = false, .clock = &clock}));
-  std::shared_ptr<StreamSession> session(
-      new StreamSession(std::move(make_detector), std::move(tell), std::move(unacked), clock));
-  session->left_at_ = clock.Now();
+  std::shared_ptr<StreamSession> session(new StreamSession(
+      std::move(make_detector), std::move(publish), std::move(unacked), std::move(file), clock));
   DeliverySink& delivery_sink = *session;
   session->pipeline_ = std::make_unique<UtterancePipeline>(
       PipelineOptions{.request = {}, .retry_after = Milliseconds(5'000)}, std::move(opened),
@@ -74,17 +75,18 @@ Result<std::shared_ptr<StreamSession>> StreamSession::Make(const std::filesystem
     return Fail(Errc::kNoMemory, "no thread for another stream: {}", error.what());
   }
   const bool nothing_waits = session->pipeline_->status().waiting == 0;
-  const std::lock_guard lock(session->client_mutex_);
+  const MutexLock lock(session->client_mutex_);
+  session->left_at_ = clock.Now();
   session->silent_ = nothing_waits && session->unacked_.result().empty();
   return session;
 }
 
 StreamSession::~StreamSession() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     end_ = true;
   }
-  changed_.notify_all();
+  changed_.NotifyAll();
   if (thread_.joinable()) thread_.join();
   pipeline_->Stop();
 }
@@ -94,35 +96,41 @@ StreamSession::~StreamSession() {
 std::uint64_t StreamSession::Attach(StreamConfig config, std::uint64_t have, OnEvent on_event) {
   std::uint64_t client = 0;
   {
-    const std::lock_guard lock(client_mutex_);
-    on_event_ = std::move(on_event);
+    const MutexLock lock(client_mutex_);
+    on_event_ = std::make_shared<const OnEvent>(std::move(on_event));
     client = ++client_;
     unacked_.Acknowledge(have);
-    for (const UnackedResult& result : unacked_.result()) on_event_(EventOf(result));
+    for (const UnackedResult& result : unacked_.result()) out_.Push({client, EventOf(result)});
   }
+  out_.Run();
   Configure(std::move(config));
   pipeline_->SetListening(true);
   return client;
 }
 
 void StreamSession::Detach(std::uint64_t client) {
+  bool gone = false;
   {
-    const std::lock_guard lock(client_mutex_);
-    if (client != client_) return;
-    on_event_ = nullptr;
-    left_at_ = clock_.Now();
+    const MutexLock lock(client_mutex_);
+    if (client == client_) {
+      on_event_ = nullptr;
+      left_at_ = clock_.Now();
+      gone = true;
+    }
   }
+  out_.Flush();  // it may be in the middle of an event
+  if (!gone) return;
   pipeline_->SetListening(false);
   static_cast<void>(Give({.what = What::kLeave}));
 }
 
 bool StreamSession::attached() const {
-  const std::lock_guard lock(client_mutex_);
+  const MutexLock lock(client_mutex_);
   return on_event_ != nullptr;
 }
 
 MonoTime StreamSession::left_at() const {
-  const std::lock_guard lock(client_mutex_);
+  const MutexLock lock(client_mutex_);
   return left_at_;
 }
 
@@ -130,23 +138,23 @@ MonoTime StreamSession::left_at() const {
 bool StreamSession::spent() const {
   if (silent_) return true;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (doing_ || !orders_.empty()) return false;
   }
   if (pipeline_->status().waiting > 0) return false;
-  const std::lock_guard lock(client_mutex_);
+  const MutexLock lock(client_mutex_);
   return unacked_.result().empty();
 }
 
 bool StreamSession::Give(Order order) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (orders_.size() >= kMostOrders && order.what != What::kLeave) return false;
     queued_ += order.samples.size();
     if (order.what == What::kCommit) ++queued_commits_;
     orders_.push_back(std::move(order));
   }
-  changed_.notify_all();
+  changed_.NotifyAll();
   return true;
 }
 
@@ -155,7 +163,7 @@ Result<> StreamSession::Append(std::span<const float> samples) {
   if (samples.size() > kMostQueued) return Fail(Errc::kInvalid, "more than 10 s of audio at once");
   Milliseconds needed = kLeastRoom + AppendPace::kMostWaiting;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (queued_ + samples.size() > kMostQueued)
       return Fail(Errc::kBusy, "10 s of audio wait to be listened to");
     needed += LengthOf(queued_ + samples.size());
@@ -166,14 +174,14 @@ Result<> StreamSession::Append(std::span<const float> samples) {
   if (!Give({.what = What::kSamples, .samples = {samples.begin(), samples.end()}}))
     return Fail(Errc::kBusy, "too much waits");
   silent_ = false;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   uncommitted_ += samples.size();
   return {};
 }
 
 Result<> StreamSession::Commit() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (uncommitted_ == 0) return Fail(Errc::kInvalid, "there is no audio to commit");
     uncommitted_ = 0;
   }
@@ -182,7 +190,7 @@ Result<> StreamSession::Commit() {
 
 void StreamSession::Clear() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     uncommitted_ = 0;
   }
   static_cast<void>(Give({.what = What::kClear}));
@@ -193,7 +201,7 @@ void StreamSession::Configure(StreamConfig config) {
 }
 
 void StreamSession::Acknowledge(std::uint64_t item) {
-  const std::lock_guard lock(client_mutex_);
+  const MutexLock lock(client_mutex_);
   unacked_.Acknowledge(item);
 }
 
@@ -201,11 +209,26 @@ void StreamSession::Finish(std::uint64_t client, std::function<void()> on_idle) 
   static_cast<void>(Give({.what = What::kFinish, .client = client, .on_idle = std::move(on_idle)}));
 }
 
-// ---- what the desk says ----
+// ---- events of the pipeline ----
 
 void StreamSession::Emit(StreamEvent event) {
-  const std::lock_guard lock(client_mutex_);
-  if (on_event_) on_event_(event);
+  if (event.kind == StreamEvent::Kind::kPartial && out_.queued() >= kMostEvents) return;
+  {
+    const MutexLock lock(client_mutex_);
+    if (on_event_) out_.Push({client_, std::move(event)});
+  }
+  out_.Run();
+}
+
+void StreamSession::HandOver(const Out& out) {
+  std::shared_ptr<const OnEvent> on_event;
+  {
+    const MutexLock lock(client_mutex_);
+    if (out.client == client_) on_event = on_event_;
+  }
+  if (!on_event) return;
+  if (out.on_idle) return out.on_idle();
+  (*on_event)(out.event);
 }
 
 void StreamSession::Trouble(const Error& error) {
@@ -215,18 +238,29 @@ void StreamSession::Trouble(const Error& error) {
   Emit(std::move(event));
 }
 
-// On disk before the client hears of it, and told once.
-void StreamSession::Post(UnackedResult result) {
-  const StreamEvent event = EventOf(result);
-  const std::lock_guard lock(client_mutex_);
-  const auto added = unacked_.Add(std::move(result));
-  if (added && !*added) return;
-  if (!added) tell_({"trouble", {{"text", added.error().what}}});
-  if (on_event_) on_event_(event);
+// On disk before the client hears of it, and once.
+void StreamSession::Keep(UnackedResult result) {
+  std::optional<std::string> lines;
+  {
+    const MutexLock lock(client_mutex_);
+    if (!unacked_.IsNew(result.item)) return;
+    if (file_.Outgrown(unacked_.bytes())) lines = unacked_.Lines();
+  }
+  // Where that fails, the line may still have room.
+  Result<> kept = Fail(Errc::kNoSpace, "");
+  if (lines) kept = file_.Rewrite(std::move(*lines), result);
+  if (!kept) kept = file_.Append(result);
+  if (!kept) publish_({"trouble", {{"text", kept.error().what}}});
+  {
+    const MutexLock lock(client_mutex_);
+    if (on_event_) out_.Push({client_, EventOf(result)});
+    unacked_.Add(std::move(result));
+  }
+  out_.Run();
 }
 
 Result<> StreamSession::Deliver(const FinalText& final_text, const std::string& composed) {
-  Post({.item = final_text.id,
+  Keep({.item = final_text.id,
         .text = composed,
         .language = final_text.language,
         .audio = final_text.audio,
@@ -234,7 +268,6 @@ Result<> StreamSession::Deliver(const FinalText& final_text, const std::string& 
   return {};
 }
 
-// Some come while the desk is locked: nothing here may call it.
 void StreamSession::InPipeline(const Event& event) {
   StreamEvent out;
   out.item = event.data.value("utterance", std::uint64_t{0});
@@ -250,8 +283,6 @@ void StreamSession::InPipeline(const Event& event) {
       Emit(out);
     } else {
       out.audio = Milliseconds(event.data.value("audio_ms", std::int64_t{0}));
-      if (out.audio.count() == 0)
-        out.audio = audio::DurationOf(static_cast<std::int64_t>(gathered_.size()));
       out.at = begin + out.audio;
       out.kind = StreamEvent::Kind::kStopped;
       if (config_.turns) Emit(out);
@@ -264,23 +295,23 @@ void StreamSession::InPipeline(const Event& event) {
     out.tentative = event.data.value("tentative", "");
     Emit(std::move(out));
   } else if (event.name == "text") {
-    tell_({"served", event.data});
+    publish_({"served", event.data});
     // Where nothing was said there is nothing to deliver.
     if (event.data.value("text", "").empty())
-      Post({.item = out.item,
+      Keep({.item = out.item,
             .text = {},
             .language = event.data.value("language", ""),
             .audio = Milliseconds(event.data.value("audio_ms", std::int64_t{0})),
             .failed = {}});
   } else if (event.name == "passed_over") {
     const std::string why = event.data.value("text", "");
-    Post({.item = out.item,
+    Keep({.item = out.item,
           .text = {},
           .language = {},
           .audio = {},
           .failed = why.empty() ? "it could not be decoded" : why});
   } else if (event.name == "trouble") {
-    tell_(event);
+    publish_(event);
     Trouble({Errc::kIo, event.data.value("text", "")});
   }
 }
@@ -291,8 +322,8 @@ void StreamSession::Loop() {
   while (true) {
     Order order;
     {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return end_ || !orders_.empty(); });
+      const MutexLock lock(mutex_);
+      changed_.Wait(mutex_, [this]() REQUIRES(mutex_) { return end_ || !orders_.empty(); });
       if (end_) break;
       order = std::move(orders_.front());
       orders_.pop_front();
@@ -300,7 +331,7 @@ void StreamSession::Loop() {
     }
     const std::size_t samples = order.samples.size();
     Do(order);
-    const std::lock_guard lock(mutex_);  // only now is it in the spool
+    const MutexLock lock(mutex_);  // only now is it in the spool
     doing_ = false;
     queued_ -= samples;
     if (order.what == What::kCommit) --queued_commits_;
@@ -335,11 +366,11 @@ void StreamSession::Do(Order& order) {
     case What::kFinish:
       static_cast<void>(EndOpen());
       while (!pipeline_->WaitUntilEmpty(kLook)) {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         if (end_) return;
       }
-      const std::lock_guard lock(client_mutex_);
-      if (client_ == order.client && on_event_ && order.on_idle) order.on_idle();
+      if (order.on_idle) out_.Push({order.client, {}, std::move(order.on_idle)});
+      out_.Run();
       return;
   }
 }

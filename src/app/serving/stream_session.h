@@ -1,22 +1,23 @@
-// One client's stream, with or without the client: its ear, spool, desk and mailbox.
+// One client's stream, with or without the client: its segmenter, spool, pipeline and
+// unacknowledged results.
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <deque>
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "app/dictation/segmenter.h"
+#include "app/dictation/sequencer.h"
 #include "app/dictation/utterance_pipeline.h"
 #include "app/serving/jobs.h"
 #include "app/serving/unacked_results.h"
+#include "base/mutex.h"
 #include "net/server/speech_service.h"
 
 namespace headroom::app {
@@ -31,7 +32,8 @@ struct StreamConfig {
   bool partials = true;
 };
 
-/// Any thread unless said otherwise. Has a thread that listens; the desk has one that delivers.
+/// Any thread unless said otherwise. Has a thread that listens; the pipeline has one that delivers.
+/// Events come one at a time, with no lock held.
 class StreamSession : private DeliverySink {
  public:
   using OnEvent = std::function<void(const net::StreamEvent&)>;
@@ -39,7 +41,7 @@ class StreamSession : private DeliverySink {
   /// In `folder`, which has the spool and the texts of an earlier run or is empty.
   static Result<std::shared_ptr<StreamSession>> Make(const std::filesystem::path& folder,
                                                      Bytes spool, Switchboard& board,
-                                                     DetectorMaker make_detector, EventSink tell,
+                                                     DetectorMaker make_detector, EventSink publish,
                                                      const Clock& clock);
   ~StreamSession() override;  // the files stay
 
@@ -71,22 +73,31 @@ class StreamSession : private DeliverySink {
     std::function<void()> on_idle = {};
   };
 
-  StreamSession(DetectorMaker make_detector, EventSink tell, UnackedResults unacked,
-                const Clock& clock)
-      : make_detector_(std::move(make_detector)),
-        tell_(std::move(tell)),
-        clock_(clock),
-        unacked_(std::move(unacked)) {}
+  // An event, or on_idle, for that client.
+  struct Out {
+    std::uint64_t client = 0;
+    net::StreamEvent event = {};
+    std::function<void()> on_idle = {};
+  };
 
-  // The desk's side.
+  StreamSession(DetectorMaker make_detector, EventSink publish, UnackedResults unacked,
+                ResultFile file, const Clock& clock)
+      : make_detector_(std::move(make_detector)),
+        publish_(std::move(publish)),
+        clock_(clock),
+        unacked_(std::move(unacked)),
+        file_(std::move(file)) {}
+
+  // What the pipeline calls.
   std::string Compose(const FinalText& final_text) override { return final_text.text; }
   Result<> Deliver(const FinalText& final_text, const std::string& composed) override;
   bool Remember(const FinalText&, const std::string&, const Result<>&, Milliseconds) override {
-    return true;  // the mailbox has it
+    return true;  // it is among the unacknowledged results
   }
   void InPipeline(const Event& event);
-  void Post(UnackedResult result);
+  void Keep(UnackedResult result);
   void Emit(net::StreamEvent event);
+  void HandOver(const Out& out);
   void Trouble(const Error& error);
 
   bool Give(Order order);
@@ -101,24 +112,26 @@ class StreamSession : private DeliverySink {
   bool PrepareDetector();
 
   const DetectorMaker make_detector_;
-  const EventSink tell_;
+  const EventSink publish_;
   const Clock& clock_;
+  Sequencer<Out> out_{[this](const Out& out) { HandOver(out); }};
 
-  mutable std::mutex client_mutex_;  // held during events; taken after any other, none after it
-  OnEvent on_event_;                 // guarded by client_mutex_, as the next
-  std::uint64_t client_ = 0;
-  MonoTime left_at_{};
-  UnackedResults unacked_;
+  mutable Mutex client_mutex_;  // taken after any other, none after it
+  std::shared_ptr<const OnEvent> on_event_ GUARDED_BY(client_mutex_);  // null: no client
+  std::uint64_t client_ GUARDED_BY(client_mutex_) = 0;
+  MonoTime left_at_ GUARDED_BY(client_mutex_){};
+  UnackedResults unacked_ GUARDED_BY(client_mutex_);
+  ResultFile file_;  // of the pipeline's delivery thread
   std::atomic<bool> silent_{true};
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Order> orders_;  // guarded by mutex_, as the next
-  std::size_t queued_ = 0;    // samples in them and in the one that is being done
-  int queued_commits_ = 0;    // likewise
-  std::size_t uncommitted_ = 0;
-  bool doing_ = false;  // an order
-  bool end_ = false;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::deque<Order> orders_ GUARDED_BY(mutex_);
+  std::size_t queued_ GUARDED_BY(mutex_) = 0;  // samples in them and in the one being done
+  int queued_commits_ GUARDED_BY(mutex_) = 0;  // likewise
+  std::size_t uncommitted_ GUARDED_BY(mutex_) = 0;
+  bool doing_ GUARDED_BY(mutex_) = false;  // an order
+  bool end_ GUARDED_BY(mutex_) = false;
 
   // The thread's own.
   StreamConfig config_;
@@ -131,7 +144,7 @@ class StreamSession : private DeliverySink {
   AppendPace pace_{clock_};
   std::atomic<std::int64_t> begin_{0};  // of the open item, in samples of the stream
   std::int64_t heard_ = 0;              // samples
-  std::int64_t detector_began_ = 0;     // where the ear's count begins
+  std::int64_t detector_began_ = 0;     // where the detector's count begins
 
   std::unique_ptr<UtterancePipeline> pipeline_;
   std::thread thread_;

@@ -95,14 +95,15 @@ class Streams::Handle : public net::SpeechStream {
 
 Result<std::unique_ptr<Streams>> Streams::Make(StreamsOptions options, Switchboard& board,
                                                DetectorMaker make_detector, RequestMaker request,
-                                               EventSink tell, const Clock& clock) {
+                                               EventSink publish, const Clock& clock) {
   TRY(MakeDirectories(options.folder));
   std::unique_ptr<Streams> streams(new Streams(std::move(options), board, std::move(make_detector),
-                                               std::move(request), std::move(tell), clock));
+                                               std::move(request), std::move(publish), clock));
   std::error_code failed;
   for (const fs::directory_entry& entry :
        fs::directory_iterator(streams->options_.folder, failed)) {
     const std::string name = entry.path().filename();
+    const MutexLock lock(streams->mutex_);
     if (IsName(name)) streams->left_.emplace(name, clock.Now());
   }
   return streams;
@@ -120,53 +121,72 @@ Result<StreamConfig> Streams::ConfigFor(const net::StreamOptions& options) const
   return config;
 }
 
-Result<std::shared_ptr<StreamSession>> Streams::Find(const std::string& name) {
-  if (const auto here = sessions_.find(name); here != sessions_.end()) return here->second;
-  if (!left_.contains(name)) return Fail(Errc::kNotFound, "there is no such session any more");
-  TRY_ASSIGN(auto session, Take(name));
-  left_.erase(name);
-  return session;
-}
-
-Result<std::shared_ptr<StreamSession>> Streams::Take(const std::string& name) {
+Result<std::shared_ptr<StreamSession>> Streams::MakeSession(const std::string& name) {
   const fs::path folder = options_.folder / name;
   TRY(MakeDirectories(folder));
-  TRY_ASSIGN(auto session,
-             StreamSession::Make(folder, options_.spool, board_, make_detector_, tell_, clock_));
-  sessions_.emplace(name, session);
-  return session;
+  return StreamSession::Make(folder, options_.spool, board_, make_detector_, publish_, clock_);
+}
+
+Result<std::shared_ptr<StreamSession>> Streams::Claim(const std::string& name, bool resume,
+                                                      Ended& over) {
+  const MutexLock lock(mutex_);
+  if (resume) {
+    released_.Wait(mutex_, [&]() REQUIRES(mutex_) { return !claimed_.contains(name); });
+    const auto here = sessions_.find(name);
+    if (here == sessions_.end() && !left_.contains(name))
+      return Fail(Errc::kNotFound, "there is no such session any more");
+    claimed_.insert(name);
+    forgotten_.erase(name);
+    return here == sessions_.end() ? nullptr : here->second;
+  }
+  const auto opening =
+      std::ranges::count_if(claimed_, [this](const std::string& one)
+                                          REQUIRES(mutex_) { return !sessions_.contains(one); });
+  const std::size_t open = sessions_.size() + static_cast<std::size_t>(opening);
+  if (open >= options_.most && !TakeOutSpent(over))
+    return Fail(Errc::kBusy, "{} streams are open", open);
+  claimed_.insert(name);
+  return nullptr;
+}
+
+void Streams::Release(const std::string& name, std::shared_ptr<StreamSession> session) {
+  {
+    const MutexLock lock(mutex_);
+    claimed_.erase(name);
+    if (session) {
+      left_.erase(name);
+      sessions_.insert_or_assign(name, std::move(session));
+    }
+  }
+  released_.NotifyAll();
 }
 
 Result<std::unique_ptr<net::SpeechStream>> Streams::Open(
     const net::StreamOptions& options, std::function<void(const net::StreamEvent&)> on_event) {
   TRY_ASSIGN(StreamConfig config, ConfigFor(options));
-  if (!options.resume.empty() && !IsName(options.resume))
-    return Fail(Errc::kNotFound, "there is no such session");
+  const bool resume = !options.resume.empty();
+  if (resume && !IsName(options.resume)) return Fail(Errc::kNotFound, "there is no such session");
   Ended over(options_.folder);
-  const std::lock_guard lock(mutex_);
-  const std::string name = options.resume.empty() ? NewName() : options.resume;
-  std::shared_ptr<StreamSession> session;
-  if (options.resume.empty()) {
-    if (sessions_.size() >= options_.most && !TakeOutSpent(over))
-      return Fail(Errc::kBusy, "{} streams are open", sessions_.size());
-    auto made = Take(name);
+  const std::string name = resume ? options.resume : NewName();
+  TRY_ASSIGN(std::shared_ptr<StreamSession> session, Claim(name, resume, over));
+  if (!session) {
+    auto made = MakeSession(name);
     if (!made) {
       std::error_code ignored;
-      fs::remove_all(options_.folder / name, ignored);
+      if (!resume) fs::remove_all(options_.folder / name, ignored);
+      Release(name, nullptr);
       return std::unexpected(made.error());
     }
     session = std::move(*made);
-  } else {
-    TRY_ASSIGN(session, Find(name));
-    forgotten_.erase(name);
   }
   const std::uint64_t client =
       session->Attach(std::move(config), options.have, std::move(on_event));
+  Release(name, session);
   return std::make_unique<Handle>(*this, name, std::move(session), client);
 }
 
 void Streams::Forget(const std::string& name) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (sessions_.contains(name)) forgotten_.insert(name);
 }
 
@@ -175,7 +195,7 @@ bool Streams::TakeOutSpent(Ended& into) {
   auto oldest = sessions_.end();
   for (auto one = sessions_.begin(); one != sessions_.end(); ++one) {
     const StreamSession& session = *one->second;
-    if (session.attached()) continue;
+    if (session.attached() || claimed_.contains(one->first)) continue;
     if (oldest != sessions_.end() && session.left_at() >= oldest->second->left_at()) continue;
     if (session.spent()) oldest = one;
   }
@@ -189,18 +209,18 @@ bool Streams::TakeOutSpent(Ended& into) {
 void Streams::Expire() {
   {
     Ended over(options_.folder);
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const MonoTime now = clock_.Now();
-    std::erase_if(sessions_, [&](const auto& one) {
+    std::erase_if(sessions_, [&](const auto& one) REQUIRES(mutex_) {
       const auto& [name, session] = one;
-      if (session->attached()) return false;
+      if (session->attached() || claimed_.contains(name)) return false;
       if (!forgotten_.contains(name) && now - session->left_at() < options_.keep) return false;
       forgotten_.erase(name);
       over.Add(name, session);
       return true;
     });
-    std::erase_if(left_, [&](const auto& one) {
-      if (now - one.second < options_.keep) return false;
+    std::erase_if(left_, [&](const auto& one) REQUIRES(mutex_) {
+      if (claimed_.contains(one.first) || now - one.second < options_.keep) return false;
       over.Add(one.first, nullptr);
       return true;
     });
@@ -210,7 +230,7 @@ void Streams::Expire() {
 }
 
 std::size_t Streams::open() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return static_cast<std::size_t>(
       std::ranges::count_if(sessions_, [](const auto& one) { return one.second->attached(); }));
 }

@@ -1,15 +1,14 @@
-// Live streams of clients: each has an ear (voice activity or the client's own commits), a spool, a
-// desk and a mailbox of its own, so that a lost connection, or a killed service, loses nothing that
-// was acknowledged. docs/serving.md.
+// Live streams of clients: each has a segmenter (voice activity or the client's own commits), a
+// spool, a pipeline and unacknowledged results of its own, so that a lost connection, or a killed
+// service, loses nothing that was acknowledged. docs/serving.md.
 //
 // A session whose client is gone is kept for a minute and can be taken up again by its name, also
-// after the service was started anew; then it is deleted with everything in it.
+// after the service was restarted; then it is deleted with everything in it.
 #pragma once
 
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 
@@ -18,6 +17,7 @@
 #include "app/serving/stream_session.h"
 #include "asr/scheduler/switchboard.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "net/server/speech_service.h"
 
 namespace headroom::app {
@@ -37,7 +37,8 @@ class Streams {
   /// Sessions of an earlier run are there until their minute is over.
   static Result<std::unique_ptr<Streams>> Make(StreamsOptions options, Switchboard& board,
                                                DetectorMaker make_detector, RequestMaker request,
-                                               EventSink tell, const Clock& clock = SystemClock());
+                                               EventSink publish,
+                                               const Clock& clock = SystemClock());
   ~Streams();  // all streams must be gone; the sessions stay on disk
 
   /// A session that is taken up again is taken from a client that still seems to have it. When
@@ -52,31 +53,36 @@ class Streams {
   class Handle;
   class Ended;
   Streams(StreamsOptions options, Switchboard& board, DetectorMaker make_detector,
-          RequestMaker request, EventSink tell, const Clock& clock)
+          RequestMaker request, EventSink publish, const Clock& clock)
       : options_(std::move(options)),
         board_(board),
         make_detector_(std::move(make_detector)),
         make_request_(std::move(request)),
-        tell_(std::move(tell)),
+        publish_(std::move(publish)),
         clock_(clock) {}
   Result<StreamConfig> ConfigFor(const net::StreamOptions& options) const;
-  Result<std::shared_ptr<StreamSession>> Find(const std::string& name);
-  Result<std::shared_ptr<StreamSession>> Take(const std::string& name);
-  bool TakeOutSpent(Ended& into);
+  Result<std::shared_ptr<StreamSession>> MakeSession(const std::string& name);
+  /// Makes sure that nobody but the caller opens, expires or replaces it until Release; gives the
+  /// session where it is open already.
+  Result<std::shared_ptr<StreamSession>> Claim(const std::string& name, bool resume, Ended& over);
+  void Release(const std::string& name, std::shared_ptr<StreamSession> session);
+  bool TakeOutSpent(Ended& into) REQUIRES(mutex_);
   void Forget(const std::string& name);
 
   const StreamsOptions options_;
   Switchboard& board_;
   const DetectorMaker make_detector_;
   const RequestMaker make_request_;
-  const EventSink tell_;
+  const EventSink publish_;
   const Clock& clock_;
 
-  mutable std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<StreamSession>>
-      sessions_;  // guarded by mutex_, as all below
-  std::set<std::string> forgotten_;
-  std::map<std::string, MonoTime> left_;  // of an earlier run, with the time they were found
+  mutable Mutex mutex_;
+  CondVar released_;
+  std::map<std::string, std::shared_ptr<StreamSession>> sessions_ GUARDED_BY(mutex_);
+  std::set<std::string> claimed_ GUARDED_BY(mutex_);  // being opened or taken up again
+  std::set<std::string> forgotten_ GUARDED_BY(mutex_);
+  std::map<std::string, MonoTime> left_
+      GUARDED_BY(mutex_);  // of an earlier run, with the time they were found
 };
 
 }  // namespace headroom::app

@@ -2,11 +2,14 @@
 // whose text is the number of samples. Loud is speech.
 #include "app/serving/streams.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include <condition_variable>
+#include <future>
 
 #include "app/testing/fake_scheduler.h"
 #include "speech/testing/fake_vad.h"
@@ -90,7 +93,10 @@ class StreamsTest : public testing::Test {
           request.language = wanted.language.empty() ? "en" : wanted.language;
           return request;
         },
-        [](const Event&) {}, clock_);
+        [this](const Event& event) {
+          if (on_event_) on_event_(event);
+        },
+        clock_);
     ASSERT_TRUE(made) << made.error().what;
     streams_ = std::move(*made);
   }
@@ -125,6 +131,7 @@ class StreamsTest : public testing::Test {
 
   fs::path folder_;
   std::size_t most_ = 256;
+  std::function<void(const Event&)> on_event_;
   FakeClock clock_;
   std::unique_ptr<Switchboard> board_;
   std::unique_ptr<asr::Scheduler> scheduler_;
@@ -163,6 +170,31 @@ TEST_F(StreamsTest, AClientThatCommitsByItself) {
   EXPECT_EQ(texts[1].text, "8000 samples in en");
   EXPECT_THAT(client.Kinds(texts[0].item), ElementsAre(Kind::kCommitted, Kind::kText));
   EXPECT_EQ(client.Wait(Kind::kCommitted, 2)[1].audio, Milliseconds(500));
+}
+
+// What follows an event may ask for the number of streams, as the service's status does.
+TEST_F(StreamsTest, NoLockIsHeldWhileADiskThatFailsIsReported) {
+  const Fd texts(::memfd_create("texts", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  ASSERT_EQ(::fcntl(texts.get(), F_ADD_SEALS, F_SEAL_GROW | F_SEAL_WRITE), 0);
+  const std::string session(32, 'a');
+  fs::create_directory(folder_ / session);
+  fs::create_symlink(fmt::format("/proc/self/fd/{}", texts.get()), folder_ / session / "texts");
+  Make();
+  std::promise<bool> answered;
+  std::future<std::size_t> open;
+  on_event_ = [&](const Event& event) {
+    if (event.name != "trouble" || open.valid()) return;
+    open = std::async(std::launch::async, [this] { return streams_->open(); });
+    answered.set_value(open.wait_for(std::chrono::seconds(5)) == std::future_status::ready);
+  };
+  Client client;
+  auto options = Manual();
+  options.resume = session;
+  const auto stream = Open(client, options);
+  Send(*stream, Milliseconds(500), 0.1F);
+  ASSERT_TRUE(stream->Commit());
+  EXPECT_THAT(client.Wait(Kind::kText, 1), SizeIs(1)) << "the text comes all the same";
+  EXPECT_TRUE(answered.get_future().get()) << "the number of streams waited for the event's end";
 }
 
 TEST_F(StreamsTest, WhatIsClearedIsForgotten) {

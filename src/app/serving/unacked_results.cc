@@ -43,63 +43,60 @@ std::string Line(const UnackedResult& result) {
 
 }  // namespace
 
-Result<UnackedResults> UnackedResults::Open(const std::filesystem::path& path) {
-  UnackedResults box;
-  box.path_ = path;
-  TRY_ASSIGN(box.file_, headroom::Open(path, O_RDWR | O_CREAT | O_APPEND, 0600));
-  TRY_ASSIGN(const std::string text, ReadFile(path, kMostOnDisk));
-  for (const std::string& line : Split(text, '\n')) {
-    auto result = ParseUnackedResult(line);
-    if (!result || result->item <= box.last_) continue;
-    box.last_ = result->item;
-    box.Keep(std::move(*result));
-  }
-  box.written_ = static_cast<std::int64_t>(text.size());
-  // What follows must not be added to a torn line.
-  if (!text.empty() && text.back() != '\n') {
-    TRY(WriteAll(box.file_.get(), "\n"));
-    ++box.written_;
-  }
-  return box;
-}
-
-void UnackedResults::Keep(UnackedResult result) {
-  wanted_ += static_cast<std::int64_t>(Line(result).size());
+void UnackedResults::Add(UnackedResult result) {
+  last_ = result.item;
+  bytes_ += static_cast<std::int64_t>(Line(result).size());
   results_.push_back(std::move(result));
   if (results_.size() > kMost) DropFirst();
 }
 
 void UnackedResults::DropFirst() {
-  wanted_ -= static_cast<std::int64_t>(Line(results_.front()).size());
+  bytes_ -= static_cast<std::int64_t>(Line(results_.front()).size());
   results_.pop_front();
-}
-
-Result<bool> UnackedResults::Add(UnackedResult result) {
-  if (result.item <= last_) return false;
-  last_ = result.item;
-  const std::string line = Line(result);
-  Keep(std::move(result));
-  const std::int64_t unwanted = written_ - (wanted_ - static_cast<std::int64_t>(line.size()));
-  // Where that fails, the line may still have room.
-  if (unwanted > std::max(kSlack.n, wanted_) && Rewrite()) return true;
-  if (auto done = WriteAll(file_.get(), line); !done) return Within(done, "a stream's texts");
-  written_ += static_cast<std::int64_t>(line.size());
-  if (::fdatasync(file_.get()) != 0) return FailErrno(errno, "a stream's texts");
-  return true;
-}
-
-// With the newest, so that the next start knows how far the numbers had come.
-Result<> UnackedResults::Rewrite() {
-  std::string text;
-  for (const UnackedResult& result : results_) text += Line(result);
-  TRY(WriteFileAtomic(path_, text));
-  TRY_ASSIGN(file_, headroom::Open(path_, O_RDWR | O_APPEND));
-  written_ = static_cast<std::int64_t>(text.size());
-  return {};
 }
 
 void UnackedResults::Acknowledge(std::uint64_t item) {
   while (!results_.empty() && results_.front().item <= item) DropFirst();
+}
+
+std::string UnackedResults::Lines() const {
+  std::string text;
+  for (const UnackedResult& result : results_) text += Line(result);
+  return text;
+}
+
+Result<ResultFile> ResultFile::Open(const std::filesystem::path& path, UnackedResults& found) {
+  ResultFile file;
+  file.path_ = path;
+  TRY_ASSIGN(file.file_, headroom::Open(path, O_RDWR | O_CREAT | O_APPEND, 0600));
+  TRY_ASSIGN(const std::string text, ReadFile(path, kMostOnDisk));
+  for (const std::string& line : Split(text, '\n')) {
+    auto result = ParseUnackedResult(line);
+    if (result && found.IsNew(result->item)) found.Add(std::move(*result));
+  }
+  file.written_ = static_cast<std::int64_t>(text.size());
+  // What follows must not be added to a torn line.
+  if (!text.empty() && text.back() != '\n') {
+    TRY(WriteAll(file.file_.get(), "\n"));
+    ++file.written_;
+  }
+  return file;
+}
+
+Result<> ResultFile::Append(const UnackedResult& newest) {
+  const std::string line = Line(newest);
+  if (auto done = WriteAll(file_.get(), line); !done) return Within(done, "a stream's texts");
+  written_ += static_cast<std::int64_t>(line.size());
+  if (::fdatasync(file_.get()) != 0) return FailErrno(errno, "a stream's texts");
+  return {};
+}
+
+Result<> ResultFile::Rewrite(std::string lines, const UnackedResult& newest) {
+  lines += Line(newest);
+  TRY(WriteFileAtomic(path_, lines));
+  TRY_ASSIGN(file_, headroom::Open(path_, O_RDWR | O_APPEND));
+  written_ = static_cast<std::int64_t>(lines.size());
+  return {};
 }
 
 }  // namespace headroom::app

@@ -18,21 +18,40 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
+// The list and its file, as a session uses them.
+struct Box {
+  UnackedResults list;
+  ResultFile file;
+
+  Result<bool> Add(const UnackedResult& result) {
+    if (!list.IsNew(result.item)) return false;
+    const bool outgrown = file.Outgrown(list.bytes());
+    std::string lines = list.Lines();
+    list.Add(result);
+    if (outgrown && file.Rewrite(std::move(lines), result)) return true;
+    TRY(file.Append(result));
+    return true;
+  }
+  void Acknowledge(std::uint64_t item) { list.Acknowledge(item); }
+  const std::deque<UnackedResult>& result() const { return list.result(); }
+};
+
 class UnackedResultsTest : public testing::Test {
  protected:
   UnackedResultsTest() {
-    std::string name = (fs::path(testing::TempDir()) / "mailbox-XXXXXX").native();
+    std::string name = (fs::path(testing::TempDir()) / "results-XXXXXX").native();
     folder_ = ::mkdtemp(name.data());
     path_ = folder_ / "texts";
   }
   ~UnackedResultsTest() override { fs::remove_all(folder_); }
 
-  UnackedResults Open() {
-    auto box = UnackedResults::Open(path_);
-    EXPECT_TRUE(box) << box.error().what;
-    return std::move(*box);
+  Box Open() {
+    UnackedResults list;
+    auto file = ResultFile::Open(path_, list);
+    EXPECT_TRUE(file) << file.error().what;
+    return {std::move(list), std::move(*file)};
   }
-  static std::vector<std::string> Texts(const UnackedResults& box) {
+  static std::vector<std::string> Texts(const Box& box) {
     std::vector<std::string> texts;
     for (const UnackedResult& result : box.result())
       texts.push_back(std::to_string(result.item) + " " + result.text + result.failed);
@@ -51,14 +70,14 @@ class UnackedResultsTest : public testing::Test {
 
 TEST_F(UnackedResultsTest, WhatWasAddedIsThereAgainOnce) {
   {
-    UnackedResults box = Open();
+    Box box = Open();
     EXPECT_EQ(box.Add(Text(3, "one")), true);
     EXPECT_EQ(box.Add({.item = 5, .text = {}, .language = {}, .audio = {}, .failed = "gone"}),
               true);
     EXPECT_EQ(box.Add(Text(5, "again")), false);
     EXPECT_EQ(box.Add(Text(4, "too late")), false);
   }
-  UnackedResults box = Open();
+  Box box = Open();
   EXPECT_THAT(Texts(box), ElementsAre("3 one", "5 gone"));
   EXPECT_EQ(box.result().front().language, "en");
   EXPECT_EQ(box.result().front().audio, Milliseconds(700));
@@ -69,7 +88,7 @@ TEST_F(UnackedResultsTest, WhatWasAddedIsThereAgainOnce) {
 }
 
 TEST_F(UnackedResultsTest, OnlyItsOwnerReadsIt) {
-  UnackedResults box = Open();
+  Box box = Open();
   struct stat status{};
   ASSERT_EQ(::stat(path_.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
@@ -77,7 +96,7 @@ TEST_F(UnackedResultsTest, OnlyItsOwnerReadsIt) {
 
 TEST_F(UnackedResultsTest, CutOffAnywhereTheWholeLinesCount) {
   {
-    UnackedResults box = Open();
+    Box box = Open();
     ASSERT_TRUE(box.Add(Text(1, "one \xe2\x80\x9cquoted\xe2\x80\x9d\nline")));
     ASSERT_TRUE(box.Add(Text(2, "two")));
   }
@@ -87,7 +106,7 @@ TEST_F(UnackedResultsTest, CutOffAnywhereTheWholeLinesCount) {
     {
       std::ofstream(path_, std::ios::trunc) << whole.substr(0, length);
     }
-    UnackedResults box = Open();
+    Box box = Open();
     // A line that lacks only its end is whole.
     const std::size_t expected =
         (length + 1 >= first ? 1U : 0U) + (length + 1 >= whole.size() ? 1U : 0U);
@@ -101,18 +120,17 @@ TEST_F(UnackedResultsTest, TheFileDoesNotGrowWithWhatTheClientHas) {
   const std::string text(1'000, 'x');
   std::uintmax_t most = 0;
   {
-    UnackedResults box = Open();
+    Box box = Open();
     for (std::uint64_t item = 1; item <= 300; ++item) {
       ASSERT_EQ(box.Add(Text(item, text)), true);
       if (item >= 4) box.Acknowledge(item - 3);
       most = std::max(most, fs::file_size(path_));
     }
   }
-  EXPECT_LT(most, 2U * static_cast<std::uintmax_t>(UnackedResults::kSlack.n));
-  EXPECT_GT(
-      most,
-      static_cast<std::uintmax_t>(UnackedResults::kSlack.n));  // and not written anew each time
-  UnackedResults box = Open();
+  EXPECT_LT(most, 2U * static_cast<std::uintmax_t>(ResultFile::kSlack.n));
+  EXPECT_GT(most,
+            static_cast<std::uintmax_t>(ResultFile::kSlack.n));  // and not rewritten each time
+  Box box = Open();
   ASSERT_GE(box.result().size(), 3U);
   EXPECT_EQ(box.result().back().item, 300U);
   EXPECT_EQ(box.Add(Text(300, "again")), false);
@@ -121,9 +139,9 @@ TEST_F(UnackedResultsTest, TheFileDoesNotGrowWithWhatTheClientHas) {
   EXPECT_EQ(status.st_mode & 0777, 0600U);
 }
 
-TEST_F(UnackedResultsTest, WhatIsNotAcknowledgedIsKeptWhenTheFileIsWrittenAnew) {
+TEST_F(UnackedResultsTest, WhatIsNotAcknowledgedIsKeptWhenTheFileIsRewritten) {
   const std::string text(2'000, 'x');
-  UnackedResults box = Open();
+  Box box = Open();
   for (std::uint64_t item = 1; item <= 100; ++item) ASSERT_TRUE(box.Add(Text(item, text)));
   box.Acknowledge(60);
   EXPECT_EQ(Open().result().size(), 100U);
@@ -142,7 +160,7 @@ TEST_F(UnackedResultsTest, RubbishIsPassedOver) {
 }
 
 TEST_F(UnackedResultsTest, AFullDiskLosesNoTextWhileItRuns) {
-  UnackedResults box = Open();
+  Box box = Open();
   struct rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
   const struct rlimit none{0, before.rlim_max};
