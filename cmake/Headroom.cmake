@@ -11,7 +11,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   list(APPEND HEADROOM_WARNINGS -Wno-maybe-uninitialized $<$<CONFIG:Release>:-Wno-restrict>)
 else()
   # libstdc++ 12's stable_sort uses a function that it itself deprecates, and clang says so.
-  list(APPEND HEADROOM_WARNINGS -Wno-deprecated-declarations)
+  list(APPEND HEADROOM_WARNINGS -Wno-deprecated-declarations -Wthread-safety)
 endif()
 
 function(_headroom_compile target)

@@ -44,7 +44,7 @@ std::string MemoryText(const net::MemoryUse& memory) {
 LiveView::LiveView() : on_terminal_(::isatty(STDERR_FILENO) != 0) {}
 
 LiveView::~LiveView() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ClearLine();
 }
 
@@ -59,7 +59,7 @@ void LiveView::Print(const std::string& line) {
 }
 
 void LiveView::On(const app::Event& event) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const nlohmann::json& data = event.data;
   if (event.name == "partial") {
     committed_ = data.value("committed", "");
@@ -96,7 +96,7 @@ void LiveView::On(const app::Event& event) {
 }
 
 void LiveView::Show(const net::Status& status) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (status.memory.ram && (!most_ram_ || *most_ram_ < *status.memory.ram))
     most_ram_ = status.memory.ram;
   if (status.memory.vram_used && (!most_vram_ || *most_vram_ < *status.memory.vram_used))
@@ -119,7 +119,7 @@ void LiveView::Show(const net::Status& status) {
 }
 
 void LiveView::Summary() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ClearLine();
   std::string text = fmt::format("{} utterances, {} words, {:.1f} s of speech", utterances_, words_,
                                  static_cast<double>(audio_.count()) / 1000);

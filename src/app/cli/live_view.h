@@ -3,12 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "app/dictation/events.h"
+#include "base/mutex.h"
 #include "net/control/status.h"
 
 namespace headroom::cli {
@@ -25,19 +25,21 @@ class LiveView {
   void Summary();
 
  private:
-  void Print(const std::string& line);
-  void ClearLine();
+  void Print(const std::string& line) REQUIRES(mutex_);
+  void ClearLine() REQUIRES(mutex_);
 
   const bool on_terminal_;
-  std::mutex mutex_;
-  std::string committed_, tentative_;  // guarded by mutex_, as all below
-  bool shown_ = false;
-  std::int64_t utterances_ = 0, words_ = 0, troubles_ = 0, undelivered_ = 0;
-  Milliseconds audio_{};
-  std::vector<std::int64_t> latencies_;  // ms, from the last spoken sample to the text
-  std::vector<std::string> tiers_;       // that were used
-  std::string worst_ = "safe";
-  std::optional<Bytes> most_ram_, most_vram_;
+  Mutex mutex_;
+  std::string committed_ GUARDED_BY(mutex_), tentative_ GUARDED_BY(mutex_);
+  bool shown_ GUARDED_BY(mutex_) = false;
+  std::int64_t utterances_ GUARDED_BY(mutex_) = 0, words_ GUARDED_BY(mutex_) = 0;
+  std::int64_t troubles_ GUARDED_BY(mutex_) = 0, undelivered_ GUARDED_BY(mutex_) = 0;
+  Milliseconds audio_ GUARDED_BY(mutex_){};
+  std::vector<std::int64_t> latencies_
+      GUARDED_BY(mutex_);  // ms, from the last spoken sample to the text
+  std::vector<std::string> tiers_ GUARDED_BY(mutex_);  // that were used
+  std::string worst_ GUARDED_BY(mutex_) = "safe";
+  std::optional<Bytes> most_ram_ GUARDED_BY(mutex_), most_vram_ GUARDED_BY(mutex_);
 };
 
 }  // namespace headroom::cli

@@ -5,9 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <condition_variable>
 #include <filesystem>
-#include <mutex>
 #include <thread>
 
 #include "app/cli/command.h"
@@ -16,6 +14,7 @@
 #include "app/cli/terminal.h"
 #include "asr/client/device_lock.h"
 #include "base/cancel.h"
+#include "base/mutex.h"
 
 namespace headroom::cli {
 namespace {
@@ -48,8 +47,9 @@ class DaemonYield {
 
   /// The card is left. kNotFound: no daemon runs.
   Result<> Await() {
-    std::unique_lock lock(mutex_);
-    if (!said_.wait_for(lock, kLeavesWithin, [&] { return answer_.has_value(); }))
+    const MutexLock lock(mutex_);
+    if (!said_.WaitFor(mutex_, kLeavesWithin,
+                       [&]() REQUIRES(mutex_) { return answer_.has_value(); }))
       return Fail(Errc::kTimeout, "the service did not leave the card in {} s",
                   kLeavesWithin.count() / 1000);
     return *answer_;
@@ -57,15 +57,15 @@ class DaemonYield {
 
  private:
   void Say(Result<> answer) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!answer_) answer_ = std::move(answer);
-    said_.notify_all();
+    said_.NotifyAll();
   }
 
   CancelToken cancel_;
-  std::mutex mutex_;
-  std::condition_variable said_;
-  std::optional<Result<>> answer_;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar said_;
+  std::optional<Result<>> answer_ GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

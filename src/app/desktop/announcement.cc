@@ -2,9 +2,8 @@
 
 #include <systemd/sd-bus.h>
 
-#include <mutex>
-
 #include "app/desktop/bus_loop.h"
+#include "base/mutex.h"
 
 namespace headroom::desktop {
 namespace {
@@ -101,7 +100,7 @@ struct Announcement::Core {
   }
 
   void Say(const std::string& what) {
-    const std::lock_guard guard(mutex);
+    const MutexLock guard(mutex);
     trouble = what.empty() ? "" : "not announced by zeroconf: " + what;
   }
 
@@ -142,8 +141,8 @@ struct Announcement::Core {
   const std::uint16_t port;
   std::string group;  // its path
   int names = 0;      // that were tried in this group
-  mutable std::mutex mutex;
-  std::string trouble = "not announced by zeroconf: Avahi was not reached";  // guarded by mutex
+  Mutex mutex;
+  std::string trouble GUARDED_BY(mutex) = "not announced by zeroconf: Avahi was not reached";
   BusLoop loop;  // last: its thread uses the rest
 };
 
@@ -153,7 +152,7 @@ Announcement::Announcement(std::string name, std::string type, std::uint16_t por
 Announcement::~Announcement() = default;
 
 std::string Announcement::trouble() const {
-  const std::lock_guard guard(core_->mutex);
+  const MutexLock guard(core_->mutex);
   return core_->trouble;
 }
 

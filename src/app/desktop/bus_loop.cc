@@ -51,7 +51,7 @@ BusLoop::~BusLoop() {
 
 void BusLoop::Post(std::function<void(sd_bus*)> task) {
   {
-    const std::lock_guard guard(mutex_);
+    const MutexLock guard(mutex_);
     tasks_.push_back(std::move(task));
   }
   ::eventfd_write(wake_.get(), 1);
@@ -69,7 +69,7 @@ void BusLoop::Run() {
     if (stop_) return;
     events_.on_lost(lost);
     {
-      const std::lock_guard guard(mutex_);
+      const MutexLock guard(mutex_);
       tasks_.clear();
     }
     // Tasks that come meanwhile wake this up early, which only tries again sooner.
@@ -95,7 +95,7 @@ Error BusLoop::Serve(sd_bus* bus) {
 void BusLoop::RunTasks(sd_bus* bus) {
   std::vector<std::function<void(sd_bus*)>> tasks;
   {
-    const std::lock_guard guard(mutex_);
+    const MutexLock guard(mutex_);
     tasks.swap(tasks_);
   }
   for (const auto& task : tasks) task(bus);

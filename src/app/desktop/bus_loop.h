@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/mutex.h"
 
 struct sd_bus;
 struct sd_bus_message;
@@ -51,8 +51,8 @@ class BusLoop {
   const Milliseconds again_;
   Fd wake_;  // eventfd
   std::atomic<bool> stop_{false};
-  std::mutex mutex_;
-  std::vector<std::function<void(sd_bus*)>> tasks_;  // guarded by mutex_
+  Mutex mutex_;
+  std::vector<std::function<void(sd_bus*)>> tasks_ GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

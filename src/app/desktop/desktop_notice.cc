@@ -33,7 +33,7 @@ Result<> DesktopNotices::Show(const Notice& notice) {
     return Fail(Errc::kNotFound, "no desktop to show a notification on: there is no session bus");
   ::sd_bus_set_method_call_timeout(bus.get(), kAnswerMicroseconds);
   const std::string body = Escaped(notice.body);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   sd_bus_error error = SD_BUS_ERROR_NULL;
   Reference<sd_bus_message, sd_bus_message_unref> reply;
   const int failed = ::sd_bus_call_method(

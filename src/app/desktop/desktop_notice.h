@@ -4,10 +4,10 @@
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <string>
 
 #include "base/error.h"
+#include "base/mutex.h"
 
 namespace headroom::desktop {
 
@@ -23,8 +23,8 @@ class DesktopNotices {
   Result<> Show(const Notice& notice);
 
  private:
-  std::mutex mutex_;
-  std::uint32_t last_ = 0;  // the server's number of the last one; 0: none
+  Mutex mutex_;
+  std::uint32_t last_ GUARDED_BY(mutex_) = 0;  // the server's number of the last one; 0: none
 };
 
 }  // namespace headroom::desktop

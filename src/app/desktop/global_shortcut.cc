@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/desktop/bus_loop.h"
+#include "base/mutex.h"
 
 namespace headroom::desktop {
 namespace {
@@ -259,7 +260,7 @@ struct GlobalShortcut::Core {
 
   void Change(ShortcutState to) {
     {
-      const std::lock_guard guard(mutex);
+      const MutexLock guard(mutex);
       if (state.bound == to.bound && state.keys == to.keys && state.trouble == to.trouble) return;
       state = std::move(to);
     }
@@ -271,9 +272,9 @@ struct GlobalShortcut::Core {
   std::string session;  // the portal's path of it; "" : none
   bool pressed = false;
   Slot answer;  // of the request that is being waited for
-  mutable std::mutex mutex;
-  ShortcutState state;  // guarded by mutex
-  BusLoop loop;         // last: its thread uses the rest
+  Mutex mutex;
+  ShortcutState state GUARDED_BY(mutex);
+  BusLoop loop;  // last: its thread uses the rest
 };
 
 GlobalShortcut::GlobalShortcut(std::string keys, ShortcutEvents events, Milliseconds again)
@@ -281,7 +282,7 @@ GlobalShortcut::GlobalShortcut(std::string keys, ShortcutEvents events, Millisec
 GlobalShortcut::~GlobalShortcut() = default;
 
 ShortcutState GlobalShortcut::state() const {
-  const std::lock_guard guard(core_->mutex);
+  const MutexLock guard(core_->mutex);
   return core_->state;
 }
 

@@ -4,6 +4,7 @@
 #include <systemd/sd-bus.h>
 
 #include "app/desktop/bus_loop.h"
+#include "base/mutex.h"
 
 namespace headroom::desktop {
 namespace {
@@ -48,14 +49,14 @@ struct SleepWatch::Core {
     if (code < 0)
       return Fail(Errc::kNotFound, "suspend is not noticed in time: logind: {}",
                   why.empty() ? std::string(Errno(-code, "no answer").what) : why);
-    const std::lock_guard guard(mutex);
+    const MutexLock guard(mutex);
     inhibitor.Reset(::fcntl(fd, F_DUPFD_CLOEXEC, 0));  // theirs goes with the message
     trouble.clear();
     return {};
   }
 
   void Lost(const Error& error) {
-    const std::lock_guard guard(mutex);
+    const MutexLock guard(mutex);
     inhibitor.Reset();
     trouble = error.what;
   }
@@ -69,7 +70,7 @@ struct SleepWatch::Core {
       return 0;
     }
     if (const auto again = core->Inhibit(::sd_bus_message_get_bus(message)); !again) {
-      const std::lock_guard guard(core->mutex);
+      const MutexLock guard(core->mutex);
       core->trouble = again.error().what;
     }
     core->events.on_resume();
@@ -85,10 +86,10 @@ struct SleepWatch::Core {
   }
 
   const SleepEvents events;
-  mutable std::mutex mutex;
-  Fd inhibitor;                                    // guarded by mutex; open: a suspend waits
-  std::string trouble = "logind was not reached";  // guarded by mutex
-  BusLoop loop;                                    // last: its thread uses the rest
+  Mutex mutex;
+  Fd inhibitor GUARDED_BY(mutex);  // open: a suspend waits
+  std::string trouble GUARDED_BY(mutex) = "logind was not reached";
+  BusLoop loop;  // last: its thread uses the rest
 };
 
 SleepWatch::SleepWatch(SleepEvents events, Milliseconds again)
@@ -96,17 +97,17 @@ SleepWatch::SleepWatch(SleepEvents events, Milliseconds again)
 SleepWatch::~SleepWatch() = default;
 
 void SleepWatch::ReadyToSleep() {
-  const std::lock_guard guard(core_->mutex);
+  const MutexLock guard(core_->mutex);
   core_->inhibitor.Reset();
 }
 
 std::string SleepWatch::trouble() const {
-  const std::lock_guard guard(core_->mutex);
+  const MutexLock guard(core_->mutex);
   return core_->trouble;
 }
 
 bool SleepWatch::inhibiting() const {
-  const std::lock_guard guard(core_->mutex);
+  const MutexLock guard(core_->mutex);
   return static_cast<bool>(core_->inhibitor);
 }
 

@@ -1,18 +1,18 @@
 // headroom-system-echo: says what the system does and does what it is told, for tests that play the
 // system. Standard input: "ready" (to sleep), "state", or its end.
 #include <iostream>
-#include <mutex>
 #include <string>
 
 #include "app/desktop/announcement.h"
 #include "app/desktop/global_shortcut.h"
 #include "app/desktop/sleep_watch.h"
+#include "base/mutex.h"
 
 int main() {
   using namespace headroom;
-  std::mutex mutex;
+  Mutex mutex;
   const auto say = [&mutex](const std::string& what) {
-    const std::lock_guard guard(mutex);
+    const MutexLock guard(mutex);
     std::cout << what << std::endl;
   };
   constexpr Milliseconds kAgain(100);

@@ -96,7 +96,7 @@ bool Capture::SleepFor(Milliseconds time) {
 }
 
 void Capture::Say(SourceState state, std::string device, std::string trouble) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   state_ = state;
   device_ = std::move(device);
   trouble_ = std::move(trouble);
@@ -121,14 +121,14 @@ Result<std::size_t> Capture::Read(std::span<float> into, Milliseconds wait) {
     read_.fetch_add(static_cast<std::int64_t>(count), std::memory_order_relaxed);
     return count;
   }
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (error_ && ended()) return Fail(*error_);
   return 0;
 }
 
 void Capture::Finish(std::optional<Error> error) {
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     state_ = error ? SourceState::kLost : SourceState::kClosed;
     trouble_ = error ? error->what : "";
     error_ = std::move(error);
@@ -148,7 +148,7 @@ SourceReport Capture::report() const {
   report.repaired =
       repaired_.load(std::memory_order_relaxed) + missing_.load(std::memory_order_relaxed);
   report.interruptions = interruptions_.load(std::memory_order_relaxed);
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   report.state = state_;
   report.device = device_;
   report.trouble = trouble_;
@@ -164,7 +164,7 @@ class ThreadSource : public Source {
   ~ThreadSource() override { Close(); }
 
   Result<> Open() override {
-    const std::scoped_lock lock(control_);
+    const MutexLock lock(control_);
     if (thread_.joinable()) return {};
     auto capture = std::make_shared<Capture>(buffer_samples_);
     // A signal is for the threads that wait for it.
@@ -176,13 +176,13 @@ class ThreadSource : public Source {
       capture->Finish(result ? std::nullopt : std::optional(std::move(result.error())));
     });
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    const std::scoped_lock swap(current_mutex_);
+    const MutexLock swap(current_mutex_);
     current_ = std::move(capture);
     return {};
   }
 
   void Close() override {
-    const std::scoped_lock lock(control_);
+    const MutexLock lock(control_);
     if (!thread_.joinable()) return;
     current()->stop().Raise();
     thread_.join();
@@ -206,16 +206,16 @@ class ThreadSource : public Source {
 
  private:
   std::shared_ptr<Capture> current() const {
-    const std::scoped_lock lock(current_mutex_);
+    const MutexLock lock(current_mutex_);
     return current_;
   }
 
   CaptureLoop loop_;
   std::size_t buffer_samples_;
-  std::mutex control_;  // Open and Close, one after the other
-  std::thread thread_;  // guarded by control_; joinable from Open to Close
-  mutable std::mutex current_mutex_;
-  std::shared_ptr<Capture> current_;  // guarded by current_mutex_; kept after Close for Read
+  Mutex control_;                            // Open and Close, one after the other
+  std::thread thread_ GUARDED_BY(control_);  // joinable from Open to Close
+  mutable Mutex current_mutex_;
+  std::shared_ptr<Capture> current_ GUARDED_BY(current_mutex_);  // kept after Close for Read
 };
 
 }  // namespace

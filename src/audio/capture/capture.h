@@ -5,7 +5,6 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,6 +14,7 @@
 #include "audio/format/sample_ring.h"
 #include "base/cancel.h"
 #include "base/fd.h"
+#include "base/mutex.h"
 
 namespace headroom::audio {
 
@@ -62,10 +62,10 @@ class Capture {
   std::atomic<bool> finished_{false};
   std::atomic<std::int64_t> read_{0}, missing_{0}, repaired_{0}, interruptions_{0};
 
-  mutable std::mutex mutex_;
-  SourceState state_ = SourceState::kOpening;  // guarded by mutex_, as the next three
-  std::string device_, trouble_;
-  std::optional<Error> error_;
+  mutable Mutex mutex_;
+  SourceState state_ GUARDED_BY(mutex_) = SourceState::kOpening;
+  std::string device_ GUARDED_BY(mutex_), trouble_ GUARDED_BY(mutex_);
+  std::optional<Error> error_ GUARDED_BY(mutex_);
 };
 
 /// Returns when capture.stop() is raised, when there is nothing more to come, or with an error that

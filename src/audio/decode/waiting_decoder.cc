@@ -42,7 +42,7 @@ Result<WaitingDecoder::Waiting> WaitingDecoder::Start(MonoTime now) {
 }
 
 void WaitingDecoder::Prepare() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (waiting_) return;
   if (auto started = Start(clock_.Now())) waiting_ = std::move(*started);
 }
@@ -50,7 +50,7 @@ void WaitingDecoder::Prepare() {
 std::optional<Decoder> WaitingDecoder::Take(int input) {
   std::optional<Waiting> taken;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     taken = std::exchange(waiting_, std::nullopt);
   }
   if (!taken || !SendFd(taken->call.get(), input)) return std::nullopt;
@@ -59,13 +59,13 @@ std::optional<Decoder> WaitingDecoder::Take(int input) {
 
 void WaitingDecoder::DropAfter(Milliseconds unused) {
   std::optional<Waiting> dropped;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (waiting_ && clock_.Now() - waiting_->since >= unused)
     dropped = std::exchange(waiting_, std::nullopt);
 }
 
 pid_t WaitingDecoder::pid() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return waiting_ ? waiting_->decoder.child.pid() : 0;
 }
 

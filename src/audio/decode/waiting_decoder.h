@@ -4,13 +4,13 @@
 
 #include <sys/types.h>
 
-#include <mutex>
 #include <optional>
 
 #include "base/child.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/mutex.h"
 
 namespace headroom::audio {
 
@@ -46,8 +46,8 @@ class WaitingDecoder {
   static Result<Waiting> Start(MonoTime now);
 
   const Clock& clock_;
-  mutable std::mutex mutex_;
-  std::optional<Waiting> waiting_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::optional<Waiting> waiting_ GUARDED_BY(mutex_);
 };
 
 }  // namespace headroom::audio

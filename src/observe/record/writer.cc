@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "base/file.h"
+#include "base/mutex.h"
 #include "base/text.h"
 #include "observe/record/age.h"
 #include "observe/record/black_box.h"
@@ -55,14 +56,13 @@ struct Writer::State {
   const FileLock lock;
   const Clock& clock;
 
-  // Guarded by `mutex`.
-  mutable std::mutex mutex;
-  std::condition_variable wake, flushed;
-  std::deque<Added> queue;
-  std::string keep;  // a reason: keep the black box
-  bool stop = false, flush = false;
-  std::uint64_t added = 0, done = 0;  // entries
-  WriterStatus status;
+  Mutex mutex;
+  CondVar wake, flushed;
+  std::deque<Added> queue GUARDED_BY(mutex);
+  std::string keep GUARDED_BY(mutex);  // a reason: keep the black box
+  bool stop GUARDED_BY(mutex) = false, flush GUARDED_BY(mutex) = false;
+  std::uint64_t added GUARDED_BY(mutex) = 0, done GUARDED_BY(mutex) = 0;  // entries
+  WriterStatus status GUARDED_BY(mutex);
 
   // The thread's own.
   std::unique_ptr<Store> store;
@@ -111,10 +111,10 @@ Result<std::unique_ptr<Writer>> Writer::Open(WriterOptions options, const Clock&
 
 Writer::~Writer() {
   {
-    const std::lock_guard held(state_->mutex);
+    const MutexLock held(state_->mutex);
     state_->stop = true;
   }
-  state_->wake.notify_one();
+  state_->wake.NotifyOne();
   state_->thread.join();
 }
 
@@ -122,7 +122,7 @@ void Writer::Add(Sample sample) {
   State& s = *state_;
   bool wake = false;
   {
-    const std::lock_guard held(s.mutex);
+    const MutexLock held(s.mutex);
     ++s.status.samples;
     // A quarter of the room is for events alone.
     if (s.queue.size() >= s.options.queue - s.options.queue / 4) {
@@ -133,14 +133,14 @@ void Writer::Add(Sample sample) {
     s.queue.emplace_back(std::move(sample));
     ++s.added;
   }
-  if (wake) s.wake.notify_one();
+  if (wake) s.wake.NotifyOne();
 }
 
 void Writer::Note(Event event) {
   State& s = *state_;
   bool wake = false;
   {
-    const std::lock_guard held(s.mutex);
+    const MutexLock held(s.mutex);
     ++s.status.events;
     if (s.queue.size() >= s.options.queue) {
       ++s.status.dropped_events;
@@ -150,55 +150,59 @@ void Writer::Note(Event event) {
     s.queue.emplace_back(std::move(event));
     ++s.added;
   }
-  if (wake) s.wake.notify_one();
+  if (wake) s.wake.NotifyOne();
 }
 
 void Writer::Describe(GpuName gpu) {
   State& s = *state_;
   {
-    const std::lock_guard held(s.mutex);
+    const MutexLock held(s.mutex);
     if (s.queue.size() >= s.options.queue) return;
     s.queue.emplace_back(std::move(gpu));
     ++s.added;
   }
-  s.wake.notify_one();
+  s.wake.NotifyOne();
 }
 
 void Writer::Keep(std::string reason) {
   {
-    const std::lock_guard held(state_->mutex);
+    const MutexLock held(state_->mutex);
     state_->keep = std::move(reason);
   }
-  state_->wake.notify_one();
+  state_->wake.NotifyOne();
 }
 
 bool Writer::Flush(Milliseconds wait) {
   State& s = *state_;
-  std::unique_lock held(s.mutex);
+  const MutexLock held(s.mutex);
   const std::uint64_t wanted = s.added;
   s.flush = true;
-  s.wake.notify_one();
-  return s.flushed.wait_for(held, wait, [&] { return s.done >= wanted && !s.flush; });
+  s.wake.NotifyOne();
+  return s.flushed.WaitFor(s.mutex, wait,
+                           [&]() REQUIRES(s.mutex) { return s.done >= wanted && !s.flush; });
 }
 
 WriterStatus Writer::status() const {
-  const std::lock_guard held(state_->mutex);
+  const MutexLock held(state_->mutex);
   return state_->status;
 }
 
 void Writer::State::Loop() {
   Open();
-  std::unique_lock held(mutex);
+  MutexLock held(mutex);
   while (true) {
-    const auto something = [this] { return stop || flush || !queue.empty() || !keep.empty(); };
+    const auto something = [this]() REQUIRES(mutex) {
+      return stop || flush || !queue.empty() || !keep.empty();
+    };
     if (store)
-      wake.wait(held, something);
+      wake.Wait(mutex, something);
     else
-      wake.wait_for(held, options.retry_every, something);
+      wake.WaitFor(mutex, options.retry_every, something);
     // One transaction for what comes within the time.
     if (!queue.empty()) {
-      wake.wait_for(held, options.commit_every,
-                    [this] { return stop || flush || queue.size() > options.queue / 2; });
+      wake.WaitFor(mutex, options.commit_every, [this]() REQUIRES(mutex) {
+        return stop || flush || queue.size() > options.queue / 2;
+      });
     }
     const bool last = stop;
     std::deque<Added> batch;
@@ -208,17 +212,17 @@ void Writer::State::Loop() {
     lost_samples += status.dropped_samples - std::exchange(told_samples, status.dropped_samples);
     lost_events += status.dropped_events - std::exchange(told_events, status.dropped_events);
     const std::uint64_t upto = added;
-    held.unlock();
+    held.Unlock();
     Work(std::move(batch), std::move(reason));
     if (last && store) {
       const Moment end = LatestOr(Now(clock));
       if (const auto ended = store->End(end); !ended) Stop(ended.error());
       store.reset();  // a checkpoint, and the -wal is gone
     }
-    held.lock();
+    held.Lock();
     done = upto;
     flush = false;
-    flushed.notify_all();
+    flushed.NotifyAll();
     if (last) {
       status.recording = false;
       return;
@@ -262,7 +266,7 @@ void Writer::State::Open() {
     // Told again: the file may be another one.
     if (!store->Begin() || !store->Put(gpu) || !store->Commit()) store->Rollback();
   }
-  const std::lock_guard held(mutex);
+  const MutexLock held(mutex);
   status.recording = true;
   status.trouble.clear(), status.code.reset();
   status.set_aside += std::exchange(set_aside, false) ? 1 : 0;
@@ -276,7 +280,7 @@ void Writer::State::Stop(const Error& error) {
   const MonoTime now = clock.Now();
   if (!stopped_at) stopped_at = now;
   retry_at = now + options.retry_every;
-  const std::lock_guard held(mutex);
+  const MutexLock held(mutex);
   status.recording = false;
   status.trouble = error.what, status.code = error.code;
 }
@@ -328,7 +332,7 @@ void Writer::State::Work(std::deque<Added> batch, std::string reason) {
     aged_at = now;
     if (const Result<> aged = Age(); !aged) return Stop(aged.error());
   }
-  const std::lock_guard held(mutex);
+  const MutexLock held(mutex);
   status.rows += rows;
   if (rows > 0) ++status.commits;
 }
@@ -411,7 +415,7 @@ Result<> Writer::State::WriteBox(std::string_view reason, MonoTime now) {
   keep_until = now + kKeepAfter;
   if (going_on || rows.empty()) return {};
   {
-    const std::lock_guard held(mutex);
+    const MutexLock held(mutex);
     ++status.kept;
   }
   return store->Put(Event{EventKind::kKept, *latest, {}}

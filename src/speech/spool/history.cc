@@ -114,7 +114,7 @@ Result<sql::Database> History::OpenDatabase(const fs::path& path) {
 }
 
 Result<std::int64_t> History::Add(const HistoryEntry& entry) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   if (!options_.on && entry.arrival == Arrival::kDelivered) {
     TRY(Delete("utterance BETWEEN ? AND ?", static_cast<std::int64_t>(entry.utterance),
                static_cast<std::int64_t>(entry.utterance)));
@@ -142,7 +142,7 @@ Result<std::int64_t> History::Add(const HistoryEntry& entry) {
 }
 
 Result<> History::SetArrival(std::int64_t id, Arrival arrival, const std::string& why) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   TRY_ASSIGN(sql::Statement set,
              database_.Prepare("UPDATE texts SET arrival = ?, why = ? WHERE id = ?"));
   set.Bind(1, static_cast<std::int64_t>(arrival)).Bind(2, std::string_view(why)).Bind(3, id);
@@ -153,33 +153,33 @@ Result<> History::SetArrival(std::int64_t id, Arrival arrival, const std::string
 }
 
 Result<std::vector<HistoryEntry>> History::Last(std::size_t most, std::int64_t before) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   return Select("id < ?", before, static_cast<std::int64_t>(most));
 }
 
 Result<std::optional<HistoryEntry>> History::Find(std::int64_t id) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   TRY_ASSIGN(auto found, Select("id = ?", id, 1));
   if (found.empty()) return std::nullopt;
   return std::move(found.front());
 }
 
 Result<std::optional<HistoryEntry>> History::LastUndelivered() {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   TRY_ASSIGN(auto found, Select("arrival != ?", static_cast<std::int64_t>(Arrival::kDelivered), 1));
   if (found.empty()) return std::nullopt;
   return std::move(found.front());
 }
 
 Result<> History::Forget(std::int64_t id) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   TRY_ASSIGN(const std::int64_t gone, Delete("id BETWEEN ? AND ?", id, id));
   if (gone == 0) return Fail(Errc::kNotFound, "there is no text {}", id);
   return {};
 }
 
 Result<> History::Clear() {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   std::error_code ignored;
   fs::remove(damaged(), ignored);
   TRY(Delete("id BETWEEN ? AND ?", 0, std::numeric_limits<std::int64_t>::max()));
@@ -187,7 +187,7 @@ Result<> History::Clear() {
 }
 
 Result<std::int64_t> History::Expire() {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   const WallTime now = options_.clock->WallNow();
   const auto kept = std::chrono::hours(options_.hours);
   std::error_code failed;

@@ -13,13 +13,13 @@
 #include <filesystem>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/mutex.h"
 #include "base/sqlite/database.h"
 #include "speech/spool/spool_format.h"
 
@@ -89,15 +89,16 @@ class History {
       : path_(std::move(path)), options_(options), database_(std::move(database)) {}
   static Result<sql::Database> OpenDatabase(const std::filesystem::path& path);
   Result<std::vector<HistoryEntry>> Select(const std::string& where, std::int64_t value,
-                                           std::int64_t most);
-  Result<std::int64_t> Delete(const std::string& where, std::int64_t from, std::int64_t to);
+                                           std::int64_t most) REQUIRES(mutex_);
+  Result<std::int64_t> Delete(const std::string& where, std::int64_t from, std::int64_t to)
+      REQUIRES(mutex_);
   std::filesystem::path damaged() const;
 
   const std::filesystem::path path_;
   const HistoryOptions options_;
   std::filesystem::path set_aside_;
-  std::mutex mutex_;
-  sql::Database database_;  // guarded by mutex_
+  Mutex mutex_;
+  sql::Database database_ GUARDED_BY(mutex_);
 };
 
 }  // namespace headroom::speech

@@ -59,7 +59,10 @@ Result<std::unique_ptr<Spool>> Spool::Open(const std::filesystem::path& path,
 Result<std::unique_ptr<Spool>> Spool::Over(std::unique_ptr<BlockFile> file,
                                            const SpoolOptions& options) {
   std::unique_ptr<Spool> spool(new Spool(std::move(file), options));
-  TRY(spool->Recover());
+  {
+    const MutexLock guard(spool->mutex_);
+    TRY(spool->Recover());
+  }
   return spool;
 }
 
@@ -128,7 +131,8 @@ Result<> Spool::Recover() {
   cursor_ = kHeaderSlots;
 
   TRY(WriteHeaders());
-  std::erase_if(recovered.damaged, [&](std::uint32_t slot) { return slot >= used_.size(); });
+  std::erase_if(recovered.damaged,
+                [there = used_.size()](std::uint32_t slot) { return slot >= there; });
   repair_.damaged_slots = static_cast<int>(recovered.damaged.size());
   TRY(Blank(recovered.damaged));
   std::vector<UtteranceId> done, open, lost;
@@ -168,7 +172,7 @@ Result<> Spool::WriteHeaders() {
 }
 
 Result<UtteranceId> Spool::Begin(const UtteranceHead& head) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   const UtteranceId id = (epoch_ << 32) | ++count_;
   SpoolEntry entry;
   entry.head = head;
@@ -178,7 +182,7 @@ Result<UtteranceId> Spool::Begin(const UtteranceHead& head) {
 }
 
 Result<> Spool::Append(UtteranceId id, std::span<const float> samples) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   TRY_ASSIGN(SpoolEntry* const entry, Find(id, SpoolState::kOpen, SpoolState::kOpen, "append to"));
   std::int64_t at = entry->samples;
   entry->samples += static_cast<std::int64_t>(samples.size());
@@ -210,7 +214,7 @@ Result<> Spool::Append(UtteranceId id, std::span<const float> samples) {
 }
 
 Result<> Spool::End(UtteranceId id, std::int64_t samples) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   TRY_ASSIGN(SpoolEntry* const entry, Find(id, SpoolState::kOpen, SpoolState::kOpen, "end"));
   if (samples < 0 || samples > entry->samples)
     return Fail(Errc::kInvalid, "end utterance {} at {} of {} samples", id, samples,
@@ -222,7 +226,7 @@ Result<> Spool::End(UtteranceId id, std::int64_t samples) {
 }
 
 Result<> Spool::SetDecoded(UtteranceId id, std::string_view text) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   TRY_ASSIGN(SpoolEntry* const entry,
              Find(id, SpoolState::kSpooled, SpoolState::kSpooled, "keep the text of"));
   const std::size_t parts =
@@ -245,7 +249,7 @@ Result<> Spool::SetDecoded(UtteranceId id, std::string_view text) {
 }
 
 Result<> Spool::SetOffered(UtteranceId id) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   TRY_ASSIGN(SpoolEntry* const entry,
              Find(id, SpoolState::kSpooled, SpoolState::kDecoded, "offer"));
   TRY(MakeRoom(3));  // the mark that it was delivered must find room, too
@@ -257,19 +261,19 @@ Result<> Spool::SetOffered(UtteranceId id) {
 }
 
 Result<> Spool::SetDelivered(UtteranceId id) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   TRY(Find(id, SpoolState::kSpooled, SpoolState::kOffered, "end the delivery of"));
   return Forget(id, options_.keep);
 }
 
 Result<> Spool::Discard(UtteranceId id) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   TRY(Find(id, SpoolState::kOpen, SpoolState::kOffered, "discard"));
   return Forget(id, false);
 }
 
 std::vector<Pending> Spool::pending() const {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   std::vector<Pending> all;
   for (const auto& [id, entry] : entries_) {
     if (entry.state == SpoolState::kDelivered) continue;
@@ -286,7 +290,7 @@ std::vector<Pending> Spool::pending() const {
 }
 
 Result<std::vector<float>> Spool::Audio(UtteranceId id) const {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   const auto found = entries_.find(id);
   if (found == entries_.end() || found->second.state == SpoolState::kDelivered)
     return Fail(Errc::kNotFound, "utterance {} is not in the spool", id);
@@ -306,7 +310,7 @@ Result<std::vector<float>> Spool::Audio(UtteranceId id) const {
 }
 
 Milliseconds Spool::free() const {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   std::int64_t slots = free_slots_;
   for (const auto& [id, entry] : entries_)
     if (entry.state == SpoolState::kDelivered)

@@ -17,7 +17,6 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,6 +27,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/mutex.h"
 #include "speech/spool/block_file.h"
 #include "speech/spool/spool_recovery.h"
 
@@ -102,33 +102,31 @@ class Spool {
  private:
   Spool(std::unique_ptr<BlockFile> file, const SpoolOptions& options);
 
-  // All of these with mutex_ held (or while nobody else has the object).
-  Result<> Recover();
-  Result<> WriteHeaders();
+  Result<> Recover() REQUIRES(mutex_);
+  Result<> WriteHeaders() REQUIRES(mutex_);
   Result<SpoolEntry*> Find(UtteranceId id, SpoolState at_least, SpoolState at_most,
-                           std::string_view doing);
-  Result<std::uint32_t> Write(const Slot& slot, std::int64_t reserve);
+                           std::string_view doing) REQUIRES(mutex_);
+  Result<std::uint32_t> Write(const Slot& slot, std::int64_t reserve) REQUIRES(mutex_);
   Result<> WriteMark(UtteranceId id, SpoolEntry& entry, SlotKind kind, std::uint64_t at,
-                     std::uint64_t extra);
-  Result<> Forget(UtteranceId id, bool keep);
-  Result<> Wipe(UtteranceId id);
-  Result<> Blank(std::span<const std::uint32_t> slots);
-  Result<> MakeRoom(std::int64_t slots);
-  std::int64_t Reserved() const;
+                     std::uint64_t extra) REQUIRES(mutex_);
+  Result<> Forget(UtteranceId id, bool keep) REQUIRES(mutex_);
+  Result<> Wipe(UtteranceId id) REQUIRES(mutex_);
+  Result<> Blank(std::span<const std::uint32_t> slots) REQUIRES(mutex_);
+  Result<> MakeRoom(std::int64_t slots) REQUIRES(mutex_);
+  std::int64_t Reserved() const REQUIRES(mutex_);
 
   const SpoolOptions options_;
   std::optional<FileLock> lock_;
   SpoolRepair repair_;
 
-  mutable std::mutex mutex_;
-  // Guarded by mutex_:
-  std::unique_ptr<BlockFile> file_;
-  std::map<UtteranceId, SpoolEntry> entries_;
-  std::vector<bool> used_;  // slots, the headers among them
-  std::int64_t free_slots_ = 0;
-  std::size_t cursor_ = 0;  // where the search for a free slot goes on
-  std::uint64_t epoch_ = 0;
-  std::uint64_t count_ = 0;  // utterances begun in this epoch
+  mutable Mutex mutex_;
+  const std::unique_ptr<BlockFile> file_ PT_GUARDED_BY(mutex_);
+  std::map<UtteranceId, SpoolEntry> entries_ GUARDED_BY(mutex_);
+  std::vector<bool> used_ GUARDED_BY(mutex_);  // slots, the headers among them
+  std::int64_t free_slots_ GUARDED_BY(mutex_) = 0;
+  std::size_t cursor_ GUARDED_BY(mutex_) = 0;  // where the search for a free slot goes on
+  std::uint64_t epoch_ GUARDED_BY(mutex_) = 0;
+  std::uint64_t count_ GUARDED_BY(mutex_) = 0;  // utterances begun in this epoch
 };
 
 }  // namespace headroom::speech
