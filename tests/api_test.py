@@ -188,7 +188,7 @@ def test_a_token_of_the_command_line_opens_and_closes_the_door(headroom, server,
     with pytest.raises(openai.AuthenticationError):
         create(token)
     assert headroom("token", "revoke", "phone").code == 3
-    assert "nobody gets in" in headroom("token", "list").err
+    assert "no client has access" in headroom("token", "list").err
 
 
 def test_a_browser_of_another_site_gets_nothing(server):

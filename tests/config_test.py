@@ -15,7 +15,7 @@ def test_check_names_every_mistake_with_its_line(headroom, tmp_path):
     ]
     path.write_text('[speech]\nsilence = "1s"\n')
     outcome = headroom("config", "check", path)
-    assert (outcome.code, outcome.out) == (0, f"{path}: good, 1 keys set to other than their default\n")
+    assert (outcome.code, outcome.out) == (0, f"{path}: valid, 1 key changed from the default\n")
     assert headroom("config", "check", tmp_path / "none").code == 3
 
 

@@ -53,7 +53,7 @@ def test_what_did_not_arrive_is_kept_and_can_be_pasted(headroom, played):
     assert daemon.call("GET", "history?undelivered=true")["entries"] == []
     assert headroom("history", "paste", *socket_path).code == 0, "the newest, once more"
     assert len((gone / "text").read_text().splitlines()) == count + 1
-    assert f"{count} texts forgotten" in headroom("history", "clear", *socket_path).out
+    assert f"deleted {count} text" in headroom("history", "clear", *socket_path).out
     assert headroom("history", "paste", *socket_path).code == 3
     daemon.stop()
 

@@ -99,5 +99,5 @@ def test_what_is_wrong_is_said(headroom, trace, tmp_path):
     outcome = headroom("governor", "replay", bad)
     assert outcome.code == 8
     assert 'line 3: rss_mb: "x" is not a number' in outcome.err
-    assert "1 of 3 rows were skipped" in outcome.err
-    assert "column mood is not known" in outcome.err
+    assert "skipped 1 of 3 rows" in outcome.err
+    assert "unknown column mood" in outcome.err

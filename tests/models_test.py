@@ -147,7 +147,7 @@ def test_wrong_names_get_an_answer(models):
     one_line(models("pull", "toy:Q7"), 2, "there are F16, Q8_0")
     one_line(models("path", "toy"), 3, "headroom models pull toy")
     one_line(models("path"), 3, "headroom models pull toy")
-    one_line(models("rm", "toy"), 3, "toy is not here")
+    one_line(models("rm", "toy"), 3, "toy is not installed")
     assert models("bundle").code == 2
     assert models("bundle", "toy").code == 2
 

@@ -118,7 +118,7 @@ def test_a_plan_for_a_card_of_this_machine_knows_its_calibration(headroom, card,
     measured = json.loads(done.out)["driver"]
     after = plan(headroom, model, "--device", "0000:01:00.0", env=card)
     assert after["driver"] == {"bytes": measured, "margin": 64 * MIB, "estimated": False}
-    assert "as calibrated on this card" in headroom("plan", model, "--device", "auto", env=card).out
+    assert "calibrated on this GPU" in headroom("plan", model, "--device", "auto", env=card).out
     given = plan(headroom, model, "--device", "auto", "--driver", "100MiB", "--card", "1GiB", env=card)
     assert (given["driver"]["bytes"], given["card"]["bytes"]) == (100 * MIB, 1024 * MIB)
     assert "0000:09:00.0" in one_line(headroom("plan", model, "--device", "0000:09:00.0", env=card), 3)

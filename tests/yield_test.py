@@ -47,7 +47,7 @@ def test_a_daemon_that_does_not_answer_keeps_no_game_from_starting(headroom, run
     daemon.tell("hold")
     outcome = headroom("yield", "--", "echo", "plays")
     assert (outcome.code, outcome.out) == (0, "plays\n")
-    assert "did not leave the card" in outcome.err
+    assert "did not leave the GPU" in outcome.err
     daemon.stop()
 
 

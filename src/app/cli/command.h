@@ -1,5 +1,5 @@
-// How a subcommand plugs in: its file adds itself to the parser and, when it is the one the user
-// called, leaves its action. main() runs that action and returns its exit code.
+// How a subcommand plugs in: its Add function declares it on the parser and, when the user calls
+// it, sets `chosen`. main() runs `chosen` and returns its exit code.
 #pragma once
 
 #include <CLI/CLI.hpp>

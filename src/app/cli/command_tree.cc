@@ -5,7 +5,8 @@
 namespace headroom::cli {
 namespace {
 
-// "text|json" as the type's name, or a membership check, which CLI11 writes as "TEXT:{text,json}".
+// Reads "text|json" from the type's name, or "TEXT:{text,json}", which is how CLI11 writes a
+// membership check.
 std::vector<std::string> Choices(const CLI::Option& option) {
   const std::string type = option.get_type_name();
   if (type.find('|') != std::string::npos) return Split(type, '|');

@@ -1,4 +1,4 @@
-// headroom daemon: becomes headroom-daemon, which keeps in memory only what the service needs.
+// headroom daemon: executes headroom-daemon, which keeps in memory only what the service needs.
 #include <unistd.h>
 
 #include <cerrno>

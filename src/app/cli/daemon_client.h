@@ -20,7 +20,7 @@ inline net::ControlClient Daemon(const std::string& socket) {
   return net::ControlClient(DaemonSocket(socket));
 }
 
-/// One indented JSON document on standard output, whatever bytes its texts hold.
+/// Prints one indented JSON document on standard output; invalid UTF-8 in its strings is replaced.
 void PrintJson(const nlohmann::json& json);
 
 }  // namespace headroom::cli

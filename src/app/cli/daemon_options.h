@@ -1,4 +1,4 @@
-// What `headroom daemon` and the program it becomes are told.
+// The options of `headroom daemon` and of headroom-daemon, which it executes.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -9,7 +9,7 @@
 namespace headroom::cli {
 
 struct DaemonOptions {
-  std::string config, state;  // empty: where they usually are
+  std::string config, state;  // empty: the usual paths
   std::vector<std::string> settings;
 };
 

@@ -9,9 +9,9 @@
 
 int main(int argc, char** argv) {
   using namespace headroom;
-  ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write(2), not our death
+  ::signal(SIGPIPE, SIG_IGN);  // write(2) returns an error instead
 
-  CLI::App app("Local speech to text that keeps memory in hand.", "headroom");
+  CLI::App app("Local dictation and speech to text that leaves memory headroom.", "headroom");
   app.set_version_flag("--version", "headroom " HEADROOM_VERSION);
   app.require_subcommand(1);
   app.footer(

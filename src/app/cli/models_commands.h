@@ -1,4 +1,4 @@
-// The subcommands of 'headroom models', one function for each file of them.
+// The subcommands of 'headroom models', one function per source file.
 #pragma once
 
 #include "app/cli/command.h"
