@@ -122,8 +122,7 @@ class Bench {
         targets.push_back(std::move(target));
     }
     if (targets.empty())
-      return Fail(Errc::kNotFound,
-                  "no model is installed; run: headroom models pull whisper-base");
+      return Fail(Errc::kNotFound, "no model is installed; run: headroom models pull whisper-base");
     return targets;
   }
 

@@ -147,7 +147,8 @@ void AddCalibrate(CLI::App& app, Action& chosen) {
   const auto options = std::make_shared<Options>();
   CLI::App* calibrate = app.add_subcommand(
       "calibrate", "Measure how much memory a GPU's driver takes, once for all plans.");
-  calibrate->add_option("--device", options->device, "GPU, by PCI address or by the worker's name for it");
+  calibrate->add_option("--device", options->device,
+                        "GPU, by PCI address or by the worker's name for it");
   calibrate->add_option("--worker", options->worker,
                         "Worker program; default: the first that finds a GPU");
   calibrate->add_option("--model", options->model, "Model to load; default: the default model");

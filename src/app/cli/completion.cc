@@ -238,7 +238,8 @@ std::string ManualPage(const CommandLine& root, const std::string& version) {
   text +=
       ".SH EXIT STATUS\n0 success; 1 other failure; 2 invalid command line or configuration; 3 a "
       "file, model, program or daemon was not found; 4 bad input; 5 no answer from the "
-      "network or the daemon; 6 no space, memory or permission, or in use by another program; 7 the "
+      "network or the daemon; 6 no space, memory or permission, or in use by another program; 7 "
+      "the "
       "recognition worker failed; 8 part of the input could not be read; 9 a condition of report "
       "\\-\\-fail\\-on holds; 75 the service asks to be restarted; 130 interrupted.\n"
       ".SH FILES\n.TP\n.I $XDG_CONFIG_HOME/headroom/config.toml\nThe configuration.\n"
@@ -250,8 +251,7 @@ std::string ManualPage(const CommandLine& root, const std::string& version) {
 
 void AddCompletion(CLI::App& app, Action& chosen) {
   const auto shell = std::make_shared<std::string>();
-  CLI::App* completion =
-      app.add_subcommand("completion", "Print a shell completion script.");
+  CLI::App* completion = app.add_subcommand("completion", "Print a shell completion script.");
   completion->group("");
   completion->add_option("SHELL", *shell, "bash, zsh or fish")
       ->required()

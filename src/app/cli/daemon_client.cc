@@ -7,7 +7,8 @@
 namespace headroom::cli {
 
 void AddSocketOption(CLI::App& command, std::string& socket) {
-  command.add_option("--socket", socket, "Control socket of the daemon, instead of the configured one");
+  command.add_option("--socket", socket,
+                     "Control socket of the daemon, instead of the configured one");
 }
 
 std::filesystem::path DaemonSocket(const std::string& socket) {

@@ -94,8 +94,10 @@ Result<int> TryTyping(const Options& options) {
   else if (report.first_exact.empty())
     Note("no method types exactly; use the clipboard or command target, see docs/desktop.md");
   else
-    fmt::print("\nTo always use the method that typed exactly, put this into {}:\n\n[output]\ntyping = \"{}\"\n",
-               app::ConfigPath().string(), report.first_exact);
+    fmt::print(
+        "\nTo always use the method that typed exactly, put this into {}:\n\n[output]\ntyping = "
+        "\"{}\"\n",
+        app::ConfigPath().string(), report.first_exact);
   return report.first_exact.empty() ? kFailed : kOk;
 }
 

@@ -33,11 +33,12 @@ Findings OfWorker(const std::string& program) {
     return {{Health::kWarn, "GPU worker", devices.error().what,
              HintFor(program, devices.error().what)}};
   if (devices->empty())
-    return {{Health::kWarn, "GPU worker", program + " found no GPU",
-             program == planner::kCudaWorker
-                 ? "nvidia-smi shows whether the NVIDIA driver works"
-                 : "apt-get install mesa-vulkan-drivers for AMD and Intel; the NVIDIA driver brings "
-                   "its own; you need access to /dev/dri/renderD* (group render)"}};
+    return {
+        {Health::kWarn, "GPU worker", program + " found no GPU",
+         program == planner::kCudaWorker
+             ? "nvidia-smi shows whether the NVIDIA driver works"
+             : "apt-get install mesa-vulkan-drivers for AMD and Intel; the NVIDIA driver brings "
+               "its own; you need access to /dev/dri/renderD* (group render)"}};
   Findings findings;
   for (const planner::WorkerDevice& device : *devices)
     findings.push_back({Health::kOk, "GPU worker",
@@ -69,8 +70,8 @@ Findings CheckGpuWorkers(const DoctorContext&) {
           fmt::format("the NVIDIA GPU {} does not use the NVIDIA driver", nvidia.front().pci),
           "install your distribution's nvidia-driver package and restart the machine"}});
   if (!any && !(nvidia.empty() && amd.empty()))
-    add({{Health::kWarn, "GPU worker",
-          "this installation has no worker for the graphics card", kHowToBuild}});
+    add({{Health::kWarn, "GPU worker", "this installation has no worker for the graphics card",
+          kHowToBuild}});
   return findings;
 }
 

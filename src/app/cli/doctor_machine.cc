@@ -144,8 +144,7 @@ Findings CheckGpus(const DoctorContext&) {
                                       FormatBinary(*device.total)),
                           ""});
     else
-      findings.push_back(
-          {Health::kOk, "GPU", fmt::format("{}: {}", name, Name(device.state)), ""});
+      findings.push_back({Health::kOk, "GPU", fmt::format("{}: {}", name, Name(device.state)), ""});
   }
   return findings;
 }

@@ -126,9 +126,10 @@ Findings CheckDaemon(const DoctorContext& context) {
   Findings findings = {{Health::kOk, "daemon",
                         fmt::format("running, pid {}, {}", status->pid, Name(status->phase)), ""}};
   if (status->version != HEADROOM_VERSION)
-    findings[0] = {Health::kWarn, "daemon",
-                   fmt::format("running version {}, but this is {}", status->version, HEADROOM_VERSION),
-                   "systemctl --user restart headroom"};
+    findings[0] = {
+        Health::kWarn, "daemon",
+        fmt::format("running version {}, but this is {}", status->version, HEADROOM_VERSION),
+        "systemctl --user restart headroom"};
   for (const std::string& warning : status->troubles)
     findings.push_back({Health::kWarn, "daemon", warning, ""});
   return findings;

@@ -21,7 +21,8 @@ namespace {
 
 using nlohmann::json;
 
-// Reads the [memory] table, or the top level where there is none, so a configuration file works too.
+// Reads the [memory] table, or the top level where there is none, so a configuration file works
+// too.
 Result<memory::Thresholds> ReadThresholds(const std::string& path) {
   TRY_ASSIGN(const std::string text, ReadFile(path, MiB(1)));
   std::vector<memory::Setting> settings;
@@ -196,11 +197,13 @@ Result<int> Replay(const Options& options) {
 
 void AddGovernor(CLI::App& app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* governor = app.add_subcommand("governor", "Show how the governor reacts to memory pressure.");
+  CLI::App* governor =
+      app.add_subcommand("governor", "Show how the governor reacts to memory pressure.");
   governor->require_subcommand(1);
   governor->footer("Zones, rules and trace columns: docs/memory.md.");
   CLI::App* replay = governor->add_subcommand(
-      "replay", "Run a recorded trace through the governor and print zones and actions with times.");
+      "replay",
+      "Run a recorded trace through the governor and print zones and actions with times.");
   replay->add_option("TRACE", options->trace,
                      "Flight record, or CSV with a header (columns: docs/memory.md); default: the "
                      "service's flight record");

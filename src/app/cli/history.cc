@@ -100,13 +100,13 @@ void AddListOptions(CLI::App& command, Options& options) {
 
 void AddHistory(CLI::App& app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* history = app.add_subcommand("history", "Show, deliver again or delete texts of the last hours.");
+  CLI::App* history =
+      app.add_subcommand("history", "Show, deliver again or delete texts of the last hours.");
   history->require_subcommand(0, 1);
   history->callback([history, list = Runs(chosen, options, List)] {
     if (history->get_subcommands().empty()) list();
   });
-  CLI::App* list =
-      history->add_subcommand("list", "List texts: id, time, delivery state, text.");
+  CLI::App* list = history->add_subcommand("list", "List texts: id, time, delivery state, text.");
   AddListOptions(*list, *options);
   list->callback(Runs(chosen, options, List));
   CLI::App* show = history->add_subcommand("show", "Print one text in full.");

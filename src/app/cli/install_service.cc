@@ -47,7 +47,8 @@ Result<std::string> UnitText() {
   TRY_ASSIGN(std::string text, ReadFile(source, MiB(1)));
   std::error_code failed;
   const fs::path self = fs::read_symlink("/proc/self/exe", failed);
-  if (failed) return Fail(Errc::kInternal, "cannot find the path of this program: {}", failed.message());
+  if (failed)
+    return Fail(Errc::kInternal, "cannot find the path of this program: {}", failed.message());
   Replace(text, "@ORIGIN@", kOrigin);
   Replace(text, "@HEADROOM@", Escaped(self.string()));
   return text;
@@ -67,8 +68,7 @@ Result<int> Install(const Options& options) {
   TRY_ASSIGN(const std::string text, UnitText());
   const fs::path path = UnitPath();
   if (const auto before = ReadFile(path, MiB(1)); before && !before->contains(kOrigin))
-    return Fail(Errc::kExists,
-                "{} exists and was not written by this command; move it away first",
+    return Fail(Errc::kExists, "{} exists and was not written by this command; move it away first",
                 path.string());
   TRY(MakeDirectories(path.parent_path()));
   TRY(WriteFileAtomic(path, text, 0644));
@@ -82,8 +82,9 @@ Result<int> Install(const Options& options) {
         kUnit);
     return Fail(std::move(enabled.error()));
   }
-  fmt::print("enabled: the daemon starts when you log in{}\n",
-             options.now ? ", and is running now" : "; to start it now: systemctl --user start headroom");
+  fmt::print(
+      "enabled: the daemon starts when you log in{}\n",
+      options.now ? ", and is running now" : "; to start it now: systemctl --user start headroom");
   return kOk;
 }
 
@@ -105,8 +106,8 @@ Result<int> Remove() {
 
 void AddInstallService(CLI::App& app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* install =
-      app.add_subcommand("install-service", "Install a systemd user unit that runs the daemon in your sessions.");
+  CLI::App* install = app.add_subcommand(
+      "install-service", "Install a systemd user unit that runs the daemon in your sessions.");
   auto* now = install->add_flag("--now", options->now, "Also start it now");
   install->add_flag("--remove", options->remove, "Stop it and remove the unit")->excludes(now);
   install->footer("What the unit contains, and why: docs/desktop.md.");

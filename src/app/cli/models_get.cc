@@ -120,7 +120,8 @@ void AddModelsGet(CLI::App& models, Action& chosen) {
   CLI::App* pull = models.add_subcommand("pull", "Download published models.");
   pull->add_option("NAME", options->names, "For example whisper-base or whisper-base:Q8_0")
       ->required();
-  pull->add_flag("--offline", options->offline, "Download nothing; fail if a model is not installed");
+  pull->add_flag("--offline", options->offline,
+                 "Download nothing; fail if a model is not installed");
   pull->callback([options, &chosen] {
     chosen = [options] {
       InterruptToken();
@@ -152,7 +153,8 @@ void AddModelsGet(CLI::App& models, Action& chosen) {
 
   CLI::App* bundle = models.add_subcommand(
       "bundle", "Pack models into one file for a machine without internet, or unpack it there.");
-  auto* names = bundle->add_option("NAME", options->names, "Models to pack; the VAD is always included");
+  auto* names =
+      bundle->add_option("NAME", options->names, "Models to pack; the VAD is always included");
   auto* output = bundle->add_option("-o,--output", options->output, "File to write");
   auto* from = bundle->add_option("--from", options->from, "File to unpack");
   names->needs(output);

@@ -55,10 +55,11 @@ void Add(CLI::App& models, Action& chosen, const char* name, const char* descrip
 
 void AddModelsRunning(CLI::App& models, Action& chosen) {
   Add(models, chosen, "load", "Have the running service load its model now.", "/v1/models/load",
-      "Loads the best tier that fits, as when listening begins. It is unloaded again after the idle "
+      "Loads the best tier that fits, as when listening begins. It is unloaded again after the "
+      "idle "
       "time.");
-  Add(models, chosen, "unload", "Have the running service unload its model and free its memory now.",
-      "/v1/models/unload",
+  Add(models, chosen, "unload",
+      "Have the running service unload its model and free its memory now.", "/v1/models/unload",
       "Fails while listening or serving a program. The model is loaded again when needed.");
 }
 

@@ -93,7 +93,8 @@ Result<PlanSettings> ParseSettings(const Options& options, const memory::Room& r
     auto driver = ParseBytes(options.driver);
     if (!driver) return Within(driver, "--driver {}", options.driver);
     if (*driver < Bytes(0) || *driver > room.total)
-      return Fail(Errc::kInvalid, "--driver {}: must be from 0 to the GPU's memory", options.driver);
+      return Fail(Errc::kInvalid, "--driver {}: must be from 0 to the GPU's memory",
+                  options.driver);
     settings.driver = *driver;
   }
   settings.chunks = {settings.chunk};

@@ -88,9 +88,9 @@ std::string ShowPlan(const JudgedPlan& judged, const PlanSettings& settings, con
                      const std::vector<memory::Advice>& advice) {
   const MadePlan& made = judged.made;
   const memory::Plan& plan = made.plan;
-  std::string text =
-      fmt::format("{} on a GPU with {}{}: {}\n{}\n\n", Printable(models::ToString(made.target.spec)),
-                  Size(room.total), Others(room), Name(judged.fit.fit), Where(made));
+  std::string text = fmt::format("{} on a GPU with {}{}: {}\n{}\n\n",
+                                 Printable(models::ToString(made.target.spec)), Size(room.total),
+                                 Others(room), Name(judged.fit.fit), Where(made));
   text += Line("weights", plan.weights);
   text += Line("KV", plan.kv,
                fmt::format("for {:g} s of audio{}", Seconds(settings.chunk),
@@ -103,8 +103,8 @@ std::string ShowPlan(const JudgedPlan& judged, const PlanSettings& settings, con
                            Size(plan.margin)));
   text += Line("resident", plan.Resident(),
                fmt::format("{:.1f} % of the GPU", Percent(plan.Resident(), room.total)));
-  text += Line("host", plan.host,
-               "of main memory: the engine's buffers, and 32 MiB for the process");
+  text +=
+      Line("host", plan.host, "of main memory: the engine's buffers, and 32 MiB for the process");
   text += fmt::format("\n  {:<7}{:>12}{:>13}\n", "AUDIO", "WORKSPACE", "PEAK");
   for (const memory::Workspace& row : plan.workspace) {
     const FitNumbers numbers = memory::Measure(plan, row.chunk, room);

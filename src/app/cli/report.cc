@@ -14,12 +14,13 @@ void AddReport(CLI::App& app, Action& chosen) {
     const Result<int> code = (*action)();
     return code ? *code : Complain(code.error());
   };
-  CLI::App* report =
-      app.add_subcommand("report", "Report what happened to memory, and why, from records and logs.");
+  CLI::App* report = app.add_subcommand(
+      "report", "Report what happened to memory, and why, from records and logs.");
   report::AddReport(*report, *action);
   CLI::App* why = app.add_subcommand("why", "Show what happened at a given time, on one screen.");
   report::AddWhy(*why, *action);
-  CLI::App* bundle = app.add_subcommand("bundle", "Write one redacted text file to attach to an issue.");
+  CLI::App* bundle =
+      app.add_subcommand("bundle", "Write one redacted text file to attach to an issue.");
   report::AddBundle(*bundle, *action);
   app.final_callback([=, &chosen] {
     if (report->parsed() || why->parsed() || bundle->parsed()) chosen = run;

@@ -79,8 +79,7 @@ Result<> Top(const Options& options) {
   if (path.empty() && options.target.empty() && Running(record::DefaultPath()))
     path = record::DefaultPath();
   if (!path.empty() && !options.target.empty())
-    return Fail(Errc::kInvalid,
-                "give either TARGET, for a live view, or --record, for a file");
+    return Fail(Errc::kInvalid, "give either TARGET, for a live view, or --record, for a file");
 
   std::unique_ptr<Feed> feed;
   std::string title = options.target.empty() ? "this machine" : options.target;

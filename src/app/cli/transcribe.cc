@@ -286,7 +286,8 @@ void AddTranscribe(CLI::App& app, Action& chosen) {
   const auto options = std::make_shared<Options>();
   options->worker = "headroom-worker-cpu";
   CLI::App* command = app.add_subcommand(
-      "transcribe", "Turn audio files into text. Reads any format that FFmpeg reads; - is standard input.");
+      "transcribe",
+      "Turn audio files into text. Reads any format that FFmpeg reads; - is standard input.");
   command->add_option("FILE", options->files, "Audio or video files")->required();
   command->add_option("-m,--model", options->model,
                       "Name (whisper-base, whisper-base:Q8_0; see 'headroom models list') or path; "
@@ -297,8 +298,8 @@ void AddTranscribe(CLI::App& app, Action& chosen) {
       ->capture_default_str();
   command->add_option("-l,--language", options->language,
                       "Spoken language, e.g. de; default: detected where the model can");
-  CLI::Option* translate =
-      command->add_flag("--translate", options->translate, "Translate into English, where the model can");
+  CLI::Option* translate = command->add_flag("--translate", options->translate,
+                                             "Translate into English, where the model can");
   command
       ->add_option("--translate-to", options->translate_to,
                    "Translate into this language, e.g. de, where the model can (Canary)")

@@ -20,8 +20,7 @@ struct Options {
 Result<> Watch(const Options& options) {
   TRY_ASSIGN(const watch::Target target, watch::ParseTarget(options.target));
   TRY_ASSIGN(const Milliseconds interval, ParseDuration(options.interval));
-  if (interval < Milliseconds(10))
-    return Fail(Errc::kInvalid, "--interval: must be at least 10ms");
+  if (interval < Milliseconds(10)) return Fail(Errc::kInvalid, "--interval: must be at least 10ms");
   std::optional<MonoTime> end;
   if (!options.length.empty()) {
     TRY_ASSIGN(const Milliseconds length, ParseDuration(options.length));
@@ -74,7 +73,8 @@ void AddWatch(CLI::App& app, Action& chosen) {
       ->required();
   watch->add_option("--gpu", options->gpu,
                     "all (default), none, or part of a GPU's name or PCI address");
-  watch->add_option("--interval", options->interval, "Time between samples, e.g. 500ms; default: 1s");
+  watch->add_option("--interval", options->interval,
+                    "Time between samples, e.g. 500ms; default: 1s");
   watch->add_option("--for", options->length, "Stop after this time, e.g. 12h");
   watch->add_option("-o,--output", options->output,
                     "Path of the flight record; an existing one is continued");

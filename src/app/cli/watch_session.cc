@@ -28,7 +28,7 @@ WatchSession::WatchSession(std::unique_ptr<record::Writer> writer, watch::WatchO
       began_(SystemClock().Now()) {}
 
 Result<std::unique_ptr<WatchSession>> WatchSession::Begin(record::WriterOptions to,
-                                                    watch::WatchOptions of) {
+                                                          watch::WatchOptions of) {
   to.version = HEADROOM_VERSION;
   TRY_ASSIGN(std::unique_ptr<record::Writer> writer, record::Writer::Open(std::move(to)));
   writer->Flush(Milliseconds(30'000));
@@ -63,8 +63,7 @@ std::string WatchSession::Summary() const {
   const auto took = std::chrono::duration_cast<std::chrono::seconds>(SystemClock().Now() - began_);
   return fmt::format("{}, {}; at most {} of memory, {} of swap, {} of GPU memory",
                      FormatDuration(took), CountOf(peaks_.looks, "sample"),
-                     FormatBinary(peaks_.ram), FormatBinary(peaks_.swap),
-                     FormatBinary(peaks_.gpu));
+                     FormatBinary(peaks_.ram), FormatBinary(peaks_.swap), FormatBinary(peaks_.gpu));
 }
 
 }  // namespace headroom::cli

@@ -11,13 +11,15 @@
 
 namespace headroom::cli {
 
-/// Turns any text into a file name of ASCII letters, digits, dots, underscores and dashes; never "".
+/// Turns any text into a file name of ASCII letters, digits, dots, underscores and dashes; never
+/// "".
 std::string FileNameOf(std::string_view text);
 
 class WatchSession {
  public:
   /// Returns when the file is open and its first bytes are written, or fails with the reason.
-  static Result<std::unique_ptr<WatchSession>> Begin(record::WriterOptions to, watch::WatchOptions of);
+  static Result<std::unique_ptr<WatchSession>> Begin(record::WriterOptions to,
+                                                     watch::WatchOptions of);
 
   /// Takes and records one sample. Prints a new warning ("neither docker nor podman is here") once.
   watch::Observation Look(MonoTime due);

@@ -128,12 +128,13 @@ int Run(const Options& options) {
 
 void AddYield(CLI::App& app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand(
-      "yield", "Leave the GPU while a command runs: headroom yield -- GAME");
+  CLI::App* command =
+      app.add_subcommand("yield", "Leave the GPU while a command runs: headroom yield -- GAME");
   AddSocketOption(*command, options->socket);
   command->add_option("COMMAND", options->command, "Command and its arguments")->required();
   command->positionals_at_end();
-  command->footer("Returns the command's exit code. The command runs even if the service does not leave.");
+  command->footer(
+      "Returns the command's exit code. The command runs even if the service does not leave.");
   command->callback([options, &chosen] { chosen = [options] { return Run(*options); }; });
 }
 
