@@ -38,8 +38,8 @@ std::string Stamp() {
   return text;
 }
 
-// Ctrl-C and Ctrl-\ reach the command from the terminal, so this process ignores them and runs until
-// the command ends. SIGTERM is passed on to the command.
+// Ctrl-C and Ctrl-\ reach the command from the terminal, so this process ignores them and runs
+// until the command ends. SIGTERM is passed on to the command.
 void LeaveSignalsToTheCommand() {
   ::signal(SIGINT, SIG_IGN);
   ::signal(SIGQUIT, SIG_IGN);
@@ -50,8 +50,7 @@ void LeaveSignalsToTheCommand() {
 
 Result<int> Run(const Options& options) {
   TRY_ASSIGN(const Milliseconds interval, ParseDuration(options.interval));
-  if (interval < Milliseconds(10))
-    return Fail(Errc::kInvalid, "--interval: must be at least 10ms");
+  if (interval < Milliseconds(10)) return Fail(Errc::kInvalid, "--interval: must be at least 10ms");
   record::WriterOptions to;
   const std::string name = std::filesystem::path(options.command[0]).filename();
   to.target = "command:" + name;
@@ -107,8 +106,7 @@ void AddRun(CLI::App& app, Action& chosen) {
   CLI::App* run = app.add_subcommand(
       "run", "Run a command, record its memory and its children's, and return its exit code.");
   run->footer("Example: headroom run -o build.db -- make -j8. See docs/flight-record.md.");
-  run->add_option("COMMAND", options->command, "Command and its arguments, after --")
-      ->required();
+  run->add_option("COMMAND", options->command, "Command and its arguments, after --")->required();
   run->add_option("--gpu", options->gpu,
                   "all (default), none, or part of a GPU's name or PCI address");
   run->add_option("--interval", options->interval, "Time between samples; default: 100ms");
