@@ -1,6 +1,4 @@
 // headroom governor replay: shows what the governor would have done with a recorded trace.
-#include <toml++/toml.h>
-
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -12,6 +10,7 @@
 #include "base/duration.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/toml.h"
 #include "memory/replay.h"
 #include "memory/settings.h"
 #include "observe/record/reader.h"
@@ -25,27 +24,22 @@ using nlohmann::json;
 // too.
 Result<memory::Thresholds> ReadThresholds(const std::string& path) {
   TRY_ASSIGN(const std::string text, ReadFile(path, MiB(1)));
+  TRY_ASSIGN(const toml::table file, ParseToml(text, path));
   std::vector<memory::Setting> settings;
-  try {
-    const toml::table file = toml::parse(text, path);
-    const toml::table* section = file["memory"].as_table();
-    for (const auto& [key, node] : section ? *section : file) {
-      memory::Setting setting{std::string(key.str()), 0.0};
-      if (const auto number = node.value_exact<double>()) {
-        setting.value = *number;
-      } else if (const auto whole = node.value_exact<std::int64_t>()) {
-        setting.value = static_cast<double>(*whole);
-      } else if (const auto words = node.value_exact<std::string>()) {
-        setting.value = *words;
-      } else {
-        return Fail(Errc::kInvalid, "{}:{}: {}: must be a number or a text such as \"2GB\"", path,
-                    node.source().begin.line, Printable(key.str()));
-      }
-      settings.push_back(std::move(setting));
+  const toml::table* section = file["memory"].as_table();
+  for (const auto& [key, node] : section ? *section : file) {
+    memory::Setting setting{std::string(key.str()), 0.0};
+    if (const auto number = node.value_exact<double>()) {
+      setting.value = *number;
+    } else if (const auto whole = node.value_exact<std::int64_t>()) {
+      setting.value = static_cast<double>(*whole);
+    } else if (const auto words = node.value_exact<std::string>()) {
+      setting.value = *words;
+    } else {
+      return Fail(Errc::kInvalid, "{}:{}: {}: must be a number or a text such as \"2GB\"", path,
+                  node.source().begin.line, Printable(key.str()));
     }
-  } catch (const toml::parse_error& error) {
-    return Fail(Errc::kInvalid, "{}:{}: {}", path, error.source().begin.line,
-                Printable(error.description()));
+    settings.push_back(std::move(setting));
   }
   Result<memory::Thresholds> thresholds = memory::ThresholdsFrom(settings);
   if (!thresholds) return Within(thresholds, "{}", path);
