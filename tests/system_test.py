@@ -179,7 +179,7 @@ def test_a_key_does_not_stay_pressed_when_the_desktop_goes(system):
     portal.kill()
     assert echo.heard() == "release"
     portal.wait()
-    assert echo.until(bound="false")["trouble"] == "the desktop's portal has gone"
+    assert echo.until(bound="false")["trouble"] == "the desktop's portal stopped"
     system.mock(PORTAL, HERE / "portal_mock.py")
     echo.until(bound="true", trouble="")
     system.key("Activated")
@@ -207,7 +207,7 @@ def test_the_network_is_told_of_the_service(system):
     assert services(system).strip() == 's "Headroom on desk|_wyoming._tcp|10300"'
     avahi.kill()
     avahi.wait()
-    echo.until(announcement="not announced by zeroconf: Avahi has gone")
+    echo.until(announcement="not announced by zeroconf: Avahi stopped")
     system.mock(AVAHI, HERE / "avahi_mock.py")
     echo.until(announcement="")
     assert "10300" in services(system)

@@ -42,7 +42,7 @@ class NotifyTest : public ::testing::Test {
   Fd fd_;
 };
 
-TEST_F(NotifyTest, TheManagerIsTold) {
+TEST_F(NotifyTest, SendsStateChangesToTheManager) {
   NotifyReady("listening\nWATCHDOG=trigger");
   EXPECT_EQ(Said(), "READY=1\nSTATUS=listening WATCHDOG=trigger");
   NotifyStatus("speech");
@@ -55,7 +55,7 @@ TEST_F(NotifyTest, TheManagerIsTold) {
   EXPECT_EQ(Said(), "STOPPING=1\nSTATUS=bye");
 }
 
-TEST_F(NotifyTest, TheWatchdogIsAnsweredThreeTimesInItsTime) {
+TEST_F(NotifyTest, TheWatchdogIntervalIsAThirdOfTheManagersTimeout) {
   EXPECT_FALSE(WatchdogInterval());
   ::setenv("WATCHDOG_USEC", "30000000", 1);
   EXPECT_EQ(WatchdogInterval(), Milliseconds(10'000));
@@ -63,7 +63,7 @@ TEST_F(NotifyTest, TheWatchdogIsAnsweredThreeTimesInItsTime) {
   EXPECT_FALSE(WatchdogInterval());
 }
 
-TEST_F(NotifyTest, WithoutAManagerNothingHappens) {
+TEST_F(NotifyTest, DoesNothingWithoutAManager) {
   ::unsetenv("NOTIFY_SOCKET");
   NotifyReady("x");
   ::setenv("NOTIFY_SOCKET", "/does/not/exist", 1);

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TEST(LockProgramRuns, WhenOneIsAmongTheProcesses) {
+TEST(LockProgramRuns, FindsALockProgramOfThisUser) {
   char pattern[] = "/tmp/headroom-proc-XXXXXX";
   const fs::path proc = ::mkdtemp(pattern);
   const auto process = [&](const std::string& pid, const std::string& name) {

@@ -35,7 +35,7 @@ bool Ended(pid_t pid) {
   return false;
 }
 
-TEST(WaitingDecoder, TakesTheNextFileAndIsThenGone) {
+TEST(WaitingDecoder, DecodesOneFile) {
   const TempFolder folder;
   const auto path = MakeMedia(folder, "wav");
   WaitingDecoder waiting;
@@ -49,7 +49,7 @@ TEST(WaitingDecoder, TakesTheNextFileAndIsThenGone) {
   EXPECT_EQ((*reader)->report().samples, 48'000);
 }
 
-TEST(WaitingDecoder, SaysOfABadFileWhatAnotherWould) {
+TEST(WaitingDecoder, ReportsTheErrorsOfABadFile) {
   const TempFolder folder;
   const std::string path = folder / "x.wav";
   WriteBytes(path, "no sound at all");
@@ -63,7 +63,7 @@ TEST(WaitingDecoder, SaysOfABadFileWhatAnotherWould) {
   EXPECT_EQ(by_waiting.error().what, by_new.error().what);
 }
 
-TEST(WaitingDecoder, OneThatDiedIsNotMissed) {
+TEST(WaitingDecoder, ADeadOneIsReplacedByANewDecoder) {
   const TempFolder folder;
   const auto path = MakeMedia(folder, "wav");
   WaitingDecoder waiting;
@@ -76,7 +76,7 @@ TEST(WaitingDecoder, OneThatDiedIsNotMissed) {
   EXPECT_EQ(SamplesOf(**reader), 48'000U);
 }
 
-TEST(WaitingDecoder, IsDroppedWhenNobodyNeedsIt) {
+TEST(WaitingDecoder, EndsWhenUnusedForALongTime) {
   FakeClock clock;
   WaitingDecoder waiting(clock);
   waiting.Prepare();

@@ -217,7 +217,7 @@ TEST(Spool, KeptAudioIsThereUntilTheSpaceIsNeeded) {
   ASSERT_TRUE(spool->SetDecoded(discarded, "PRIVATE"));
   ASSERT_TRUE(spool->Discard(discarded));
   EXPECT_FALSE(Contains(disk.bytes, "PRIVATE"));
-  // Somebody who no longer wants to keep finds nothing of it.
+  // With `keep` switched off, nothing of it is left.
   spool = Reopen(disk, kSmall);
   EXPECT_TRUE(BlankButForTheHeaders(disk));
 }
@@ -382,11 +382,11 @@ TEST_F(SpoolFile, AfterDeliveryNoByteOfItIsInTheFolder) {
 
 TEST_F(SpoolFile, ForeignOrOfAnotherVersionIsLeftAlone) {
   fs::create_directories(path_.parent_path());
-  const std::string letter(20'000, 'a');
-  ASSERT_TRUE(WriteFileAtomic(path_, letter));
+  const std::string text(20'000, 'a');
+  ASSERT_TRUE(WriteFileAtomic(path_, text));
   EXPECT_NE(ErrorOf(Spool::Open(path_, kSmall), Errc::kInvalid).find("not a spool"),
             std::string::npos);
-  EXPECT_EQ(ReadFile(path_).value(), letter);
+  EXPECT_EQ(ReadFile(path_).value(), text);
 
   const SlotBytes newer = Encode(SpoolHeader{.version = 2});
   ASSERT_TRUE(WriteFileAtomic(path_, {reinterpret_cast<const char*>(newer.data()), newer.size()}));
