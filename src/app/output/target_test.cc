@@ -14,6 +14,7 @@
 #include "app/output/run_program.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/testing/temp_folder.h"
 
 namespace headroom::output {
 namespace {
@@ -23,12 +24,6 @@ using testing::HasSubstr;
 
 class Targets : public testing::Test {
  protected:
-  Targets() {
-    char pattern[] = "/tmp/headroom-output-XXXXXX";
-    folder_ = ::mkdtemp(pattern);
-  }
-  ~Targets() override { fs::remove_all(folder_); }
-
   std::string Text(const fs::path& path) { return ReadFile(path).value_or("(missing)"); }
   std::unique_ptr<Target> File() {
     return MakeTarget({.kind = TargetKind::kFile, .path = notes(), .state = folder_ / "state"})
@@ -44,7 +39,7 @@ class Targets : public testing::Test {
   fs::path notes() const { return folder_ / "notes.txt"; }
   fs::path ledger() const { return fs::directory_iterator(folder_ / "state")->path(); }
 
-  fs::path folder_;
+  const TempFolder folder_;
 };
 
 TEST_F(Targets, TheFileTargetWritesOneLinePerText) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/testing/temp_folder.h"
 #include "speech/spool/spool.h"
 #include "speech/testing/fake_disk.h"
 
@@ -351,9 +352,8 @@ struct Line {  // what the child says after each call that returned
 }
 
 TEST(SpoolCrash, AKilledProgramLosesNothingThatWasConfirmed) {
-  std::string folder = testing::TempDir() + "killed.XXXXXX";
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-  const std::string path = folder + "/spool";
+  const TempFolder folder;
+  const std::string path = folder / "spool";
   std::mt19937 random(5);
   int lines_seen = 0;
   for (unsigned round = 0; round < 25; ++round) {
@@ -403,7 +403,6 @@ TEST(SpoolCrash, AKilledProgramLosesNothingThatWasConfirmed) {
     }
   }
   EXPECT_GT(lines_seen, 200);
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/testing/temp_folder.h"
 #include "speech/testing/fake_disk.h"
 
 namespace headroom::speech {
@@ -305,13 +306,6 @@ TEST(Spool, NoRoomForTheFileIsSaid) {
 
 class SpoolFile : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = testing::TempDir() + "spool.XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    path_ = folder_ / "state/headroom/spool";
-  }
-  void TearDown() override { fs::remove_all(folder_); }
 
   static std::string ErrorOf(const Result<std::unique_ptr<Spool>>& spool, Errc code) {
     EXPECT_FALSE(spool);
@@ -321,7 +315,8 @@ class SpoolFile : public testing::Test {
     return spool.error().what;
   }
 
-  fs::path folder_, path_;
+  const TempFolder folder_;
+  const fs::path path_ = folder_ / "state/headroom/spool";
 };
 
 TEST_F(SpoolFile, IsPrivateAndReservedAsAWhole) {
