@@ -33,8 +33,7 @@ struct Chunk {
 
 class ChunkedAudio {
  public:
-  /// `detector` stays the caller's, must outlive this object and must not be used elsewhere
-  /// meanwhile.
+  /// `detector` stays the caller's, must outlive this and must not be used elsewhere meanwhile.
   ChunkedAudio(SpeechProbability& detector, const ChunkerOptions& options);
 
   /// More of the recording, any number of samples, anything in them: they are made finite.

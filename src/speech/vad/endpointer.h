@@ -3,8 +3,7 @@
 //
 //   kBegin   `min_speech` of speech was there (hysteresis as in chunker.h). The utterance began
 //            `pre_roll` before its first frame of speech, or where the one before ended.
-//   kPause   there was no speech for `pause`. Decode speculatively: if no speech follows, the
-//   utterance
+//   kPause   there was no speech for `pause`. Decode speculatively: if none follows, the utterance
 //            is exactly the audio [begin, end) of this change.
 //   kResume  speech again; the speculative result is void.
 //   kEnd     no speech for `silence`, or one of the exceptions below.
