@@ -16,9 +16,7 @@ using testing::HasSubstr;
 /// A store whose models are holes: plans do not read weights.
 class TiersTest : public testing::Test {
  protected:
-  TiersTest() {
-    ::setenv("XDG_CACHE_HOME", (folder_ / "cache").c_str(), 1);
-  }
+  TiersTest() { ::setenv("XDG_CACHE_HOME", (folder_ / "cache").c_str(), 1); }
 
   models::Store Store() {
     auto catalogue = models::LoadCatalogue();

@@ -68,8 +68,8 @@ class Capture {
   std::optional<Error> error_ GUARDED_BY(mutex_);
 };
 
-/// Returns when capture.stop() is raised, at the end of the input, or with an error that lasts until
-/// the next Open.
+/// Returns when capture.stop() is raised, at the end of the input, or with an error that lasts
+/// until the next Open.
 using CaptureLoop = std::function<Result<>(Capture& capture)>;
 
 /// A source whose loop runs on its own thread from Open to Close.

@@ -18,7 +18,6 @@ namespace fs = std::filesystem;
 
 class HistoryFile : public testing::Test {
  protected:
-
   std::unique_ptr<History> Open(bool on = true) {
     auto history = History::Open(path_, {.on = on, .hours = 24, .clock = &clock_});
     EXPECT_TRUE(history) << history.error().what;

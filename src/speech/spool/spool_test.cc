@@ -306,7 +306,6 @@ TEST(Spool, NoRoomForTheFileIsSaid) {
 
 class SpoolFile : public testing::Test {
  protected:
-
   static std::string ErrorOf(const Result<std::unique_ptr<Spool>>& spool, Errc code) {
     EXPECT_FALSE(spool);
     if (spool) return "";
