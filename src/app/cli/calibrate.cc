@@ -143,20 +143,20 @@ Result<int> Run(const Options& options) {
 
 }  // namespace
 
-void AddCalibrate(CLI::App& app, Action& chosen) {
+void AddCalibrate(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* calibrate = app.add_subcommand(
-      "calibrate", "Measure how much memory a GPU's driver takes, once for all plans.");
-  calibrate->add_option("--device", options->device,
-                        "GPU, by PCI address or by the worker's name for it");
-  calibrate->add_option("--worker", options->worker,
-                        "Worker program; default: the first that finds a GPU");
-  calibrate->add_option("--model", options->model, "Model to load; default: the default model");
-  calibrate->add_option("--chunk", options->seconds, "Seconds of audio per run; default: 30 and 5")
-      ->check(CLI::Range(1, 600));
-  calibrate->add_flag("--json", options->json, "Print JSON");
-  calibrate->footer("What is measured, and where it is kept: docs/gpu.md.");
-  calibrate->callback([=, &chosen] {
+  Parser calibrate =
+      app.Add("calibrate", "Measure how much memory a GPU's driver takes, once for all plans.");
+  calibrate.AddOption("--device", options->device,
+                      "GPU, by PCI address or by the worker's name for it");
+  calibrate.AddOption("--worker", options->worker,
+                      "Worker program; default: the first that finds a GPU");
+  calibrate.AddOption("--model", options->model, "Model to load; default: the default model");
+  calibrate.AddOption("--chunk", options->seconds, "Seconds of audio per run; default: 30 and 5")
+      .InRange(1, 600);
+  calibrate.AddFlag("--json", options->json, "Print JSON");
+  calibrate.Footer("What is measured, and where it is kept: docs/gpu.md.");
+  calibrate.OnChosen([=, &chosen] {
     chosen = [=] {
       const Result<int> code = Run(*options);
       return code ? *code : Complain(code.error());

@@ -1,5 +1,7 @@
 #include "app/cli/command_tree.h"
 
+#include <CLI/CLI.hpp>
+
 #include "base/text.h"
 
 namespace headroom::cli {
@@ -51,8 +53,8 @@ void Append(const CommandLine& command, std::vector<const CommandLine*>& all) {
 
 }  // namespace
 
-CommandLine CommandTree(const CLI::App& app) {
-  return Walk(app, "");
+CommandLine CommandTree(Parser app) {
+  return Walk(app.app(), "");
 }
 
 std::vector<const CommandLine*> Flatten(const CommandLine& root) {

@@ -249,23 +249,23 @@ std::string ManualPage(const CommandLine& root, const std::string& version) {
   return text;
 }
 
-void AddCompletion(CLI::App& app, Action& chosen) {
+void AddCompletion(Parser app, Action& chosen) {
   const auto shell = std::make_shared<std::string>();
-  CLI::App* completion = app.add_subcommand("completion", "Print a shell completion script.");
-  completion->group("");
-  completion->add_option("SHELL", *shell, "bash, zsh or fish")
-      ->required()
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  completion->callback([&app, &chosen, shell] {
-    chosen = [&app, shell] {
+  Parser completion = app.Add("completion", "Print a shell completion script.");
+  completion.Hide();
+  completion.AddOption("SHELL", *shell, "bash, zsh or fish")
+      .Required()
+      .OneOf({"bash", "zsh", "fish"});
+  completion.OnChosen([app, &chosen, shell] {
+    chosen = [app, shell] {
       fmt::print("{}", CompletionFor(*shell, CommandTree(app)));
       return kOk;
     };
   });
-  CLI::App* man = app.add_subcommand("man", "Print the manual page.");
-  man->group("");
-  man->callback([&app, &chosen] {
-    chosen = [&app] {
+  Parser man = app.Add("man", "Print the manual page.");
+  man.Hide();
+  man.OnChosen([app, &chosen] {
+    chosen = [app] {
       fmt::print("{}", ManualPage(CommandTree(app), HEADROOM_VERSION));
       return kOk;
     };

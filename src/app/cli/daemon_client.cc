@@ -6,9 +6,9 @@
 
 namespace headroom::cli {
 
-void AddSocketOption(CLI::App& command, std::string& socket) {
-  command.add_option("--socket", socket,
-                     "Control socket of the daemon, instead of the configured one");
+void AddSocketOption(Parser command, std::string& socket) {
+  command.AddOption("--socket", socket,
+                    "Control socket of the daemon, instead of the configured one");
 }
 
 std::filesystem::path DaemonSocket(const std::string& socket) {

@@ -1,16 +1,16 @@
 // How commands find a running daemon.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
 
+#include "app/cli/command.h"
 #include "net/control/client.h"
 
 namespace headroom::cli {
 
 /// --socket PATH, for a daemon that does not listen where this user's configuration says.
-void AddSocketOption(CLI::App& command, std::string& socket);
+void AddSocketOption(Parser command, std::string& socket);
 
 /// The configured one unless `socket` names another. A configuration with mistakes in it still
 /// says where the socket is, so that a running daemon can be asked.

@@ -147,12 +147,8 @@ int Run(const DaemonOptions& options) {
 int main(int argc, char** argv) {
   using namespace headroom;
   ::signal(SIGPIPE, SIG_IGN);  // write(2) returns an error instead
-  CLI::App app("The service of headroom in the foreground.", "headroom-daemon");
-  const auto options = cli::AddDaemonOptions(app);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? cli::kOk : cli::kUsage;
-  }
+  cli::Program program("The service of headroom in the foreground.", "headroom-daemon");
+  const auto options = cli::AddDaemonOptions(program.parser());
+  if (const auto code = program.Parse(argc, argv)) return *code;
   return cli::Guarded([&] { return cli::Run(*options); });
 }

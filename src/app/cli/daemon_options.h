@@ -1,10 +1,11 @@
 // The options of `headroom daemon` and of headroom-daemon, which it executes.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include "app/cli/command.h"
 
 namespace headroom::cli {
 
@@ -13,6 +14,6 @@ struct DaemonOptions {
   std::vector<std::string> settings;
 };
 
-std::shared_ptr<DaemonOptions> AddDaemonOptions(CLI::App& app);
+std::shared_ptr<DaemonOptions> AddDaemonOptions(Parser app);
 
 }  // namespace headroom::cli

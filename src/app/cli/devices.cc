@@ -36,13 +36,13 @@ Result<int> List(bool as_json) {
 
 }  // namespace
 
-void AddDevices(CLI::App& app, Action& chosen) {
+void AddDevices(Parser app, Action& chosen) {
   const auto as_json = std::make_shared<bool>(false);
-  CLI::App* devices = app.add_subcommand("devices", "List the microphones.");
-  devices->add_flag("--json", *as_json, "Print JSON");
-  devices->footer(
+  Parser devices = app.Add("devices", "List the microphones.");
+  devices.AddFlag("--json", *as_json, "Print JSON");
+  devices.Footer(
       "* marks the desktop's default. audio.device takes a name or part of a description.");
-  devices->callback([as_json, &chosen] {
+  devices.OnChosen([as_json, &chosen] {
     chosen = [as_json] {
       const Result<int> code = List(*as_json);
       return code ? *code : Complain(code.error());

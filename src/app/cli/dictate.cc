@@ -119,24 +119,23 @@ Result<int> Run(Options options) {
 
 }  // namespace
 
-void AddDictate(CLI::App& app, Action& chosen) {
+void AddDictate(Parser app, Action& chosen) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand(
+  Parser command = app.Add(
       "dictate", "Dictate in this terminal, from the microphone or, to try it, from files.");
-  command->add_option("files", options->files,
-                      "Audio files to play in real time instead of the microphone");
-  command->add_option("-m,--model", options->models, "Model to use, best first (repeatable)")
-      ->allow_extra_args(false);
-  command->add_option("-l,--language", options->language, "Spoken language");
-  command->add_option("--device", options->device, "Microphone, by name or description");
+  command.AddOption("files", options->files,
+                    "Audio files to play in real time instead of the microphone");
+  command.AddOption("-m,--model", options->models, "Model to use, best first (repeatable)")
+      .OneValueEach();
+  command.AddOption("-l,--language", options->language, "Spoken language");
+  command.AddOption("--device", options->device, "Microphone, by name or description");
   command
-      ->add_option("--fallback", options->fallback,
-                   "Audio file to play when there is no microphone (repeatable)")
-      ->allow_extra_args(false);
-  command->add_flag("--fast", options->fast, "Play files as fast as they are recognised");
-  command->add_option("--set", options->settings, "Override a setting (repeatable)")
-      ->allow_extra_args(false);
-  command->callback([options, &chosen] {
+      .AddOption("--fallback", options->fallback,
+                 "Audio file to play when there is no microphone (repeatable)")
+      .OneValueEach();
+  command.AddFlag("--fast", options->fast, "Play files as fast as they are recognised");
+  command.AddOption("--set", options->settings, "Override a setting (repeatable)").OneValueEach();
+  command.OnChosen([options, &chosen] {
     chosen = [options] {
       auto code = Run(*options);
       return code ? *code : Complain(code.error());

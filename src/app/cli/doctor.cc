@@ -103,20 +103,18 @@ Result<int> TryTyping(const Options& options) {
 
 }  // namespace
 
-void AddDoctor(CLI::App& app, Action& chosen) {
+void AddDoctor(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* doctor =
-      app.add_subcommand("doctor", "Check everything that dictation needs, and say what to do.");
-  doctor->add_flag("--json", options->json, "Print JSON");
-  AddSocketOption(*doctor, options->socket);
-  doctor->footer("Exits with 1 when a check fails; warnings do not count.");
-  doctor->callback([options, doctor, &chosen] {
-    if (doctor->get_subcommands().empty()) chosen = [options] { return RunDoctor(*options); };
+  Parser doctor = app.Add("doctor", "Check everything that dictation needs, and say what to do.");
+  doctor.AddFlag("--json", options->json, "Print JSON");
+  AddSocketOption(doctor, options->socket);
+  doctor.Footer("Exits with 1 when a check fails; warnings do not count.");
+  doctor.OnChosen([options, doctor, &chosen] {
+    if (!doctor.subcommand_chosen()) chosen = [options] { return RunDoctor(*options); };
   });
-  CLI::App* output =
-      doctor->add_subcommand("output", "Test each typing method in a terminal that it opens.");
-  output->add_flag("--json", options->json, "Print JSON");
-  output->callback([options, &chosen] {
+  Parser output = doctor.Add("output", "Test each typing method in a terminal that it opens.");
+  output.AddFlag("--json", options->json, "Print JSON");
+  output.OnChosen([options, &chosen] {
     chosen = [options] {
       const Result<int> code = TryTyping(*options);
       return code ? *code : Complain(code.error());

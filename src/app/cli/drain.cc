@@ -37,16 +37,15 @@ Result<int> Drain(const Options& options) {
 
 }  // namespace
 
-void AddDrain(CLI::App& app, Action& chosen) {
+void AddDrain(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand(
-      "drain", "Refuse new work from other programs, and finish what they have begun.");
-  AddSocketOption(*command, options->socket);
-  CLI::Option* off = command->add_flag("--off", options->off, "Accept work again");
-  command->add_flag("--wait", options->wait, "Return when all of their work is done")
-      ->excludes(off);
-  command->footer("Dictation goes on. Restarting the daemon ends draining.");
-  command->callback([options, &chosen] {
+  Parser command =
+      app.Add("drain", "Refuse new work from other programs, and finish what they have begun.");
+  AddSocketOption(command, options->socket);
+  Option off = command.AddFlag("--off", options->off, "Accept work again");
+  command.AddFlag("--wait", options->wait, "Return when all of their work is done").Excludes(off);
+  command.Footer("Dictation goes on. Restarting the daemon ends draining.");
+  command.OnChosen([options, &chosen] {
     chosen = [options] {
       const Result<int> code = Drain(*options);
       return code ? *code : Complain(code.error());

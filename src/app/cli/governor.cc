@@ -189,25 +189,24 @@ Result<int> Replay(const Options& options) {
 
 }  // namespace
 
-void AddGovernor(CLI::App& app, Action& chosen) {
+void AddGovernor(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* governor =
-      app.add_subcommand("governor", "Show how the governor reacts to memory pressure.");
-  governor->require_subcommand(1);
-  governor->footer("Zones, rules and trace columns: docs/memory.md.");
-  CLI::App* replay = governor->add_subcommand(
+  Parser governor = app.Add("governor", "Show how the governor reacts to memory pressure.");
+  governor.RequireCommand();
+  governor.Footer("Zones, rules and trace columns: docs/memory.md.");
+  Parser replay = governor.Add(
       "replay",
       "Run a recorded trace through the governor and print zones and actions with times.");
-  replay->add_option("TRACE", options->trace,
-                     "Flight record, or CSV with a header (columns: docs/memory.md); default: the "
-                     "service's flight record");
-  replay->add_option("--card", options->gpu,
-                     "Memory of the GPU if the trace has no vram_total_mib (e.g. 4096MiB)");
-  replay->add_option("--thresholds", options->thresholds,
-                     "TOML file with other thresholds, e.g. vram_warning = 60");
-  replay->add_option("--last", options->last, "Only the newest part of a flight record, e.g. 24h");
-  replay->add_flag("--json", options->json, "Print JSON");
-  replay->callback(Runs(chosen, options, Replay));
+  replay.AddOption("TRACE", options->trace,
+                   "Flight record, or CSV with a header (columns: docs/memory.md); default: the "
+                   "service's flight record");
+  replay.AddOption("--card", options->gpu,
+                   "Memory of the GPU if the trace has no vram_total_mib (e.g. 4096MiB)");
+  replay.AddOption("--thresholds", options->thresholds,
+                   "TOML file with other thresholds, e.g. vram_warning = 60");
+  replay.AddOption("--last", options->last, "Only the newest part of a flight record, e.g. 24h");
+  replay.AddFlag("--json", options->json, "Print JSON");
+  replay.OnChosen(Runs(chosen, options, Replay));
 }
 
 }  // namespace headroom::cli

@@ -104,14 +104,14 @@ Result<int> Remove() {
 
 }  // namespace
 
-void AddInstallService(CLI::App& app, Action& chosen) {
+void AddInstallService(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* install = app.add_subcommand(
-      "install-service", "Install a systemd user unit that runs the daemon in your sessions.");
-  auto* now = install->add_flag("--now", options->now, "Also start it now");
-  install->add_flag("--remove", options->remove, "Stop it and remove the unit")->excludes(now);
-  install->footer("What the unit contains, and why: docs/desktop.md.");
-  install->callback([=, &chosen] {
+  Parser install = app.Add("install-service",
+                           "Install a systemd user unit that runs the daemon in your sessions.");
+  Option now = install.AddFlag("--now", options->now, "Also start it now");
+  install.AddFlag("--remove", options->remove, "Stop it and remove the unit").Excludes(now);
+  install.Footer("What the unit contains, and why: docs/desktop.md.");
+  install.OnChosen([=, &chosen] {
     chosen = [=] {
       const Result<int> code = options->remove ? Remove() : Install(*options);
       return code ? *code : Complain(code.error());

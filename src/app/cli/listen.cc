@@ -50,16 +50,16 @@ Result<int> Reload(const Options& options) {
   return kOk;
 }
 
-CLI::App* Add(CLI::App& app, const std::string& name, const std::string& text,
-              const std::shared_ptr<Options>& options) {
-  CLI::App* command = app.add_subcommand(name, text);
-  AddSocketOption(*command, options->socket);
+Parser Add(Parser app, const std::string& name, const std::string& text,
+           const std::shared_ptr<Options>& options) {
+  Parser command = app.Add(name, text);
+  AddSocketOption(command, options->socket);
   return command;
 }
 
 }  // namespace
 
-void AddListen(CLI::App& app, Action& chosen) {
+void AddListen(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
   const auto finish = [](const Result<int>& code) { return code ? *code : Complain(code.error()); };
   const std::pair<const char*, const char*> changes[] = {
@@ -68,14 +68,14 @@ void AddListen(CLI::App& app, Action& chosen) {
       {"toggle", "Start or stop listening, e.g. for a key binding."},
       {"cancel", "Stop listening and discard the current utterance."}};
   for (const auto& [name, text] : changes) {
-    CLI::App* command = Add(app, name, text, options);
+    Parser command = Add(app, name, text, options);
     if (std::string_view(name) == "listen")
-      command->add_option("-l,--language", options->language,
-                          "Spoken language until listening stops (de, en, auto)");
-    command->callback([=, &chosen] { chosen = [=] { return finish(Change(*options, name)); }; });
+      command.AddOption("-l,--language", options->language,
+                        "Spoken language until listening stops (de, en, auto)");
+    command.OnChosen([=, &chosen] { chosen = [=] { return finish(Change(*options, name)); }; });
   }
-  CLI::App* reload = Add(app, "reload", "Reload the daemon's configuration.", options);
-  reload->callback([=, &chosen] { chosen = [=] { return finish(Reload(*options)); }; });
+  Parser reload = Add(app, "reload", "Reload the daemon's configuration.", options);
+  reload.OnChosen([=, &chosen] { chosen = [=] { return finish(Reload(*options)); }; });
 }
 
 }  // namespace headroom::cli

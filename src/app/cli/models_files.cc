@@ -111,7 +111,7 @@ Result<int> PrintPath(const std::string& name) {
 
 }  // namespace
 
-void AddModelsFiles(CLI::App& models, Action& chosen) {
+void AddModelsFiles(Parser models, Action& chosen) {
   struct Options {
     std::vector<std::string> names;
     std::string name;
@@ -119,23 +119,23 @@ void AddModelsFiles(CLI::App& models, Action& chosen) {
   const auto options = std::make_shared<Options>();
   const auto finish = [](const Result<int>& code) { return code ? *code : Complain(code.error()); };
 
-  CLI::App* verify = models.add_subcommand("verify", "Check the checksums of models.");
-  verify->add_option("NAME", options->names, "Default: all installed models");
-  verify->callback([=, &chosen] {
+  Parser verify = models.Add("verify", "Check the checksums of models.");
+  verify.AddOption("NAME", options->names, "Default: all installed models");
+  verify.OnChosen([=, &chosen] {
     chosen = [=] {
       InterruptToken();
       return finish(Verify(options->names));
     };
   });
 
-  CLI::App* rm = models.add_subcommand("rm", "Delete models and their partial downloads.");
-  rm->add_option("NAME", options->names, "NAME for all of its quantisations, NAME:Q8_0 for one")
-      ->required();
-  rm->callback([=, &chosen] { chosen = [=] { return finish(Remove(options->names)); }; });
+  Parser rm = models.Add("rm", "Delete models and their partial downloads.");
+  rm.AddOption("NAME", options->names, "NAME for all of its quantisations, NAME:Q8_0 for one")
+      .Required();
+  rm.OnChosen([=, &chosen] { chosen = [=] { return finish(Remove(options->names)); }; });
 
-  CLI::App* path = models.add_subcommand("path", "Print the path of a model's file.");
-  path->add_option("NAME", options->name, "Default: the model that transcribe uses");
-  path->callback([=, &chosen] { chosen = [=] { return finish(PrintPath(options->name)); }; });
+  Parser path = models.Add("path", "Print the path of a model's file.");
+  path.AddOption("NAME", options->name, "Default: the model that transcribe uses");
+  path.OnChosen([=, &chosen] { chosen = [=] { return finish(PrintPath(options->name)); }; });
 }
 
 }  // namespace headroom::cli

@@ -109,7 +109,7 @@ int Finish(const Result<int>& code) {
 
 }  // namespace
 
-void AddModelsGet(CLI::App& models, Action& chosen) {
+void AddModelsGet(Parser models, Action& chosen) {
   struct Options {
     std::vector<std::string> names;
     std::string source, name, preset, output, from;
@@ -117,52 +117,51 @@ void AddModelsGet(CLI::App& models, Action& chosen) {
   };
   const auto options = std::make_shared<Options>();
 
-  CLI::App* pull = models.add_subcommand("pull", "Download published models.");
-  pull->add_option("NAME", options->names, "For example whisper-base or whisper-base:Q8_0")
-      ->required();
-  pull->add_flag("--offline", options->offline,
-                 "Download nothing; fail if a model is not installed");
-  pull->callback([options, &chosen] {
+  Parser pull = models.Add("pull", "Download published models.");
+  pull.AddOption("NAME", options->names, "For example whisper-base or whisper-base:Q8_0")
+      .Required();
+  pull.AddFlag("--offline", options->offline, "Download nothing; fail if a model is not installed");
+  pull.OnChosen([options, &chosen] {
     chosen = [options] {
       InterruptToken();
       return Finish(Pull(options->names, options->offline));
     };
   });
 
-  CLI::App* import = models.add_subcommand(
-      "import", "Import a model: CTranslate2 folder, safetensors, .bin or .gguf.");
-  import->add_option("SOURCE", options->source, "File or folder")->required();
-  import->add_option("--name", options->name, "Name for the model; default: the name in its file");
-  import->callback([options, &chosen] {
+  Parser import =
+      models.Add("import", "Import a model: CTranslate2 folder, safetensors, .bin or .gguf.");
+  import.AddOption("SOURCE", options->source, "File or folder").Required();
+  import.AddOption("--name", options->name, "Name for the model; default: the name in its file");
+  import.OnChosen([options, &chosen] {
     chosen = [options] {
       InterruptToken();
       return Finish(Import(options->source, options->name));
     };
   });
 
-  CLI::App* quantize = models.add_subcommand("quantize", "Make a quantised copy of a model.");
-  quantize->add_option("NAME", options->name, "For example whisper-base or whisper-base:F16")
-      ->required();
-  quantize->add_option("QUANTISATION", options->preset, "Q8_0, Q6_K, Q5_K_M or Q4_K_M")->required();
-  quantize->callback([options, &chosen] {
+  Parser quantize = models.Add("quantize", "Make a quantised copy of a model.");
+  quantize.AddOption("NAME", options->name, "For example whisper-base or whisper-base:F16")
+      .Required();
+  quantize.AddOption("QUANTISATION", options->preset, "Q8_0, Q6_K, Q5_K_M or Q4_K_M").Required();
+  quantize.OnChosen([options, &chosen] {
     chosen = [options] {
       InterruptToken();
       return Finish(Quantize(options->name, options->preset));
     };
   });
 
-  CLI::App* bundle = models.add_subcommand(
+  Parser bundle = models.Add(
       "bundle", "Pack models into one file for a machine without internet, or unpack it there.");
-  auto* names =
-      bundle->add_option("NAME", options->names, "Models to pack; the VAD is always included");
-  auto* output = bundle->add_option("-o,--output", options->output, "File to write");
-  auto* from = bundle->add_option("--from", options->from, "File to unpack");
-  names->needs(output);
-  output->needs(names);
-  from->excludes(names)->excludes(output);
-  bundle->callback([options, &chosen] {
+  Option names =
+      bundle.AddOption("NAME", options->names, "Models to pack; the VAD is always included");
+  Option output = bundle.AddOption("-o,--output", options->output, "File to write");
+  Option from = bundle.AddOption("--from", options->from, "File to unpack");
+  names.Needs(output);
+  output.Needs(names);
+  from.Excludes(names).Excludes(output);
+  bundle.OnChosen([options, &chosen] {
     if (options->from.empty() && options->output.empty())
-      throw CLI::ValidationError("bundle", "needs NAME… -o FILE, or --from FILE");
+      RefuseUsage("bundle", "needs NAME… -o FILE, or --from FILE");
     chosen = [options] {
       InterruptToken();
       return Finish(options->from.empty() ? WriteBundle(options->names, options->output)

@@ -234,7 +234,7 @@ Result<int> Info(const std::string& name, bool as_json) {
 
 }  // namespace
 
-void AddModelsList(CLI::App& models, Action& chosen) {
+void AddModelsList(Parser models, Action& chosen) {
   struct Options {
     std::string name;
     bool here = false, json = false;
@@ -242,17 +242,16 @@ void AddModelsList(CLI::App& models, Action& chosen) {
   const auto options = std::make_shared<Options>();
   const auto finish = [](const Result<int>& code) { return code ? *code : Complain(code.error()); };
 
-  CLI::App* list =
-      models.add_subcommand("list", "List known models and which of them are installed.");
-  list->add_flag("--here", options->here, "Only installed models");
-  list->add_flag("--json", options->json, "Print JSON");
-  list->callback(
+  Parser list = models.Add("list", "List known models and which of them are installed.");
+  list.AddFlag("--here", options->here, "Only installed models");
+  list.AddFlag("--json", options->json, "Print JSON");
+  list.OnChosen(
       [=, &chosen] { chosen = [=] { return finish(List(options->here, options->json)); }; });
 
-  CLI::App* info = models.add_subcommand("info", "Show everything about one model.");
-  info->add_option("NAME", options->name, "Name of a model, or path of a model file")->required();
-  info->add_flag("--json", options->json, "Print JSON");
-  info->callback(
+  Parser info = models.Add("info", "Show everything about one model.");
+  info.AddOption("NAME", options->name, "Name of a model, or path of a model file").Required();
+  info.AddFlag("--json", options->json, "Print JSON");
+  info.OnChosen(
       [=, &chosen] { chosen = [=] { return finish(Info(options->name, options->json)); }; });
 }
 

@@ -36,14 +36,14 @@ Result<int> Ask(const Options& options, const char* route) {
   return kOk;
 }
 
-void Add(CLI::App& models, Action& chosen, const char* name, const char* description,
+void Add(Parser models, Action& chosen, const char* name, const char* description,
          const char* route, const char* footer) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = models.add_subcommand(name, description);
-  AddSocketOption(*command, options->socket);
-  command->add_flag("--json", options->json, "Print JSON: installed and loaded models");
-  command->footer(footer);
-  command->callback([options, route, &chosen] {
+  Parser command = models.Add(name, description);
+  AddSocketOption(command, options->socket);
+  command.AddFlag("--json", options->json, "Print JSON: installed and loaded models");
+  command.Footer(footer);
+  command.OnChosen([options, route, &chosen] {
     chosen = [options, route] {
       const Result<int> code = Ask(*options, route);
       return code ? *code : Complain(code.error());
@@ -53,7 +53,7 @@ void Add(CLI::App& models, Action& chosen, const char* name, const char* descrip
 
 }  // namespace
 
-void AddModelsRunning(CLI::App& models, Action& chosen) {
+void AddModelsRunning(Parser models, Action& chosen) {
   Add(models, chosen, "load", "Have the running service load its model now.", "/v1/models/load",
       "Loads the best tier that fits, as when listening begins. It is unloaded again after the "
       "idle "

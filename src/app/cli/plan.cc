@@ -253,25 +253,25 @@ Result<int> Run(const Options& options) {
 
 }  // namespace
 
-void AddPlan(CLI::App& app, Action& chosen) {
+void AddPlan(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* plan = app.add_subcommand(
+  Parser plan = app.Add(
       "plan", "Compute how much GPU memory a model needs and whether it fits, without loading it.");
-  plan->add_option("MODEL", options->model, "NAME, NAME:QUANTISATION or the path of a model file");
-  plan->add_flag("--all", options->all, "All models and quantisations in the catalogue");
-  plan->add_option("--chunk", options->chunk, "Longest audio per run; default: 30s");
-  plan->add_option("--card", options->gpu, "Memory of the GPU; default: 4096MiB");
-  plan->add_option("--device", options->device,
-                   "GPU of this machine, by PCI address, or auto; uses its memory and its "
-                   "calibration if there is one");
-  plan->add_option("--others", options->others, "GPU memory that other programs use; default: 0");
-  plan->add_option("--driver", options->driver,
-                   "GPU memory that the driver takes, as you measured it (estimate: 240MiB)");
-  plan->add_option("--batch", options->batch, "Utterances per run; default: 1");
-  plan->add_flag("--json", options->json, "Print JSON");
-  plan->add_flag("--no-cache", options->fresh, "Neither read nor write the cache of plans");
-  plan->footer("What each number means and how exact it is: docs/memory.md.");
-  plan->callback([=, &chosen] {
+  plan.AddOption("MODEL", options->model, "NAME, NAME:QUANTISATION or the path of a model file");
+  plan.AddFlag("--all", options->all, "All models and quantisations in the catalogue");
+  plan.AddOption("--chunk", options->chunk, "Longest audio per run; default: 30s");
+  plan.AddOption("--card", options->gpu, "Memory of the GPU; default: 4096MiB");
+  plan.AddOption("--device", options->device,
+                 "GPU of this machine, by PCI address, or auto; uses its memory and its "
+                 "calibration if there is one");
+  plan.AddOption("--others", options->others, "GPU memory that other programs use; default: 0");
+  plan.AddOption("--driver", options->driver,
+                 "GPU memory that the driver takes, as you measured it (estimate: 240MiB)");
+  plan.AddOption("--batch", options->batch, "Utterances per run; default: 1");
+  plan.AddFlag("--json", options->json, "Print JSON");
+  plan.AddFlag("--no-cache", options->fresh, "Neither read nor write the cache of plans");
+  plan.Footer("What each number means and how exact it is: docs/memory.md.");
+  plan.OnChosen([=, &chosen] {
     chosen = [=] {
       const Result<int> code = Run(*options);
       return code ? *code : Complain(code.error());

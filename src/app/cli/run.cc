@@ -101,18 +101,18 @@ Result<int> Run(const Options& options) {
 
 }  // namespace
 
-void AddRun(CLI::App& app, Action& chosen) {
+void AddRun(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* run = app.add_subcommand(
+  Parser run = app.Add(
       "run", "Run a command, record its memory and its children's, and return its exit code.");
-  run->footer("Example: headroom run -o build.db -- make -j8. See docs/flight-record.md.");
-  run->add_option("COMMAND", options->command, "Command and its arguments, after --")->required();
-  run->add_option("--gpu", options->gpu,
-                  "all (default), none, or part of a GPU's name or PCI address");
-  run->add_option("--interval", options->interval, "Time between samples; default: 100ms");
-  run->add_option("-o,--output", options->output, "Path of the flight record");
-  run->add_flag("-q,--quiet", options->quiet, "Print no summary");
-  run->callback([=, &chosen] {
+  run.Footer("Example: headroom run -o build.db -- make -j8. See docs/flight-record.md.");
+  run.AddOption("COMMAND", options->command, "Command and its arguments, after --").Required();
+  run.AddOption("--gpu", options->gpu,
+                "all (default), none, or part of a GPU's name or PCI address");
+  run.AddOption("--interval", options->interval, "Time between samples; default: 100ms");
+  run.AddOption("-o,--output", options->output, "Path of the flight record");
+  run.AddFlag("-q,--quiet", options->quiet, "Print no summary");
+  run.OnChosen([=, &chosen] {
     chosen = [=] {
       const Result<int> code = Run(*options);
       return code ? *code : Complain(code.error());

@@ -10,7 +10,7 @@
 
 namespace headroom::cli {
 
-/// For CLI::App::callback: makes `what` the chosen action; prints its error on standard error.
+/// For Parser::OnChosen: makes `what` the chosen action; prints its error on standard error.
 template <class Options>
 std::function<void()> Runs(Action& chosen, const std::shared_ptr<Options>& options,
                            Result<int> (*what)(const Options&)) {

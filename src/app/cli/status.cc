@@ -153,15 +153,15 @@ Result<int> Run(const Options& options) {
 
 }  // namespace
 
-void AddStatus(CLI::App& app, Action& chosen) {
+void AddStatus(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* status = app.add_subcommand("status", "Show the daemon's status.");
-  status->add_flag("--follow", options->follow, "Keep showing changes until Ctrl-C");
-  status->add_option("-f,--format", options->format, "text, json or waybar")
-      ->check(CLI::IsMember({"text", "json", "waybar"}));
-  AddSocketOption(*status, options->socket);
-  status->footer("Fields and events: docs/control.md.");
-  status->callback([=, &chosen] {
+  Parser status = app.Add("status", "Show the daemon's status.");
+  status.AddFlag("--follow", options->follow, "Keep showing changes until Ctrl-C");
+  status.AddOption("-f,--format", options->format, "text, json or waybar")
+      .OneOf({"text", "json", "waybar"});
+  AddSocketOption(status, options->socket);
+  status.Footer("Fields and events: docs/control.md.");
+  status.OnChosen([=, &chosen] {
     chosen = [=] {
       const Result<int> code = Run(*options);
       return code ? *code : Complain(code.error());

@@ -50,20 +50,20 @@ Result<int> Revoke(const Options& options) {
 
 }  // namespace
 
-void AddToken(CLI::App& app, Action& chosen) {
+void AddToken(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* token = app.add_subcommand("token", "Manage access to the network server.");
-  token->require_subcommand(1);
-  token->footer("Once there is a token, every client needs one, also on this machine.");
-  CLI::App* add = token->add_subcommand("add", "Create a client's token and print it once.");
-  add->add_option("NAME", options->name, "Name of the client, e.g. phone")->required();
-  add->callback(Runs(chosen, options, Add));
-  CLI::App* list = token->add_subcommand("list", "List clients that have a token, and since when.");
-  list->add_flag("--json", options->json, "Print JSON");
-  list->callback(Runs(chosen, options, List));
-  CLI::App* revoke = token->add_subcommand("revoke", "Revoke a client's token immediately.");
-  revoke->add_option("NAME", options->name, "Name of the client")->required();
-  revoke->callback(Runs(chosen, options, Revoke));
+  Parser token = app.Add("token", "Manage access to the network server.");
+  token.RequireCommand();
+  token.Footer("Once there is a token, every client needs one, also on this machine.");
+  Parser add = token.Add("add", "Create a client's token and print it once.");
+  add.AddOption("NAME", options->name, "Name of the client, e.g. phone").Required();
+  add.OnChosen(Runs(chosen, options, Add));
+  Parser list = token.Add("list", "List clients that have a token, and since when.");
+  list.AddFlag("--json", options->json, "Print JSON");
+  list.OnChosen(Runs(chosen, options, List));
+  Parser revoke = token.Add("revoke", "Revoke a client's token immediately.");
+  revoke.AddOption("NAME", options->name, "Name of the client").Required();
+  revoke.OnChosen(Runs(chosen, options, Revoke));
 }
 
 }  // namespace headroom::cli

@@ -129,21 +129,21 @@ Result<> Top(const Options& options) {
 
 }  // namespace
 
-void AddTop(CLI::App& app, Action& chosen) {
+void AddTop(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* top = app.add_subcommand(
-      "top", "Live view of memory and GPUs: zones, owners, time to the limit. q quits.");
-  top->footer("Targets: docs/flight-record.md.");
-  top->add_option("TARGET", options->target,
-                  "As for watch; default: the running service, else this machine");
-  top->add_option("--record", options->record, "Show a flight record instead");
-  top->add_option("--gpu", options->gpu,
-                  "all (default), none, or part of a GPU's name or PCI address");
-  top->add_option("--interval", options->interval, "Time between samples; default: 1s");
-  top->add_flag("--once", options->once, "Print the view once and exit");
-  top->add_option("--format", options->format, "text, or json: one object per line")
-      ->check(CLI::IsMember({"text", "json"}));
-  top->callback([=, &chosen] {
+  Parser top =
+      app.Add("top", "Live view of memory and GPUs: zones, owners, time to the limit. q quits.");
+  top.Footer("Targets: docs/flight-record.md.");
+  top.AddOption("TARGET", options->target,
+                "As for watch; default: the running service, else this machine");
+  top.AddOption("--record", options->record, "Show a flight record instead");
+  top.AddOption("--gpu", options->gpu,
+                "all (default), none, or part of a GPU's name or PCI address");
+  top.AddOption("--interval", options->interval, "Time between samples; default: 1s");
+  top.AddFlag("--once", options->once, "Print the view once and exit");
+  top.AddOption("--format", options->format, "text, or json: one object per line")
+      .OneOf({"text", "json"});
+  top.OnChosen([=, &chosen] {
     chosen = [=] {
       const Result<> done = Top(*options);
       return done ? kOk : Complain(done.error());

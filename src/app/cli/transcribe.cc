@@ -282,44 +282,43 @@ class Command {
 
 }  // namespace
 
-void AddTranscribe(CLI::App& app, Action& chosen) {
+void AddTranscribe(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
   options->worker = "headroom-worker-cpu";
-  CLI::App* command = app.add_subcommand(
+  Parser command = app.Add(
       "transcribe",
       "Turn audio files into text. Reads any format that FFmpeg reads; - is standard input.");
-  command->add_option("FILE", options->files, "Audio or video files")->required();
-  command->add_option("-m,--model", options->model,
-                      "Name (whisper-base, whisper-base:Q8_0; see 'headroom models list') or path; "
-                      "default: the running service's, else whisper-base if installed, else "
-                      "whisper-tiny.en");
-  command->add_option("-f,--format", options->format, "Format of the text")
-      ->type_name("text|json|srt|vtt|tsv")
-      ->capture_default_str();
-  command->add_option("-l,--language", options->language,
-                      "Spoken language, e.g. de; default: detected where the model can");
-  CLI::Option* translate = command->add_flag("--translate", options->translate,
-                                             "Translate into English, where the model can");
+  command.AddOption("FILE", options->files, "Audio or video files").Required();
+  command.AddOption("-m,--model", options->model,
+                    "Name (whisper-base, whisper-base:Q8_0; see 'headroom models list') or path; "
+                    "default: the running service's, else whisper-base if installed, else "
+                    "whisper-tiny.en");
+  command.AddOption("-f,--format", options->format, "Format of the text")
+      .TypeName("text|json|srt|vtt|tsv")
+      .ShowDefault();
+  command.AddOption("-l,--language", options->language,
+                    "Spoken language, e.g. de; default: detected where the model can");
+  Option translate = command.AddFlag("--translate", options->translate,
+                                     "Translate into English, where the model can");
   command
-      ->add_option("--translate-to", options->translate_to,
-                   "Translate into this language, e.g. de, where the model can (Canary)")
-      ->excludes(translate);
-  command->add_flag("--no-punctuation", options->unpunctuated,
-                    "Write lower case without punctuation, where the model can (Canary)");
-  command->add_flag("--words", options->words, "Add word times to JSON, where the model has them");
-  command->add_option(
+      .AddOption("--translate-to", options->translate_to,
+                 "Translate into this language, e.g. de, where the model can (Canary)")
+      .Excludes(translate);
+  command.AddFlag("--no-punctuation", options->unpunctuated,
+                  "Write lower case without punctuation, where the model can (Canary)");
+  command.AddFlag("--words", options->words, "Add word times to JSON, where the model has them");
+  command.AddOption(
       "--vocabulary", options->vocabulary,
       "Names and terms to expect: a comma-separated list, or a file with one per line");
-  command->add_option("--prompt", options->prompt, "Text that precedes the audio");
-  command->add_option("-o,--output", options->output,
-                      "File to write, or a folder (ending in /) for one text per audio file");
-  command->add_option("-t,--threads", options->threads, "Default: one per core")
-      ->check(CLI::Range(0, 256));
-  command->add_flag("--alone", options->alone,
-                    "Use a separate worker even when the service is running; --model and --threads "
-                    "imply this");
-  AddSocketOption(*command, options->socket);
-  command->callback([options, &chosen] {
+  command.AddOption("--prompt", options->prompt, "Text that precedes the audio");
+  command.AddOption("-o,--output", options->output,
+                    "File to write, or a folder (ending in /) for one text per audio file");
+  command.AddOption("-t,--threads", options->threads, "Default: one per core").InRange(0, 256);
+  command.AddFlag("--alone", options->alone,
+                  "Use a separate worker even when the service is running; --model and --threads "
+                  "imply this");
+  AddSocketOption(command, options->socket);
+  command.OnChosen([options, &chosen] {
     chosen = [options] {
       InterruptToken();
       auto code = Command(*options).Run();

@@ -62,23 +62,22 @@ Result<> Watch(const Options& options) {
 
 }  // namespace
 
-void AddWatch(CLI::App& app, Action& chosen) {
+void AddWatch(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* watch = app.add_subcommand(
+  Parser watch = app.Add(
       "watch", "Record the memory of a process, unit, container or cgroup, and of the GPUs.");
-  watch->footer("Targets and file format: docs/flight-record.md.");
+  watch.Footer("Targets and file format: docs/flight-record.md.");
   watch
-      ->add_option("TARGET", options->target,
-                   "A pid, a process name, NAME.service, container:NAME or a cgroup's /path")
-      ->required();
-  watch->add_option("--gpu", options->gpu,
-                    "all (default), none, or part of a GPU's name or PCI address");
-  watch->add_option("--interval", options->interval,
-                    "Time between samples, e.g. 500ms; default: 1s");
-  watch->add_option("--for", options->length, "Stop after this time, e.g. 12h");
-  watch->add_option("-o,--output", options->output,
-                    "Path of the flight record; an existing one is continued");
-  watch->callback([=, &chosen] {
+      .AddOption("TARGET", options->target,
+                 "A pid, a process name, NAME.service, container:NAME or a cgroup's /path")
+      .Required();
+  watch.AddOption("--gpu", options->gpu,
+                  "all (default), none, or part of a GPU's name or PCI address");
+  watch.AddOption("--interval", options->interval, "Time between samples, e.g. 500ms; default: 1s");
+  watch.AddOption("--for", options->length, "Stop after this time, e.g. 12h");
+  watch.AddOption("-o,--output", options->output,
+                  "Path of the flight record; an existing one is continued");
+  watch.OnChosen([=, &chosen] {
     chosen = [=] {
       const Result<> done = Watch(*options);
       return done ? kOk : Complain(done.error());

@@ -126,16 +126,15 @@ int Run(const Options& options) {
 
 }  // namespace
 
-void AddYield(CLI::App& app, Action& chosen) {
+void AddYield(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("yield", "Leave the GPU while a command runs: headroom yield -- GAME");
-  AddSocketOption(*command, options->socket);
-  command->add_option("COMMAND", options->command, "Command and its arguments")->required();
-  command->positionals_at_end();
-  command->footer(
+  Parser command = app.Add("yield", "Leave the GPU while a command runs: headroom yield -- GAME");
+  AddSocketOption(command, options->socket);
+  command.AddOption("COMMAND", options->command, "Command and its arguments").Required();
+  command.PositionalsAtEnd();
+  command.Footer(
       "Returns the command's exit code. The command runs even if the service does not leave.");
-  command->callback([options, &chosen] { chosen = [options] { return Run(*options); }; });
+  command.OnChosen([options, &chosen] { chosen = [options] { return Run(*options); }; });
 }
 
 }  // namespace headroom::cli
