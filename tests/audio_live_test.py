@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy
 import pytest
 
-from sound_server import SoundServer, wait_for
+from sound_server import SoundServer
+from waiting import wait_for
 
 DRIVER = Path(os.environ["HEADROOM_TEST_BIN"]).parent / "tests/audio_live"
 RATE = 16000

@@ -22,15 +22,15 @@ class Daemon:
         )
         self.line = self.process.stdout.readline()
 
-    def tell(self, line):
+    def send(self, line):
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
     def publish(self, name, data):
-        self.tell(f"publish {name} {json.dumps(data)}")
+        self.send(f"publish {name} {json.dumps(data)}")
 
     def asked(self):
-        self.tell("asked")
+        self.send("asked")
         return self.process.stdout.readline().strip().strip("|").split("|")
 
     def stop(self):

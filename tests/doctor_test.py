@@ -205,14 +205,14 @@ def test_output_without_a_session(headroom, tmp_path):
     assert outcome.code == 3 and "no graphical session" in outcome.err
 
 
-LISTS = """[{"name": "Vulkan0", "description": "A card", "pci": "0000:01:00.0",
+LISTS = """[{"name": "Vulkan0", "description": "A GPU", "pci": "0000:01:00.0",
   "unified": false, "total": 4294967296, "free": 1}]"""
 
 
 @pytest.mark.parametrize(
     "script, healthy, what, then",
     [
-        (f"cat <<'X'\n{LISTS}\nX", True, "can use A card (0000:01:00.0, ", ""),
+        (f"cat <<'X'\n{LISTS}\nX", True, "can use A GPU (0000:01:00.0, ", ""),
         ("echo '[]'", False, "found no GPU", "mesa-vulkan-drivers"),
         (
             "echo 'error while loading shared libraries: libvulkan.so.1: not found' >&2; exit 127",
@@ -221,9 +221,9 @@ LISTS = """[{"name": "Vulkan0", "description": "A card", "pci": "0000:01:00.0",
             "apt-get install libvulkan1",
         ),
     ],
-    ids=["a card", "no card", "no library"],
+    ids=["a GPU", "no GPU", "no library"],
 )
-def test_workers_of_cards(headroom, script, healthy, what, then):
+def test_workers_of_gpus(headroom, script, healthy, what, then):
     libexec = headroom.home / "libexec"
     libexec.mkdir()
     for program in pathlib.Path(os.environ["HEADROOM_TEST_BIN"]).iterdir():

@@ -47,7 +47,7 @@ def test_for_people_and_with_other_borders(headroom, trace, tmp_path):
 
 
 def test_yesterday_with_other_borders(headroom, tmp_path):
-    """A process that grows from 80 to 200 MiB while it is recorded; then usual borders, and lower ones."""
+    """A process that grows from 80 to 200 MiB while it is recorded; then with the usual thresholds, and with lower ones."""
     record = headroom.home / ".local/state/headroom/flight-record.db"
     record.parent.mkdir(parents=True)
     code = "import time; x = b'1' * (80 << 20); print(flush=True); input(); y = b'1' * (120 << 20); input()"

@@ -9,10 +9,11 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+
+from waiting import wait_for
 
 
 def tiny_gguf(variant, weights=512, seed=1):
@@ -108,13 +109,6 @@ def visible(folder):
     return sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
 
 
-def wait_for(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
-
-
 # Names and lists
 
 
@@ -200,7 +194,7 @@ def test_ctrl_c_leaves_a_part_that_the_next_pull_continues(models, number):
     models.hub.put("toy-Q8_0.gguf", content, {"linked": True, "hang": 200_000})
     process = models.headroom.popen("models", "pull", "toy", stderr=subprocess.PIPE)
     part = models.store / "toy-Q8_0.gguf.part"
-    wait_for(lambda: part.exists() and part.stat().st_size == 200_000)
+    wait_for(lambda: part.exists() and part.stat().st_size == 200_000, "the first part", 20, every=0.02)
     process.send_signal(number)
     _, err = process.communicate(timeout=5)
     assert process.returncode == 130
@@ -217,7 +211,7 @@ def test_killed_outright_the_next_pull_continues_too(models):
     models.hub.put("toy-Q8_0.gguf", content, {"linked": True, "hang": 200_000})
     process = models.headroom.popen("models", "pull", "toy")
     part = models.store / "toy-Q8_0.gguf.part"
-    wait_for(lambda: part.exists() and part.stat().st_size == 200_000)
+    wait_for(lambda: part.exists() and part.stat().st_size == 200_000, "the first part", 20, every=0.02)
     process.kill()
     process.wait()
     models.hub.put("toy-Q8_0.gguf", content)
@@ -258,7 +252,7 @@ def test_a_terminal_shows_how_far_it_is(models):
         while chunk := os.read(reader, 65536):
             shown += chunk
     except OSError:
-        pass  # how a terminal says that nobody writes any more
+        pass  # the terminal is closed
     os.close(reader)
     assert process.wait() == 0
     text = shown.decode()

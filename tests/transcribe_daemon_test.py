@@ -8,7 +8,7 @@ import time
 
 import wav
 from live_daemon import CLIPS, start, words  # noqa: F401 (a fixture)
-from sound_server import wait_for
+from waiting import wait_for
 
 MODEL = "whisper-tiny.en:F16"
 
