@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include <thread>
 #include <vector>
 
 #include "audio/decode/media_reader.h"
@@ -26,13 +25,10 @@ std::size_t SamplesOf(MediaReader& reader) {
   }
 }
 
-bool Ended(pid_t pid) {
-  for (int tries = 0; tries < 1000; ++tries) {
-    siginfo_t info{};
-    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) == 0) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
+// Blocks until the child has ended and leaves it to be reaped.
+bool AwaitEnd(pid_t pid) {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) == 0;
 }
 
 TEST(WaitingDecoder, DecodesOneFile) {
@@ -70,7 +66,7 @@ TEST(WaitingDecoder, ADeadOneIsReplacedByANewDecoder) {
   waiting.Prepare();
   ASSERT_NE(waiting.pid(), 0);
   ASSERT_EQ(::kill(waiting.pid(), SIGKILL), 0);
-  ASSERT_TRUE(Ended(waiting.pid()));
+  ASSERT_TRUE(AwaitEnd(waiting.pid()));
   auto reader = MediaReader::Open(*headroom::Open(path, O_RDONLY), "x.wav", nullptr, &waiting);
   ASSERT_TRUE(reader) << reader.error().what;
   EXPECT_EQ(SamplesOf(**reader), 48'000U);
