@@ -58,7 +58,7 @@ class Daemon:
             elif line.startswith(b"data: "):
                 self.events.append((time.monotonic(), name, json.loads(line[6:])))
 
-    def told(self, name):
+    def seen(self, name):
         return [(at, data) for at, kind, data in list(self.events) if kind == name]
 
     def workers(self):
@@ -136,13 +136,13 @@ def played(folder, tier, recording, patience):
     end = time.monotonic() + patience
     while time.monotonic() < end:
         time.sleep(0.2)
-        begun = [d for _, d in daemon.told("speech") if d["what"] == "begin"]
-        if use.begin + seconds_of(recording) + 2 < time.monotonic() and len(daemon.told("text")) >= len(begun):
+        begun = [d for _, d in daemon.seen("speech") if d["what"] == "begin"]
+        if use.begin + seconds_of(recording) + 2 < time.monotonic() and len(daemon.seen("text")) >= len(begun):
             break
     result = use.end()
     daemon.stop()
-    ends = {d["utterance"]: at for at, d in daemon.told("speech") if d["what"] == "end"}
-    texts = daemon.told("text")
+    ends = {d["utterance"]: at for at, d in daemon.seen("speech") if d["what"] == "end"}
+    texts = daemon.seen("text")
     from_endpoint = [1000 * (at - ends[d["utterance"]]) for at, d in texts]
     from_word = [d["latency_ms"] for _, d in texts]
     return " ".join(d["text"] for _, d in texts), from_word, from_endpoint, result

@@ -10,8 +10,8 @@ import wave
 import openai
 import pytest
 
-from sound_server import wait_for
 from live_daemon import CLIPS, free_port, start  # noqa: F401 (a fixture)
+from waiting import wait_for
 
 PATIENCE = 120  # s; only reached when something is broken
 TINY = "whisper-tiny.en"
@@ -98,8 +98,8 @@ def test_a_model_is_loaded_and_its_memory_given_back_by_hand(headroom, daemon, c
     assert ask(daemon.url + "/api/models/unload", "-X", "POST")[0] == 415
     status, models = post(daemon.url + "/api/models/unload", {})
     assert status == 200 and [t["state"] for t in models["tiers"]] == ["resting"]
-    wait_for(lambda: daemon.told("tier", change="ended"), "the end of the worker", PATIENCE)
-    assert [a["reason"] for a in daemon.told("action", verb="end_worker")] == ["its memory is wanted back"]
+    wait_for(lambda: daemon.seen("tier", change="ended"), "the end of the worker", PATIENCE)
+    assert [a["reason"] for a in daemon.seen("action", verb="end_worker")] == ["its memory is wanted back"]
     assert "country" in create(model=TINY, file=headroom.jfk).text  # and it comes back when it is needed
 
 
@@ -199,7 +199,7 @@ def test_a_renewed_certificate_is_used_after_a_reload(headroom, start, tmp_path)
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as raw:
         with ssl._create_unverified_context().wrap_socket(raw) as held:
             certify(tmp_path, "afterwards")
-            assert shown() == before  # until it is told
+            assert shown() == before  # until it is reloaded
             daemon.process.send_signal(signal.SIGHUP)
             wait_for(lambda: shown() == certificate.read_text().strip(), "the new certificate", PATIENCE)
             held.sendall(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
@@ -210,12 +210,12 @@ def test_a_renewed_certificate_is_used_after_a_reload(headroom, start, tmp_path)
     renewed = shown()
     key.write_text("nonsense")
     assert headroom("reload", "--socket", daemon.socket).code == 0
-    assert any("certificate of before" in trouble for trouble in daemon.status()["troubles"])
+    assert any("certificate of before" in warning for warning in daemon.status()["troubles"])
     assert shown() == renewed
     certify(tmp_path, "again")
     assert headroom("reload", "--socket", daemon.socket).code == 0
     wait_for(lambda: shown() == certificate.read_text().strip(), "the third certificate", PATIENCE)
-    assert not any("certificate" in trouble for trouble in daemon.status()["troubles"])
+    assert not any("certificate" in warning for warning in daemon.status()["troubles"])
 
 
 def test_a_drained_daemon_finishes_what_it_has_and_takes_nothing_new(headroom, daemon, create, tmp_path):
@@ -240,4 +240,4 @@ def test_a_drained_daemon_finishes_what_it_has_and_takes_nothing_new(headroom, d
     assert "drained" in headroom("status", "--socket", daemon.socket).out
     assert headroom("drain", "--off", "--socket", daemon.socket).out == "taking work, 0 served\n"
     assert "country" in create(model=TINY, file=headroom.jfk).text
-    assert daemon.told("drain", on=True) and daemon.told("drain", on=False)
+    assert daemon.seen("drain", on=True) and daemon.seen("drain", on=False)

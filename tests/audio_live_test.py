@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy
 import pytest
 
-from sound_server import SoundServer, wait_for
+from sound_server import SoundServer
+from waiting import wait_for
 
 DRIVER = Path(os.environ["HEADROOM_TEST_BIN"]).parent / "tests/audio_live"
 RATE = 16000
@@ -214,11 +215,11 @@ def test_silence_muting_and_suspending_are_said(server, tmp_path):
     server.sink("speech")
     server.microphone("mic", "speech")
     with Listener(server, tmp_path / "out", "mic", silence_ms=300) as listener:
-        listener.wait(state="running", trouble="nothing but silence")
+        listener.wait(state="running", trouble="has been silent")
         server.pactl("set-source-mute", "mic", 1)
         listener.wait(state="running", trouble="mic is muted")
         server.pactl("set-source-mute", "mic", 0)
-        listener.wait(state="running", trouble="nothing but silence")
+        listener.wait(state="running", trouble="has been silent")
         server.pactl("suspend-source", "mic", 1)
         listener.wait(state="lost", trouble="suspended")
         server.pactl("suspend-source", "mic", 0)

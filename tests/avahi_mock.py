@@ -19,7 +19,7 @@ def load(mock, parameters):
 
 
 
-def tell(path, state):
+def signal_state(path, state):
     def emit():
         mockobject.objects[path].EmitSignal(GROUP, "StateChanged", "is", [dbus.Int32(state), ""])
 
@@ -43,7 +43,7 @@ def EntryGroupNew(self):
         self.services.append(f"{args[3]}|{args[4]}|{args[7]}")
 
     group.add = add
-    group.commit = lambda: tell(path, ESTABLISHED)
+    group.commit = lambda: signal_state(path, ESTABLISHED)
     group.reset = self.services.clear
     return path
 
@@ -56,7 +56,7 @@ def GetAlternativeServiceName(self, name):
 
 @dbus.service.method(MOCK_IFACE, in_signature="", out_signature="")
 def Collide(self):
-    tell(f"/Client1/EntryGroup{self.groups}", COLLISION)
+    signal_state(f"/Client1/EntryGroup{self.groups}", COLLISION)
 
 
 @dbus.service.method(MOCK_IFACE, in_signature="", out_signature="s")

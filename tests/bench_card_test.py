@@ -1,4 +1,4 @@
-"""The parts of bench/gpu.sh that can be tried without a card: the neighbour on it and the ledger of
+"""The parts of bench/gpu.sh that can be tested without a GPU: the neighbour on it and the ledger of
 the driver's allocations, on a driver of our own (fake_cuda.cc)."""
 
 import os
@@ -54,7 +54,7 @@ class Ballast:
         assert words[::2] == ["held", "free", "total"]
         return [int(n) for n in words[1::2]]
 
-    def tell(self, line):
+    def send(self, line):
         self.child.stdin.write(line + "\n")
         self.child.stdin.flush()
         self.held, self.free, self.total = self.answer()
@@ -64,20 +64,20 @@ class Ballast:
         assert self.child.wait(timeout=30) == 0
 
 
-def test_a_neighbour_leaves_what_it_is_told_and_gives_it_back():
+def test_a_neighbour_leaves_the_requested_memory_and_gives_it_back():
     ballast = Ballast("cuda", "0000:01:00.0")
     assert (ballast.held, ballast.free, ballast.total) == (0, 8192 * MIB, 8192 * MIB)
     for left in (4096, 204, 4096, 1010):
-        ballast.tell(f"leave {left}")
+        ballast.send(f"leave {left}")
         assert ballast.free == left * MIB and ballast.held + ballast.free == ballast.total
-    ballast.tell("hold 300")
+    ballast.send("hold 300")
     assert ballast.held == 300 * MIB
-    ballast.tell("leave 99999")
+    ballast.send("leave 99999")
     assert ballast.held == 0
     ballast.end()
 
 
-def test_what_is_wrong_is_said():
+def test_errors_are_reported():
     def run(*arguments, text="", **more):
         return subprocess.run([BUILD / "bench/bench_ballast", *arguments], input=text, text=True,
                               capture_output=True, env=environment(more))
@@ -91,14 +91,14 @@ def test_what_is_wrong_is_said():
 def test_the_ledger_counts_what_reaches_the_driver(ledger):
     ballast = Ballast("cuda", more=ledger.environment)
     assert ledger["hooked"] >= 1 and ledger["driver"] == 0
-    ballast.tell("hold 256")
+    ballast.send("hold 256")
     assert (ledger["driver"], ledger["bytes"]) == (4, 256 * MIB)
-    ballast.tell("hold 64")
+    ballast.send("hold 64")
     assert ledger["driver"] == 4, "to give is not to take"
     ledger["refuse"] = 1
-    ballast.tell("hold 256")
+    ballast.send("hold 256")
     assert ballast.held == 64 * MIB, "the driver had no memory"
-    ballast.tell("hold 256")
+    ballast.send("hold 256")
     assert (ballast.held, ledger["refuse"]) == (256 * MIB, 0)
     ballast.end()
 

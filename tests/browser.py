@@ -12,7 +12,7 @@ TIMEOUT = 60
 
 
 class Browser:
-    """One page. `trouble` holds what a person would find in the console; `requests` every address."""
+    """One page. `problems` holds the messages of the console, `requests` every address."""
 
     def __init__(self, folder, *more, width=1100, height=900):
         program = shutil.which("chromium")
@@ -40,7 +40,7 @@ class Browser:
         self._next = 0
         self._session = None
         self.events = []
-        self.trouble, self.requests = [], []
+        self.problems, self.requests = [], []
         target = next(t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page")
         self._session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -90,11 +90,11 @@ class Browser:
     def _note(self, method, params):
         self.events.append(method)
         if method == "Runtime.exceptionThrown":
-            self.trouble.append(params["exceptionDetails"].get("exception", {}).get("description", "exception"))
+            self.problems.append(params["exceptionDetails"].get("exception", {}).get("description", "exception"))
         elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
-            self.trouble.append(str(params["args"]))
+            self.problems.append(str(params["args"]))
         elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
-            self.trouble.append(params["entry"]["text"])
+            self.problems.append(params["entry"]["text"])
         elif method == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
 

@@ -192,7 +192,7 @@ def test_the_prompt_has_what_was_asked_for(form, models, start):
 
 @pytest.fixture
 def listening_in(headroom, tmp_path):
-    """The program with a worker that tells the prompts of its runs."""
+    """The program with a worker that prints the prompts of its runs."""
     programs, out = tmp_path / "programs", tmp_path / "out"
     programs.mkdir()
     out.mkdir()
@@ -244,7 +244,7 @@ def test_the_services_settings_and_fields_reach_the_prompt(headroom, listening_i
         assert done.returncode == 0, (done.stdout, done.stderr)
 
     def prompt(route, *fields):
-        # A worker tells the prompt of its first run.
+        # A worker prints the prompt of its first run.
         curl("-H", "Content-Type: application/json", "-d", "{}", f"http://127.0.0.1:{port}/api/models/unload")
         form = [part for field in ("model=whisper-1", *fields) for part in ("-F", field)]
         curl("-F", f"file=@{JFK}", *form, f"http://127.0.0.1:{port}/v1/audio/{route}")

@@ -11,11 +11,11 @@ def test_check_names_every_mistake_with_its_line(headroom, tmp_path):
     assert outcome.code == 2
     assert outcome.out.splitlines() == [
         f"{path}:2: [speech] has no key silense; did you mean silence?",
-        f'{path}:4: output.targets: "telepathy" is none of type, clipboard, stdout, file, command',
+        f'{path}:4: output.targets: "telepathy" is not one of type, clipboard, stdout, file, command',
     ]
     path.write_text('[speech]\nsilence = "1s"\n')
     outcome = headroom("config", "check", path)
-    assert (outcome.code, outcome.out) == (0, f"{path}: good, 1 keys set to other than their default\n")
+    assert (outcome.code, outcome.out) == (0, f"{path}: valid, 1 key changed from the default\n")
     assert headroom("config", "check", tmp_path / "none").code == 3
 
 
@@ -26,7 +26,7 @@ def test_the_users_own_file(headroom):
     assert outcome.code == 0 and "does not exist" in outcome.out
     own.parent.mkdir(parents=True)
     own.write_text(headroom("config", "example").out)
-    assert "good, 0 keys" in headroom("config", "check").out
+    assert "valid, 0 keys" in headroom("config", "check").out
     # Every key without its '#' is a good file as well, and the same as the defaults.
     lines = own.read_text().splitlines()
     own.write_text("\n".join(re.sub(r"^#(?! )", "", line) for line in lines))

@@ -22,15 +22,15 @@ class Daemon:
         )
         self.line = self.process.stdout.readline()
 
-    def tell(self, line):
+    def send(self, line):
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
     def publish(self, name, data):
-        self.tell(f"publish {name} {json.dumps(data)}")
+        self.send(f"publish {name} {json.dumps(data)}")
 
     def asked(self):
-        self.tell("asked")
+        self.send("asked")
         return self.process.stdout.readline().strip().strip("|").split("|")
 
     def stop(self):
@@ -92,7 +92,7 @@ def test_status(headroom, daemon):
     assert re.search(r"^state +idle \(toggle\)$", text, re.M)
     assert re.search(r"^model +whisper-base:Q8_0 on cpu$", text, re.M)
     assert re.search(r"^memory +safe, RAM 250.0 MiB$", text, re.M)
-    assert re.search(r"^texts +3 delivered, 1 only in the history, the last after 180ms$", text, re.M)
+    assert re.search(r"^texts +3 delivered, 1 only in the history, latency 180ms$", text, re.M)
     status = json.loads(headroom("status", "--format", "json").out)
     assert status["pid"] == 4242 and status["control"]["refused_peers"] == 0
     bar = headroom("status", "-f", "waybar").out
@@ -148,7 +148,7 @@ def test_history(headroom, daemon):
     assert headroom("history", "show", 8).code == 3
     assert headroom("history", "paste").code == 0
     assert headroom("history", "paste", 8).code == 3
-    assert headroom("history", "clear").out == "1 texts forgotten\n"
+    assert headroom("history", "clear").out == "deleted 1 text\n"
     assert headroom("history").err == "headroom: the history is empty\n"
     assert headroom("history", "list", "-n", "0").code == 2
 

@@ -18,7 +18,7 @@ import tempfile
 UTC = datetime.timezone.utc
 ZERO = datetime.datetime(2026, 3, 2, 8, 0, 0, tzinfo=UTC)
 HOUR = 3600
-CARD = 8192  # MiB
+GPU_MIB = 8192  # MiB
 
 
 class Record:
@@ -123,7 +123,7 @@ def plateau():
 def fragmentation():
     r = Record("fragmentation", 5)
     r.table("gpu.csv", ["index", "memory.used [MiB]", "memory.total [MiB]"], 4 * HOUR, 5,
-            lambda s: [0, 7300 if s < 3 * HOUR else 7890, CARD])
+            lambda s: [0, 7300 if s < 3 * HOUR else 7890, GPU_MIB])
     r.log([(60, "python3[1]", "Loading model big-llm")] +
           [(3.5 * HOUR + i, "python3[1]", oom(512, 300)) for i in range(6)] + [(10, "kernel", "usb 1-1: new device")])
     r.errors(6)
@@ -137,7 +137,7 @@ def neighbour():
     r = Record("neighbour process", 6)
     game = lambda s: 3000 if s > 2 * HOUR else 0  # noqa: E731
     r.table("gpu.csv", ["index", "memory.used [MiB]", "memory.total [MiB]"], 3 * HOUR, 5,
-            lambda s: [0, min(CARD - 10, 5000 + game(s)), CARD])
+            lambda s: [0, min(GPU_MIB - 10, 5000 + game(s)), GPU_MIB])
     r.files["apps.csv"] = "timestamp, pid, process_name, used_gpu_memory [MiB]\n" + "".join(
         f"{r.stamp(s)}, {pid}, {who}, {size} MiB\n" for s in range(0, 3 * HOUR, 10)
         for pid, who, size in ((1, "python3", 4980), (2, "game", game(s))) if size)
@@ -152,7 +152,7 @@ def neighbour():
 def driver_reset():
     r = Record("driver reset", 7)
     r.table("gpu.csv", ["index", "memory.used [MiB]", "memory.total [MiB]"], 2 * HOUR, 5,
-            lambda s: [0, 4000 if s < HOUR else 0, CARD])
+            lambda s: [0, 4000 if s < HOUR else 0, GPU_MIB])
     r.log([(HOUR, "kernel", "NVRM: Xid (PCI:0000:01:00): 79, pid=1, GPU has fallen off the bus.")] +
           [(HOUR + 1 + i / 10, "app[1]", "CUDA error: unspecified launch failure") for i in range(50)])
     r.errors(50)
@@ -163,7 +163,7 @@ def driver_reset():
 def thermal():
     r = Record("thermal restart", 8)
     r.table("gpu.csv", ["index", "memory.used [MiB]", "memory.total [MiB]", "temperature.gpu"], 2 * HOUR, 5,
-            lambda s: [0, 4000 if s < HOUR else 100, CARD, min(103, 60 + s // 90)])
+            lambda s: [0, 4000 if s < HOUR else 100, GPU_MIB, min(103, 60 + s // 90)])
     r.log([(HOUR - 5, "kernel", "thermal thermal_zone0: critical temperature reached (103 C)"),
            (HOUR - 1, "kernel", "amdgpu 0000:03:00.0: amdgpu: GPU reset begin!")] +
           [(HOUR + i, "app[1]", "vk::DeviceLostError: vkQueueSubmit: ErrorDeviceLost") for i in range(10)])
@@ -198,8 +198,8 @@ def two_gpus():
     r = Record("two GPUs", 11)
     lines = ["timestamp, index, memory.used [MiB], memory.total [MiB]"]
     for s in range(0, 10 * HOUR, 10):
-        lines.append(f"{r.stamp(s)}, 0, 2400 MiB, {CARD} MiB")
-        lines.append(f"{r.stamp(s)}, 1, {1000 + 40 * s / HOUR + r.noise(2):.0f} MiB, {CARD} MiB")
+        lines.append(f"{r.stamp(s)}, 0, 2400 MiB, {GPU_MIB} MiB")
+        lines.append(f"{r.stamp(s)}, 1, {1000 + 40 * s / HOUR + r.noise(2):.0f} MiB, {GPU_MIB} MiB")
     r.files["gpu.csv"] = "\n".join(lines) + "\n"
     r.leaks({"VRAM of GPU 1"})
     r.no_cause()
@@ -215,7 +215,7 @@ def no_gpu():
                        float(min(80, rises(s)))])
     r.log([(HOUR + 200, "kernel", "Out of memory: Killed process 7 (python3) total-vm:9999kB, anon-rss:5900kB")])
     r.cause("host-memory")
-    r.expect("errors", "no card is made up", lambda x: all(g["kind"] != "vram" for g in x["gauges"]))
+    r.expect("errors", "no GPU is invented", lambda x: all(g["kind"] != "vram" for g in x["gauges"]))
     r.status("INCIDENT")
     return r
 
@@ -223,7 +223,7 @@ def no_gpu():
 def healthy_week():
     r = Record("healthy week", 13)
     r.table("all.csv", ["memory.used [MiB]", "memory.total [MiB]", "rss_mb", "swap_mb"], 7 * 24 * HOUR, 60,
-            lambda s: [4300 if s % (24 * HOUR) < 10 * HOUR else 200, CARD, 700 + 40 * math.sin(s / 5000) + r.noise(5), 0])
+            lambda s: [4300 if s % (24 * HOUR) < 10 * HOUR else 200, GPU_MIB, 700 + 40 * math.sin(s / 5000) + r.noise(5), 0])
     r.leaks(set())
     r.no_cause()
     r.errors(0)
@@ -243,7 +243,7 @@ def too_short():
 def suspended():
     r = Record("suspend", 15)
     asleep = lambda s: 2 * HOUR < s < 9 * HOUR  # noqa: E731
-    r.table("gpu.csv", ["index", "memory.used [MiB]", "memory.total [MiB]"], 10 * HOUR, 5, lambda s: [0, 3000, CARD], skip=asleep)
+    r.table("gpu.csv", ["index", "memory.used [MiB]", "memory.total [MiB]"], 10 * HOUR, 5, lambda s: [0, 3000, GPU_MIB], skip=asleep)
     r.log([(2 * HOUR, "kernel", "PM: suspend entry (s2idle)"), (9 * HOUR, "kernel", "PM: suspend exit")] +
           [(9 * HOUR + 30 + i / 4, "app[1]", "CUDA error: unknown error") for i in range(40)])
     r.cause("suspend-resume")
@@ -256,7 +256,7 @@ def leak_to_the_end():
     r = Record("VRAM leak to the end", 16)
     full = 5.5 * HOUR
     r.table("gpu.csv", ["index", "memory.used [MiB]", "memory.total [MiB]"], 6 * HOUR, 10,
-            lambda s: [0, int(min(8100, 2000 + 6100 * s / full) + r.noise(3)), CARD])
+            lambda s: [0, int(min(8100, 2000 + 6100 * s / full) + r.noise(3)), GPU_MIB])
     r.log([(full + i * 5, "app[1]", oom(64, 20)) for i in range(30)] + [(10, "kernel", "usb 1-1: new device")])
     r.cause("leak")
     r.expect("leak", "VRAM leaks", lambda x: any(leak["verdict"] == "leak" for leak in x["leaks"]))
@@ -276,7 +276,7 @@ def leak_before_a_restart():
 def leak_into_the_wall():
     r = Record("leak until there is no room", 18)
     r.table("gpu.csv", ["index", "memory.used [MiB]", "memory.total [MiB]"], 16 * HOUR, 10,
-            lambda s: [0, int(min(8000, 2000 + 1000 * s / HOUR) + r.noise(3)), CARD])
+            lambda s: [0, int(min(8000, 2000 + 1000 * s / HOUR) + r.noise(3)), GPU_MIB])
     r.leaks({"VRAM of GPU 0"})
     return r
 

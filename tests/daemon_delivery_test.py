@@ -12,7 +12,7 @@ import pytest
 
 from desktop import SwayDesktop, XDesktop
 from live_daemon import CLIPS, alike, files, start, words  # noqa: F401 (start is a fixture)
-from sound_server import wait_for
+from waiting import wait_for
 
 JFK = "And so my fellow Americans ask not what your country can do for you ask what you can do for your country"
 LIBFAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
@@ -25,7 +25,7 @@ def played(start, headroom):
     def played(*settings, **kwargs):
         daemon = start("audio.source=file", files(headroom.jfk), "audio.real_time=false",
                        "speech.mode=hands_free", *settings, **kwargs)
-        wait_for(lambda: daemon.told("text"), "a text", 120)
+        wait_for(lambda: daemon.seen("text"), "a text", 120)
         daemon.idle()
         return daemon
 
@@ -37,8 +37,8 @@ def test_what_did_not_arrive_is_kept_and_can_be_pasted(headroom, played):
     daemon = played(f"output.file={gone}/text")
     socket_path = ["--socket", daemon.socket]
     count = daemon.status()["undelivered"]
-    assert count == len(daemon.told("text")) > 0 and not gone.exists()
-    assert any("gone" in trouble for trouble in daemon.status()["troubles"])
+    assert count == len(daemon.seen("text")) > 0 and not gone.exists()
+    assert any("gone" in warning for warning in daemon.status()["troubles"])
     entries = daemon.call("GET", "history?undelivered=true")["entries"]
     assert alike(" ".join(entry["text"] for entry in reversed(entries)), JFK) > 0.85
     assert all(entry["arrival"] == "undelivered" and "gone" in entry["why"] for entry in entries)
@@ -53,7 +53,7 @@ def test_what_did_not_arrive_is_kept_and_can_be_pasted(headroom, played):
     assert daemon.call("GET", "history?undelivered=true")["entries"] == []
     assert headroom("history", "paste", *socket_path).code == 0, "the newest, once more"
     assert len((gone / "text").read_text().splitlines()) == count + 1
-    assert f"{count} texts forgotten" in headroom("history", "clear", *socket_path).out
+    assert f"deleted {count} text" in headroom("history", "clear", *socket_path).out
     assert headroom("history", "paste", *socket_path).code == 3
     daemon.stop()
 
@@ -85,8 +85,8 @@ def test_text_is_typed_where_the_cursor_is(headroom, played, make):
     try:
         env = {k: v for k, v in desktop.env.items() if k in ("DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR")}
         daemon = played("speech.language=en", "output.targets=['type']", env=env)
-        texts = [told["text"] for told in daemon.told("text")]
-        assert all(told["delivered"] for told in daemon.told("text")), daemon.says()
+        texts = [event["text"] for event in daemon.seen("text")]
+        assert all(event["delivered"] for event in daemon.seen("text")), daemon.says()
         expected = "".join(text + " " for text in texts)
         assert "Brüder „und“ Schwestern ß€" in expected
         assert desktop.read(len(expected.encode())) == expected
@@ -173,13 +173,13 @@ def test_a_clock_that_jumps_a_day_changes_nothing(headroom, start, tmp_path):
     env = {"LD_PRELOAD": str(LIBFAKETIME), "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1",
            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1"}
     daemon = start("audio.source=file", files(*CLIPS[:2]), "speech.mode=hands_free", env=env)
-    wait_for(lambda: daemon.told("speech", what="begin"), "speech")
+    wait_for(lambda: daemon.seen("speech", what="begin"), "speech")
     offset.write_text("+86400")
     wait_for(lambda: len(daemon.lines()) >= 1, "a sentence after a jump forward")
     offset.write_text("-86400")
     wait_for(lambda: len(daemon.lines()) >= 2, "a sentence after a jump back", 60)
     daemon.idle()
-    assert [told for told in daemon.told("text") if not 0 <= told["latency_ms"] < 60_000] == []
+    assert [event for event in daemon.seen("text") if not 0 <= event["latency_ms"] < 60_000] == []
     assert daemon.process.poll() is None
     daemon.stop()
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from live_daemon import CLIPS, alike, files, start, words  # noqa: F401 (start is a fixture)
-from sound_server import SoundServer, wait_for
+from sound_server import SoundServer
+from waiting import wait_for
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_speech_from_a_sound_server_arrives_in_a_file(headroom, start, server):
     wait_for(lambda: len(server.recorders()) == others, "the microphone is closed")
     assert alike(" ".join(daemon.lines()), "And so my fellow Americans ask not what your country can do "
                                            "for you ask what you can do for your country") > 0.85
-    assert daemon.told("partial"), "text came while somebody was speaking"
+    assert daemon.seen("partial"), "text came during speech"
     for path in [daemon.text, *daemon.state.rglob("*")]:
         assert path.stat().st_mode & 0o077 == 0, path
     # Nothing that was said is in the log, and after delivery nothing of it in the state folder.
@@ -62,7 +63,7 @@ def test_the_microphone_comes_and_goes_and_the_next_sentence_is_whole(headroom, 
                    env=server.env | {"HOME": str(headroom.home)})
     wait_for(lambda: daemon.status()["phase"] == "listening", "listening")
     server.pactl("unload-module", module)
-    wait_for(lambda: daemon.status()["microphone"]["trouble"], "the loss is told")
+    wait_for(lambda: daemon.status()["microphone"]["trouble"], "the loss is reported")
     server.microphone("mic", "speech")
     wait_for(lambda: daemon.status()["microphone"]["state"] == "running", "it is found again")
     server.play(CLIPS[0], "speech")
@@ -81,7 +82,7 @@ def test_the_microphone_comes_and_goes_and_the_next_sentence_is_whole(headroom, 
 
 
 def reference(start):
-    """The utterances of the three clips, as a daemon that nobody kills writes them."""
+    """The utterances of the three clips, as written by a daemon that is not killed."""
     daemon = start("audio.source=file", files(*CLIPS), "audio.real_time=false", "speech.mode=hands_free",
                    folder="reference")
     wait_for(lambda: len(daemon.lines()) >= 3, "three sentences", 120)
@@ -112,7 +113,7 @@ def test_killed_at_any_moment_every_sentence_arrives_once(start):
         folder = f"killed-{trial}"
         daemon = start("audio.source=file", files(*CLIPS), "speech.mode=hands_free", folder=folder)
         time.sleep(chance.uniform(0.5, 16))
-        ended = len(daemon.told("speech", what="end"))
+        ended = len(daemon.seen("speech", what="end"))
         daemon.kill()
         daemon = start("audio.source=none", folder=folder)
         daemon.idle()
@@ -166,7 +167,7 @@ def test_a_state_folder_that_cannot_be_written_costs_durability_not_the_service(
     (folder / "state/spool").mkdir()  # no file can be made there, not even by root
     daemon = start("audio.source=file", files(CLIPS[0]), "audio.real_time=false", "speech.mode=hands_free")
     wait_for(lambda: daemon.lines(), "a text", 120)
-    assert any("in memory only" in trouble for trouble in daemon.status()["troubles"])
+    assert any("in memory only" in warning for warning in daemon.status()["troubles"])
     daemon.stop()
 
 
@@ -181,7 +182,7 @@ def test_configuration_is_read_again(headroom, start, tmp_path):
     refused = daemon.call("POST", "reload")
     assert "langage" in refused["error"]["message"] and daemon.status()["language"] == "de"
     daemon.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: "langage" in " ".join(daemon.status()["troubles"]), "it is told")
+    wait_for(lambda: "langage" in " ".join(daemon.status()["troubles"]), "the warning")
     daemon.stop()
 
 

@@ -1,4 +1,4 @@
-"""Real desktops nobody sees: Xvfb with xterm, headless sway with foot."""
+"""Real desktops without a display: Xvfb with xterm, headless sway with foot."""
 
 import os
 import shutil
@@ -7,7 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from sound_server import wait_for
+from waiting import wait_for
+
 
 # Writes every byte that is typed into its terminal to a file, as it comes.
 READER = """
@@ -24,7 +25,7 @@ class Desktop:
     """One terminal window that has the focus; read() gives what was typed since the last read()."""
 
     def __init__(self):
-        self.folder = Path(tempfile.mkdtemp(prefix="hr-desk-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="hr-desktop-", dir="/tmp"))
         self.typed = self.folder / "typed"
         (self.folder / "reader.py").write_text(READER)
         self.env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from live_daemon import start  # noqa: F401 (a fixture)
-from sound_server import wait_for
+from waiting import wait_for
 from system_test import LOGIND, system  # noqa: F401 (a fixture)
 
 DRIVER = Path(os.environ["HEADROOM_TEST_BIN"]).parent / "tests/desktop_live"
@@ -43,7 +43,7 @@ def test_without_a_desktop_a_notification_is_an_error(system):
 
 
 def test_logind_says_when_the_session_is_locked(system):
-    assert locked(system) == "open", "nobody answers"
+    assert locked(system) == "open", "no service answers"
     system.mock(LOGIND, "logind")
     assert locked(system) == "open", "there is no session"
     system.call(LOGIND, "AddSession", "ssusb", "c1", "seat0", str(os.getuid()), "me", "true")

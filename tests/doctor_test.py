@@ -71,7 +71,7 @@ def test_all_is_well(headroom, sound):
         system.stop()
     for topic in ("configuration", "microphone", "worker", "disk", "limits", "typing", "shortcut", "service"):
         assert health(found, topic) == "ok", found[topic]
-    assert only(found, "microphone")["what"] == "Desk-microphone (desk_mic), by pulse"
+    assert only(found, "microphone")["what"] == "Desk-microphone (desk_mic), via pulse"
     assert [one["health"] for one in found["model"]] == ["ok", "ok"]
     assert any("whisper-tiny.en" in one["what"] for one in found["model"])
     assert "xdotool" in only(found, "typing")["what"]
@@ -150,7 +150,7 @@ def test_a_folder_that_cannot_be_written(headroom, tmp_path):
     env = {"XDG_RUNTIME_DIR": str(tmp_path), "XDG_STATE_HOME": str(state)}
     outcome = headroom("doctor", env=env, preexec_fn=no_override)
     assert outcome.code == 1
-    assert f"fail  disk           {state} cannot be written to" in outcome.out
+    assert f"fail  disk           {state} is not writable" in outcome.out
 
 
 def test_a_microphone_that_is_muted_or_not_there(headroom, sound):
@@ -177,7 +177,7 @@ def test_devices(headroom, sound):
     env = {"XDG_RUNTIME_DIR": str(sound.folder)}
     lines = headroom("devices", env=env).out.splitlines()
     assert "* desk_mic  Desk-microphone" in lines
-    assert any(line.startswith("  room.monitor") and "what the speakers play" in line for line in lines)
+    assert any(line.startswith("  room.monitor") and "monitor of an output" in line for line in lines)
     devices = {d["name"]: d for d in json.loads(headroom("devices", "--json", env=env).out)["devices"]}
     assert devices["desk_mic"]["default"] and not devices["desk_mic"]["monitor"]
     assert devices["room.monitor"]["monitor"] and devices["desk_mic"]["kind"] == "pulse"
@@ -205,15 +205,15 @@ def test_output_without_a_session(headroom, tmp_path):
     assert outcome.code == 3 and "no graphical session" in outcome.err
 
 
-LISTS = """[{"name": "Vulkan0", "description": "A card", "pci": "0000:01:00.0",
+LISTS = """[{"name": "Vulkan0", "description": "A GPU", "pci": "0000:01:00.0",
   "unified": false, "total": 4294967296, "free": 1}]"""
 
 
 @pytest.mark.parametrize(
     "script, healthy, what, then",
     [
-        (f"cat <<'X'\n{LISTS}\nX", True, "can use A card (0000:01:00.0, ", ""),
-        ("echo '[]'", False, "finds no card", "mesa-vulkan-drivers"),
+        (f"cat <<'X'\n{LISTS}\nX", True, "can use A GPU (0000:01:00.0, ", ""),
+        ("echo '[]'", False, "found no GPU", "mesa-vulkan-drivers"),
         (
             "echo 'error while loading shared libraries: libvulkan.so.1: not found' >&2; exit 127",
             False,
@@ -221,9 +221,9 @@ LISTS = """[{"name": "Vulkan0", "description": "A card", "pci": "0000:01:00.0",
             "apt-get install libvulkan1",
         ),
     ],
-    ids=["a card", "no card", "no library"],
+    ids=["a GPU", "no GPU", "no library"],
 )
-def test_workers_of_cards(headroom, script, healthy, what, then):
+def test_workers_of_gpus(headroom, script, healthy, what, then):
     libexec = headroom.home / "libexec"
     libexec.mkdir()
     for program in pathlib.Path(os.environ["HEADROOM_TEST_BIN"]).iterdir():

@@ -47,7 +47,7 @@ def test_for_people_and_with_other_borders(headroom, trace, tmp_path):
 
 
 def test_yesterday_with_other_borders(headroom, tmp_path):
-    """A process that grows from 80 to 200 MiB while it is recorded; then usual borders, and lower ones."""
+    """A process that grows from 80 to 200 MiB while it is recorded; then with the usual thresholds, and with lower ones."""
     record = headroom.home / ".local/state/headroom/flight-record.db"
     record.parent.mkdir(parents=True)
     code = "import time; x = b'1' * (80 << 20); print(flush=True); input(); y = b'1' * (120 << 20); input()"
@@ -99,5 +99,5 @@ def test_what_is_wrong_is_said(headroom, trace, tmp_path):
     outcome = headroom("governor", "replay", bad)
     assert outcome.code == 8
     assert 'line 3: rss_mb: "x" is not a number' in outcome.err
-    assert "1 of 3 rows were skipped" in outcome.err
-    assert "column mood is not known" in outcome.err
+    assert "skipped 1 of 3 rows" in outcome.err
+    assert "unknown column mood" in outcome.err

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from desktop import NOBODY, SwayDesktop
-from sound_server import wait_for
+from waiting import wait_for
 
 PAGE = (Path(__file__).parent.parent / "docs/desktop.md").read_text()
 
 
 @pytest.fixture
 def desktop(tmp_path_factory, monkeypatch):
-    # sway may run as nobody, who has to reach this; it notes what it is asked.
+    # sway may run as the user nobody, which needs access to this program, which records its calls.
     folder = Path(tmp_path_factory.mktemp("bin"))
     for parent in [folder, folder.parent, folder.parent.parent]:
         parent.chmod(0o755)

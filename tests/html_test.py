@@ -48,11 +48,11 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def incident(browser, pages):
-    browser.trouble.clear()
+    browser.problems.clear()
     browser.requests.clear()
     browser.open(pages["incident"])
     yield browser
-    assert browser.trouble == []
+    assert browser.problems == []
     assert {url.split(":")[0] for url in browser.requests} <= {"file", "data"}
 
 
@@ -163,9 +163,9 @@ def test_dark_and_print(incident):
 
 
 def test_words_of_a_log_stay_words(browser, pages):
-    browser.trouble.clear()
+    browser.problems.clear()
     browser.open(pages["evil"])
     assert browser.run("document.title").startswith("</script>")
     assert browser.run("document.querySelectorAll('img').length") == 0
     assert browser.run("document.documentElement.dataset.drawn") == "1"
-    assert browser.trouble == []
+    assert browser.problems == []

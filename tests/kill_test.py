@@ -19,7 +19,7 @@ from websockets.sync.client import connect
 
 import load
 from live_daemon import free_port, start  # noqa: F401 (a fixture)
-from sound_server import wait_for
+from waiting import wait_for
 
 PIECE = load.RATE // 10
 SLOW = 60  # ms that a run takes

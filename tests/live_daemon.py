@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from sound_server import wait_for
+from waiting import wait_for
+
 
 LIBRIVOX = Path("/usr/share/pocketsphinx/test/data/librivox")
 CLIPS = [LIBRIVOX / f"sense_and_sensibility_01_austen_64kb-{n}.wav" for n in ("0870", "0880", "0890")]
@@ -32,7 +33,7 @@ def free_port():
 
 
 class Daemon:
-    """`headroom daemon` with a file as its target, and everything it told its subscribers."""
+    """`headroom daemon` with a file as its target, and all events that it sent."""
 
     def __init__(self, headroom, folder, *settings, env=None):
         self.headroom, self.folder = headroom, folder
@@ -90,7 +91,7 @@ class Daemon:
     def status(self):
         return self.call("GET", "status")
 
-    def told(self, name, **fields):
+    def seen(self, name, **fields):
         return [data for kind, data, _ in list(self.events)
                 if kind == name and all(data.get(k) == v for k, v in fields.items())]
 

@@ -253,9 +253,9 @@ async def slow_readers(port):
             loop = asyncio.get_running_loop()
             await loop.sock_connect(s, ("127.0.0.1", port))
             await loop.sock_sendall(s, UPGRADE)
-            wish = json.dumps({"type": "session.update", "event_id": "x" * 500, "session": {"type": "x" * 400}}).encode()
+            update = json.dumps({"type": "session.update", "event_id": "x" * 500, "session": {"type": "x" * 400}}).encode()
             while True:
-                await asyncio.wait_for(loop.sock_sendall(s, frame(0x81, wish) * 20), 10)
+                await asyncio.wait_for(loop.sock_sendall(s, frame(0x81, update) * 20), 10)
 
     await asyncio.gather(*(one() for _ in range(2)), return_exceptions=True)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import load
 from live_daemon import free_port, start  # noqa: F401 (a fixture)
-from sound_server import wait_for
+from waiting import wait_for
 
 SECONDS = float(os.environ.get("HEADROOM_LOAD_SECONDS", "10"))
 LONG = SECONDS > 60  # then sessions whose clients vanished are waited for, too

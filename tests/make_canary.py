@@ -6,7 +6,7 @@
 Needs numpy and gguf. PROMPT is canary2 (of both flash models), canary2-one (of 1b-v2: one vocabulary for all
 languages) or canary (of the first 1b).
 
-180m and 1b have the shapes of canary-180m-flash and canary-1b-flash, the others have nobody's. What is
+180m and 1b have the shapes of canary-180m-flash and canary-1b-flash, the others have made-up ones. What is
 silent ends at once, whatever was said. The engine loads and runs them; what they "recognise" is noise.
 Every weight is drawn with the deviation 0.7 / sqrt(fan-in), so that activations neither vanish nor explode through the layers. In
 small no bias is near 0, no scale near 1, attention chooses, and every row is long enough for every

@@ -9,10 +9,11 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+
+from waiting import wait_for
 
 
 def tiny_gguf(variant, weights=512, seed=1):
@@ -108,13 +109,6 @@ def visible(folder):
     return sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
 
 
-def wait_for(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
-
-
 # Names and lists
 
 
@@ -147,7 +141,7 @@ def test_wrong_names_get_an_answer(models):
     one_line(models("pull", "toy:Q7"), 2, "there are F16, Q8_0")
     one_line(models("path", "toy"), 3, "headroom models pull toy")
     one_line(models("path"), 3, "headroom models pull toy")
-    one_line(models("rm", "toy"), 3, "toy is not here")
+    one_line(models("rm", "toy"), 3, "toy is not installed")
     assert models("bundle").code == 2
     assert models("bundle", "toy").code == 2
 
@@ -200,7 +194,7 @@ def test_ctrl_c_leaves_a_part_that_the_next_pull_continues(models, number):
     models.hub.put("toy-Q8_0.gguf", content, {"linked": True, "hang": 200_000})
     process = models.headroom.popen("models", "pull", "toy", stderr=subprocess.PIPE)
     part = models.store / "toy-Q8_0.gguf.part"
-    wait_for(lambda: part.exists() and part.stat().st_size == 200_000)
+    wait_for(lambda: part.exists() and part.stat().st_size == 200_000, "the first part", 20, every=0.02)
     process.send_signal(number)
     _, err = process.communicate(timeout=5)
     assert process.returncode == 130
@@ -217,7 +211,7 @@ def test_killed_outright_the_next_pull_continues_too(models):
     models.hub.put("toy-Q8_0.gguf", content, {"linked": True, "hang": 200_000})
     process = models.headroom.popen("models", "pull", "toy")
     part = models.store / "toy-Q8_0.gguf.part"
-    wait_for(lambda: part.exists() and part.stat().st_size == 200_000)
+    wait_for(lambda: part.exists() and part.stat().st_size == 200_000, "the first part", 20, every=0.02)
     process.kill()
     process.wait()
     models.hub.put("toy-Q8_0.gguf", content)
@@ -258,7 +252,7 @@ def test_a_terminal_shows_how_far_it_is(models):
         while chunk := os.read(reader, 65536):
             shown += chunk
     except OSError:
-        pass  # how a terminal says that nobody writes any more
+        pass  # the terminal is closed
     os.close(reader)
     assert process.wait() == 0
     text = shown.decode()

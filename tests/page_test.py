@@ -5,13 +5,13 @@ import json
 import os
 import re
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 from browser import Browser
 
 from live_daemon import free_port, start  # noqa: F401 (start is a fixture)
+from waiting import wait_for
 
 BIN = Path(os.environ["HEADROOM_TEST_BIN"])
 JFK = Path(os.environ["HEADROOM_TEST_ENGINE"]) / "samples/jfk.wav"
@@ -26,17 +26,17 @@ class Server:
         port, *self.token = self.process.stdout.readline().split()
         self.url = f"http://127.0.0.1:{port}/"
 
-    def tell(self, line):
+    def send(self, line):
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
     def samples(self):
-        self.tell("samples")
+        self.send("samples")
         return int(self.process.stdout.readline())
 
 
     def publish(self, name, **data):
-        self.tell(f"publish {name} {json.dumps(data)}")
+        self.send(f"publish {name} {json.dumps(data)}")
 
     def end(self):
         self.process.communicate(timeout=PATIENCE)
@@ -59,12 +59,12 @@ def chromium(tmp_path_factory):
 
 @pytest.fixture
 def page(chromium, server):
-    chromium.trouble.clear()
+    chromium.problems.clear()
     chromium.requests.clear()
     chromium.open(server.url)
     until(chromium, "#ready", "Ready")
     yield chromium
-    assert chromium.trouble == []
+    assert chromium.problems == []
     assert {url.split("/")[2] for url in chromium.requests if not url.startswith("data:")} == {server.url.split("/")[2]}
     chromium.open("about:blank")
 
@@ -74,10 +74,8 @@ def text(browser, selector):
 
 
 def until(browser, selector, wanted):
-    end = time.monotonic() + PATIENCE
-    while not re.search(wanted, text(browser, selector)):
-        assert time.monotonic() < end, f"{selector} says {text(browser, selector)!r}, not {wanted!r}"
-        time.sleep(0.05)
+    wait_for(lambda: re.search(wanted, text(browser, selector)),
+             lambda: f"{selector} says {text(browser, selector)!r}, not {wanted!r}", PATIENCE)
 
 
 def test_what_the_service_does(page):
@@ -98,7 +96,7 @@ def test_what_the_service_does(page):
     page.picture(PICTURES / "page.png")
 
 
-# The pixels of the card's chart, by way of a copy that may be read.
+# The pixels of the GPU's chart, from a copy that may be read.
 COPY = """const canvas = document.querySelector('#charts canvas');
     const context = (width, height) => Object.assign(document.createElement('canvas'), { width, height })
         .getContext('2d', { willReadFrequently: true });
@@ -119,11 +117,7 @@ PAINTED = f"(name => {{ {COPY}" + """
 
 
 def until_true(browser, script):
-    end = time.monotonic() + PATIENCE
-    while not (value := browser.run(script)):
-        assert time.monotonic() < end, script
-        time.sleep(0.05)
-    return value
+    return wait_for(lambda: browser.run(script), script, PATIENCE)
 
 
 def test_the_chart_has_lines_over_zones(page):
@@ -179,11 +173,11 @@ def test_what_would_fit(page):
 
 def test_events_and_utterances_as_they_happen(page, server):
     page.run("new Promise(done => { const look = () => document.querySelector('#events') ? done() : 0; look(); })")
-    end = time.monotonic() + PATIENCE
-    while "RAM: safe" not in text(page, "#events"):  # until the page follows
-        assert time.monotonic() < end
+
+    def shown():  # the page may not follow yet
         server.publish("zone", gauge="RAM", **{"from": "safe", "to": "danger", "reason": "it <b>grew</b>"})
-        time.sleep(0.2)
+        return "RAM: safe" in text(page, "#events")
+    wait_for(shown, "an event on the page", PATIENCE, every=0.2)
     assert "RAM: safe → danger, it <b>grew</b>" in text(page, "#events")  # and not bold
     assert page.run("document.querySelector('#events li').className") == "bad"
     server.publish("action", verb="stop_speculation", reason="the card is in its warning zone")
@@ -207,22 +201,17 @@ def test_events_and_utterances_as_they_happen(page, server):
 
 def test_a_report_is_shown_in_a_frame_of_another_origin(page, server):
     page.run("(() => { since.value = '1h'; document.querySelector('#report-make').click(); })()")
-    end = time.monotonic() + PATIENCE
-    while page.run("report.hidden"):
-        assert time.monotonic() < end, text(page, "#report-trouble")
-        time.sleep(0.05)
-    server.tell("asked")
+    wait_for(lambda: not page.run("report.hidden"), lambda: text(page, "#report-trouble"), PATIENCE)
+    server.send("asked")
     assert server.process.stdout.readline() == "report 1h|\n"
     assert page.run("report.contentDocument") is None
-    page.trouble.clear()  # what the report's script may not do is said on the console
+    page.problems.clear()  # what the report's script may not do is said on the console
 
 
 def until_said(browser, server, words):
-    before, end = server.samples(), time.monotonic() + PATIENCE
-    while server.samples() <= before:
-        assert time.monotonic() < end, text(browser, "#speak-trouble")
-        time.sleep(0.1)
-    server.tell(f"say {words}")
+    before = server.samples()
+    wait_for(lambda: server.samples() > before, lambda: text(browser, "#speak-trouble"), PATIENCE)
+    server.send(f"say {words}")
     until(browser, "#said", words)
 
 
@@ -241,14 +230,12 @@ def test_a_dropped_recording_becomes_text(page):
 def test_what_is_said_becomes_text_while_it_is_said(page, server):
     page.click("#speak")
     assert page.run("speak.getAttribute('aria-pressed')") == "true"
-    end = time.monotonic() + PATIENCE
-    while server.samples() < 16000:  # a second of the file that the microphone plays
-        assert time.monotonic() < end, text(page, "#speak-trouble")
-        time.sleep(0.1)
+    # A second of the file that the microphone plays.
+    wait_for(lambda: server.samples() >= 16000, lambda: text(page, "#speak-trouble"), PATIENCE)
     page.run("new Promise(done => { const look = () => level.value > 0.05 ? done() : setTimeout(look, 20); look(); })")
-    server.tell("say Ask not what")
+    server.send("say Ask not what")
     until(page, "#said", r"Ask not what\s*\d+ ms")
-    server.tell("say your country")
+    server.send("say your country")
     until(page, "#said", "your country")
     page.picture(PICTURES / "page-speaking.png")
     assert page.run("said.children.length") == 2
@@ -329,7 +316,7 @@ def test_on_a_phone_and_in_the_dark(page):
 def test_a_real_sentence_into_the_real_daemon(chromium, start):
     port = free_port()
     daemon = start(f"server.listen=127.0.0.1:{port}")
-    chromium.trouble.clear()
+    chromium.problems.clear()
     chromium.open(f"http://127.0.0.1:{port}/")
     until(chromium, "#facts", "Version")
     chromium.click("#speak")
@@ -341,13 +328,11 @@ def test_a_real_sentence_into_the_real_daemon(chromium, start):
     until(chromium, "#gauges", r"RAM\s+Headroom \d.*(safe|warning|danger|critical)")
     until(chromium, "#fit", "whisper-tiny.en")
     chromium.picture(PICTURES / "page-real.png")
-    assert chromium.trouble == []
+    assert chromium.problems == []
     chromium.run("(() => { since.value = '1h'; document.querySelector('#report-make').click(); })()")
-    end = time.monotonic() + PATIENCE
-    while "RAM of headroom" not in (shown := chromium.frame_text()):
-        assert time.monotonic() < end, (shown, text(chromium, "#report-trouble"))
-        time.sleep(0.2)
-    assert "the model is ready" in shown
+    wait_for(lambda: "RAM of headroom" in chromium.frame_text(),
+             lambda: chromium.frame_text() + text(chromium, "#report-trouble"), PATIENCE)
+    assert "the model is ready" in chromium.frame_text()
     chromium.run("report.scrollIntoView()")
     chromium.picture(PICTURES / "page-report.png")
     chromium.open("about:blank")

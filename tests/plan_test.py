@@ -46,7 +46,7 @@ def test_what_fits_only_with_shorter_audio_is_advised_so(headroom):
 
 
 def allocated_rows():
-    """bench/results/memory.md's table of what was allocated on a plain card: model, weights, bytes at 3, 11, 30 s."""
+    """bench/results/memory.md's table of what was allocated on a plain GPU: model, weights, bytes at 3, 11, 30 s."""
     for line in (ROOT / "bench/results/memory.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 7 and cells[1] == "plain":
@@ -76,8 +76,8 @@ def test_the_page_of_what_was_allocated_is_todays(headroom, tmp_path):
 
 
 @pytest.fixture
-def card(headroom, tmp_path):
-    """A machine with a card of 2 GiB: NVIDIA's library as the probe's tests have it, and the simulated
+def gpu(headroom, tmp_path):
+    """A machine with a GPU of 2 GiB: NVIDIA's library as the probe's tests have it, and the simulated
     card as its worker."""
     libexec = tmp_path / "libexec"
     libexec.mkdir()
@@ -94,7 +94,7 @@ def card(headroom, tmp_path):
                      f"--nvml={headroom.bin.parent}/tests/libfake_nvml.so \"$@\"\n")
     probe.chmod(0o755)
     worker = libexec / "headroom-worker-cuda"
-    device = {"name": "CUDA0", "description": "a card", "pci": "0000:01:00.0", "unified": False,
+    device = {"name": "CUDA0", "description": "a GPU", "pci": "0000:01:00.0", "unified": False,
               "total": 2048 * MIB, "free": 0}
     worker.write_text(f"#!/bin/sh\n[ \"$1\" = --devices ] && {{ echo '{json.dumps([device])}'; exit; }}\n"
                       f"[ $# -gt 0 ] && exec {libexec}/headroom-worker-sim --record-profile\n"
@@ -106,22 +106,22 @@ def card(headroom, tmp_path):
             "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
 
-def test_a_plan_for_a_card_of_this_machine_knows_its_calibration(headroom, card, tmp_path):
+def test_a_plan_for_a_gpu_of_this_machine_uses_its_calibration(headroom, gpu, tmp_path):
     model = tmp_path / "canary-silent.gguf"
     make_canary = Path(__file__).parent / "make_canary.py"
     subprocess.run([sys.executable, make_canary, "silent", "q8_0", model], check=True)
-    before = plan(headroom, model, "--device", "auto", env=card)
+    before = plan(headroom, model, "--device", "auto", env=gpu)
     assert before["card"]["bytes"] == 2048 * MIB and before["driver"]["estimated"]
 
-    done = headroom("calibrate", "--model", model, "--chunk", "3", "--json", env=card)
+    done = headroom("calibrate", "--model", model, "--chunk", "3", "--json", env=gpu)
     assert done.code == 0, done.err
     measured = json.loads(done.out)["driver"]
-    after = plan(headroom, model, "--device", "0000:01:00.0", env=card)
+    after = plan(headroom, model, "--device", "0000:01:00.0", env=gpu)
     assert after["driver"] == {"bytes": measured, "margin": 64 * MIB, "estimated": False}
-    assert "as calibrated on this card" in headroom("plan", model, "--device", "auto", env=card).out
-    given = plan(headroom, model, "--device", "auto", "--driver", "100MiB", "--card", "1GiB", env=card)
+    assert "calibrated on this GPU" in headroom("plan", model, "--device", "auto", env=gpu).out
+    given = plan(headroom, model, "--device", "auto", "--driver", "100MiB", "--card", "1GiB", env=gpu)
     assert (given["driver"]["bytes"], given["card"]["bytes"]) == (100 * MIB, 1024 * MIB)
-    assert "0000:09:00.0" in one_line(headroom("plan", model, "--device", "0000:09:00.0", env=card), 3)
+    assert "0000:09:00.0" in one_line(headroom("plan", model, "--device", "0000:09:00.0", env=gpu), 3)
 
 
 def test_q8_0_of_the_same_model_is_safe(headroom):
@@ -264,7 +264,7 @@ def what_it_takes(headroom, spec):
 )
 def test_a_plan_takes_neither_time_nor_memory(headroom, spec, limit):
     tries = []
-    for _ in range(4):  # a busy machine makes the processor slower, too
+    for _ in range(4):  # a busy machine also makes the CPU slower
         tries.append(what_it_takes(headroom, spec))
         if tries[-1][0] < limit:
             break

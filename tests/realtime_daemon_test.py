@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from live_daemon import CLIPS, alike, free_port, start, words  # noqa: F401
-from sound_server import wait_for
+from waiting import wait_for
 
 RATE = 16000
 PIECE = RATE // 10 * 2  # bytes of 100 ms
@@ -102,7 +102,7 @@ def test_text_comes_while_somebody_speaks_and_is_that_of_transcribe(headroom, st
     client.ws.send(json.dumps({"type": "input_audio_buffer.commit"}))
     completed = client.until(COMPLETED)
     assert {event["item_id"] for event in client.of(DELTA)} == {completed["item_id"]}
-    # Words that were told while somebody spoke stay, also where the whole sentence is heard otherwise.
+    # Committed words stay, even where the whole sentence is recognised differently.
     assert alike(completed["transcript"], transcribed(headroom, headroom.jfk)) > 0.9
     spoken = words("".join(event["delta"] for event in early))
     assert spoken == words(completed["transcript"])[:len(spoken)]

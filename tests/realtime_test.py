@@ -1,5 +1,5 @@
 """The realtime WebSocket as OpenAI's own client and a plain one see it, over a speech service that
-says what it is told to (realtime_live)."""
+sends scripted events (realtime_live)."""
 
 import base64
 import json
@@ -18,6 +18,8 @@ from pydantic import TypeAdapter
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from waiting import wait_for
+
 CURRENT = TypeAdapter(RealtimeServerEvent)
 BETA = TypeAdapter(BetaServerEvent)
 DELTA = "conversation.item.input_audio_transcription.delta"
@@ -31,23 +33,20 @@ class Server:
         self.process = subprocess.Popen([program, json.dumps(limits)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
 
-    def tell(self, **order):
+    def send(self, **order):
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
     def push(self, kind, item=0, session="session1", times=1, **fields):
-        self.tell(session=session, push={"kind": kind, "item": item, **fields}, times=times)
+        self.send(session=session, push={"kind": kind, "item": item, **fields}, times=times)
 
     def log(self, session="session1"):
-        return self.tell(log=session)
+        return self.send(log=session)
 
     def wait(self, what, session="session1"):
-        end = time.monotonic() + WITHIN
-        while not what(log := self.log(session)):
-            assert time.monotonic() < end, log
-            time.sleep(0.02)
-        return log
+        return wait_for(lambda: log if what(log := self.log(session)) else None,
+                        lambda: self.log(session), WITHIN, every=0.02)
 
     def connect(self, query="intent=transcription", **options):
         return connect(f"ws://127.0.0.1:{self.port}/v1/realtime?{query}", **options)
@@ -144,7 +143,7 @@ def test_the_openai_client(server, openai):
                         "input_audio_buffer.speech_stopped", "input_audio_buffer.committed",
                         "conversation.item.added", "conversation.item.done", DELTA, COMPLETED]
 
-        server.tell(commit_text="By hand.")
+        server.send(commit_text="By hand.")
         realtime.input_audio_buffer.clear()
         until("input_audio_buffer.cleared")
         realtime.input_audio_buffer.commit(event_id="mine")
@@ -154,7 +153,7 @@ def test_the_openai_client(server, openai):
 
 
 def test_the_openai_client_in_the_betas_spelling(server, openai):
-    server.tell(commit_text="By hand.")
+    server.send(commit_text="By hand.")
     with openai.beta.realtime.connect(model="gpt-4o-realtime-preview") as realtime:
         created = BETA.validate_json(realtime.recv_bytes())
         assert (created.type, created.session.input_audio_format) == ("session.created", "pcm16")
@@ -240,7 +239,7 @@ def test_a_client_that_does_not_read_is_closed_with_a_reason(server):
 
 
 def test_a_service_that_does_not_keep_up_slows_the_client(server):
-    server.tell(refuse_samples="busy")
+    server.send(refuse_samples="busy")
     with server.connect() as ws:
         receive(ws)
         send(ws, "session.update", session={"type": "transcription", "audio": {"input": {
@@ -251,7 +250,7 @@ def test_a_service_that_does_not_keep_up_slows_the_client(server):
         receive(ws, "session.updated")
         time.sleep(0.3)
         assert server.log()["clears"] == 0  # it is behind the audio
-        server.tell(refuse_samples=None)
+        server.send(refuse_samples=None)
         receive(ws, "input_audio_buffer.cleared")
         assert server.log()["samples"] == 20_000
 
@@ -259,7 +258,7 @@ def test_a_service_that_does_not_keep_up_slows_the_client(server):
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_client_that_vanishes_leaves_nothing(server, busy):
     if busy:  # nothing more is read from it
-        server.tell(refuse_samples="busy")
+        server.send(refuse_samples="busy")
     ws = server.connect()
     receive(ws)
     ws.send(bytes(48000))
@@ -300,7 +299,7 @@ def test_what_cannot_be_resumed_is_refused(server, query, code, close):
 
 
 def test_a_service_without_room_says_when_it_is_busy(server):
-    server.tell(refuse_streams="busy")
+    server.send(refuse_streams="busy")
     with server.connect() as ws:
         events, code, _ = closed(ws)
         assert events[0]["error"]["type"] == "server_error"
@@ -320,12 +319,12 @@ def test_a_quiet_client_is_closed_and_may_resume():
     with server.connect() as speaks, server.connect() as quiet:
         receive(speaks, "session.created")
         session = receive(quiet, "session.created")["session"]["id"]
-        end = time.monotonic() + WITHIN
-        while not server.log("session2")["closed"]:
-            assert time.monotonic() < end
+
+        def is_closed():
             speaks.send(bytes(4800))
             send(quiet, "session.update", session={"type": "transcription"})  # is no audio
-            time.sleep(0.1)
+            return server.log("session2")["closed"]
+        wait_for(is_closed, "the end of the quiet session", WITHIN, every=0.1)
         _, code, reason = closed(quiet)
         assert code == 1001 and "no audio" in reason
         assert not server.log("session2")["forgotten"]
@@ -353,22 +352,22 @@ def test_the_quietest_client_makes_room_when_all_places_are_taken():
 
 
 def test_a_drained_service_finishes_what_it_has_and_says_so(server):
-    server.tell(commit_text="the rest")
+    server.send(commit_text="the rest")
     with server.connect() as ws:
         receive(ws, "session.created")
         ws.send(bytes(48000))
         server.wait(lambda log: log["samples"] > 15000)
-        server.tell(drain=True)
+        server.send(drain=True)
         events, code, reason = closed(ws)
-        told = [event["error"]["code"] for event in events if event["type"] == "error"]
-        assert told == ["draining"]
+        codes = [event["error"]["code"] for event in events if event["type"] == "error"]
+        assert codes == ["draining"]
         assert [event["transcript"] for event in events if event["type"] == COMPLETED] == ["the rest"]
         assert code == 1013 and "drained" in reason
     assert not server.log()["forgotten"]  # it may come back
     with server.connect() as ws:  # a service that takes it all the same: what it missed, and the end
         events, code, _ = closed(ws)
         assert [event["type"] for event in events] == ["session.created", "error"] and code == 1013
-    server.tell(drain=False)
+    server.send(drain=False)
     with server.connect() as ws:
         receive(ws, "session.created")
         ws.send(bytes(48000))

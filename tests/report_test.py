@@ -288,7 +288,7 @@ def headroom(state, *args, **kwargs):
                           stdin=subprocess.DEVNULL, timeout=120, env=env, **kwargs)
 
 
-# Holds 40 MiB, for a second 200 MiB more, and then ends as told.
+# Holds 40 MiB, for a second 200 MiB more, and then ends as its caller asks.
 STEPS = ("import os,time; x=bytearray(40<<20); time.sleep(3); y=bytearray(200<<20); time.sleep(1); "
          "del y; time.sleep(0.5); os.kill(os.getpid(), {signal})")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from desktop import XDesktop
-from sound_server import wait_for
+from waiting import wait_for
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -6,18 +6,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
-
-def wait_for(condition, what, seconds=30):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"{what}: not within {seconds} s")
+from waiting import wait_for
 
 
 class SoundServer:
@@ -74,7 +65,7 @@ class SoundServer:
         return p.stdout.strip() if p.returncode == 0 else None
 
     def sink(self, name):
-        """A speaker nobody hears; what it plays is in NAME.monitor."""
+        """A silent speaker; what it plays is in NAME.monitor."""
         return self.pactl("load-module", "module-null-sink", f"sink_name={name}", "rate=16000",
                           f"sink_properties=device.description={name}-speaker")
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from waiting import wait_for
+
 HERE = Path(__file__).parent
 LOGIND = ("org.freedesktop.login1", "/org/freedesktop/login1")
 AVAHI = ("org.freedesktop.Avahi", "/")
@@ -33,10 +35,11 @@ class System:
         # Debian's python3, which has dbusmock; the tests' own environment does not.
         process = self.start(["/usr/bin/python3", "-m", "dbusmock", "--template", *args])
         bus = "--system" if name in (LOGIND, AVAHI) else "--user"
-        deadline = time.monotonic() + 30
-        while self.busctl(bus, "status", name[0]).returncode != 0:
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.05)
+
+        def answers():
+            assert process.poll() is None
+            return self.busctl(bus, "status", name[0]).returncode == 0
+        wait_for(answers, f"{name[0]} on the bus")
         return process
 
     def busctl(self, *args):
@@ -76,13 +79,13 @@ def system(headroom):
 
 
 class Echo:
-    """headroom-system-echo: what it says, and what it is told."""
+    """headroom-system-echo: its output and its input."""
 
     def __init__(self, system):
         path = system.headroom.bin / "headroom-system-echo"
         self.process = system.start([path], stdin=subprocess.PIPE)
 
-    def tell(self, line):
+    def send(self, line):
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
@@ -92,19 +95,17 @@ class Echo:
         return line
 
     def state(self):
-        self.tell("state")
+        self.send("state")
         line = self.heard()
         assert line.startswith("state|"), line
         return dict(zip(("inhibiting", "sleep_trouble", "bound", "keys", "trouble", "announcement"), line.split("|")[1:]))
 
     def until(self, **wanted):
-        deadline = time.monotonic() + 30
-        while True:
+
+        def reached():
             state = self.state()
-            if all(state[name] == value for name, value in wanted.items()):
-                return state
-            assert time.monotonic() < deadline, state
-            time.sleep(0.05)
+            return state if all(state[name] == value for name, value in wanted.items()) else None
+        return wait_for(reached, self.state)
 
 
 def test_a_suspend_waits_until_we_are_ready(system):
@@ -115,8 +116,8 @@ def test_a_suspend_waits_until_we_are_ready(system):
     for _ in range(2):  # the second night as well
         system.sleep(True)
         assert echo.heard() == "sleep"
-        assert '"headroom"' in system.inhibitors()  # not before it is told
-        echo.tell("ready")
+        assert '"headroom"' in system.inhibitors()  # not before "ready"
+        echo.send("ready")
         echo.until(inhibiting="false")
         deadline = time.monotonic() + 30
         while '"headroom"' in system.inhibitors():
@@ -179,7 +180,7 @@ def test_a_key_does_not_stay_pressed_when_the_desktop_goes(system):
     portal.kill()
     assert echo.heard() == "release"
     portal.wait()
-    assert echo.until(bound="false")["trouble"] == "the desktop's portal has gone"
+    assert echo.until(bound="false")["trouble"] == "the desktop's portal stopped"
     system.mock(PORTAL, HERE / "portal_mock.py")
     echo.until(bound="true", trouble="")
     system.key("Activated")
@@ -207,7 +208,7 @@ def test_the_network_is_told_of_the_service(system):
     assert services(system).strip() == 's "Headroom on desk|_wyoming._tcp|10300"'
     avahi.kill()
     avahi.wait()
-    echo.until(announcement="not announced by zeroconf: Avahi has gone")
+    echo.until(announcement="not announced by zeroconf: Avahi stopped")
     system.mock(AVAHI, HERE / "avahi_mock.py")
     echo.until(announcement="")
     assert "10300" in services(system)
@@ -220,8 +221,5 @@ def test_a_name_that_is_taken_is_changed(system):
     assert "Headroom on desk #2|" in services(system)
     # Another machine claims that one as well, later.
     system.call(AVAHI, "Collide")
-    deadline = time.monotonic() + 30
-    while "Headroom on desk #3|" not in services(system):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: "Headroom on desk #3|" in services(system), "the third name")
     echo.until(announcement="")

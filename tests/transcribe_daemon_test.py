@@ -8,7 +8,7 @@ import time
 
 import wav
 from live_daemon import CLIPS, start, words  # noqa: F401 (a fixture)
-from sound_server import wait_for
+from waiting import wait_for
 
 MODEL = "whisper-tiny.en:F16"
 
@@ -22,7 +22,7 @@ def test_the_services_model_gives_the_same_text_in_every_format(headroom, start)
             assert alone.code == shared.code != 0
             continue
         assert alone.code == shared.code == 0, shared.err
-        assert "by the running service" in shared.err and "--alone" in shared.err
+        assert "using the running service" in shared.err and "--alone" in shared.err
         if form == "text":
             assert shared.out == alone.out
             continue
@@ -69,7 +69,7 @@ def test_what_is_interrupted_leaves_the_service_idle(headroom, start, tmp_path):
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
-    assert b"what was recognised so far is written" in err
+    assert b"the text recognised so far was written" in err
     wait_for(lambda: daemon.status()["waiting"] == 0, "nothing waits", 30)
 
 

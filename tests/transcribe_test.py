@@ -6,12 +6,13 @@ import re
 import signal
 import struct
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 import wav
+
+from waiting import wait_for
 
 MODEL = "whisper-tiny.en"
 SENTENCE = "what your country can do for you"
@@ -298,12 +299,10 @@ def children_of(pid):
 
 
 def wait_for_worker(process):
-    for _ in range(1000):
-        for pid in children_of(process.pid):
-            if "headroom-worker" in Path(f"/proc/{pid}/cmdline").read_text():
-                return pid
-        time.sleep(0.01)
-    raise AssertionError("no worker was started")
+    def worker():
+        return next((pid for pid in children_of(process.pid)
+                     if "headroom-worker" in Path(f"/proc/{pid}/cmdline").read_text()), None)
+    return wait_for(worker, "a worker", 10, every=0.01)
 
 
 def first_sentence(process):
@@ -327,8 +326,7 @@ def test_ctrl_c_prints_what_there_is(headroom, tmp_path):
     document = json.loads(first + out)
     assert document["complete"] is False and 1 <= len(document["segments"]) < 40
     assert "interrupted" in err.decode()
-    time.sleep(0.1)
-    assert not Path(f"/proc/{worker}").exists(), "the worker outlived its supervisor"
+    wait_for(lambda: not Path(f"/proc/{worker}").exists(), "the worker's end", 1)
 
 
 def test_a_killed_worker_costs_nothing(headroom, tmp_path):

@@ -15,7 +15,8 @@ import termios
 
 import pytest
 
-from sound_server import wait_for
+from waiting import wait_for
+
 
 
 def rows(path, query):
@@ -87,9 +88,9 @@ def test_watch_follows_a_restart(headroom, tmp_path):
         second = hold(50)
         try:
             wait_for(lambda: len(rows(record, steps)) >= 3, "its successor is found")
-            told = [json.loads(a) for (a,) in rows(record, steps)]
-            assert [t["step"] for t in told] == ["found", "ended", "restarted"]
-            assert told[2]["pid"] == second.pid
+            steps_seen = [json.loads(a) for (a,) in rows(record, steps)]
+            assert [t["step"] for t in steps_seen] == ["found", "ended", "restarted"]
+            assert steps_seen[2]["pid"] == second.pid
             wait_for(lambda: rows(record, "SELECT max(ram) > 50<<20, min(ram) = 0 FROM service_sample")
                      == [(1, 1)], "its memory, and none between the two")
         finally:
@@ -124,10 +125,10 @@ def test_a_second_watcher_of_the_same_file_is_refused(headroom, tmp_path):
 
 @pytest.mark.parametrize("args, code, words", [
     (("watch", "pid:x"), 2, "is no process number"),
-    (("watch", "1", "--interval", "1ms"), 2, "10ms is the shortest"),
+    (("watch", "1", "--interval", "1ms"), 2, "at least 10ms"),
     (("watch", "container:none-such"), None, ""),
     (("top", "--record", "/no/such/file", "--once"), 3, "/no/such/file"),
-    (("top", "1", "--record", "x", "--once"), 2, "one of them"),
+    (("top", "1", "--record", "x", "--once"), 2, "give either"),
 ])
 def test_what_is_wrong_is_said(headroom, args, code, words):
     outcome = headroom(*args, *(("--for", "100ms") if args[0] == "watch" else ()))

@@ -1,13 +1,13 @@
-"""headroom yield: the card is left before the command starts and taken again after it; the command
-runs whatever the service does."""
+"""headroom yield: the service leaves the GPU before the command starts and returns after it; the command
+runs even if the service does not leave."""
 
 import os
 import subprocess
-import time
 
 import pytest
 
 from control_test import Daemon
+from waiting import wait_for
 
 
 @pytest.fixture
@@ -35,19 +35,16 @@ def test_the_daemon_stays_away_for_as_long_as_the_command_runs(headroom, runtime
     assert daemon.asked() == ["yield 1 sh"]
     os.write(write, b"\n")
     assert process.wait(timeout=60) == 3
-    deadline = time.monotonic() + 60
-    while daemon.asked() != ["yield 1 sh", "end yield 1"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: daemon.asked() == ["yield 1 sh", "end yield 1"], "the end of the yield", 60)
     daemon.stop()
 
 
 def test_a_daemon_that_does_not_answer_keeps_no_game_from_starting(headroom, runtime):
     daemon = Daemon(headroom, runtime)
-    daemon.tell("hold")
+    daemon.send("hold")
     outcome = headroom("yield", "--", "echo", "plays")
     assert (outcome.code, outcome.out) == (0, "plays\n")
-    assert "did not leave the card" in outcome.err
+    assert "did not leave the GPU" in outcome.err
     daemon.stop()
 
 

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "base/testing/temp_folder.h"
+
 namespace headroom {
 namespace {
 
@@ -10,12 +12,7 @@ namespace fs = std::filesystem;
 
 class FileTest : public testing::Test {
  protected:
-  FileTest() {
-    std::string name = "/tmp/headroom-file-XXXXXX";
-    folder_ = ::mkdtemp(name.data());
-  }
-  ~FileTest() override { fs::remove_all(folder_); }
-  fs::path folder_;
+  const TempFolder folder_;
 };
 
 TEST_F(FileTest, AtomicWriteReplacesAndLeavesNothingElse) {

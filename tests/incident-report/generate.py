@@ -30,7 +30,7 @@ FIRST_SECONDS = (52, 40, 44, 64)  # the first four: about 200
 
 
 def error_times():
-    """4,759 moments: four seconds as told, then clusters of four seconds in every ten."""
+    """4,759 moments: four seconds as reported, then clusters of four seconds in every ten."""
     times = []
     for second, count in enumerate(FIRST_SECONDS):
         times += [second + i / count for i in range(count)]

@@ -6,31 +6,34 @@
 
 namespace headroom::cli {
 
-void AddBench(CLI::App& app, Action& chosen) {
-  CLI::App* bench = app.add_subcommand("bench", "Measure models and voice detection here.");
-  bench->require_subcommand(1);
+void AddBench(Parser app, Action& chosen) {
+  Parser bench = app.Add("bench", "Measure models and voice detection on this machine.");
+  bench.RequireCommand();
 
   const auto models = std::make_shared<BenchModelsOptions>();
-  CLI::App* of_models = bench->add_subcommand(
-      "models", "Memory, speed and word errors of models, and which are worth their memory.");
-  of_models->add_option("MODEL", models->models,
-                        "Names, name:quantisation or paths; default: every model that is here");
-  of_models->add_option("--clips", models->clips,
-                        "Folder of recordings with transcripts: NAME.wav and NAME.txt");
-  of_models->add_flag("--published", models->published,
-                      "Also the published ones that are not here, planned");
-  of_models->add_option("-l,--language", models->language, "Of the clips (en)");
-  of_models->add_option("-t,--threads", models->threads, "Default: one for each core")
-      ->check(CLI::Range(0, 256));
-  of_models->add_option("-n,--runs", models->runs, "Of each latency; the shortest counts (2)")
-      ->check(CLI::Range(1, 20));
-  of_models->add_option("-f,--format", models->format, "How it is written")
-      ->type_name("text|json|html")
-      ->check(CLI::IsMember({"text", "json", "html"}))
-      ->capture_default_str();
-  of_models->add_option("-o,--output", models->output, "File instead of standard output");
-  of_models->footer("What is measured and how: docs/bench.md.");
-  of_models->callback([models, &chosen] {
+  Parser of_models = bench.Add(
+      "models",
+      "Measure memory, speed and word errors of models, and show which are worth their memory.");
+  of_models.AddOption("MODEL", models->models,
+                      "NAME, NAME:QUANTISATION or a path; default: every installed model");
+  of_models.AddOption("--clips", models->clips,
+                      "Folder of audio files with transcripts: NAME.wav and NAME.txt");
+  of_models.AddFlag("--published", models->published,
+                    "Also plan the published models that are not installed");
+  of_models.AddOption("-l,--language", models->language, "Language of the clips; default: en");
+  of_models.AddOption("-t,--threads", models->threads, "Default: one per core").InRange(0, 256);
+  of_models
+      .AddOption("-n,--runs", models->runs,
+                 "Runs per latency, of which the shortest counts; default: 2")
+      .InRange(1, 20);
+  of_models.AddOption("-f,--format", models->format, "Format of the result")
+      .TypeName("text|json|html")
+      .OneOf({"text", "json", "html"})
+      .ShowDefault();
+  of_models.AddOption("-o,--output", models->output,
+                      "Write to this file instead of standard output");
+  of_models.Footer("What is measured, and how: docs/bench.md.");
+  of_models.OnChosen([models, &chosen] {
     chosen = [models] {
       const Result<int> code = BenchModels(*models);
       return code ? *code : Complain(code.error());
@@ -38,12 +41,11 @@ void AddBench(CLI::App& app, Action& chosen) {
   });
 
   const auto vad = std::make_shared<BenchVadOptions>();
-  CLI::App* of_vad =
-      bench->add_subcommand("vad", "Time and memory that voice detection takes of the processor.");
-  of_vad->add_option("FILE", vad->files, "Recordings to listen to")->required();
-  of_vad->add_flag("--json", vad->json, "For programs");
-  of_vad->footer("Why it never needs a GPU: docs/audio.md.");
-  of_vad->callback([vad, &chosen] {
+  Parser of_vad = bench.Add("vad", "Measure the CPU time and memory of voice detection.");
+  of_vad.AddOption("FILE", vad->files, "Audio files to analyse").Required();
+  of_vad.AddFlag("--json", vad->json, "Print JSON");
+  of_vad.Footer("Why it never needs a GPU: docs/audio.md.");
+  of_vad.OnChosen([vad, &chosen] {
     chosen = [vad] {
       const Result<int> code = BenchVad(*vad);
       return code ? *code : Complain(code.error());

@@ -1,4 +1,4 @@
-// headroom bench models: each in a worker of its own, one after the other.
+// headroom bench models: measures one model after the other, each in its own worker.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -53,7 +53,7 @@ Result<std::vector<Clip>> ReadClips(const std::string& folder) {
     fs::path text = path;
     text.replace_extension(".txt");
     if (!fs::exists(text)) {
-      Note(fmt::format("{}: left out, there is no {}", path.string(), text.filename().string()));
+      Note(fmt::format("{}: skipped, {} not found", path.string(), text.filename().string()));
       continue;
     }
     Clip clip{.name = path.stem(), .text = {}, .samples = {}};
@@ -62,11 +62,11 @@ Result<std::vector<Clip>> ReadClips(const std::string& folder) {
     if (!clip.samples.empty()) clips.push_back(std::move(clip));
   }
   if (clips.empty())
-    return Fail(Errc::kNotFound, "--clips {}: no NAME.wav with a NAME.txt is in it", folder);
+    return Fail(Errc::kNotFound, "--clips {}: no NAME.wav with a NAME.txt found", folder);
   return clips;
 }
 
-// The clips one after the other, again and again.
+// Concatenates the clips, repeated until `length` is reached.
 std::vector<float> Speech(const std::vector<Clip>& clips, Milliseconds length) {
   const auto wanted = static_cast<std::size_t>(length.count()) * audio::kSampleRate / 1000;
   std::vector<float> samples;
@@ -122,8 +122,7 @@ class Bench {
         targets.push_back(std::move(target));
     }
     if (targets.empty())
-      return Fail(Errc::kNotFound,
-                  "no model is here; 'headroom models pull whisper-base' gets one");
+      return Fail(Errc::kNotFound, "no model is installed; run: headroom models pull whisper-base");
     return targets;
   }
 
@@ -230,7 +229,7 @@ class Bench {
 Result<int> BenchModels(const BenchModelsOptions& options) {
   std::vector<Clip> clips;
   if (options.clips.empty()) {
-    Note("without --clips only loading is measured, and word errors are the published ones");
+    Note("without --clips, only loading is measured and word errors are the published ones");
   } else {
     TRY_ASSIGN(clips, ReadClips(options.clips));
   }

@@ -1,4 +1,4 @@
-// headroom bench vad: the detector on whole recordings, at full speed, in this process.
+// headroom bench vad: runs the detector over whole audio files at full speed in this process.
 #include <fmt/format.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,7 +36,7 @@ double CpuSeconds() {
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
 }
 
-// Resident now, of this process.
+// This process's current resident set.
 Result<Bytes> Resident() {
   TRY_ASSIGN(const std::string text, ReadFile("/proc/self/statm", KiB(4)));
   const std::size_t space = text.find(' ');
@@ -64,7 +64,7 @@ Result<Figures> Measure(speech::VoiceDetector& detector, std::span<const float> 
     const MonoTime began = SystemClock().Now();
     const double before = CpuSeconds();
     TRY_ASSIGN(ways.emplace_back(), Detect(detector, samples, piece));
-    // The last is how the service does it, and is what counts.
+    // The last piece size is the one that the service uses; its times are reported.
     figures.cpu = CpuSeconds() - before;
     figures.wall = std::chrono::duration<double>(SystemClock().Now() - began).count();
   }
@@ -103,7 +103,7 @@ Result<int> BenchVad(const BenchVadOptions& options) {
     TRY_ASSIGN(const std::vector<float> some, ReadSound(file, kLongest));
     samples.insert(samples.end(), some.begin(), some.end());
   }
-  if (samples.empty()) return Fail(Errc::kInvalid, "there is no sound in these files");
+  if (samples.empty()) return Fail(Errc::kInvalid, "no audio in these files");
   TRY_ASSIGN(const Bytes before, Resident());
   TRY_ASSIGN(const auto detector, speech::VoiceDetector::Load(path));
   TRY_ASSIGN(const Figures figures, Measure(*detector, samples));
@@ -128,12 +128,12 @@ Result<int> BenchVad(const BenchVadOptions& options) {
     return kOk;
   }
   fmt::print(
-      "{}\n  audio            {:.1f} s, {:.0f} % of its frames are speech\n"
-      "  a frame (32 ms)  {:.3f} ms, {:.0f} times faster than it is spoken\n"
-      "  processor        {:.1f} s for each hour of listening, {:.2f} % of one core\n"
+      "{}\n  audio            {:.1f} s, {:.0f} % of frames are speech\n"
+      "  frame (32 ms)    {:.3f} ms, {:.0f} times faster than real time\n"
+      "  CPU              {:.1f} s per hour of listening, {:.2f} % of one core\n"
       "  memory           {:.1f} MiB\n"
-      "  agreement        {} of {} frames come out differently in one piece, in pieces of 256 and "
-      "of 32 ms\n",
+      "  agreement        {} of {} frames differ between one piece, pieces of 256 ms and pieces of "
+      "32 ms\n",
       path.stem().string(), figures.audio, percent_speech, frame_ms, 1 / rate,
       kHour * figures.cpu / figures.audio, 100 * figures.cpu / figures.audio,
       static_cast<double>(memory.n) / (1 << 20), figures.differing, figures.frames);

@@ -1,4 +1,4 @@
-// headroom calibrate: what a card's driver takes, measured once and used by every plan.
+// headroom calibrate: measures once how much memory a GPU's driver takes; every plan uses it.
 #include <poll.h>
 
 #include <algorithm>
@@ -34,12 +34,12 @@ struct Target {
   planner::WorkerDevice device;
 };
 
-// The device that was named, else the first of the first worker that finds one.
+// The device that the options name, else the first device of the first worker that has one.
 Result<Target> FindTarget(const Options& options) {
   std::vector<std::string> programs{planner::kCudaWorker, planner::kVulkanWorker};
   if (!options.worker.empty()) programs = {options.worker};
   Error last{Errc::kNotFound,
-             "this installation has no worker for a card; headroom doctor says what is missing"};
+             "this installation has no GPU worker; headroom doctor says what is missing"};
   for (const std::string& program : programs) {
     auto devices = planner::AskDevices(program, kDevicesWithin);
     if (!devices) {
@@ -52,13 +52,13 @@ Result<Target> FindTarget(const Options& options) {
         return Target{program, std::move(device)};
     }
     last = {Errc::kNotFound, options.device.empty()
-                                 ? program + " finds no card; headroom doctor says what is missing"
+                                 ? program + " found no GPU; headroom doctor says what is missing"
                                  : fmt::format("{} has no device {}", program, options.device)};
   }
   return Fail(std::move(last));
 }
 
-// The card as the probe sees it; a card that it does not know has no numbers.
+// The GPU as the probe sees it; a GPU that the probe does not know has no numbers.
 class GpuReader {
  public:
   explicit GpuReader(std::string pci) : pci_(std::move(pci)) {}
@@ -67,7 +67,7 @@ class GpuReader {
     if (pci_.empty()) return std::nullopt;
     constexpr Milliseconds kLook{100};
     probe::DeviceReport report;
-    // The first answer loads the driver's library; a later one shall be of now.
+    // The first answer waits for the driver's library to load; ask until one is fresh.
     for (Milliseconds waited{0}; waited < kGpuWithin; waited += kLook) {
       report = probe_.Ask(workers, false);
       if (report.state == probe::ProbeState::kFresh) break;
@@ -94,9 +94,9 @@ class GpuReader {
 };
 
 void Show(const Calibration& made, const planner::WorkerDevice& device) {
-  const std::string where = made.of_gpu ? "read from the card" : "the worker's own memory";
+  const std::string where = made.of_gpu ? "read from the GPU" : "the worker's own memory";
   fmt::print("{} with {}, driver {}\n", device.description, made.key.backend,
-             made.key.driver.empty() ? "not known" : made.key.driver);
+             made.key.driver.empty() ? "unknown" : made.key.driver);
   fmt::print("  driver      {} ({})\n", FormatBinary(made.driver()), where);
   fmt::print("    at load   {}\n    by running {} s of audio {}\n", FormatBinary(made.context),
              made.chunk.count() / 1000, FormatBinary(made.growth));
@@ -115,8 +115,8 @@ Result<int> Run(const Options& options) {
   auto lock = asr::TryDeviceLock(target.device.key());
   if (!lock)
     return Fail(Error(lock.error())
-                    .Within("calibrate: the card is in use by another program of "
-                            "ours; headroom yield -- headroom calibrate"));
+                    .Within("calibrate: another Headroom program is using the GPU; try: "
+                            "headroom yield -- headroom calibrate"));
   GpuReader reader(target.device.pci);
   request.key = {.device = target.device.key(), .driver = "", .backend = target.worker};
   if (const auto gpu = reader.Read({})) request.key.driver = gpu->driver;
@@ -143,19 +143,20 @@ Result<int> Run(const Options& options) {
 
 }  // namespace
 
-void AddCalibrate(CLI::App& app, Action& chosen) {
+void AddCalibrate(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* calibrate = app.add_subcommand(
-      "calibrate", "Measure once what a card's driver takes, for every later plan.");
-  calibrate->add_option("--device", options->device, "Its PCI address or the worker's name for it");
-  calibrate->add_option("--worker", options->worker,
-                        "The worker program (the first that finds one)");
-  calibrate->add_option("--model", options->model, "What to load (the default model)");
-  calibrate->add_option("--chunk", options->seconds, "Seconds of audio at once (30 and 5)")
-      ->check(CLI::Range(1, 600));
-  calibrate->add_flag("--json", options->json, "For programs");
-  calibrate->footer("What is measured and where it is kept: docs/gpu.md.");
-  calibrate->callback([=, &chosen] {
+  Parser calibrate =
+      app.Add("calibrate", "Measure how much memory a GPU's driver takes, once for all plans.");
+  calibrate.AddOption("--device", options->device,
+                      "GPU, by PCI address or by the worker's name for it");
+  calibrate.AddOption("--worker", options->worker,
+                      "Worker program; default: the first that finds a GPU");
+  calibrate.AddOption("--model", options->model, "Model to load; default: the default model");
+  calibrate.AddOption("--chunk", options->seconds, "Seconds of audio per run; default: 30 and 5")
+      .InRange(1, 600);
+  calibrate.AddFlag("--json", options->json, "Print JSON");
+  calibrate.Footer("What is measured, and where it is kept: docs/gpu.md.");
+  calibrate.OnChosen([=, &chosen] {
     chosen = [=] {
       const Result<int> code = Run(*options);
       return code ? *code : Complain(code.error());

@@ -1,11 +1,14 @@
 #include "app/cli/command_tree.h"
 
+#include <CLI/CLI.hpp>
+
 #include "base/text.h"
 
 namespace headroom::cli {
 namespace {
 
-// "text|json" as the type's name, or a membership check, which CLI11 writes as "TEXT:{text,json}".
+// Reads "text|json" from the type's name, or "TEXT:{text,json}", which is how CLI11 writes a
+// membership check.
 std::vector<std::string> Choices(const CLI::Option& option) {
   const std::string type = option.get_type_name();
   if (type.find('|') != std::string::npos) return Split(type, '|');
@@ -50,8 +53,8 @@ void Append(const CommandLine& command, std::vector<const CommandLine*>& all) {
 
 }  // namespace
 
-CommandLine CommandTree(const CLI::App& app) {
-  return Walk(app, "");
+CommandLine CommandTree(Parser app) {
+  return Walk(app.app(), "");
 }
 
 std::vector<const CommandLine*> Flatten(const CommandLine& root) {

@@ -2,9 +2,10 @@
 // completions and the manual page.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
+
+#include "app/cli/command.h"
 
 namespace headroom::cli {
 
@@ -25,7 +26,7 @@ struct CommandLine {
 };
 
 /// Hidden commands are left out.
-CommandLine CommandTree(const CLI::App& app);
+CommandLine CommandTree(Parser app);
 
 /// The tree as a list, parents first.
 std::vector<const CommandLine*> Flatten(const CommandLine& root);

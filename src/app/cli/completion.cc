@@ -236,37 +236,36 @@ std::string ManualPage(const CommandLine& root, const std::string& version) {
       text += ".PP\n" + Roff(command->more) + "\n";
   }
   text +=
-      ".SH EXIT STATUS\n0 done; 1 failed otherwise; 2 the command line or the configuration makes "
-      "no "
-      "sense; 3 a file, model, program or daemon is not there; 4 bad input; 5 no answer from the "
-      "network or the daemon; 6 no space, memory or permission, or somebody else holds it; 7 the "
+      ".SH EXIT STATUS\n0 success; 1 other failure; 2 invalid command line or configuration; 3 a "
+      "file, model, program or daemon was not found; 4 bad input; 5 no answer from the "
+      "network or the daemon; 6 no space, memory or permission, or in use by another program; 7 "
+      "the "
       "recognition worker failed; 8 part of the input could not be read; 9 a condition of report "
-      "\\-\\-fail\\-on holds; 75 the service wants to be started anew; 130 interrupted.\n"
+      "\\-\\-fail\\-on holds; 75 the service asks to be restarted; 130 interrupted.\n"
       ".SH FILES\n.TP\n.I $XDG_CONFIG_HOME/headroom/config.toml\nThe configuration.\n"
       ".TP\n.I $XDG_RUNTIME_DIR/headroom/control.sock\nThe control socket.\n"
       ".TP\n.I $XDG_DATA_HOME/headroom/models\nModels.\n"
-      ".TP\n.I $XDG_STATE_HOME/headroom\nSpeech on its way to text, and the history.\n";
+      ".TP\n.I $XDG_STATE_HOME/headroom\nSpeech not yet recognised, and the history.\n";
   return text;
 }
 
-void AddCompletion(CLI::App& app, Action& chosen) {
+void AddCompletion(Parser app, Action& chosen) {
   const auto shell = std::make_shared<std::string>();
-  CLI::App* completion =
-      app.add_subcommand("completion", "Print a completion for bash, zsh or fish.");
-  completion->group("");
-  completion->add_option("SHELL", *shell, "bash, zsh or fish")
-      ->required()
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  completion->callback([&app, &chosen, shell] {
-    chosen = [&app, shell] {
+  Parser completion = app.Add("completion", "Print a shell completion script.");
+  completion.Hide();
+  completion.AddOption("SHELL", *shell, "bash, zsh or fish")
+      .Required()
+      .OneOf({"bash", "zsh", "fish"});
+  completion.OnChosen([app, &chosen, shell] {
+    chosen = [app, shell] {
       fmt::print("{}", CompletionFor(*shell, CommandTree(app)));
       return kOk;
     };
   });
-  CLI::App* man = app.add_subcommand("man", "Print the manual page.");
-  man->group("");
-  man->callback([&app, &chosen] {
-    chosen = [&app] {
+  Parser man = app.Add("man", "Print the manual page.");
+  man.Hide();
+  man.OnChosen([app, &chosen] {
+    chosen = [app] {
       fmt::print("{}", ManualPage(CommandTree(app), HEADROOM_VERSION));
       return kOk;
     };

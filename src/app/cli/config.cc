@@ -22,7 +22,7 @@ Result<int> Check(const std::string& file) {
   const fs::path path = PathOf(file);
   auto text = ReadFile(path, MiB(1));
   if (!text && file.empty() && text.error().code == Errc::kNotFound) {
-    fmt::print("{} does not exist: every key has its default\n", path.string());
+    fmt::print("{} does not exist; every key has its default\n", path.string());
     return kOk;
   }
   if (!text) return Fail(std::move(text.error()));
@@ -31,8 +31,8 @@ Result<int> Check(const std::string& file) {
     fmt::print("{}:{}: {}\n", path.string(), problem.line, problem.text);
   if (!reading.problems.empty()) return kUsage;
   const auto changed = app::Difference({}, reading.config);
-  fmt::print("{}: good, {} keys set to other than their default\n", path.string(),
-             changed.live.size() + changed.restart.size());
+  const std::size_t count = changed.live.size() + changed.restart.size();
+  fmt::print("{}: valid, {} changed from the default\n", path.string(), CountOf(count, "key"));
   return kOk;
 }
 
@@ -44,34 +44,33 @@ Result<int> Show(const std::string& file) {
 
 }  // namespace
 
-void AddConfig(CLI::App& app, Action& chosen) {
+void AddConfig(Parser app, Action& chosen) {
   const auto file = std::make_shared<std::string>();
   const auto finish = [](const Result<int>& code) { return code ? *code : Complain(code.error()); };
-  CLI::App* config = app.add_subcommand("config", "Check and show the configuration.");
-  config->require_subcommand(1);
-  config->footer("Every key: docs/config.md.");
+  Parser config = app.Add("config", "Check and show the configuration.");
+  config.RequireCommand();
+  config.Footer("All keys: docs/config.md.");
 
-  CLI::App* check = config->add_subcommand("check", "Name every mistake, with its line.");
-  check->add_option("FILE", *file, "Instead of your own");
-  check->callback([=, &chosen] { chosen = [=] { return finish(Check(*file)); }; });
+  Parser check = config.Add("check", "List every mistake with its line number.");
+  check.AddOption("FILE", *file, "Instead of your own");
+  check.OnChosen([=, &chosen] { chosen = [=] { return finish(Check(*file)); }; });
 
-  CLI::App* show = config->add_subcommand("show", "Print every key with the value that holds.");
-  show->add_option("FILE", *file, "Instead of your own");
-  show->callback([=, &chosen] { chosen = [=] { return finish(Show(*file)); }; });
+  Parser show = config.Add("show", "Print every key with its effective value.");
+  show.AddOption("FILE", *file, "Instead of your own");
+  show.OnChosen([=, &chosen] { chosen = [=] { return finish(Show(*file)); }; });
 
-  config->add_subcommand("path", "Print where it is.")->callback([&chosen] {
+  config.Add("path", "Print the path of the configuration file.").OnChosen([&chosen] {
     chosen = [] {
       fmt::print("{}\n", app::ConfigPath().string());
       return kOk;
     };
   });
-  config->add_subcommand("example", "Print a file with every key as a comment.")
-      ->callback([&chosen] {
-        chosen = [] {
-          fmt::print("{}", app::ExampleConfig());
-          return kOk;
-        };
-      });
+  config.Add("example", "Print an example file with every key commented out.").OnChosen([&chosen] {
+    chosen = [] {
+      fmt::print("{}", app::ExampleConfig());
+      return kOk;
+    };
+  });
 }
 
 }  // namespace headroom::cli

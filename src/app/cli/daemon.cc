@@ -1,4 +1,4 @@
-// headroom daemon: becomes headroom-daemon, which keeps in memory only what the service needs.
+// headroom daemon: executes headroom-daemon, which keeps in memory only what the service needs.
 #include <unistd.h>
 
 #include <cerrno>
@@ -31,11 +31,11 @@ int Become(const DaemonOptions& options) {
 
 }  // namespace
 
-void AddDaemon(CLI::App& app, Action& chosen) {
-  CLI::App* command =
-      app.add_subcommand("daemon", "Run the dictation service in the foreground, as systemd does.");
-  const auto options = AddDaemonOptions(*command);
-  command->callback([options, &chosen] { chosen = [options] { return Become(*options); }; });
+void AddDaemon(Parser app, Action& chosen) {
+  Parser command =
+      app.Add("daemon", "Run the dictation service in the foreground, as systemd does.");
+  const auto options = AddDaemonOptions(command);
+  command.OnChosen([options, &chosen] { chosen = [options] { return Become(*options); }; });
 }
 
 }  // namespace headroom::cli

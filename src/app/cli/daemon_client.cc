@@ -6,8 +6,9 @@
 
 namespace headroom::cli {
 
-void AddSocketOption(CLI::App& command, std::string& socket) {
-  command.add_option("--socket", socket, "The daemon's control socket, instead of the configured");
+void AddSocketOption(Parser command, std::string& socket) {
+  command.AddOption("--socket", socket,
+                    "Control socket of the daemon, instead of the configured one");
 }
 
 std::filesystem::path DaemonSocket(const std::string& socket) {

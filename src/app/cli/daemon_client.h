@@ -1,16 +1,16 @@
 // How commands find a running daemon.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
 
+#include "app/cli/command.h"
 #include "net/control/client.h"
 
 namespace headroom::cli {
 
 /// --socket PATH, for a daemon that does not listen where this user's configuration says.
-void AddSocketOption(CLI::App& command, std::string& socket);
+void AddSocketOption(Parser command, std::string& socket);
 
 /// The configured one unless `socket` names another. A configuration with mistakes in it still
 /// says where the socket is, so that a running daemon can be asked.
@@ -20,7 +20,7 @@ inline net::ControlClient Daemon(const std::string& socket) {
   return net::ControlClient(DaemonSocket(socket));
 }
 
-/// One indented JSON document on standard output, whatever bytes its texts hold.
+/// Prints one indented JSON document on standard output; invalid UTF-8 in its strings is replaced.
 void PrintJson(const nlohmann::json& json);
 
 }  // namespace headroom::cli

@@ -1,4 +1,4 @@
-// headroom-daemon: the service in the foreground. People and systemd say `headroom daemon`.
+// headroom-daemon: the service in the foreground. Users and systemd run `headroom daemon`.
 #include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -28,7 +28,8 @@ CancelToken* stop = nullptr;
 volatile sig_atomic_t reload = 0;
 std::atomic<app::LogLevel> log_level = app::LogLevel::kInfo;
 
-/// So that Home Assistant finds the service by itself; nobody is told of what only we can reach.
+/// Announces the Wyoming server so that Home Assistant finds it; nullptr when only this machine can
+/// reach it.
 std::unique_ptr<desktop::Announcement> Announce(const std::string& listen) {
   const auto at = net::ParseListenAddress(listen);
   if (!at || at->address.is_loopback() || at->port == 0) return nullptr;
@@ -38,7 +39,7 @@ std::unique_ptr<desktop::Announcement> Announce(const std::string& listen) {
                                                  "_wyoming._tcp", at->port);
 }
 
-/// The desktop's key: held down while speaking in push-to-talk mode, else pressed to begin and end.
+/// The desktop's shortcut: held while speaking in push-to-talk mode, else pressed to toggle.
 std::unique_ptr<desktop::GlobalShortcut> Shortcut(app::Service& service) {
   const app::Config& config = service.config();
   if (!config.shortcut.on) return nullptr;
@@ -52,7 +53,7 @@ std::unique_ptr<desktop::GlobalShortcut> Shortcut(app::Service& service) {
   return std::make_unique<desktop::GlobalShortcut>(config.shortcut.keys, std::move(events));
 }
 
-// Nothing spoken: only these have a line.
+// Logs only events that contain nothing spoken.
 void Log(const app::Event& event) {
   using enum app::LogLevel;
   const auto text = [&](const char* member) { return event.data.value(member, ""); };
@@ -74,8 +75,8 @@ void Log(const app::Event& event) {
   }
 }
 
-// 256 connections, each of them perhaps a TLS one, and 256 sessions with three files each are more
-// than the usual 1024.
+// 256 connections, possibly all TLS, and 256 sessions with three files each need more than the
+// usual limit of 1024.
 void AllowFiles() {
   constexpr rlim_t kFiles = 4096;
   rlimit files{};
@@ -86,9 +87,9 @@ void AllowFiles() {
 
 int Run(const DaemonOptions& options) {
   AllowFiles();
-  // Threads come and go with recordings and streams; a heap for each would keep what they freed.
+  // Threads come and go with uploads and streams; an arena per thread would keep what they freed.
   ::mallopt(M_ARENA_MAX, 2);
-  // What was said is in our memory, and in the workers': no core dumps of it.
+  // Spoken text is in the memory of this process and of its workers: no core dumps.
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
   CancelToken stopping;
@@ -105,7 +106,7 @@ int Run(const DaemonOptions& options) {
   service_options.locked = desktop::SessionLocked;
   desktop::DesktopNotices notices;
   service_options.notify = [&notices](const std::string& title, const std::string& text) {
-    static_cast<void>(notices.Show({.summary = title, .body = text}));  // there may be no desktop
+    static_cast<void>(notices.Show({.summary = title, .body = text}));  // fails without a desktop
   };
   auto service = app::Service::Make(std::move(service_options));
   if (!service) return Complain(service.error());
@@ -132,11 +133,11 @@ int Run(const DaemonOptions& options) {
       fed = now;
     }
   });
-  desktop::NotifyStopping("keeping what is not delivered");
+  desktop::NotifyStopping("saving undelivered texts");
   sleep.reset();
   service->reset();
   stop = nullptr;
-  // systemd starts it again: RestartForceExitStatus=75 in the unit.
+  // The unit's RestartForceExitStatus=75 makes systemd restart the service.
   return ended == app::Ended::kRestart ? kAgain : kOk;
 }
 
@@ -145,13 +146,9 @@ int Run(const DaemonOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace headroom;
-  ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write(2), not our death
-  CLI::App app("The service of headroom in the foreground.", "headroom-daemon");
-  const auto options = cli::AddDaemonOptions(app);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? cli::kOk : cli::kUsage;
-  }
+  ::signal(SIGPIPE, SIG_IGN);  // write(2) returns an error instead
+  cli::Program program("The service of headroom in the foreground.", "headroom-daemon");
+  const auto options = cli::AddDaemonOptions(program.parser());
+  if (const auto code = program.Parse(argc, argv)) return *code;
   return cli::Guarded([&] { return cli::Run(*options); });
 }

@@ -2,13 +2,13 @@
 
 namespace headroom::cli {
 
-std::shared_ptr<DaemonOptions> AddDaemonOptions(CLI::App& app) {
+std::shared_ptr<DaemonOptions> AddDaemonOptions(Parser app) {
   auto options = std::make_shared<DaemonOptions>();
-  app.add_option("--config", options->config, "configuration file");
-  app.add_option("--set", options->settings,
-                 "a setting over the file, such as speech.mode=hands_free (repeatable)")
-      ->allow_extra_args(false);
-  app.add_option("--state", options->state, "folder for spool, history and flight record");
+  app.AddOption("--config", options->config, "Configuration file");
+  app.AddOption("--set", options->settings,
+                "Override a setting, e.g. speech.mode=hands_free (repeatable)")
+      .OneValueEach();
+  app.AddOption("--state", options->state, "Folder for the spool, history and flight record");
   return options;
 }
 

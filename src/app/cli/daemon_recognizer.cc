@@ -42,18 +42,18 @@ Result<asr::RunResult> DaemonRecognizer::Recognize(const asr::RunRequest& reques
       return asr::ParseRunResult(*result);
     }
     const Errc code = answer.error().code;
-    // It ended, perhaps to start anew; the samples are still here.
+    // The service ended, perhaps to restart; the samples are still here.
     const bool lost = code == Errc::kNetwork || code == Errc::kNotFound;
     if (!lost && code != Errc::kBusy) return Fail(std::move(answer.error()));
     const MonoTime now = SystemClock().Now();
     if (lost && !gone) {
-      note_("the service ended; waiting for it");
+      note_("the service stopped; waiting for it to restart");
       gone = now;
     }
     if (!lost) gone.reset();
     if (gone && now - *gone > kComesBackWithin)
       return Fail(Errc::kWorkerLost,
-                  "the service ended and did not come back; --alone does without it");
+                  "the service stopped and did not restart; --alone works without it");
     Pause(cancel);
   }
 }

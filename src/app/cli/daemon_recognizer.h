@@ -1,5 +1,5 @@
-// Recordings are recognised by the service that runs anyway: its model is loaded already, and there
-// is no second one in memory.
+// Sends audio files to the running service, whose model is already loaded, so that no second model
+// takes memory.
 #pragma once
 
 #include <functional>
@@ -12,14 +12,14 @@ namespace headroom::cli {
 
 class DaemonRecognizer : public asr::ChunkRecognizer {
  public:
-  /// `note` gets a line when something has to be waited for.
+  /// `note` is called with a line of text when Recognize has to wait.
   DaemonRecognizer(net::ControlClient daemon, std::function<void(const std::string&)> note)
       : daemon_(std::move(daemon)), note_(std::move(note)) {}
 
-  /// A service that ends meanwhile is waited for, for half a minute, and is asked again.
+  /// When the service ends meanwhile, waits up to 30 s for it and asks again.
   Result<asr::RunResult> Recognize(const asr::RunRequest& request, std::span<const float> samples,
                                    CancelToken* cancel) override;
-  /// All of its tiers have had their try.
+  /// The service has already tried all of its tiers.
   bool Recover(CancelToken*) override { return false; }
   Milliseconds longest() const override { return Milliseconds(0); }
   std::string model() const override { return model_; }

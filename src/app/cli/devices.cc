@@ -1,4 +1,4 @@
-// headroom devices: what can be recorded from.
+// headroom devices: lists the devices that can record.
 #include "audio/capture/devices.h"
 
 #include <memory>
@@ -24,25 +24,25 @@ Result<int> List(bool as_json) {
       continue;
     }
     std::string marks;
-    if (device.monitor) marks += ", what the speakers play";
+    if (device.monitor) marks += ", monitor of an output";
     if (device.muted) marks += ", muted";
     fmt::print("{} {}  {}{}\n", device.is_default ? "*" : " ", device.name, device.description,
                marks);
   }
   if (as_json) PrintJson({{"devices", all}});
-  if (!as_json && devices.empty()) Note("there is nothing to record from");
+  if (!as_json && devices.empty()) Note("no device to record from");
   return kOk;
 }
 
 }  // namespace
 
-void AddDevices(CLI::App& app, Action& chosen) {
+void AddDevices(Parser app, Action& chosen) {
   const auto as_json = std::make_shared<bool>(false);
-  CLI::App* devices = app.add_subcommand("devices", "List the microphones.");
-  devices->add_flag("--json", *as_json, "For programs");
-  devices->footer(
-      "* is the desktop's default. audio.device takes a name or part of a description.");
-  devices->callback([as_json, &chosen] {
+  Parser devices = app.Add("devices", "List the microphones.");
+  devices.AddFlag("--json", *as_json, "Print JSON");
+  devices.Footer(
+      "* marks the desktop's default. audio.device takes a name or part of a description.");
+  devices.OnChosen([as_json, &chosen] {
     chosen = [as_json] {
       const Result<int> code = List(*as_json);
       return code ? *code : Complain(code.error());

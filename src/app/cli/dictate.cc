@@ -1,4 +1,4 @@
-// headroom dictate: the service in this terminal; what is said is written here.
+// headroom dictate: runs the service in this terminal and prints the text here.
 #include <stdlib.h>
 #include <sys/resource.h>
 
@@ -24,7 +24,7 @@ struct Options {
   bool fast = false;
 };
 
-/// A folder for what a played file leaves behind; goes with this object.
+/// A temporary state folder for played files; removed by the destructor.
 class Scratch {
  public:
   static Result<Scratch> Make() {
@@ -48,11 +48,17 @@ class Scratch {
   fs::path path_;
 };
 
+std::vector<std::string> FileNames(const std::vector<std::string>& paths) {
+  std::vector<std::string> names;
+  for (const fs::path path : paths) names.push_back(path.filename().string());
+  return names;
+}
+
 std::string Quoted(const std::string& text) {
   return nlohmann::json(text).dump();
 }
 
-/// Something to listen to that is not what the speakers play.
+/// Whether there is a source other than the monitor of an output.
 bool HaveMicrophone() {
   const auto devices = audio::ListDevices();
   return devices &&
@@ -60,11 +66,12 @@ bool HaveMicrophone() {
 }
 
 Result<int> Run(Options options) {
-  const rlimit no_core{0, 0};  // as the daemon
+  const rlimit no_core{0, 0};  // spoken text is in memory
   ::setrlimit(RLIMIT_CORE, &no_core);
   if (options.files.empty() && !options.fallback.empty() && !HaveMicrophone()) {
-    Note("there is no microphone here; this is played instead, as if it were being spoken");
     options.files = options.fallback;
+    Note(fmt::format("no microphone found; playing {} instead",
+                     fmt::join(FileNames(options.files), ", ")));
   }
   app::ServiceOptions service_options;
   service_options.config_file = app::ConfigPath();
@@ -90,7 +97,7 @@ Result<int> Run(Options options) {
     settings.push_back("audio.files=[" + list + "]");
     if (options.fast) settings.push_back("audio.real_time=false");
     settings.push_back("history.on=false");
-    // Beside a running service, and without a trace in its history.
+    // Runs beside a running service and leaves no trace in its history.
     TRY_ASSIGN(scratch, Scratch::Make());
     service_options.state = scratch.path();
     service_options.control = service_options.recording = false;
@@ -102,7 +109,7 @@ Result<int> Run(Options options) {
   service_options.also = [&view](const app::Event& event) { view.On(event); };
   CancelToken& stop = InterruptToken();
   TRY_ASSIGN(auto service, app::Service::Make(std::move(service_options)));
-  if (options.files.empty()) Note("speak; Ctrl-C ends it");
+  if (options.files.empty()) Note("listening; press Ctrl-C to stop");
   service->Run(stop, [&] { view.Show(service->Status()); });
   service->Drain(Milliseconds(10'000));
   service.reset();
@@ -112,24 +119,23 @@ Result<int> Run(Options options) {
 
 }  // namespace
 
-void AddDictate(CLI::App& app, Action& chosen) {
+void AddDictate(Parser app, Action& chosen) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand(
-      "dictate", "Dictate in this terminal, from the microphone or, for a try, from files.");
-  command->add_option("files", options->files,
-                      "recordings to play at the speed they were spoken; none: the microphone");
-  command->add_option("-m,--model", options->models, "a model to use, the best first (repeatable)")
-      ->allow_extra_args(false);
-  command->add_option("-l,--language", options->language, "the spoken language");
-  command->add_option("--device", options->device, "the microphone, by name or description");
+  Parser command = app.Add(
+      "dictate", "Dictate in this terminal, from the microphone or, to try it, from files.");
+  command.AddOption("files", options->files,
+                    "Audio files to play in real time instead of the microphone");
+  command.AddOption("-m,--model", options->models, "Model to use, best first (repeatable)")
+      .OneValueEach();
+  command.AddOption("-l,--language", options->language, "Spoken language");
+  command.AddOption("--device", options->device, "Microphone, by name or description");
   command
-      ->add_option("--fallback", options->fallback,
-                   "a recording to play when there is no microphone (repeatable)")
-      ->allow_extra_args(false);
-  command->add_flag("--fast", options->fast, "play files as fast as they are recognised");
-  command->add_option("--set", options->settings, "a setting over the configuration (repeatable)")
-      ->allow_extra_args(false);
-  command->callback([options, &chosen] {
+      .AddOption("--fallback", options->fallback,
+                 "Audio file to play when there is no microphone (repeatable)")
+      .OneValueEach();
+  command.AddFlag("--fast", options->fast, "Play files as fast as they are recognised");
+  command.AddOption("--set", options->settings, "Override a setting (repeatable)").OneValueEach();
+  command.OnChosen([options, &chosen] {
     chosen = [options] {
       auto code = Run(*options);
       return code ? *code : Complain(code.error());

@@ -1,4 +1,4 @@
-// headroom doctor: is everything there that dictation needs, and what to do where it is not.
+// headroom doctor: checks everything that dictation needs and says how to fix what is missing.
 #include "app/cli/doctor.h"
 
 #include <unistd.h>
@@ -33,6 +33,11 @@ const char* Name(Health health) {
   return "fail";
 }
 
+// The topic in JSON, where programs may compare it: GPUs keep their earlier name there.
+std::string JsonTopic(const std::string& topic) {
+  return topic.starts_with("GPU") ? "card" + topic.substr(3) : topic;
+}
+
 void Print(const Finding& finding) {
   const bool colours = ::isatty(STDOUT_FILENO) == 1;
   const char* colour = finding.health == Health::kOk     ? "\033[32m"
@@ -61,7 +66,7 @@ int RunDoctor(const Options& options) {
       failed |= finding.health == Health::kFail;
       if (options.json)
         all.push_back({{"health", Name(finding.health)},
-                       {"topic", finding.topic},
+                       {"topic", JsonTopic(finding.topic)},
                        {"what", finding.what},
                        {"next", finding.next}});
       else
@@ -73,7 +78,7 @@ int RunDoctor(const Options& options) {
 }
 
 Result<int> TryTyping(const Options& options) {
-  Note("a terminal opens for each way of typing; leave the keyboard and mouse alone meanwhile");
+  Note("testing each typing method in its own terminal; do not touch the keyboard or mouse");
   TRY_ASSIGN(const output::TypingReport report, output::ProbeTyping({}));
   json ways = json::array();
   for (const output::InjectorReport& way : report.injectors) {
@@ -85,31 +90,31 @@ Result<int> TryTyping(const Options& options) {
   if (options.json)
     PrintJson({{"terminal", report.terminal}, {"ways", ways}, {"first_exact", report.first_exact}});
   else if (report.terminal.empty())
-    Note("no way was tried: install foot (Wayland) or xterm (X11)");
+    Note("nothing was tested; install foot (Wayland) or xterm (X11)");
   else if (report.first_exact.empty())
-    Note("none is exact; use the target clipboard or command, see docs/desktop.md");
+    Note("no method types exactly; use the clipboard or command target, see docs/desktop.md");
   else
-    fmt::print("\nto use always what was exact, in {}:\n\n[output]\ntyping = \"{}\"\n",
-               app::ConfigPath().string(), report.first_exact);
+    fmt::print(
+        "\nTo always use the method that typed exactly, put this into {}:\n\n[output]\ntyping = "
+        "\"{}\"\n",
+        app::ConfigPath().string(), report.first_exact);
   return report.first_exact.empty() ? kFailed : kOk;
 }
 
 }  // namespace
 
-void AddDoctor(CLI::App& app, Action& chosen) {
+void AddDoctor(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* doctor =
-      app.add_subcommand("doctor", "Look whether everything is there, and say what to do.");
-  doctor->add_flag("--json", options->json, "For programs");
-  AddSocketOption(*doctor, options->socket);
-  doctor->footer("Ends with 1 when something fails; a warning does not.");
-  doctor->callback([options, doctor, &chosen] {
-    if (doctor->get_subcommands().empty()) chosen = [options] { return RunDoctor(*options); };
+  Parser doctor = app.Add("doctor", "Check everything that dictation needs, and say what to do.");
+  doctor.AddFlag("--json", options->json, "Print JSON");
+  AddSocketOption(doctor, options->socket);
+  doctor.Footer("Exits with 1 when a check fails; warnings do not count.");
+  doctor.OnChosen([options, doctor, &chosen] {
+    if (!doctor.subcommand_chosen()) chosen = [options] { return RunDoctor(*options); };
   });
-  CLI::App* output =
-      doctor->add_subcommand("output", "Try each way of typing, in a terminal that is opened.");
-  output->add_flag("--json", options->json, "For programs");
-  output->callback([options, &chosen] {
+  Parser output = doctor.Add("output", "Test each typing method in a terminal that it opens.");
+  output.AddFlag("--json", options->json, "Print JSON");
+  output.OnChosen([options, &chosen] {
     chosen = [options] {
       const Result<int> code = TryTyping(*options);
       return code ? *code : Complain(code.error());

@@ -1,4 +1,4 @@
-// What headroom doctor looks at, a check a function. Each takes some seconds at most and changes
+// The checks of headroom doctor, one function each. A check takes a few seconds at most and changes
 // nothing.
 #pragma once
 
@@ -15,17 +15,17 @@ struct Finding {
   Health health = Health::kOk;
   std::string topic;  // "microphone"
   std::string what;   // one line
-  std::string next;   // what to do; "" when there is nothing
+  std::string next;   // what to do; "" when nothing is needed
 };
 
 using Findings = std::vector<Finding>;
 
 struct DoctorContext {
-  app::Config config;  // the defaults where the file has mistakes
-  std::string socket;  // "" : the configured one
+  app::Config config;  // the defaults when the file has mistakes
+  std::string socket;  // "": the configured one
 };
 
-Findings CheckConfig(DoctorContext& context);  // also reads it
+Findings CheckConfig(DoctorContext& context);  // also fills context.config
 Findings CheckMicrophone(const DoctorContext& context);
 Findings CheckModels(const DoctorContext& context);
 Findings CheckPrograms(const DoctorContext& context);
@@ -38,7 +38,7 @@ Findings CheckShortcut(const DoctorContext& context);
 Findings CheckService(const DoctorContext& context);
 Findings CheckDaemon(const DoctorContext& context);
 
-/// Where a unit of this name lies, the user's own first; "" : nowhere.
+/// The path of the unit, the user's own first; "" when there is none.
 std::string FindUserUnit(const std::string& name);
 
 }  // namespace headroom::cli

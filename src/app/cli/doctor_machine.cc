@@ -1,4 +1,4 @@
-// What the machine has: microphone, models, our own programs, cards, disk, limits.
+// Checks the machine: microphone, models, Headroom's programs, GPUs, disk, limits.
 #include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -32,13 +32,13 @@ Finding OfModel(const fs::path& path, const models::LockFile& lock) {
   const models::LockEntry* entry = lock.Find(name);
   if (!entry)
     return {Health::kWarn, "model", name + " has no known checksum",
-            "headroom models verify writes one"};
+            "headroom models verify records one"};
   const auto sum = Sha256OfFile(path);
   if (!sum) return {Health::kFail, "model", sum.error().what, "headroom models verify"};
   if (*sum != entry->sha256)
-    return {Health::kFail, "model", name + " is not what it was when it came here",
+    return {Health::kFail, "model", name + " has changed since it was installed",
             "headroom models rm, then headroom models pull"};
-  return {Health::kOk, "model", name + " is here and whole", ""};
+  return {Health::kOk, "model", name + " is installed and intact", ""};
 }
 
 Findings Missing(const Error& error, const std::string& pull) {
@@ -54,7 +54,7 @@ Findings CheckMicrophone(const DoctorContext& context) {
                           options.kind == audio::SourceKind::kAlsa;
   if (!microphone)
     return {{Health::kOk, "microphone",
-             fmt::format("none is used: audio.source is {}", audio::Name(options.kind)), ""}};
+             fmt::format("not used: audio.source is {}", audio::Name(options.kind)), ""}};
   const auto devices = audio::ListDevices(options.kind);
   if (!devices)
     return {{Health::kFail, "microphone", devices.error().what,
@@ -64,25 +64,24 @@ Findings CheckMicrophone(const DoctorContext& context) {
       std::ranges::count_if(*devices, [](const auto& one) { return !one.monitor; }));
   if (!choice.device)
     return {{others == 0 ? Health::kFail : Health::kWarn, "microphone", choice.why,
-             others == 0 ? "plug one in; headroom devices shows what is there"
-                         : "choose another: headroom devices, then audio.device in the "
-                           "configuration"}};
+             others == 0 ? "plug one in; headroom devices lists what is there"
+                         : "choose another: run headroom devices, then set audio.device"}};
   const std::string kind(audio::Name(choice.device->kind));
   if (choice.device->muted)
     return {{Health::kWarn, "microphone", Called(*choice.device) + " is muted",
              "switch it on in the desktop's sound settings"}};
   if (choice.device->monitor)
     return {{Health::kWarn, "microphone",
-             Called(*choice.device) + " is what the speakers play, not a microphone",
-             "headroom devices, then audio.device in the configuration"}};
-  return {{Health::kOk, "microphone", fmt::format("{}, by {}", Called(*choice.device), kind), ""}};
+             Called(*choice.device) + " is the monitor of an output, not a microphone",
+             "headroom devices, then set audio.device"}};
+  return {{Health::kOk, "microphone", fmt::format("{}, via {}", Called(*choice.device), kind), ""}};
 }
 
 Findings CheckModels(const DoctorContext& context) {
   const auto store = models::Store::Open();
   if (!store) return Missing(store.error(), "reinstall Headroom");
   const auto lock = store->ReadLock();
-  if (!lock) return Missing(lock.error(), "move it away, then headroom models verify");
+  if (!lock) return Missing(lock.error(), "move it away, then run headroom models verify");
   Findings findings;
   const auto look = [&](const Result<fs::path>& path) {
     findings.push_back(path ? OfModel(*path, *lock)
@@ -111,10 +110,10 @@ Findings CheckPrograms(const DoctorContext&) {
   if (!stopped || !stopped->ok())
     findings.push_back({Health::kFail, "worker",
                         stopped ? Describe(*stopped) : stopped.error().what,
-                        "reinstall Headroom; journalctl -k says whether the kernel ended it"});
+                        "reinstall Headroom; journalctl -k shows whether the kernel killed it"});
   else
     findings.push_back(
-        {Health::kOk, "worker", fmt::format("starts: {} on {}", hello.engine, hello.backend), ""});
+        {Health::kOk, "worker", fmt::format("starts, {} on {}", hello.engine, hello.backend), ""});
   return findings;
 }
 
@@ -129,24 +128,23 @@ Findings CheckGpus(const DoctorContext&) {
     ::poll(nullptr, 0, static_cast<int>(kLook.count()));
   }
   if (!report.measured_at)
-    return {{Health::kWarn, "card", "the cards cannot be read: " + report.trouble,
-             "dictation works on the CPU; the driver may hang, a restart of the machine helps"}};
+    return {{Health::kWarn, "GPU", "the GPUs cannot be read: " + report.trouble,
+             "dictation works on the CPU; the driver may hang, so restart the machine"}};
   if (report.devices.empty())
-    return {{Health::kOk, "card", "there is none that can be read; everything is on the CPU", ""}};
+    return {{Health::kOk, "GPU", "none found; everything runs on the CPU", ""}};
   Findings findings;
   for (const probe::Device& device : report.devices) {
     const std::string name = device.name.empty() ? device.pci : device.name;
     if (device.state == probe::DeviceState::kLost || device.state == probe::DeviceState::kError)
-      findings.push_back({Health::kWarn, "card", name + ": " + device.trouble,
-                          "it is not used until that is gone"});
+      findings.push_back({Health::kWarn, "GPU", name + ": " + device.trouble,
+                          "it is not used until this is fixed"});
     else if (device.total && device.used)
-      findings.push_back({Health::kOk, "card",
-                          fmt::format("{}: {} of {} are used", name, FormatBinary(*device.used),
+      findings.push_back({Health::kOk, "GPU",
+                          fmt::format("{}: {} of {} in use", name, FormatBinary(*device.used),
                                       FormatBinary(*device.total)),
                           ""});
     else
-      findings.push_back(
-          {Health::kOk, "card", fmt::format("{}: {}", name, Name(device.state)), ""});
+      findings.push_back({Health::kOk, "GPU", fmt::format("{}: {}", name, Name(device.state)), ""});
   }
   return findings;
 }
@@ -158,19 +156,19 @@ Findings CheckDisk(const DoctorContext& context) {
   while (!fs::exists(existing, none) && existing.has_relative_path())
     existing = existing.parent_path();
   if (::access(existing.c_str(), W_OK) != 0)
-    return {{Health::kFail, "disk", existing.string() + " cannot be written to",
-             "give it back to your user: speech on its way to text lies there"}};
+    return {{Health::kFail, "disk", existing.string() + " is not writable",
+             "make it writable for your user; speech is stored there until it is recognised"}};
   const auto free = FreeSpace(state);
   if (!free) return {{Health::kFail, "disk", free.error().what, ""}};
   const auto spool = fs::file_size(state / "spool", none);
   const Bytes has = none ? Bytes(0) : Bytes(static_cast<std::int64_t>(spool));
   const Bytes wants = context.config.spool.size;
   const std::string what =
-      fmt::format("{} free in {}; the spool has {} of {}", FormatDecimal(*free), state.string(),
+      fmt::format("{} free in {}; the spool holds {} of {}", FormatDecimal(*free), state.string(),
                   FormatBinary(has), FormatBinary(wants));
   if (has < wants && *free < wants - has)
-    return {{Health::kFail, "disk", what, "make room, or set a smaller spool.size"}};
-  if (*free < MiB(256)) return {{Health::kWarn, "disk", what, "make room"}};
+    return {{Health::kFail, "disk", what, "free some space, or set a smaller spool.size"}};
+  if (*free < MiB(256)) return {{Health::kWarn, "disk", what, "free some space"}};
   return {{Health::kOk, "disk", what, ""}};
 }
 
@@ -185,7 +183,7 @@ Findings CheckLimits(const DoctorContext&) {
                                   : FormatBinary(Bytes(static_cast<std::int64_t>(limit)));
   };
   const std::string what =
-      fmt::format("{} open files, locked memory {}", files.rlim_cur, shown(locked.rlim_cur));
+      fmt::format("{} open files, {} of locked memory", files.rlim_cur, shown(locked.rlim_cur));
   if (files.rlim_cur < kEnoughFiles)
     return {{Health::kWarn, "limits", what, fmt::format("ulimit -n {}", 2 * kEnoughFiles)}};
   return {{Health::kOk, "limits", what, ""}};

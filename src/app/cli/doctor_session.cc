@@ -1,4 +1,4 @@
-// What the session has: configuration, output, shortcut, systemd's unit, a running daemon.
+// Checks the session: configuration, output, shortcut, systemd unit, running daemon.
 #include <algorithm>
 
 #include "app/cli/daemon_client.h"
@@ -55,7 +55,7 @@ Findings CheckConfig(DoctorContext& context) {
     return {{Health::kFail, "configuration",
              fmt::format("{}:{}: {}", path.string(), reading.problems[0].line,
                          reading.problems[0].text),
-             "headroom config check names every mistake"}};
+             "headroom config check lists every mistake"}};
   context.config = std::move(reading.config);
   return {{Health::kOk, "configuration", path.string(), ""}};
 }
@@ -63,11 +63,11 @@ Findings CheckConfig(DoctorContext& context) {
 Findings CheckOutput(const DoctorContext& context) {
   const auto& targets = context.config.output.targets;
   if (std::ranges::find(targets, app::OutputTarget::kType) == targets.end())
-    return {{Health::kOk, "typing", "not used: output.targets has no type", ""}};
+    return {{Health::kOk, "typing", "not used: output.targets does not contain type", ""}};
   const output::InjectorContext injectors{output::FindSession(), {}, Milliseconds(2000)};
   if (injectors.session.kind == output::SessionKind::kNone)
-    return {{Health::kWarn, "typing", "there is no graphical session to type into",
-             "texts are kept until there is one: headroom history paste"}};
+    return {{Health::kWarn, "typing", "no graphical session to type into",
+             "texts are kept; deliver them later with: headroom history paste"}};
   std::string usable, missing;
   for (const char* name : {"wtype", "xdotool", "paste", "ydotool"}) {
     const auto made = output::MakeInjector(name, injectors);
@@ -80,7 +80,7 @@ Findings CheckOutput(const DoctorContext& context) {
   if (usable.empty())
     return {{Health::kFail, "typing", fmt::format("nothing can type into {}", session), missing}};
   return {{Health::kOk, "typing", fmt::format("into {}: {}", session, usable),
-           "headroom doctor output tries each"}};
+           "headroom doctor output tests each"}};
 }
 
 Findings CheckShortcut(const DoctorContext& context) {
@@ -97,14 +97,14 @@ Findings CheckShortcut(const DoctorContext& context) {
 Findings CheckService(const DoctorContext&) {
   const std::string path = FindUserUnit(kUnit);
   if (path.empty())
-    return {{Health::kWarn, "service", "systemd has no unit for the daemon",
+    return {{Health::kWarn, "service", "no systemd unit is installed",
              "headroom install-service --now"}};
   const auto asked = output::RunProgram(
       {.argv = {"systemctl", "--user", "is-enabled", kUnit}, .deadline = Milliseconds(3000)});
   const std::string said = asked ? asked->out.substr(0, asked->out.find('\n')) : "";
   if (said.empty())
-    return {{Health::kWarn, "service", path + "; the user's systemd does not answer",
-             "systemctl --user status says why"}};
+    return {{Health::kWarn, "service", path + "; the user's systemd does not respond",
+             "systemctl --user status shows why"}};
   if (said != "enabled")
     return {{Health::kWarn, "service", path + " is " + said,
              fmt::format("systemctl --user enable --now {}", kUnit)}};
@@ -114,7 +114,7 @@ Findings CheckService(const DoctorContext&) {
 Findings CheckDaemon(const DoctorContext& context) {
   const fs::path socket = DaemonSocket(context.socket);
   if (!net::ListenerAt(socket))
-    return {{Health::kWarn, "daemon", "none listens on " + socket.string(),
+    return {{Health::kWarn, "daemon", "not running: nothing listens on " + socket.string(),
              "systemctl --user start headroom, or headroom daemon"}};
   const auto answer =
       net::ControlClient(socket).Ask("GET", "/v1/status", nullptr, Milliseconds(5000));
@@ -124,13 +124,14 @@ Findings CheckDaemon(const DoctorContext& context) {
   if (!status)
     return {{Health::kFail, "daemon", status.error().what, "systemctl --user restart headroom"}};
   Findings findings = {{Health::kOk, "daemon",
-                        fmt::format("runs, pid {}, {}", status->pid, Name(status->phase)), ""}};
+                        fmt::format("running, pid {}, {}", status->pid, Name(status->phase)), ""}};
   if (status->version != HEADROOM_VERSION)
-    findings[0] = {Health::kWarn, "daemon",
-                   fmt::format("is version {}, this is {}", status->version, HEADROOM_VERSION),
-                   "systemctl --user restart headroom"};
-  for (const std::string& trouble : status->troubles)
-    findings.push_back({Health::kWarn, "daemon", trouble, ""});
+    findings[0] = {
+        Health::kWarn, "daemon",
+        fmt::format("running version {}, but this is {}", status->version, HEADROOM_VERSION),
+        "systemctl --user restart headroom"};
+  for (const std::string& warning : status->troubles)
+    findings.push_back({Health::kWarn, "daemon", warning, ""});
   return findings;
 }
 

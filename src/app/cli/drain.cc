@@ -1,4 +1,4 @@
-// headroom drain: before maintenance, no new work of other programs.
+// headroom drain: refuses new work from other programs, before maintenance.
 #include <poll.h>
 
 #include <memory>
@@ -30,23 +30,22 @@ Result<int> Drain(const Options& options) {
     TRY_ASSIGN(status, net::ParseStatus(answer));
   }
   if (options.wait && !status.draining)
-    return Fail(Errc::kCancelled, "somebody ended the draining");
+    return Fail(Errc::kCancelled, "draining was ended by another command");
   fmt::print("{}, {} served\n", status.draining ? "draining" : "taking work", status.clients);
   return kOk;
 }
 
 }  // namespace
 
-void AddDrain(CLI::App& app, Action& chosen) {
+void AddDrain(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand(
-      "drain", "Take nothing new from other programs, and finish what they have begun.");
-  AddSocketOption(*command, options->socket);
-  CLI::Option* off = command->add_flag("--off", options->off, "Take work again");
-  command->add_flag("--wait", options->wait, "Return once nothing of theirs is left")
-      ->excludes(off);
-  command->footer("Dictation goes on. A start of the daemon ends it.");
-  command->callback([options, &chosen] {
+  Parser command =
+      app.Add("drain", "Refuse new work from other programs, and finish what they have begun.");
+  AddSocketOption(command, options->socket);
+  Option off = command.AddFlag("--off", options->off, "Accept work again");
+  command.AddFlag("--wait", options->wait, "Return when all of their work is done").Excludes(off);
+  command.Footer("Dictation goes on. Restarting the daemon ends draining.");
+  command.OnChosen([options, &chosen] {
     chosen = [options] {
       const Result<int> code = Drain(*options);
       return code ? *code : Complain(code.error());

@@ -1,6 +1,4 @@
-// headroom governor replay: what the governor would have done with a recorded trace.
-#include <toml++/toml.h>
-
+// headroom governor replay: shows what the governor would have done with a recorded trace.
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -12,6 +10,7 @@
 #include "base/duration.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/toml.h"
 #include "memory/replay.h"
 #include "memory/settings.h"
 #include "observe/record/reader.h"
@@ -21,30 +20,26 @@ namespace {
 
 using nlohmann::json;
 
-// The file's top level, or its [memory] table when it has one, so a whole configuration works too.
+// Reads the [memory] table, or the top level where there is none, so a configuration file works
+// too.
 Result<memory::Thresholds> ReadThresholds(const std::string& path) {
   TRY_ASSIGN(const std::string text, ReadFile(path, MiB(1)));
+  TRY_ASSIGN(const toml::table file, ParseToml(text, path));
   std::vector<memory::Setting> settings;
-  try {
-    const toml::table file = toml::parse(text, path);
-    const toml::table* section = file["memory"].as_table();
-    for (const auto& [key, node] : section ? *section : file) {
-      memory::Setting setting{std::string(key.str()), 0.0};
-      if (const auto number = node.value_exact<double>()) {
-        setting.value = *number;
-      } else if (const auto whole = node.value_exact<std::int64_t>()) {
-        setting.value = static_cast<double>(*whole);
-      } else if (const auto words = node.value_exact<std::string>()) {
-        setting.value = *words;
-      } else {
-        return Fail(Errc::kInvalid, "{}:{}: {}: must be a number or a text such as \"2GB\"", path,
-                    node.source().begin.line, Printable(key.str()));
-      }
-      settings.push_back(std::move(setting));
+  const toml::table* section = file["memory"].as_table();
+  for (const auto& [key, node] : section ? *section : file) {
+    memory::Setting setting{std::string(key.str()), 0.0};
+    if (const auto number = node.value_exact<double>()) {
+      setting.value = *number;
+    } else if (const auto whole = node.value_exact<std::int64_t>()) {
+      setting.value = static_cast<double>(*whole);
+    } else if (const auto words = node.value_exact<std::string>()) {
+      setting.value = *words;
+    } else {
+      return Fail(Errc::kInvalid, "{}:{}: {}: must be a number or a text such as \"2GB\"", path,
+                  node.source().begin.line, Printable(key.str()));
     }
-  } catch (const toml::parse_error& error) {
-    return Fail(Errc::kInvalid, "{}:{}: {}", path, error.source().begin.line,
-                Printable(error.description()));
+    settings.push_back(std::move(setting));
   }
   Result<memory::Thresholds> thresholds = memory::ThresholdsFrom(settings);
   if (!thresholds) return Within(thresholds, "{}", path);
@@ -141,8 +136,7 @@ Result<memory::Trace> ReadTrace(const std::string& path) {
   return trace;
 }
 
-// A flight record; and says from when, since the replay's times are hours after that.
-// A flight record, or of its end only `last`; the replay's times are since its first sample.
+// Reads a flight record, or only its newest `last`. Times count from its first sample.
 Result<memory::Trace> ReadRecord(const std::string& path, const std::string& last) {
   record::ReadOptions range;
   if (!last.empty()) {
@@ -169,21 +163,21 @@ Result<int> Replay(const Options& options) {
   std::optional<Bytes> size;
   if (!options.gpu.empty()) {
     TRY_ASSIGN(size, ParseBytes(options.gpu));
-    if (size->n == 0) return Fail(Errc::kInvalid, "--card: a card has some memory");
+    if (size->n == 0) return Fail(Errc::kInvalid, "--card: must be more than 0");
   }
   const std::string path = !options.trace.empty() ? options.trace : record::DefaultPath().native();
   const bool recorded = options.trace.empty() || record::IsFlightRecord(path);
   if (!recorded && !options.last.empty())
-    return Fail(Errc::kInvalid, "--last is for flight records; {} is none", path);
+    return Fail(Errc::kInvalid, "--last works on flight records only; {} is not one", path);
   auto trace = recorded ? ReadRecord(path, options.last) : ReadTrace(path);
   if (!trace) return Fail(std::move(trace.error()));
   for (const std::string& column : trace->unknown_columns)
-    Note(fmt::format("{}: column {} is not known and is ignored", path, column));
+    Note(fmt::format("{}: unknown column {} ignored", path, column));
   for (const std::string& bad : trace->bad) Note(fmt::format("{}: {}", path, bad));
   if (trace->bad_rows > 0)
-    Note(fmt::format("{}: {} of {} rows were skipped", path, trace->bad_rows,
+    Note(fmt::format("{}: skipped {} of {} rows", path, trace->bad_rows,
                      trace->bad_rows + trace->rows.size()));
-  if (trace->rows.empty()) return Fail(Errc::kCorrupt, "{}: no row can be used", path);
+  if (trace->rows.empty()) return Fail(Errc::kCorrupt, "{}: no usable rows", path);
   TRY_ASSIGN(const memory::Replay replay, memory::ReplayTrace(*trace, policy, size));
   if (options.json)
     fmt::print("{}\n",
@@ -195,23 +189,24 @@ Result<int> Replay(const Options& options) {
 
 }  // namespace
 
-void AddGovernor(CLI::App& app, Action& chosen) {
+void AddGovernor(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* governor = app.add_subcommand("governor", "What memory pressure leads to.");
-  governor->require_subcommand(1);
-  governor->footer("Zones, rules and the trace's columns: docs/memory.md.");
-  CLI::App* replay = governor->add_subcommand(
-      "replay", "Put a recorded trace through the governor: zones and actions, with times.");
-  replay->add_option("TRACE", options->trace,
-                     "A flight record, or CSV with a header (docs/memory.md has the columns); the "
-                     "service's own record");
-  replay->add_option("--card", options->gpu,
-                     "The card's memory, where the trace has no vram_total_mib (e.g. 4096MiB)");
-  replay->add_option("--thresholds", options->thresholds,
-                     "TOML with other borders, e.g. vram_warning = 60");
-  replay->add_option("--last", options->last, "Of a flight record: only the newest so long (24h)");
-  replay->add_flag("--json", options->json, "For programs");
-  replay->callback(Runs(chosen, options, Replay));
+  Parser governor = app.Add("governor", "Show how the governor reacts to memory pressure.");
+  governor.RequireCommand();
+  governor.Footer("Zones, rules and trace columns: docs/memory.md.");
+  Parser replay = governor.Add(
+      "replay",
+      "Run a recorded trace through the governor and print zones and actions with times.");
+  replay.AddOption("TRACE", options->trace,
+                   "Flight record, or CSV with a header (columns: docs/memory.md); default: the "
+                   "service's flight record");
+  replay.AddOption("--card", options->gpu,
+                   "Memory of the GPU if the trace has no vram_total_mib (e.g. 4096MiB)");
+  replay.AddOption("--thresholds", options->thresholds,
+                   "TOML file with other thresholds, e.g. vram_warning = 60");
+  replay.AddOption("--last", options->last, "Only the newest part of a flight record, e.g. 24h");
+  replay.AddFlag("--json", options->json, "Print JSON");
+  replay.OnChosen(Runs(chosen, options, Replay));
 }
 
 }  // namespace headroom::cli

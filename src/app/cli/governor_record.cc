@@ -31,7 +31,7 @@ memory::Sample ToGovernor(const record::Sample& recorded) {
   return sample;
 }
 
-// Whether it is one that a governor is told.
+// Whether the governor takes this kind of event; if so, adds it to `sample`.
 bool Put(const record::Event& event, memory::Sample& sample) {
   if (event.kind == record::EventKind::kSuspend) return sample.suspending = true;
   if (event.kind == record::EventKind::kResume) return sample.resumed = true;
@@ -44,7 +44,7 @@ bool Put(const record::Event& event, memory::Sample& sample) {
 
 Result<memory::Trace> TraceFrom(record::Reader& reader) {
   memory::Trace trace;
-  memory::Sample last;  // what was known at an event
+  memory::Sample last;  // the last values known, for events
   std::optional<WallTime> zero;
   while (const auto entry = reader.Next()) {
     memory::TraceRow row;
@@ -61,14 +61,14 @@ Result<memory::Trace> TraceFrom(record::Reader& reader) {
     }
     if (!zero) zero = at.wall;
     row.at = std::chrono::duration_cast<Milliseconds>(at.wall - *zero);
-    if (!trace.rows.empty()) {  // wall clocks are put back, events come between samples
+    if (!trace.rows.empty()) {  // wall clocks can go back, and events come between samples
       memory::TraceRow& before = trace.rows.back();
       row.at = std::max(row.at, before.at);
       if (!row.holds && before.holds)
         row.holds = *before.holds - std::min(*before.holds, row.at - before.at);
     }
     if (trace.rows.size() >= kMostRows)
-      return Fail(Errc::kInvalid, "more than {} samples; --last takes the newest", kMostRows);
+      return Fail(Errc::kInvalid, "more than {} samples; use --last to take the newest", kMostRows);
     trace.rows.push_back(row);
   }
   return trace;

@@ -1,4 +1,4 @@
-// A flight record as a trace for `headroom governor replay`.
+// Converts a flight record to a trace for `headroom governor replay`.
 #pragma once
 
 #include <optional>
@@ -9,8 +9,8 @@
 
 namespace headroom::cli {
 
-/// The times are since the first sample. Of several cards the one with the most memory. A gap in
-/// the record is time in no zone. kInvalid: more rows than a replay takes.
+/// Times count from the first sample. Of several GPUs, the one with the most memory is taken. A gap
+/// in the record is time in no zone. kInvalid: more rows than a replay takes.
 Result<memory::Trace> TraceFrom(record::Reader& reader);
 
 }  // namespace headroom::cli

@@ -1,4 +1,4 @@
-// headroom history: texts of the last hours, and delivering one again.
+// headroom history: shows texts of the last hours and delivers one again.
 #include <ctime>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -73,7 +73,7 @@ Result<int> Show(const Options& options) {
     fmt::print("{}\n", entry.text);
     return kOk;
   }
-  return Fail(Errc::kNotFound, "there is no such text in the history; see: headroom history");
+  return Fail(Errc::kNotFound, "no such text in the history; list them with: headroom history");
 }
 
 Result<int> Paste(const Options& options) {
@@ -84,40 +84,39 @@ Result<int> Paste(const Options& options) {
 
 Result<int> Clear(const Options& options) {
   TRY_ASSIGN(const json answer, Daemon(options.socket).Ask("DELETE", "/v1/history"));
-  fmt::print("{} texts forgotten\n", answer.value("forgotten", 0));
+  const auto forgotten = answer.value("forgotten", std::size_t{0});
+  fmt::print("deleted {}\n", CountOf(forgotten, "text"));
   return kOk;
 }
 
-void AddListOptions(CLI::App& command, Options& options) {
-  command.add_option("-n,--limit", options.limit, "How many, newest first")
-      ->check(CLI::Range(1, 1000));
-  command.add_flag("--undelivered", options.undelivered, "Only texts that reached no target");
-  command.add_flag("--json", options.json, "For programs");
+void AddListOptions(Parser command, Options& options) {
+  command.AddOption("-n,--limit", options.limit, "Number of texts, newest first").InRange(1, 1000);
+  command.AddFlag("--undelivered", options.undelivered, "Only texts that no target received");
+  command.AddFlag("--json", options.json, "Print JSON");
 }
 
 }  // namespace
 
-void AddHistory(CLI::App& app, Action& chosen) {
+void AddHistory(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* history = app.add_subcommand("history", "Texts of the last hours.");
-  history->require_subcommand(0, 1);
-  history->callback([history, list = Runs(chosen, options, List)] {
-    if (history->get_subcommands().empty()) list();
+  Parser history = app.Add("history", "Show, deliver again or delete texts of the last hours.");
+  history.RequireCommand(0, 1);
+  history.OnChosen([history, list = Runs(chosen, options, List)] {
+    if (!history.subcommand_chosen()) list();
   });
-  CLI::App* list =
-      history->add_subcommand("list", "Show them: id, time, whether it arrived, text.");
-  AddListOptions(*list, *options);
-  list->callback(Runs(chosen, options, List));
-  CLI::App* show = history->add_subcommand("show", "Print one text whole.");
-  show->add_option("ID", options->id, "Its id; without one the newest");
-  show->callback(Runs(chosen, options, Show));
-  CLI::App* paste = history->add_subcommand(
-      "paste", "Deliver a text again: the newest that was not delivered, else the newest.");
-  paste->add_option("ID", options->id, "That one instead");
-  paste->callback(Runs(chosen, options, Paste));
-  CLI::App* clear = history->add_subcommand("clear", "Forget all texts.");
-  clear->callback(Runs(chosen, options, Clear));
-  for (CLI::App* command : {list, show, paste, clear}) AddSocketOption(*command, options->socket);
+  Parser list = history.Add("list", "List texts: id, time, delivery state, text.");
+  AddListOptions(list, *options);
+  list.OnChosen(Runs(chosen, options, List));
+  Parser show = history.Add("show", "Print one text in full.");
+  show.AddOption("ID", options->id, "Id of the text; default: the newest");
+  show.OnChosen(Runs(chosen, options, Show));
+  Parser paste =
+      history.Add("paste", "Deliver a text again: the newest undelivered one, else the newest.");
+  paste.AddOption("ID", options->id, "Id of the text to deliver instead");
+  paste.OnChosen(Runs(chosen, options, Paste));
+  Parser clear = history.Add("clear", "Delete all texts.");
+  clear.OnChosen(Runs(chosen, options, Clear));
+  for (Parser command : {list, show, paste, clear}) AddSocketOption(command, options->socket);
 }
 
 }  // namespace headroom::cli

@@ -1,4 +1,4 @@
-// headroom install-service: the systemd user unit, for this very program.
+// headroom install-service: writes a systemd user unit that runs this program.
 #include <unistd.h>
 
 #include <cstdlib>
@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kUnit[] = "headroom.service";
-constexpr char kOrigin[] = "Written by headroom install-service; it is replaced when run again.";
+constexpr char kOrigin[] = "Written by headroom install-service, which replaces it when run again.";
 
 struct Options {
   bool now = false, remove = false;
@@ -27,7 +27,7 @@ fs::path UnitPath() {
   return ConfigDir().parent_path() / "systemd/user" / kUnit;
 }
 
-// As systemd.service(5) wants a path in ExecStart=: quoted, with its specifiers doubled.
+// Quotes a path for ExecStart= (systemd.service(5)) and doubles its specifiers.
 std::string Escaped(const std::string& path) {
   std::string text = "\"";
   for (const char c : path) {
@@ -47,7 +47,8 @@ Result<std::string> UnitText() {
   TRY_ASSIGN(std::string text, ReadFile(source, MiB(1)));
   std::error_code failed;
   const fs::path self = fs::read_symlink("/proc/self/exe", failed);
-  if (failed) return Fail(Errc::kInternal, "which program is this? {}", failed.message());
+  if (failed)
+    return Fail(Errc::kInternal, "cannot find the path of this program: {}", failed.message());
   Replace(text, "@ORIGIN@", kOrigin);
   Replace(text, "@HEADROOM@", Escaped(self.string()));
   return text;
@@ -67,8 +68,7 @@ Result<int> Install(const Options& options) {
   TRY_ASSIGN(const std::string text, UnitText());
   const fs::path path = UnitPath();
   if (const auto before = ReadFile(path, MiB(1)); before && !before->contains(kOrigin))
-    return Fail(Errc::kExists,
-                "{} is there and was not written by this command; move it away first",
+    return Fail(Errc::kExists, "{} exists and was not written by this command; move it away first",
                 path.string());
   TRY(MakeDirectories(path.parent_path()));
   TRY(WriteFileAtomic(path, text, 0644));
@@ -78,12 +78,13 @@ Result<int> Install(const Options& options) {
     enabled = options.now ? Systemctl({"enable", "--now", kUnit}) : Systemctl({"enable", kUnit});
   if (!enabled) {
     enabled.error().what += fmt::format(
-        "; the unit is written, enable it in your session with: systemctl --user enable --now {}",
+        "; the unit is written; enable it in your session with: systemctl --user enable --now {}",
         kUnit);
     return Fail(std::move(enabled.error()));
   }
-  fmt::print("enabled: the daemon starts when you log in{}\n",
-             options.now ? ", and runs now" : "; to start it now: systemctl --user start headroom");
+  fmt::print(
+      "enabled: the daemon starts when you log in{}\n",
+      options.now ? ", and is running now" : "; to start it now: systemctl --user start headroom");
   return kOk;
 }
 
@@ -103,14 +104,14 @@ Result<int> Remove() {
 
 }  // namespace
 
-void AddInstallService(CLI::App& app, Action& chosen) {
+void AddInstallService(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* install =
-      app.add_subcommand("install-service", "Have systemd run the daemon in your sessions.");
-  auto* now = install->add_flag("--now", options->now, "Start it now as well");
-  install->add_flag("--remove", options->remove, "Stop it and remove the unit")->excludes(now);
-  install->footer("What the unit holds and why: docs/desktop.md.");
-  install->callback([=, &chosen] {
+  Parser install = app.Add("install-service",
+                           "Install a systemd user unit that runs the daemon in your sessions.");
+  Option now = install.AddFlag("--now", options->now, "Also start it now");
+  install.AddFlag("--remove", options->remove, "Stop it and remove the unit").Excludes(now);
+  install.Footer("What the unit contains, and why: docs/desktop.md.");
+  install.OnChosen([=, &chosen] {
     chosen = [=] {
       const Result<int> code = options->remove ? Remove() : Install(*options);
       return code ? *code : Complain(code.error());

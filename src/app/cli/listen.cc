@@ -1,4 +1,4 @@
-// headroom listen | finish | toggle | cancel | reload: one request each to the daemon.
+// headroom listen | finish | toggle | cancel | reload: each sends one request to the daemon.
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -19,14 +19,14 @@ struct Options {
   std::string language, socket;
 };
 
-// Prints the phase that the daemon is in afterwards, so that scripts need no second call.
+// Prints the daemon's phase after the request, so that scripts need no second call.
 Result<int> Change(const Options& options, const std::string& route) {
   const json body =
       options.language.empty() ? json::object() : json{{"language", options.language}};
   TRY_ASSIGN(const json answer, Daemon(options.socket).Ask("POST", "/v1/" + route, body));
   TRY_ASSIGN(const net::Status status, net::ParseStatus(answer));
   fmt::print("{}\n", Name(status.phase));
-  for (const std::string& trouble : status.troubles) Note(trouble);
+  for (const std::string& warning : status.troubles) Note(warning);
   return kOk;
 }
 
@@ -44,38 +44,38 @@ std::string Names(const json& answer, const char* key) {
 Result<int> Reload(const Options& options) {
   TRY_ASSIGN(const json answer, Daemon(options.socket).Ask("POST", "/v1/reload"));
   const std::string changed = Names(answer, "changed"), restart = Names(answer, "restart");
-  if (!changed.empty()) fmt::print("taken over: {}\n", changed);
-  if (!restart.empty()) fmt::print("holds from the next start on: {}\n", restart);
-  if (changed.empty() && restart.empty()) fmt::print("nothing has changed\n");
+  if (!changed.empty()) fmt::print("applied: {}\n", changed);
+  if (!restart.empty()) fmt::print("applied after a restart: {}\n", restart);
+  if (changed.empty() && restart.empty()) fmt::print("nothing changed\n");
   return kOk;
 }
 
-CLI::App* Add(CLI::App& app, const std::string& name, const std::string& text,
-              const std::shared_ptr<Options>& options) {
-  CLI::App* command = app.add_subcommand(name, text);
-  AddSocketOption(*command, options->socket);
+Parser Add(Parser app, const std::string& name, const std::string& text,
+           const std::shared_ptr<Options>& options) {
+  Parser command = app.Add(name, text);
+  AddSocketOption(command, options->socket);
   return command;
 }
 
 }  // namespace
 
-void AddListen(CLI::App& app, Action& chosen) {
+void AddListen(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
   const auto finish = [](const Result<int>& code) { return code ? *code : Complain(code.error()); };
   const std::pair<const char*, const char*> changes[] = {
-      {"listen", "Have the daemon listen; returns once the microphone hears."},
-      {"finish", "End listening; what was said still becomes text."},
-      {"toggle", "Listen, or end listening: for a key."},
-      {"cancel", "End listening and forget what was said."}};
+      {"listen", "Start listening; returns when the microphone records."},
+      {"finish", "Stop listening; speech up to now still becomes text."},
+      {"toggle", "Start or stop listening, e.g. for a key binding."},
+      {"cancel", "Stop listening and discard the current utterance."}};
   for (const auto& [name, text] : changes) {
-    CLI::App* command = Add(app, name, text, options);
+    Parser command = Add(app, name, text, options);
     if (std::string_view(name) == "listen")
-      command->add_option("-l,--language", options->language,
-                          "The spoken language until listening ends (de, en, auto)");
-    command->callback([=, &chosen] { chosen = [=] { return finish(Change(*options, name)); }; });
+      command.AddOption("-l,--language", options->language,
+                        "Spoken language until listening stops (de, en, auto)");
+    command.OnChosen([=, &chosen] { chosen = [=] { return finish(Change(*options, name)); }; });
   }
-  CLI::App* reload = Add(app, "reload", "Have the daemon read its configuration again.", options);
-  reload->callback([=, &chosen] { chosen = [=] { return finish(Reload(*options)); }; });
+  Parser reload = Add(app, "reload", "Reload the daemon's configuration.", options);
+  reload.OnChosen([=, &chosen] { chosen = [=] { return finish(Reload(*options)); }; });
 }
 
 }  // namespace headroom::cli

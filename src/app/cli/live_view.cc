@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "app/cli/terminal.h"
 #include "base/text.h"
 #include "memory/zones.h"
 
@@ -17,12 +18,12 @@ std::size_t Columns() {
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
 }
 
-// The end of a text that is too long says more about now than its beginning.
+// The end of a long text is the newest part.
 std::string Tail(const std::string& text, std::size_t columns) {
-  std::size_t letters = 0, at = text.size();
-  while (at > 0 && letters < columns) {
+  std::size_t shown = 0, at = text.size();
+  while (at > 0 && shown < columns) {
     --at;
-    if ((static_cast<unsigned char>(text[at]) & 0xC0) != 0x80) ++letters;
+    if ((static_cast<unsigned char>(text[at]) & 0xC0) != 0x80) ++shown;
   }
   return at == 0 ? text : "…" + text.substr(at);
 }
@@ -35,7 +36,7 @@ std::string MemoryText(const net::MemoryUse& memory) {
   std::string text;
   if (memory.ram) text += "RAM " + Size(*memory.ram);
   if (memory.vram_used && memory.vram_total)
-    text += fmt::format("  card {} of {}", Size(*memory.vram_used), Size(*memory.vram_total));
+    text += fmt::format("  GPU {} of {}", Size(*memory.vram_used), Size(*memory.vram_total));
   return text + (text.empty() ? "" : "  ") + memory.zone;
 }
 
@@ -74,7 +75,7 @@ void LiveView::On(const app::Event& event) {
     if (text.empty()) return;
     ++utterances_;
     if (!data.value("delivered", true)) ++undelivered_;
-    words_ += std::count(text.begin(), text.end(), ' ') + 1;
+    words_ += static_cast<std::size_t>(std::ranges::count(text, ' ')) + 1;
     audio_ += Milliseconds(data.value("audio_ms", std::int64_t{0}));
     latencies_.push_back(data.value("latency_ms", std::int64_t{0}));
     const std::string tier = data.value("tier", "");
@@ -86,7 +87,7 @@ void LiveView::On(const app::Event& event) {
       fmt::print(stderr, "\033[2m  {:.2f} s after the last word, {}\033[0m\n",
                  static_cast<double>(latencies_.back()) / 1000, tier);
   } else if (event.name == "trouble" || event.name == "notice") {
-    if (event.name == "trouble") ++troubles_;
+    if (event.name == "trouble") ++warnings_;
     Print("headroom: " + Printable(data.value("text", "")));
   } else if (event.name == "action" && data.value("verb", "") == "tell") {
     Print("headroom: " + Printable(data.value("reason", "")));
@@ -121,8 +122,9 @@ void LiveView::Show(const net::Status& status) {
 void LiveView::Summary() {
   const MutexLock lock(mutex_);
   ClearLine();
-  std::string text = fmt::format("{} utterances, {} words, {:.1f} s of speech", utterances_, words_,
-                                 static_cast<double>(audio_.count()) / 1000);
+  std::string text =
+      fmt::format("{}, {}, {:.1f} s of speech", CountOf(utterances_, "utterance"),
+                  CountOf(words_, "word"), static_cast<double>(audio_.count()) / 1000);
   if (!latencies_.empty()) {
     std::ranges::sort(latencies_);
     text += fmt::format("; text {:.2f} s after the last word (median; worst {:.2f} s)",
@@ -131,10 +133,10 @@ void LiveView::Summary() {
   }
   for (const std::string& tier : tiers_) text += "; " + tier;
   if (most_ram_) text += "; at most " + Size(*most_ram_) + " of RAM";
-  if (most_vram_) text += ", " + Size(*most_vram_) + " of the card";
+  if (most_vram_) text += ", " + Size(*most_vram_) + " of GPU memory";
   text += "; zone " + worst_;
   if (undelivered_ > 0) text += fmt::format("; {} not delivered", undelivered_);
-  if (troubles_ > 0) text += fmt::format("; {} troubles", troubles_);
+  if (warnings_ > 0) text += "; " + CountOf(warnings_, "warning");
   fmt::print(stderr, "headroom: {}\n", text);
 }
 

@@ -19,7 +19,7 @@ class LiveView {
   ~LiveView();  // clears the line
 
   void On(const app::Event& event);
-  /// About ten times a second.
+  /// Called about ten times a second.
   void Show(const net::Status& status);
   /// One paragraph on standard error: utterances, words, latency, memory.
   void Summary();
@@ -32,12 +32,12 @@ class LiveView {
   Mutex mutex_;
   std::string committed_ GUARDED_BY(mutex_), tentative_ GUARDED_BY(mutex_);
   bool shown_ GUARDED_BY(mutex_) = false;
-  std::int64_t utterances_ GUARDED_BY(mutex_) = 0, words_ GUARDED_BY(mutex_) = 0;
-  std::int64_t troubles_ GUARDED_BY(mutex_) = 0, undelivered_ GUARDED_BY(mutex_) = 0;
+  std::size_t utterances_ GUARDED_BY(mutex_) = 0, words_ GUARDED_BY(mutex_) = 0;
+  std::size_t warnings_ GUARDED_BY(mutex_) = 0, undelivered_ GUARDED_BY(mutex_) = 0;
   Milliseconds audio_ GUARDED_BY(mutex_){};
   std::vector<std::int64_t> latencies_
       GUARDED_BY(mutex_);  // ms, from the last spoken sample to the text
-  std::vector<std::string> tiers_ GUARDED_BY(mutex_);  // that were used
+  std::vector<std::string> tiers_ GUARDED_BY(mutex_);  // in order of first use
   std::string worst_ GUARDED_BY(mutex_) = "safe";
   std::optional<Bytes> most_ram_ GUARDED_BY(mutex_), most_vram_ GUARDED_BY(mutex_);
 };

@@ -1,6 +1,5 @@
 #include <signal.h>
 
-#include <CLI/CLI.hpp>
 #include <exception>
 
 #include "app/cli/command.h"
@@ -9,12 +8,14 @@
 
 int main(int argc, char** argv) {
   using namespace headroom;
-  ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write(2), not our death
+  ::signal(SIGPIPE, SIG_IGN);  // write(2) returns an error instead
 
-  CLI::App app("Local speech to text that keeps memory in hand.", "headroom");
-  app.set_version_flag("--version", "headroom " HEADROOM_VERSION);
-  app.require_subcommand(1);
-  app.footer(
+  cli::Program program("Local dictation and speech to text that leaves memory headroom.",
+                       "headroom");
+  program.ShowVersion("headroom " HEADROOM_VERSION);
+  cli::Parser app = program.parser();
+  app.RequireCommand();
+  app.Footer(
       "Exit codes and every option: docs/cli.md. Run 'headroom COMMAND --help' for one command.");
 
   cli::Action chosen;
@@ -43,10 +44,7 @@ int main(int argc, char** argv) {
   cli::AddCompletion(app, chosen);
 
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? cli::kOk : cli::kUsage;
+    if (const auto code = program.Parse(argc, argv)) return *code;
   } catch (const std::exception& error) {
     return cli::Complain({Errc::kInvalid, error.what()});
   }

@@ -3,14 +3,14 @@
 
 namespace headroom::cli {
 
-void AddModels(CLI::App& app, Action& chosen) {
-  CLI::App* models = app.add_subcommand("models", "Get, check and remove models.");
-  models->require_subcommand(1);
-  models->footer("Names, folders, environment variables and what is checked: docs/models.md.");
-  AddModelsList(*models, chosen);
-  AddModelsGet(*models, chosen);
-  AddModelsFiles(*models, chosen);
-  AddModelsRunning(*models, chosen);
+void AddModels(Parser app, Action& chosen) {
+  Parser models = app.Add("models", "Download, verify, list and remove models.");
+  models.RequireCommand();
+  models.Footer("Names, folders, environment variables and checks: docs/models.md.");
+  AddModelsList(models, chosen);
+  AddModelsGet(models, chosen);
+  AddModelsFiles(models, chosen);
+  AddModelsRunning(models, chosen);
 }
 
 }  // namespace headroom::cli

@@ -1,13 +1,13 @@
-// The subcommands of 'headroom models', one function for each file of them.
+// The subcommands of 'headroom models', one function per source file.
 #pragma once
 
 #include "app/cli/command.h"
 
 namespace headroom::cli {
 
-void AddModelsList(CLI::App& models, Action& chosen);     // list, info
-void AddModelsGet(CLI::App& models, Action& chosen);      // pull, import, quantize, bundle
-void AddModelsFiles(CLI::App& models, Action& chosen);    // verify, rm, path
-void AddModelsRunning(CLI::App& models, Action& chosen);  // load, unload
+void AddModelsList(Parser models, Action& chosen);     // list, info
+void AddModelsGet(Parser models, Action& chosen);      // pull, import, quantize, bundle
+void AddModelsFiles(Parser models, Action& chosen);    // verify, rm, path
+void AddModelsRunning(Parser models, Action& chosen);  // load, unload
 
 }  // namespace headroom::cli

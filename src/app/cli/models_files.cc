@@ -1,4 +1,4 @@
-// headroom models verify | rm | path: what is in the folder.
+// headroom models verify | rm | path: the files in the models folder.
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -18,7 +18,7 @@ using models::ModelSpec;
 using models::Store;
 using models::StoredModel;
 
-// What a name means among the files that are there; all of them when none is named.
+// The stored models that the names match; all of them when there are no names.
 Result<std::vector<StoredModel>> Named(const Store& store, const std::vector<std::string>& names) {
   if (names.empty()) return store.Here();
   std::vector<StoredModel> chosen;
@@ -53,24 +53,24 @@ Result<int> Verify(const std::vector<std::string>& names) {
       continue;
     }
     fmt::print("{}  ok  {}{}\n", models::ToString(model.spec), verified->sha256,
-               verified->recorded ? "" : "  (had no entry in models.lock; has one now)");
+               verified->recorded ? "" : "  (added to models.lock)");
   }
   if (!names.empty()) return code;
   TRY_ASSIGN(const models::LockFile lock, store.ReadLock());
   for (const models::LockEntry& entry : lock.entries) {
     if (std::none_of(chosen.begin(), chosen.end(),
                      [&](const StoredModel& model) { return model.path.filename() == entry.file; }))
-      bad({Errc::kNotFound, entry.file + " is in models.lock and not in the folder; pull it again, "
-                                         "or forget it with 'headroom models rm'"});
+      bad({Errc::kNotFound, entry.file + " is in models.lock but not in the folder; pull it again, "
+                                         "or remove the entry with: headroom models rm"});
   }
-  if (chosen.empty() && code == kOk) Note("no model is here; nothing to verify");
+  if (chosen.empty() && code == kOk) Note("no model is installed; nothing to verify");
   return code;
 }
 
 Result<int> RemoveOne(const Store& store, const ModelSpec& spec) {
   StepLine line;
   TRY_ASSIGN(const FileLock alone, store.LockModel(spec.name, &InterruptToken(), [&] {
-    Note("another program is working on " + spec.name + "; waiting for it");
+    Note("another program is using " + spec.name + "; waiting");
   }));
   bool removed = false;
   for (const std::string_view quantisation : models::QuantisationsByPreference()) {
@@ -83,7 +83,7 @@ Result<int> RemoveOne(const Store& store, const ModelSpec& spec) {
   }
   if (removed) return kOk;
   TRY(store.CheckName(spec.name));
-  return Fail(Errc::kNotFound, "{} is not here", models::ToString(spec));
+  return Fail(Errc::kNotFound, "{} is not installed", models::ToString(spec));
 }
 
 Result<int> Remove(const std::vector<std::string>& names) {
@@ -111,7 +111,7 @@ Result<int> PrintPath(const std::string& name) {
 
 }  // namespace
 
-void AddModelsFiles(CLI::App& models, Action& chosen) {
+void AddModelsFiles(Parser models, Action& chosen) {
   struct Options {
     std::vector<std::string> names;
     std::string name;
@@ -119,23 +119,23 @@ void AddModelsFiles(CLI::App& models, Action& chosen) {
   const auto options = std::make_shared<Options>();
   const auto finish = [](const Result<int>& code) { return code ? *code : Complain(code.error()); };
 
-  CLI::App* verify = models.add_subcommand("verify", "Read models again and check their sums.");
-  verify->add_option("NAME", options->names, "Default: all that are here");
-  verify->callback([=, &chosen] {
+  Parser verify = models.Add("verify", "Check the checksums of models.");
+  verify.AddOption("NAME", options->names, "Default: all installed models");
+  verify.OnChosen([=, &chosen] {
     chosen = [=] {
       InterruptToken();
       return finish(Verify(options->names));
     };
   });
 
-  CLI::App* rm = models.add_subcommand("rm", "Delete models, and what is left of their downloads.");
-  rm->add_option("NAME", options->names, "All quantisations of it, or NAME:Q8_0 for one")
-      ->required();
-  rm->callback([=, &chosen] { chosen = [=] { return finish(Remove(options->names)); }; });
+  Parser rm = models.Add("rm", "Delete models and their partial downloads.");
+  rm.AddOption("NAME", options->names, "NAME for all of its quantisations, NAME:Q8_0 for one")
+      .Required();
+  rm.OnChosen([=, &chosen] { chosen = [=] { return finish(Remove(options->names)); }; });
 
-  CLI::App* path = models.add_subcommand("path", "Print where a model's file is.");
-  path->add_option("NAME", options->name, "Default: the model that transcribe would take");
-  path->callback([=, &chosen] { chosen = [=] { return finish(PrintPath(options->name)); }; });
+  Parser path = models.Add("path", "Print the path of a model's file.");
+  path.AddOption("NAME", options->name, "Default: the model that transcribe uses");
+  path.OnChosen([=, &chosen] { chosen = [=] { return finish(PrintPath(options->name)); }; });
 }
 
 }  // namespace headroom::cli

@@ -1,4 +1,4 @@
-// headroom models pull | import | quantize | bundle: everything that brings models.
+// headroom models pull | import | quantize | bundle: adds models to the folder.
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -28,7 +28,7 @@ Result<int> Pull(const std::vector<std::string>& names, bool offline) {
   std::vector<ModelSpec> specs;
   for (const std::string& name : names) {
     TRY_ASSIGN(ModelSpec spec, models::ParseSpec(name));
-    TRY(store.CheckName(spec.name));  // before the first of them takes ten minutes
+    TRY(store.CheckName(spec.name));  // fails before the first download takes ten minutes
     specs.push_back(std::move(spec));
   }
   auto options = models::PullOptionsFromEnvironment();
@@ -38,7 +38,7 @@ Result<int> Pull(const std::vector<std::string>& names, bool offline) {
     StepLine line;
     const auto pulled = models::Pull(store, spec, options, line.listener(), &InterruptToken());
     if (pulled) {
-      if (pulled->already) Note(models::ToString(pulled->model.spec) + " is already here");
+      if (pulled->already) Note(models::ToString(pulled->model.spec) + " is already installed");
       PrintModel(pulled->model);
       continue;
     }
@@ -71,7 +71,7 @@ Result<int> Quantize(const std::string& from, const std::string& preset) {
 Result<int> WriteBundle(const std::vector<std::string>& names, const std::string& output) {
   TRY_ASSIGN(const Store store, Store::Open());
   std::vector<std::string> all = names;
-  // Without the voice detector nothing can be transcribed on the other machine.
+  // The other machine cannot transcribe without the voice detector.
   if (!store.catalogue().vad.empty()) all.push_back(store.catalogue().vad);
   std::vector<StoredModel> chosen;
   for (const std::string& name : all) {
@@ -79,7 +79,7 @@ Result<int> WriteBundle(const std::vector<std::string>& names, const std::string
     const auto found = store.Find(spec);
     if (!found) {
       auto why = store.Resolve(name);
-      return Fail(why ? Error{Errc::kNotFound, name + " has just gone"} : why.error());
+      return Fail(why ? Error{Errc::kNotFound, name + " was removed meanwhile"} : why.error());
     }
     const bool twice = std::any_of(chosen.begin(), chosen.end(), [&](const StoredModel& other) {
       return other.path == found->path;
@@ -98,7 +98,7 @@ Result<int> ReadBundle(const std::string& path) {
   StepLine line;
   TRY_ASSIGN(const models::Unbundled read,
              models::ReadBundle(store, path, line.listener(), &InterruptToken()));
-  for (const ModelSpec& spec : read.already) Note(models::ToString(spec) + " is already here");
+  for (const ModelSpec& spec : read.already) Note(models::ToString(spec) + " is already installed");
   for (const StoredModel& model : read.added) PrintModel(model);
   return kOk;
 }
@@ -109,7 +109,7 @@ int Finish(const Result<int>& code) {
 
 }  // namespace
 
-void AddModelsGet(CLI::App& models, Action& chosen) {
+void AddModelsGet(Parser models, Action& chosen) {
   struct Options {
     std::vector<std::string> names;
     std::string source, name, preset, output, from;
@@ -117,50 +117,51 @@ void AddModelsGet(CLI::App& models, Action& chosen) {
   };
   const auto options = std::make_shared<Options>();
 
-  CLI::App* pull = models.add_subcommand("pull", "Get models from where they are published.");
-  pull->add_option("NAME", options->names, "For example whisper-base or whisper-base:Q8_0")
-      ->required();
-  pull->add_flag("--offline", options->offline, "Fetch nothing; fails unless they are here");
-  pull->callback([options, &chosen] {
+  Parser pull = models.Add("pull", "Download published models.");
+  pull.AddOption("NAME", options->names, "For example whisper-base or whisper-base:Q8_0")
+      .Required();
+  pull.AddFlag("--offline", options->offline, "Download nothing; fail if a model is not installed");
+  pull.OnChosen([options, &chosen] {
     chosen = [options] {
       InterruptToken();
       return Finish(Pull(options->names, options->offline));
     };
   });
 
-  CLI::App* import = models.add_subcommand(
-      "import", "Take in a model from a file: CTranslate2 folder, safetensors, .bin, .gguf.");
-  import->add_option("SOURCE", options->source, "The file or folder")->required();
-  import->add_option("--name", options->name, "What to call it; default: what it calls itself");
-  import->callback([options, &chosen] {
+  Parser import =
+      models.Add("import", "Import a model: CTranslate2 folder, safetensors, .bin or .gguf.");
+  import.AddOption("SOURCE", options->source, "File or folder").Required();
+  import.AddOption("--name", options->name, "Name for the model; default: the name in its file");
+  import.OnChosen([options, &chosen] {
     chosen = [options] {
       InterruptToken();
       return Finish(Import(options->source, options->name));
     };
   });
 
-  CLI::App* quantize = models.add_subcommand("quantize", "Make a smaller copy of a model.");
-  quantize->add_option("NAME", options->name, "For example whisper-base or whisper-base:F16")
-      ->required();
-  quantize->add_option("QUANTISATION", options->preset, "Q8_0, Q6_K, Q5_K_M or Q4_K_M")->required();
-  quantize->callback([options, &chosen] {
+  Parser quantize = models.Add("quantize", "Make a quantised copy of a model.");
+  quantize.AddOption("NAME", options->name, "For example whisper-base or whisper-base:F16")
+      .Required();
+  quantize.AddOption("QUANTISATION", options->preset, "Q8_0, Q6_K, Q5_K_M or Q4_K_M").Required();
+  quantize.OnChosen([options, &chosen] {
     chosen = [options] {
       InterruptToken();
       return Finish(Quantize(options->name, options->preset));
     };
   });
 
-  CLI::App* bundle = models.add_subcommand(
-      "bundle", "Write models to one file for a machine without the internet, or read it there.");
-  auto* names = bundle->add_option("NAME", options->names, "Models to write; the VAD always comes");
-  auto* output = bundle->add_option("-o,--output", options->output, "The file to write");
-  auto* from = bundle->add_option("--from", options->from, "The file to read");
-  names->needs(output);
-  output->needs(names);
-  from->excludes(names)->excludes(output);
-  bundle->callback([options, &chosen] {
+  Parser bundle = models.Add(
+      "bundle", "Pack models into one file for a machine without internet, or unpack it there.");
+  Option names =
+      bundle.AddOption("NAME", options->names, "Models to pack; the VAD is always included");
+  Option output = bundle.AddOption("-o,--output", options->output, "File to write");
+  Option from = bundle.AddOption("--from", options->from, "File to unpack");
+  names.Needs(output);
+  output.Needs(names);
+  from.Excludes(names).Excludes(output);
+  bundle.OnChosen([options, &chosen] {
     if (options->from.empty() && options->output.empty())
-      throw CLI::ValidationError("bundle", "needs NAME… -o FILE, or --from FILE");
+      RefuseUsage("bundle", "needs NAME… -o FILE, or --from FILE");
     chosen = [options] {
       InterruptToken();
       return Finish(options->from.empty() ? WriteBundle(options->names, options->output)

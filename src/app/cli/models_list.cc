@@ -1,4 +1,4 @@
-// headroom models list | info: what there is.
+// headroom models list | info: the known and the installed models.
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -50,7 +50,7 @@ void PrintTable(const std::vector<Row>& rows) {
                row.size, row.languages, row.wer, row.here);
 }
 
-// One line for each model: the quantisation that would be used, or else pulled.
+// One row per model, with the quantisation that is used or, if none is installed, pulled.
 Row RowFor(const Store& store, const Model& model) {
   const std::vector<StoredModel> here = store.Here(model.name);
   const bool is_here = !here.empty();
@@ -100,7 +100,7 @@ json ModelJson(const Store& store, const Model& model) {
   return value;
 }
 
-// Models that are in the folder and not in the catalogue: imported ones.
+// Models in the folder that are not in the catalogue, which were imported.
 std::vector<Model> OwnModels(const Store& store) {
   std::vector<Model> own;
   for (const StoredModel& here : store.Here()) {
@@ -134,13 +134,13 @@ Result<int> List(bool only_here, bool as_json) {
     return kOk;
   }
   if (all.empty()) {
-    Note("no model is here yet; get one with: headroom models pull whisper-base");
+    Note("no model is installed; get one with: headroom models pull whisper-base");
     return kOk;
   }
   std::vector<Row> rows = {{"MODEL", "QUANT", "SIZE", "LANGUAGES", "WER", "HERE"}};
   for (const Model& model : all) rows.push_back(RowFor(store, model));
   PrintTable(rows);
-  fmt::print("\n~ published size. WER (word errors): {}.\n", store.catalogue().wer_source);
+  fmt::print("\n~ published size. WER (word error rate): {}.\n", store.catalogue().wer_source);
   return kOk;
 }
 
@@ -186,7 +186,7 @@ void PrintModelInfo(const Store& store, const Model& model) {
   PrintField("hub", model.repository);
   if (model.package) {
     PrintField("package",
-               fmt::format("{} (gives {}, about {} to fetch)",
+               fmt::format("{} (contains {}, about {} to download)",
                            model.package->files.front().parts.front().package,
                            model.package->quantisation, FormatDecimal(model.package->download)));
   }
@@ -203,7 +203,7 @@ void PrintModelInfo(const Store& store, const Model& model) {
                here ? FormatDecimal(here->bytes) : "~" + FormatDecimal(file->size), Wer(file),
                here ? here->path.string() : "-");
   }
-  fmt::print("\n~ published size. WER (word errors): {}.\n", store.catalogue().wer_source);
+  fmt::print("\n~ published size. WER (word error rate): {}.\n", store.catalogue().wer_source);
 }
 
 Result<int> Info(const std::string& name, bool as_json) {
@@ -234,7 +234,7 @@ Result<int> Info(const std::string& name, bool as_json) {
 
 }  // namespace
 
-void AddModelsList(CLI::App& models, Action& chosen) {
+void AddModelsList(Parser models, Action& chosen) {
   struct Options {
     std::string name;
     bool here = false, json = false;
@@ -242,17 +242,16 @@ void AddModelsList(CLI::App& models, Action& chosen) {
   const auto options = std::make_shared<Options>();
   const auto finish = [](const Result<int>& code) { return code ? *code : Complain(code.error()); };
 
-  CLI::App* list =
-      models.add_subcommand("list", "Show the models that are known, and which are here.");
-  list->add_flag("--here", options->here, "Only those that are here");
-  list->add_flag("--json", options->json, "For programs");
-  list->callback(
+  Parser list = models.Add("list", "List known models and which of them are installed.");
+  list.AddFlag("--here", options->here, "Only installed models");
+  list.AddFlag("--json", options->json, "Print JSON");
+  list.OnChosen(
       [=, &chosen] { chosen = [=] { return finish(List(options->here, options->json)); }; });
 
-  CLI::App* info = models.add_subcommand("info", "Show everything about one model.");
-  info->add_option("NAME", options->name, "A name, or the path of a model file")->required();
-  info->add_flag("--json", options->json, "For programs");
-  info->callback(
+  Parser info = models.Add("info", "Show everything about one model.");
+  info.AddOption("NAME", options->name, "Name of a model, or path of a model file").Required();
+  info.AddFlag("--json", options->json, "Print JSON");
+  info.OnChosen(
       [=, &chosen] { chosen = [=] { return finish(Info(options->name, options->json)); }; });
 }
 

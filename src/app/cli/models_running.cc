@@ -1,4 +1,4 @@
-// headroom models load | unload: the running service's model, by hand.
+// headroom models load | unload: loads and unloads the running service's model.
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -36,14 +36,14 @@ Result<int> Ask(const Options& options, const char* route) {
   return kOk;
 }
 
-void Add(CLI::App& models, Action& chosen, const char* name, const char* description,
+void Add(Parser models, Action& chosen, const char* name, const char* description,
          const char* route, const char* footer) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = models.add_subcommand(name, description);
-  AddSocketOption(*command, options->socket);
-  command->add_flag("--json", options->json, "For programs: what is here and what is loaded");
-  command->footer(footer);
-  command->callback([options, route, &chosen] {
+  Parser command = models.Add(name, description);
+  AddSocketOption(command, options->socket);
+  command.AddFlag("--json", options->json, "Print JSON: installed and loaded models");
+  command.Footer(footer);
+  command.OnChosen([options, route, &chosen] {
     chosen = [options, route] {
       const Result<int> code = Ask(*options, route);
       return code ? *code : Complain(code.error());
@@ -53,13 +53,14 @@ void Add(CLI::App& models, Action& chosen, const char* name, const char* descrip
 
 }  // namespace
 
-void AddModelsRunning(CLI::App& models, Action& chosen) {
-  Add(models, chosen, "load", "The running service loads its model now.", "/v1/models/load",
-      "The best of its tiers that fits, as when listening begins; after the idle time it goes "
-      "again.");
-  Add(models, chosen, "unload", "The running service gives its model's memory back now.",
-      "/v1/models/unload",
-      "Not while somebody listens or a program is served. It is loaded again when it is needed.");
+void AddModelsRunning(Parser models, Action& chosen) {
+  Add(models, chosen, "load", "Have the running service load its model now.", "/v1/models/load",
+      "Loads the best tier that fits, as when listening begins. It is unloaded again after the "
+      "idle "
+      "time.");
+  Add(models, chosen, "unload",
+      "Have the running service unload its model and free its memory now.", "/v1/models/unload",
+      "Fails while listening or serving a program. The model is loaded again when needed.");
 }
 
 }  // namespace headroom::cli

@@ -1,4 +1,4 @@
-// headroom plan: what a model would take of a card, before it is loaded or even downloaded.
+// headroom plan: computes how much GPU memory a model needs, before it is loaded or downloaded.
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -26,10 +26,10 @@ struct Options {
 };
 
 constexpr const char* kUsualGpu = "4096MiB";
-constexpr Milliseconds kDeviceWithin{5'000};  // for a driver that is being loaded
-constexpr double kLongestSeconds = 600;       // what one run may carry
+constexpr Milliseconds kDeviceWithin{5'000};  // the driver may have to load
+constexpr double kLongestSeconds = 600;       // of one run
 constexpr int kMostAtOnce = 64;
-constexpr std::size_t kMostAlternatives = 3;  // of each sort
+constexpr std::size_t kMostAlternatives = 3;  // per kind
 
 // "30s", "7.5", "250ms"
 Result<Milliseconds> ParseChunk(const std::string& text) {
@@ -44,19 +44,19 @@ Result<Milliseconds> ParseChunk(const std::string& text) {
   if (unit == "ms") value /= 1000;
   if (used == 0 || (unit != "" && unit != "s" && unit != "ms") || !(value >= 0.1) ||
       value > kLongestSeconds)
-    return Fail(Errc::kInvalid, "--chunk {}: a length of audio from 0.1s to {:g}s is wanted", text,
+    return Fail(Errc::kInvalid, "--chunk {}: must be a length of audio from 0.1s to {:g}s", text,
                 kLongestSeconds);
   return Milliseconds(std::llround(value * 1000));
 }
 
-// The card of this machine that was named.
+// Finds the GPU that --device names; nullopt without one.
 Result<std::optional<planner::Gpu>> FindDevice(const std::string& device) {
   if (device.empty()) return std::nullopt;
   probe::DeviceProbe devices({});
   auto gpu = planner::FindGpu(devices, kDeviceWithin, device == "auto" ? "" : device);
   if (!gpu)
     return Fail(Errc::kNotFound,
-                "--device {}: there is no such card that this installation has a worker for; "
+                "--device {}: no such GPU, or no worker for it is installed; "
                 "headroom doctor says what is missing",
                 device);
   return gpu;
@@ -69,9 +69,9 @@ Result<memory::Room> ParseRoom(const Options& options, const std::optional<plann
   if (device && options.gpu.empty()) gpu = device->total;
   auto others = ParseBytes(options.others);
   if (!others) return Within(others, "--others {}", options.others);
-  if (*gpu < MiB(1)) return Fail(Errc::kInvalid, "--card {}: a card has at least 1 MiB", size);
+  if (*gpu < MiB(1)) return Fail(Errc::kInvalid, "--card {}: must be at least 1 MiB", size);
   if (*others > *gpu)
-    return Fail(Errc::kInvalid, "--others {}: more than the card has", options.others);
+    return Fail(Errc::kInvalid, "--others {}: more than the GPU has", options.others);
   return memory::Room{.total = *gpu, .others = *others, .host = {}};
 }
 
@@ -85,7 +85,7 @@ Result<PlanSettings> ParseSettings(const Options& options, const memory::Room& r
   }
   TRY_ASSIGN(settings.chunk, ParseChunk(options.chunk));
   if (options.batch < 1 || options.batch > kMostAtOnce)
-    return Fail(Errc::kInvalid, "--batch {}: 1 to {}", options.batch, kMostAtOnce);
+    return Fail(Errc::kInvalid, "--batch {}: must be 1 to {}", options.batch, kMostAtOnce);
   settings.batch = options.batch;
   settings.gpu = room.total;
   settings.cached = !options.fresh;
@@ -93,7 +93,8 @@ Result<PlanSettings> ParseSettings(const Options& options, const memory::Room& r
     auto driver = ParseBytes(options.driver);
     if (!driver) return Within(driver, "--driver {}", options.driver);
     if (*driver < Bytes(0) || *driver > room.total)
-      return Fail(Errc::kInvalid, "--driver {}: from 0 to what the card has", options.driver);
+      return Fail(Errc::kInvalid, "--driver {}: must be from 0 to the GPU's memory",
+                  options.driver);
     settings.driver = *driver;
   }
   settings.chunks = {settings.chunk};
@@ -118,7 +119,7 @@ json GpuJson(const PlanSettings& settings, const memory::Room& room) {
   return {{"bytes", room.total.n}, {"others", room.others.n}, {"batch", settings.batch}};
 }
 
-// What is asked for, or shorter.
+// The requested chunk length and all shorter ones.
 std::vector<Milliseconds> ChunksUpTo(Milliseconds chunk) {
   std::vector<Milliseconds> chunks{chunk};
   for (const Milliseconds one : memory::kChunks)
@@ -126,8 +127,8 @@ std::vector<Milliseconds> ChunksUpTo(Milliseconds chunk) {
   return chunks;
 }
 
-// Plans what could be used instead, on every core: only what may fit by its size, the best few of
-// each sort. Shorter audio is planned only for what fits but for its workspace.
+// Plans the alternatives on all cores: only those whose size may fit, the best few of each kind.
+// Shorter audio is planned only where everything but the workspace fits.
 Result<std::vector<memory::Option>> PlanOptions(const Store& store, const PlanMaker& maker,
                                                 const PlanTarget& asked, const memory::Room& room,
                                                 PlanMaker::WorkerSlot worker) {
@@ -137,10 +138,10 @@ Result<std::vector<memory::Option>> PlanOptions(const Store& store, const PlanMa
       sorts[target.spec.name != asked.spec.name].push_back(std::move(target));
   PlanSettings settings = maker.settings();
   settings.chunks = {settings.chunk};
-  TRY_ASSIGN(const PlanMaker quick, PlanMaker::Make(settings));
+  TRY_ASSIGN(const PlanMaker one_chunk, PlanMaker::Make(settings));
   settings.chunks = ChunksUpTo(settings.chunk);
   std::ranges::reverse(settings.chunks);
-  TRY_ASSIGN(const PlanMaker thorough, PlanMaker::Make(settings));
+  TRY_ASSIGN(const PlanMaker all_chunks, PlanMaker::Make(settings));
 
   std::size_t tried[2] = {}, fitting[2] = {};
   std::vector<memory::Option> options;
@@ -150,12 +151,12 @@ Result<std::vector<memory::Option>> PlanOptions(const Store& store, const PlanMa
       for (std::size_t i = fitting[sort]; i < kMostAlternatives; ++i)
         if (tried[sort] < sorts[sort].size()) next.push_back(sorts[sort][tried[sort]++]);
     if (next.empty()) return options;
-    for (Result<MadePlan>& made : quick.PlanAll(next, std::exchange(worker, nullptr))) {
-      if (!made) continue;  // advice that cannot be given is none
+    for (Result<MadePlan>& made : one_chunk.PlanAll(next, std::exchange(worker, nullptr))) {
+      if (!made) continue;  // no plan, no advice
       auto numbers = memory::Measure(made->plan, settings.chunk, room);
       if (numbers.fit == memory::Fit::kUnsafe &&
           numbers.resident_percent <= memory::FitRules{}.marginal) {
-        made = thorough.Plan(made->target);
+        made = all_chunks.Plan(made->target);
         if (!made) continue;
         numbers = memory::Measure(made->plan, settings.chunks.front(), room);
       }
@@ -213,7 +214,7 @@ Result<int> PlanCatalogue(const Store& store, const PlanMaker& maker, const Opti
       ++failed;
     }
   }
-  // When nothing could be counted that is the error, not a table of it.
+  // When every plan failed, report the error instead of a table.
   const auto counted =
       static_cast<std::size_t>(std::ranges::count_if(targets, [](const PlanTarget& target) {
         return target.source != planner::PlanSource::kSize;
@@ -240,7 +241,7 @@ Result<int> PlanCatalogue(const Store& store, const PlanMaker& maker, const Opti
 
 Result<int> Run(const Options& options) {
   if (options.all == !options.model.empty())
-    return Fail(Errc::kInvalid, "plan: either a MODEL or --all");
+    return Fail(Errc::kInvalid, "plan: give either MODEL or --all");
   TRY_ASSIGN(const std::optional<planner::Gpu> device, FindDevice(options.device));
   TRY_ASSIGN(const memory::Room room, ParseRoom(options, device));
   TRY_ASSIGN(PlanSettings settings, ParseSettings(options, room, device));
@@ -252,25 +253,25 @@ Result<int> Run(const Options& options) {
 
 }  // namespace
 
-void AddPlan(CLI::App& app, Action& chosen) {
+void AddPlan(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* plan = app.add_subcommand(
-      "plan", "Say what a model would take of a card, and whether it fits, without loading it.");
-  plan->add_option("MODEL", options->model, "A name, name:quantisation, or the path of a file");
-  plan->add_flag("--all", options->all, "Every model and quantisation of the catalogue");
-  plan->add_option("--chunk", options->chunk, "Longest audio at once (30s)");
-  plan->add_option("--card", options->gpu, "The card's memory (4096MiB)");
-  plan->add_option("--device", options->device,
-                   "A card of this machine, by its PCI address or auto: its memory, and its "
-                   "calibration if there is one");
-  plan->add_option("--others", options->others, "What other programs use of it (0)");
-  plan->add_option("--driver", options->driver,
-                   "What its driver holds besides, as you measured it (estimated: 240MiB)");
-  plan->add_option("--batch", options->batch, "Utterances at once (1)");
-  plan->add_flag("--json", options->json, "For programs");
-  plan->add_flag("--no-cache", options->fresh, "Count again, and keep nothing");
-  plan->footer("What each number is and how exact: docs/memory.md.");
-  plan->callback([=, &chosen] {
+  Parser plan = app.Add(
+      "plan", "Compute how much GPU memory a model needs and whether it fits, without loading it.");
+  plan.AddOption("MODEL", options->model, "NAME, NAME:QUANTISATION or the path of a model file");
+  plan.AddFlag("--all", options->all, "All models and quantisations in the catalogue");
+  plan.AddOption("--chunk", options->chunk, "Longest audio per run; default: 30s");
+  plan.AddOption("--card", options->gpu, "Memory of the GPU; default: 4096MiB");
+  plan.AddOption("--device", options->device,
+                 "GPU of this machine, by PCI address, or auto; uses its memory and its "
+                 "calibration if there is one");
+  plan.AddOption("--others", options->others, "GPU memory that other programs use; default: 0");
+  plan.AddOption("--driver", options->driver,
+                 "GPU memory that the driver takes, as you measured it (estimate: 240MiB)");
+  plan.AddOption("--batch", options->batch, "Utterances per run; default: 1");
+  plan.AddFlag("--json", options->json, "Print JSON");
+  plan.AddFlag("--no-cache", options->fresh, "Neither read nor write the cache of plans");
+  plan.Footer("What each number means and how exact it is: docs/memory.md.");
+  plan.OnChosen([=, &chosen] {
     chosen = [=] {
       const Result<int> code = Run(*options);
       return code ? *code : Complain(code.error());

@@ -17,7 +17,7 @@ double Seconds(Milliseconds time) {
   return static_cast<double>(time.count()) / 1000;
 }
 
-// MiB throughout, so that columns can be compared.
+// Always MiB, so that columns can be compared.
 std::string Size(Bytes bytes) {
   return memory::Mebibytes(bytes) + " MiB";
 }
@@ -43,11 +43,11 @@ std::string Line(std::string_view name, Bytes bytes, std::string_view note = "")
 std::string_view Where(const MadePlan& made) {
   switch (made.target.source) {
     case planner::PlanSource::kFile:
-      return "counted from the file that is here";
+      return "counted from the installed file";
     case planner::PlanSource::kSkeleton:
-      return "counted from its header; the model is not here";
+      return "counted from its header; the model is not installed";
     case planner::PlanSource::kSize:
-      return "estimated from its published size; its shapes are not known";
+      return "estimated from its published size; its shapes are unknown";
   }
   return "";
 }
@@ -56,7 +56,7 @@ std::string Others(const Room& room) {
   return room.others.n > 0 ? fmt::format(", {} of it used by others", Size(room.others)) : "";
 }
 
-// A box like the one in a memory report.
+// Draws a frame around the lines.
 std::string Box(const std::vector<std::string>& lines) {
   constexpr int kWidth = 78;
   std::string box = "┌" + Repeat("─", kWidth) + "┐\n";
@@ -88,23 +88,23 @@ std::string ShowPlan(const JudgedPlan& judged, const PlanSettings& settings, con
                      const std::vector<memory::Advice>& advice) {
   const MadePlan& made = judged.made;
   const memory::Plan& plan = made.plan;
-  std::string text =
-      fmt::format("{} on a card of {}{}: {}\n{}\n\n", Printable(models::ToString(made.target.spec)),
-                  Size(room.total), Others(room), Name(judged.fit.fit), Where(made));
+  std::string text = fmt::format("{} on a GPU with {}{}: {}\n{}\n\n",
+                                 Printable(models::ToString(made.target.spec)), Size(room.total),
+                                 Others(room), Name(judged.fit.fit), Where(made));
   text += Line("weights", plan.weights);
   text += Line("KV", plan.kv,
                fmt::format("for {:g} s of audio{}", Seconds(settings.chunk),
                            settings.batch > 1 ? fmt::format(", {} at once", settings.batch) : ""));
   text += Line("driver", plan.driver + plan.margin,
                fmt::format("{}, {} of it margin",
-                           settings.calibrated ? "as calibrated on this card"
+                           settings.calibrated ? "calibrated on this GPU"
                            : settings.driver   ? "as given"
-                                               : "estimated, not measured on this card",
+                                               : "estimated, not measured on this GPU",
                            Size(plan.margin)));
   text += Line("resident", plan.Resident(),
-               fmt::format("{:.1f} % of the card", Percent(plan.Resident(), room.total)));
-  text += Line("host", plan.host,
-               "of the computer's memory: the engine's buffers, and 32 MiB for the process");
+               fmt::format("{:.1f} % of the GPU", Percent(plan.Resident(), room.total)));
+  text +=
+      Line("host", plan.host, "of main memory: the engine's buffers, and 32 MiB for the process");
   text += fmt::format("\n  {:<7}{:>12}{:>13}\n", "AUDIO", "WORKSPACE", "PEAK");
   for (const memory::Workspace& row : plan.workspace) {
     const FitNumbers numbers = memory::Measure(plan, row.chunk, room);
@@ -131,7 +131,7 @@ std::string ShowAll(const std::vector<PlanTarget>& targets,
   std::size_t width = 0;
   for (const PlanTarget& target : targets) width = std::max(width, target.spec.name.size());
   std::string text = Box({
-      fmt::format("{} CARD{}, {:g} s of audio{}", Size(room.total), Others(room),
+      fmt::format("{} GPU{}, {:g} s of audio{}", Size(room.total), Others(room),
                   Seconds(settings.chunk),
                   settings.batch > 1 ? fmt::format(", {} at once", settings.batch) : ""),
       "",
@@ -159,7 +159,7 @@ std::string ShowAll(const std::vector<PlanTarget>& targets,
       some == plans.end() ? Bytes(0) : (*some)->made.plan.driver + (*some)->made.plan.margin;
   return text + fmt::format("\n█ resident: weights, KV, and {} for the driver ({})   ▓ workspace\n",
                             Size(driver),
-                            settings.calibrated ? "as calibrated on this card"
+                            settings.calibrated ? "calibrated on this GPU"
                             : settings.driver   ? "as given"
                                                 : "estimated, see --driver");
 }

@@ -1,4 +1,4 @@
-// Plans as a person and as a program read them. Pure text.
+// Formats plans as text and as JSON.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -20,17 +20,17 @@ struct JudgedPlan {
   memory::FitResult fit;
 };
 
-/// Whether the numbers were counted: "exact" or "estimated".
+/// "exact" when the numbers were counted, else "estimated".
 std::string_view Exactness(const MadePlan& made);
 
-/// Resident and workspace as parts of the card, 40 cells wide; "▸" at its end: more than there is.
+/// Resident and workspace as parts of the GPU's memory, 40 cells wide; "▸" at the end: too much.
 std::string Bar(const memory::FitNumbers& fit, const memory::Room& room);
 
-/// Everything about one plan.
+/// The full text of one plan.
 std::string ShowPlan(const JudgedPlan& plan, const PlanSettings& settings, const memory::Room& room,
                      const std::vector<memory::Advice>& advice);
 
-/// One row for each plan, or for why there is none.
+/// One row per plan, or the reason why there is none.
 std::string ShowAll(const std::vector<PlanTarget>& targets,
                     const std::vector<Result<JudgedPlan>>& plans, const PlanSettings& settings,
                     const memory::Room& room);

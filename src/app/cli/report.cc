@@ -1,4 +1,4 @@
-// headroom report, why and bundle: the analyst's commands (src/report has the options).
+// headroom report, why and bundle: the analysis commands; observe/report declares their options.
 #include <memory>
 
 #include "app/cli/command.h"
@@ -7,22 +7,22 @@
 
 namespace headroom::cli {
 
-void AddReport(CLI::App& app, Action& chosen) {
-  // One action for all: only one subcommand is called.
+void AddReport(Parser app, Action& chosen) {
+  // The three share one action, since only one subcommand is called.
   const auto action = std::make_shared<report::Action>();
   const auto run = [action] {
     const Result<int> code = (*action)();
     return code ? *code : Complain(code.error());
   };
-  CLI::App* report =
-      app.add_subcommand("report", "What happened to memory, from records and logs, with causes.");
-  report::AddReport(*report, *action);
-  CLI::App* why = app.add_subcommand("why", "What happened at a time, on one screen.");
-  report::AddWhy(*why, *action);
-  CLI::App* bundle = app.add_subcommand("bundle", "One redacted text file to attach to an issue.");
-  report::AddBundle(*bundle, *action);
-  app.final_callback([=, &chosen] {
-    if (report->parsed() || why->parsed() || bundle->parsed()) chosen = run;
+  Parser report =
+      app.Add("report", "Report what happened to memory, and why, from records and logs.");
+  report::AddReport(report.app(), *action);
+  Parser why = app.Add("why", "Show what happened at a given time, on one screen.");
+  report::AddWhy(why.app(), *action);
+  Parser bundle = app.Add("bundle", "Write one redacted text file to attach to an issue.");
+  report::AddBundle(bundle.app(), *action);
+  app.OnEnd([=, &chosen] {
+    if (report.chosen() || why.chosen() || bundle.chosen()) chosen = run;
   });
 }
 

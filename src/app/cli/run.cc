@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "app/cli/command.h"
-#include "app/cli/recording.h"
 #include "app/cli/terminal.h"
+#include "app/cli/watch_session.h"
 #include "base/dirs.h"
 #include "base/duration.h"
 #include "observe/watch/command.h"
@@ -18,7 +18,7 @@
 namespace headroom::cli {
 namespace {
 
-// What a shell answers when it cannot run a command.
+// A shell's exit codes when it cannot run a command.
 constexpr int kCannotRun = 126, kNoSuchCommand = 127;
 
 std::atomic<bool> terminated = false;
@@ -38,8 +38,8 @@ std::string Stamp() {
   return text;
 }
 
-// Ctrl-C and Ctrl-\ reach the command from the terminal and are its own business; we go on until it
-// ends. Somebody who ends us means the command.
+// Ctrl-C and Ctrl-\ reach the command from the terminal, so this process ignores them and runs
+// until the command ends. SIGTERM is passed on to the command.
 void LeaveSignalsToTheCommand() {
   ::signal(SIGINT, SIG_IGN);
   ::signal(SIGQUIT, SIG_IGN);
@@ -50,8 +50,7 @@ void LeaveSignalsToTheCommand() {
 
 Result<int> Run(const Options& options) {
   TRY_ASSIGN(const Milliseconds interval, ParseDuration(options.interval));
-  if (interval < Milliseconds(10))
-    return Fail(Errc::kInvalid, "--interval: 10ms is the shortest there is");
+  if (interval < Milliseconds(10)) return Fail(Errc::kInvalid, "--interval: must be at least 10ms");
   record::WriterOptions to;
   const std::string name = std::filesystem::path(options.command[0]).filename();
   to.target = "command:" + name;
@@ -59,14 +58,14 @@ Result<int> Run(const Options& options) {
       options.output.empty()
           ? StateDir() / "run" / fmt::format("{}-{}-{}.db", FileNameOf(name), Stamp(), ::getpid())
           : std::filesystem::path(options.output);
-  // A command is looked at closely: every change, and fifty megabytes a day.
+  // A command is recorded in detail: every change, up to 50 MB a day.
   to.thin.bands = 0, to.thin.bytes_per_day = 50e6, to.thin.burst = 8e6;
   const std::string path = to.path.string();
   watch::WatchOptions of;
   of.target = {watch::TargetKind::kChildren, to.target, ::getpid()};
   of.gpus = options.gpu;
   of.look_every = std::max(interval, Milliseconds(200));
-  TRY_ASSIGN(auto recording, Recording::Begin(std::move(to), std::move(of)));
+  TRY_ASSIGN(auto session, WatchSession::Begin(std::move(to), std::move(of)));
 
   LeaveSignalsToTheCommand();
   const MonoTime began = SystemClock().Now();
@@ -78,7 +77,7 @@ Result<int> Run(const Options& options) {
   MonoTime due = began;
   std::optional<Exit> exit;
   while (!exit) {
-    recording->Look(due);
+    session->Look(due);
     due = std::max(due + interval, SystemClock().Now());
     TRY_ASSIGN(exit, command->WaitUntil(due));
     if (terminated.exchange(false)) command->Signal(SIGTERM);
@@ -92,29 +91,28 @@ Result<int> Run(const Options& options) {
     ended.With(record::Key::kSignal, exit->signal);
   else
     ended.With(record::Key::kExitCode, exit->code);
-  recording->writer().Note(std::move(ended));
-  recording->writer().Flush();
+  session->writer().Note(std::move(ended));
+  session->writer().Flush();
   if (!options.quiet)
-    Note(fmt::format("{}; largest resident set of one process {}; recorded in {}",
-                     recording->Summary(), FormatBinary(command->most_rss()), path));
+    Note(fmt::format("{}; largest resident set of a process: {}; recorded in {}",
+                     session->Summary(), FormatBinary(command->most_rss()), path));
   return exit->signal != 0 ? 128 + exit->signal : exit->code;
 }
 
 }  // namespace
 
-void AddRun(CLI::App& app, Action& chosen) {
+void AddRun(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* run = app.add_subcommand(
-      "run", "Run a command, recording its memory and its children's; its exit code is passed on.");
-  run->footer("Example: headroom run -o build.db -- make -j8. See docs/flight-record.md.");
-  run->add_option("COMMAND", options->command, "After --: the command and its arguments")
-      ->required();
-  run->add_option("--gpu", options->gpu,
-                  "all (default), none, or a part of a card's name or PCI address");
-  run->add_option("--interval", options->interval, "Between samples; 100ms");
-  run->add_option("-o,--output", options->output, "The flight record");
-  run->add_flag("-q,--quiet", options->quiet, "No line at the end");
-  run->callback([=, &chosen] {
+  Parser run = app.Add(
+      "run", "Run a command, record its memory and its children's, and return its exit code.");
+  run.Footer("Example: headroom run -o build.db -- make -j8. See docs/flight-record.md.");
+  run.AddOption("COMMAND", options->command, "Command and its arguments, after --").Required();
+  run.AddOption("--gpu", options->gpu,
+                "all (default), none, or part of a GPU's name or PCI address");
+  run.AddOption("--interval", options->interval, "Time between samples; default: 100ms");
+  run.AddOption("-o,--output", options->output, "Path of the flight record");
+  run.AddFlag("-q,--quiet", options->quiet, "Print no summary");
+  run.OnChosen([=, &chosen] {
     chosen = [=] {
       const Result<int> code = Run(*options);
       return code ? *code : Complain(code.error());

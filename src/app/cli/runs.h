@@ -1,4 +1,4 @@
-// A subcommand's action from a function of its options.
+// Makes a subcommand's action from a function of its options.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@
 
 namespace headroom::cli {
 
-/// For CLI::App::callback: leaves `what` as the action; its error is said on standard error.
+/// For Parser::OnChosen: makes `what` the chosen action; prints its error on standard error.
 template <class Options>
 std::function<void()> Runs(Action& chosen, const std::shared_ptr<Options>& options,
                            Result<int> (*what)(const Options&)) {

@@ -17,7 +17,7 @@ namespace {
 volatile sig_atomic_t resized = 0;
 
 void Put(std::string_view text) {
-  // A terminal that is gone shows at the next read.
+  // The next read detects a closed terminal.
   [[maybe_unused]] const auto ignored = WriteAll(STDOUT_FILENO, text);
 }
 
@@ -26,11 +26,11 @@ void Put(std::string_view text) {
 Result<Screen> Screen::Open() {
   termios before{};
   if (::isatty(STDOUT_FILENO) != 1 || ::tcgetattr(STDIN_FILENO, &before) != 0)
-    return Fail(Errc::kUnsupported, "no terminal; use --once, or --format json");
+    return Fail(Errc::kUnsupported, "not a terminal; use --once or --format json");
   termios raw = before;
   raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
   raw.c_cc[VMIN] = 0, raw.c_cc[VTIME] = 0;
-  raw.c_cc[VSUSP] = _POSIX_VDISABLE;  // stopped, it would leave the terminal as it is
+  raw.c_cc[VSUSP] = _POSIX_VDISABLE;  // a stopped process would leave the terminal raw
   if (::tcsetattr(STDIN_FILENO, TCSANOW, &raw) != 0) return FailErrno(errno, "set up the terminal");
   struct sigaction action{};
   action.sa_handler = [](int) { resized = 1; };

@@ -1,5 +1,5 @@
-// The whole terminal for as long as this lives: alternate screen, no echo, no cursor. What was
-// there before comes back with the destructor. One at a time.
+// Takes over the terminal: alternate screen, no echo, no cursor. The destructor restores it. One
+// instance at a time.
 #pragma once
 
 #include <termios.h>
@@ -15,7 +15,7 @@ namespace headroom::cli {
 
 class Screen {
  public:
-  /// kUnsupported when standard input or output is no terminal.
+  /// kUnsupported when standard input or output is not a terminal.
   static Result<Screen> Open();
   Screen(Screen&& other) noexcept;
   Screen& operator=(Screen&&) = delete;
@@ -29,7 +29,7 @@ class Screen {
   void Draw(const std::vector<std::string>& lines) const;
 
   enum class Wake { kTime, kResized, kKey, kQuit };
-  /// Until `deadline`, a key (q quits), a new size of the window, or `cancel`.
+  /// Waits for `deadline`, a key (q quits), a new window size or `cancel`.
   Wake Wait(MonoTime deadline, const CancelToken& cancel) const;
 
  private:

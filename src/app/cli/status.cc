@@ -1,4 +1,4 @@
-// headroom status: what the daemon is doing, once or as it changes.
+// headroom status: prints the daemon's status once, or every change.
 #include <poll.h>
 #include <unistd.h>
 
@@ -43,8 +43,8 @@ Result<int> Once(const Options& options) {
   return kOk;
 }
 
-// On a terminal the state is one line that rewrites itself, with texts above it; elsewhere a line
-// for each change.
+// On a terminal the state is one line that is rewritten, with texts above it; elsewhere each change
+// is a line.
 class TextFollower {
  public:
   TextFollower() : on_terminal_(::isatty(STDOUT_FILENO) == 1) {}
@@ -65,7 +65,7 @@ class TextFollower {
       Above(fmt::format("not delivered to {}: {}", Printable(data.value("target", "")),
                         Printable(data.value("why", ""))));
     } else if (name == "trouble") {
-      Above(fmt::format("trouble: {}", Printable(data.value("text", ""))));
+      Above(fmt::format("warning: {}", Printable(data.value("text", ""))));
     } else {
       return;
     }
@@ -118,7 +118,7 @@ Result<int> FollowJson(const Options& options) {
   return kOk;
 }
 
-// A bar's module lives as long as the bar, so this waits for a daemon to come back.
+// A bar runs its module for as long as the bar lives, so this waits for the daemon to come back.
 Result<int> FollowWaybar(const Options& options) {
   std::string last;
   const auto show = [&](const net::Status* status) {
@@ -147,21 +147,21 @@ Result<int> Run(const Options& options) {
   Result<int> code = options.format == "json"     ? FollowJson(options)
                      : options.format == "waybar" ? FollowWaybar(options)
                                                   : FollowText(options);
-  if (!code && code.error().code == Errc::kCancelled) return kOk;  // Ctrl-C is how this ends
+  if (!code && code.error().code == Errc::kCancelled) return kOk;  // Ctrl-C is the usual end
   return code;
 }
 
 }  // namespace
 
-void AddStatus(CLI::App& app, Action& chosen) {
+void AddStatus(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* status = app.add_subcommand("status", "Show what the daemon is doing.");
-  status->add_flag("--follow", options->follow, "Go on and show changes, until Ctrl-C");
-  status->add_option("-f,--format", options->format, "text, json or waybar")
-      ->check(CLI::IsMember({"text", "json", "waybar"}));
-  AddSocketOption(*status, options->socket);
-  status->footer("Fields and events: docs/control.md.");
-  status->callback([=, &chosen] {
+  Parser status = app.Add("status", "Show the daemon's status.");
+  status.AddFlag("--follow", options->follow, "Keep showing changes until Ctrl-C");
+  status.AddOption("-f,--format", options->format, "text, json or waybar")
+      .OneOf({"text", "json", "waybar"});
+  AddSocketOption(status, options->socket);
+  status.Footer("Fields and events: docs/control.md.");
+  status.OnChosen([=, &chosen] {
     chosen = [=] {
       const Result<int> code = Run(*options);
       return code ? *code : Complain(code.error());

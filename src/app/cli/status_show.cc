@@ -17,7 +17,7 @@ std::string Memory(const net::MemoryUse& memory) {
   if (memory.swap && memory.swap->n > 0)
     text += fmt::format(", swap {}", FormatBinary(*memory.swap));
   if (memory.vram_total && memory.vram_used)
-    text += fmt::format(", card {} of {}", FormatBinary(*memory.vram_used),
+    text += fmt::format(", GPU {} of {}", FormatBinary(*memory.vram_used),
                         FormatBinary(*memory.vram_total));
   if (memory.vram_ours && memory.vram_ours->n > 0)
     text += fmt::format(", {} of it ours", FormatBinary(*memory.vram_ours));
@@ -26,14 +26,14 @@ std::string Memory(const net::MemoryUse& memory) {
 
 std::string Tier(const net::Status& status) {
   if (!status.tier.empty()) return status.tier;
-  return status.yields > 0 ? "none: another program has the card" : "none loaded";
+  return status.yields > 0 ? "none, the GPU is yielded to another program" : "none loaded";
 }
 
 std::string Texts(const net::Status& status) {
   std::string text = fmt::format("{} delivered", status.delivered);
   if (status.undelivered > 0) text += fmt::format(", {} only in the history", status.undelivered);
-  if (status.waiting > 0) text += fmt::format(", {} on the way", status.waiting);
-  if (status.latency) text += fmt::format(", the last after {}", FormatDuration(*status.latency));
+  if (status.waiting > 0) text += fmt::format(", {} pending", status.waiting);
+  if (status.latency) text += fmt::format(", latency {}", FormatDuration(*status.latency));
   return text;
 }
 
@@ -54,12 +54,12 @@ std::string StatusText(const net::Status& status) {
   line("texts", Texts(status));
   if (status.clients > 0 || status.draining)
     line("programs",
-         fmt::format("{} served{}", status.clients,
-                     status.draining ? ", no new ones: drained (headroom drain --off)" : ""));
+         fmt::format("{} connected{}", status.clients,
+                     status.draining ? ", draining (headroom drain --off ends it)" : ""));
   line("room for", fmt::format("{} min of speech", status.spool_free.count() / 60'000));
   line("daemon", fmt::format("{}, pid {}, up {} min", status.version, status.pid,
                              status.uptime.count() / 60'000));
-  for (const std::string& trouble : status.troubles) line("trouble", trouble);
+  for (const std::string& warning : status.troubles) line("warning", warning);
   return text;
 }
 
@@ -67,7 +67,7 @@ std::string StatusLine(const net::Status& status) {
   std::string line = fmt::format("{:<9}  {}", Name(status.phase), Tier(status));
   if (status.memory.ram) line += "  RAM " + FormatBinary(*status.memory.ram);
   if (status.memory.zone != "safe") line += fmt::format("  memory {}", status.memory.zone);
-  if (status.waiting > 0) line += fmt::format("  {} on the way", status.waiting);
+  if (status.waiting > 0) line += fmt::format("  {} pending", status.waiting);
   if (!status.microphone.trouble.empty()) line += "  microphone: " + status.microphone.trouble;
   if (!status.partial.empty()) line += "  " + status.partial;
   line = Printable(line);

@@ -10,7 +10,7 @@ namespace headroom::cli {
 /// Several lines.
 std::string StatusText(const net::Status& status);
 
-/// One short line: "speech  whisper-base:Q8_0 on cpu  RAM 250.0 MiB  and then he said"
+/// One short line: "speech  whisper-base:Q8_0 on cpu  RAM 250.0 MiB  and then he said".
 std::string StatusLine(const net::Status& status);
 
 /// One line for waybar's custom module: {"text", "alt", "class", "tooltip"}; nullptr: no daemon.

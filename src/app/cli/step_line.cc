@@ -17,7 +17,7 @@ void StepLine::Show(const models::Step& step) {
   if (!line_ || step.what != what_) {
     what_ = step.what;
     recent_.clear();
-    line_.reset();  // before the next: there is one at a time
+    line_.reset();  // only one Progress may exist
     line_.emplace(what_, clock_);
   }
   std::optional<double> fraction;

@@ -54,8 +54,12 @@ void Note(std::string_view line) {
   fmt::print(stderr, "headroom: {}\n", safe);
 }
 
+std::string CountOf(std::size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 std::string_view FitTerminal(std::string_view line) {
-  // In code points: a wrapped line could not be rewritten.
+  // Counts code points: a line that wraps could not be rewritten.
   int room = TerminalWidth() - 1;
   std::size_t end = 0;
   while (end < line.size() && room > 0) {

@@ -1,4 +1,4 @@
-// What a person sees on stderr: one-line errors and a progress line. stdout is for results only.
+// One-line messages and a progress line on stderr. stdout is for results only.
 #pragma once
 
 #include <functional>
@@ -16,17 +16,20 @@ namespace headroom::cli {
 /// Prints "headroom: <what>" on stderr and returns the exit code for it.
 int Complain(const Error& error);
 
-/// Runs a program's action; an exception of a library becomes a complaint and its exit code.
+/// Runs a program's action; turns a library's exception into a message and an exit code.
 int Guarded(const std::function<int()>& action);
 
-/// Prints "headroom: <line>" on stderr, without harming a progress line.
+/// Prints "headroom: <line>" on stderr, clearing a progress line first.
 void Note(std::string_view line);
 
-/// The beginning of a line of UTF-8, as much of it as fits into the terminal's width less one.
+/// "1 word", "2 words". `noun` is a singular that takes an s.
+std::string CountOf(std::size_t count, std::string_view noun);
+
+/// The beginning of a UTF-8 line, cut to the terminal's width less one.
 std::string_view FitTerminal(std::string_view line);
 
-/// One line that rewrites itself, at most ten times a second. Silent unless stderr is a terminal,
-/// so logs and pipes stay clean. One at a time per process; one thread.
+/// A line that is rewritten at most ten times a second. Silent unless stderr is a terminal, so logs
+/// and pipes stay clean. One instance per process, used by one thread.
 class Progress {
  public:
   explicit Progress(std::string label, const Clock& clock = SystemClock());
@@ -49,7 +52,7 @@ class Progress {
   MonoTime last_{};
 };
 
-/// A cancel token that SIGINT and SIGTERM raise; a second signal ends the process at once.
+/// A cancel token that SIGINT and SIGTERM raise; a second signal ends the process immediately.
 CancelToken& InterruptToken();
 
 }  // namespace headroom::cli

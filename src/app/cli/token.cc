@@ -1,4 +1,4 @@
-// headroom token: who may use the network server.
+// headroom token: manages the tokens of the network server's clients.
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -20,7 +20,7 @@ Result<int> Add(const Options& options) {
   TRY_ASSIGN(const std::string token,
              net::AddToken(net::TokenFilePath(), options.name, SystemClock().WallNow()));
   fmt::print("{}\n", token);
-  Note("keep it: it is not shown again");
+  Note("save this token; it is not shown again");
   return kOk;
 }
 
@@ -36,34 +36,34 @@ Result<int> List(const Options& options) {
     PrintJson({{"required", !none}, {"tokens", std::move(list)}});
     return kOk;
   }
-  if (none) Note("there are none: programs of this machine need none, others get none");
-  if (!none && known.empty()) Note("all were revoked: nobody gets in");
+  if (none) Note("no tokens; programs on this machine need none, other machines have no access");
+  if (!none && known.empty()) Note("all tokens are revoked; no client has access");
   for (const net::ClientToken& token : known) fmt::print("{}  {}\n", token.since, token.name);
   return kOk;
 }
 
 Result<int> Revoke(const Options& options) {
   TRY(net::RevokeToken(net::TokenFilePath(), options.name));
-  Note(fmt::format("{} does not get in any more", options.name));
+  Note(fmt::format("{} no longer has access", options.name));
   return kOk;
 }
 
 }  // namespace
 
-void AddToken(CLI::App& app, Action& chosen) {
+void AddToken(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* token = app.add_subcommand("token", "Who may use the network server.");
-  token->require_subcommand(1);
-  token->footer("With the first token every client needs one, also on this machine.");
-  CLI::App* add = token->add_subcommand("add", "Make a client's token and print it, this once.");
-  add->add_option("NAME", options->name, "Of the client, such as phone")->required();
-  add->callback(Runs(chosen, options, Add));
-  CLI::App* list = token->add_subcommand("list", "Show which clients have one, and since when.");
-  list->add_flag("--json", options->json, "For programs");
-  list->callback(Runs(chosen, options, List));
-  CLI::App* revoke = token->add_subcommand("revoke", "Take a client's token away, at once.");
-  revoke->add_option("NAME", options->name, "Of the client")->required();
-  revoke->callback(Runs(chosen, options, Revoke));
+  Parser token = app.Add("token", "Manage access to the network server.");
+  token.RequireCommand();
+  token.Footer("Once there is a token, every client needs one, also on this machine.");
+  Parser add = token.Add("add", "Create a client's token and print it once.");
+  add.AddOption("NAME", options->name, "Name of the client, e.g. phone").Required();
+  add.OnChosen(Runs(chosen, options, Add));
+  Parser list = token.Add("list", "List clients that have a token, and since when.");
+  list.AddFlag("--json", options->json, "Print JSON");
+  list.OnChosen(Runs(chosen, options, List));
+  Parser revoke = token.Add("revoke", "Revoke a client's token immediately.");
+  revoke.AddOption("NAME", options->name, "Name of the client").Required();
+  revoke.OnChosen(Runs(chosen, options, Revoke));
 }
 
 }  // namespace headroom::cli

@@ -1,4 +1,4 @@
-// headroom top [TARGET]: the live view, from a flight record or by looking itself.
+// headroom top [TARGET]: a live view, from a flight record or from its own samples.
 #include <poll.h>
 #include <unistd.h>
 
@@ -23,7 +23,7 @@ struct Options {
   bool once = false;
 };
 
-/// Where samples come from.
+/// A source of samples.
 class Feed {
  public:
   virtual ~Feed() = default;
@@ -63,7 +63,7 @@ class RecordFeed : public Feed {
   std::unique_ptr<record::Reader> reader_;
 };
 
-// Is somebody writing it now?
+// Whether a process is writing this record now.
 bool Running(const std::filesystem::path& path) {
   const WallTime now = SystemClock().WallNow();
   auto reader = record::Reader::Open({path}, {.from = now - kFresh, .to = {}, .holds = false});
@@ -73,19 +73,18 @@ bool Running(const std::filesystem::path& path) {
 Result<> Top(const Options& options) {
   TRY_ASSIGN(const Milliseconds interval, ParseDuration(options.interval));
   if (interval < Milliseconds(100))
-    return Fail(Errc::kInvalid, "--interval: 100ms is the shortest there is");
+    return Fail(Errc::kInvalid, "--interval: must be at least 100ms");
   TRY_ASSIGN(const watch::Target target, watch::ParseTarget(options.target));
   std::filesystem::path path = options.record;
   if (path.empty() && options.target.empty() && Running(record::DefaultPath()))
     path = record::DefaultPath();
   if (!path.empty() && !options.target.empty())
-    return Fail(Errc::kInvalid,
-                "a TARGET is looked at live, --record shows a file: give one of them");
+    return Fail(Errc::kInvalid, "give either TARGET, for a live view, or --record, for a file");
 
   std::unique_ptr<Feed> feed;
   std::string title = options.target.empty() ? "this machine" : options.target;
   if (!path.empty()) {
-    // Of a record that nobody writes any more the end is shown.
+    // Shows the end of a record that is no longer written.
     record::ReadOptions range{.from = {}, .to = {}, .holds = false};
     if (Running(path)) range.from = SystemClock().WallNow() - kHistory;
     TRY_ASSIGN(auto reader, record::Reader::Open({path}, range));
@@ -107,7 +106,7 @@ Result<> Top(const Options& options) {
         for (const std::string& line : Render(model.state(), 100, 1000, /*colour=*/false))
           fmt::print("{}\n", line);
       }
-      if (std::fflush(stdout) != 0) return Fail(Errc::kIo, "standard output is gone");
+      if (std::fflush(stdout) != 0) return Fail(Errc::kIo, "standard output is closed");
       if (options.once || !json) return {};
       pollfd ended{.fd = interrupt.fd(), .events = POLLIN, .revents = 0};
       ::poll(&ended, 1, static_cast<int>(interval.count()));
@@ -130,21 +129,21 @@ Result<> Top(const Options& options) {
 
 }  // namespace
 
-void AddTop(CLI::App& app, Action& chosen) {
+void AddTop(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* top = app.add_subcommand(
-      "top", "Live view of memory and cards: zones, owners, time to the limit. q quits.");
-  top->footer("Targets as for watch, see docs/flight-record.md.");
-  top->add_option("TARGET", options->target,
-                  "As for watch; without it the running service, else this machine");
-  top->add_option("--record", options->record, "Follow a flight record instead");
-  top->add_option("--gpu", options->gpu,
-                  "all (default), none, or a part of a card's name or PCI address");
-  top->add_option("--interval", options->interval, "Between looks; 1s");
-  top->add_flag("--once", options->once, "Print one view and end");
-  top->add_option("--format", options->format, "text, or json: one object a line")
-      ->check(CLI::IsMember({"text", "json"}));
-  top->callback([=, &chosen] {
+  Parser top =
+      app.Add("top", "Live view of memory and GPUs: zones, owners, time to the limit. q quits.");
+  top.Footer("Targets: docs/flight-record.md.");
+  top.AddOption("TARGET", options->target,
+                "As for watch; default: the running service, else this machine");
+  top.AddOption("--record", options->record, "Show a flight record instead");
+  top.AddOption("--gpu", options->gpu,
+                "all (default), none, or part of a GPU's name or PCI address");
+  top.AddOption("--interval", options->interval, "Time between samples; default: 1s");
+  top.AddFlag("--once", options->once, "Print the view once and exit");
+  top.AddOption("--format", options->format, "text, or json: one object per line")
+      .OneOf({"text", "json"});
+  top.OnChosen([=, &chosen] {
     chosen = [=] {
       const Result<> done = Top(*options);
       return done ? kOk : Complain(done.error());

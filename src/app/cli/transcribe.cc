@@ -35,7 +35,7 @@ struct Options {
 
 constexpr Milliseconds kStatusWithin{3'000};
 
-// "German" is not looked up; "de-DE", "de_DE.UTF-8" and "DE" are all "de".
+// "de-DE", "de_DE.UTF-8" and "DE" all become "de"; names such as "German" are not looked up.
 std::string LanguageCode(const std::string& given) {
   std::string code = given.substr(0, given.find_first_of("-_."));
   std::transform(code.begin(), code.end(), code.begin(),
@@ -43,7 +43,7 @@ std::string LanguageCode(const std::string& given) {
   return code == "auto" ? "" : code;
 }
 
-// A file with one entry a line, or the entries themselves with commas between.
+// Reads a file with one entry per line, or a comma-separated list.
 Result<std::vector<std::string>> ReadVocabulary(const std::string& given) {
   std::string text = given;
   char separator = ',';
@@ -80,7 +80,7 @@ class Command {
       auto outcome = One(file);
       int this_code = kOk;
       if (!outcome && outcome.error().code == Errc::kCancelled) {
-        Note("interrupted; what was recognised so far is written");
+        Note("interrupted; the text recognised so far was written");
         return kInterrupted;
       }
       if (!outcome) this_code = Complain(outcome.error());
@@ -111,7 +111,7 @@ class Command {
     return outcome;
   }
 
-  // The running service's model, unless something else is asked for.
+  // Uses the running service's model unless the options ask for another.
   Result<> ChooseRecognizer() {
     const bool may_share = !options_.alone && options_.model.empty() && options_.threads == 0;
     if (may_share) {
@@ -119,7 +119,7 @@ class Command {
       const auto status = daemon.Ask("GET", "/v1/status", nullptr, kStatusWithin);
       if (status && status->value("version", "") == HEADROOM_VERSION) {
         const std::string tier = status->value("tier", "");
-        Note(fmt::format("by the running service{}; --alone for a worker of its own",
+        Note(fmt::format("using the running service{}; --alone starts a separate worker",
                          tier.empty() ? "" : ", " + tier));
         recognizer_ = std::make_unique<DaemonRecognizer>(daemon, [this](const std::string& line) {
           if (progress_) progress_->Clear();
@@ -140,36 +140,36 @@ class Command {
     return {};
   }
 
-  // Loads the model with the first file that can be read, and checks the options against it.
+  // Loads the model when the first readable file is open, and checks the options against it.
   Result<> Prepare() {
     if (prepared_) return {};
-    if (!own_) {  // the service has tiers, and knows which of them can do this
+    if (!own_) {  // the service knows which of its tiers can do this
       request_.word_times = options_.words;
       request_.segment_times = format_ != TranscriptFormat::kText;
       prepared_ = true;
       return {};
     }
-    fatal_ = true;  // what fails from here on fails for every file
+    fatal_ = true;  // a failure from here on affects every file
     TRY(own_->Start(&InterruptToken()));
     const asr::ModelTraits& traits = own_->traits();
     TRY(ChooseLanguage(traits));
     TRY(CheckTranslation(traits));
     if (request_.unpunctuated && !traits.punctuation)
       Note(model_name_ +
-           " always punctuates; --no-punctuation is not used (canary models take it)");
+           " always punctuates; ignoring --no-punctuation (canary models support it)");
     if (!request_.vocabulary.empty() && !traits.vocabulary) {
-      Note(model_name_ + " takes no vocabulary; --vocabulary is not used");
+      Note(model_name_ + " does not support a vocabulary; ignoring --vocabulary");
       request_.vocabulary.clear();
     }
     if (!request_.prompt.empty() && !traits.prompt) {
-      Note(model_name_ + " takes no prompt; --prompt is not used");
+      Note(model_name_ + " does not support a prompt; ignoring --prompt");
       request_.prompt.clear();
     }
     if (options_.words && !traits.word_times)
-      Note(model_name_ + " has no word times; --words is not used (parakeet models have them)");
+      Note(model_name_ + " has no word times; ignoring --words (parakeet models have them)");
     request_.word_times = options_.words && traits.word_times;
-    // Plain text needs no times: the model writes fewer tokens, and its published accuracy is the
-    // one without.
+    // Plain text needs no times: without them the model writes fewer tokens and has its published
+    // accuracy.
     request_.segment_times = traits.segment_times && format_ != TranscriptFormat::kText;
     fatal_ = false;
     prepared_ = true;
@@ -182,7 +182,7 @@ class Command {
     if (traits.translates_to.empty())
       return Fail(Errc::kUnsupported, "{} cannot translate; whisper-base can", model_name_);
     if (std::ranges::find(traits.translates_to, to) != traits.translates_to.end()) return {};
-    return Fail(Errc::kUnsupported, "{} cannot translate into \"{}\"; it can into {}", model_name_,
+    return Fail(Errc::kUnsupported, "{} cannot translate into \"{}\"; it supports {}", model_name_,
                 to, fmt::join(traits.translates_to, ", "));
   }
 
@@ -199,10 +199,10 @@ class Command {
                   model_name_, request_.language, list);
     }
     if (traits.detects_language || known.size() <= 1) return {};
-    // The model must be told: the user's own language if it knows that, else English.
+    // The model needs a language: the user's own if it knows that, else English.
     const std::string own = LanguageCode(Environment("LANG"));
     request_.language = knows(own) ? own : "en";
-    Note(fmt::format("{} cannot tell languages apart; taking it for \"{}\" (--language CODE)",
+    Note(fmt::format("{} cannot detect the language; assuming \"{}\" (--language CODE overrides)",
                      model_name_, request_.language));
     return {};
   }
@@ -212,7 +212,7 @@ class Command {
     folder_ = !options_.output.empty() &&
               (options_.output.ends_with('/') || fs::is_directory(options_.output, none));
     if (options_.files.size() > 1 && !options_.output.empty() && !folder_)
-      return Fail(Errc::kInvalid, "--output {}: several files need a folder; write {}/",
+      return Fail(Errc::kInvalid, "--output {}: several files need a folder; use {}/",
                   options_.output, options_.output);
     if (options_.files.size() > 1 && options_.output.empty() &&
         (format_ == TranscriptFormat::kSrt || format_ == TranscriptFormat::kVtt ||
@@ -271,7 +271,7 @@ class Command {
   asr::RunRequest request_;
   std::unique_ptr<speech::VoiceDetector> detector_;
   std::unique_ptr<asr::ChunkRecognizer> recognizer_;
-  asr::Recognizer* own_ = nullptr;  // the same; nullptr: the service's
+  asr::Recognizer* own_ = nullptr;  // recognizer_, when it is not the service's
   std::optional<Progress> progress_;
   Fd output_;
   bool folder_ = false;    // --output names a folder
@@ -282,43 +282,43 @@ class Command {
 
 }  // namespace
 
-void AddTranscribe(CLI::App& app, Action& chosen) {
+void AddTranscribe(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
   options->worker = "headroom-worker-cpu";
-  CLI::App* command = app.add_subcommand(
-      "transcribe", "Turn recordings into text. Any format FFmpeg reads; - is standard input.");
-  command->add_option("FILE", options->files, "Audio or video files")->required();
-  command->add_option("-m,--model", options->model,
-                      "Name (whisper-base, whisper-base:Q8_0, see 'headroom models list') or path; "
-                      "default: the running service's, else whisper-base if it is there, else "
-                      "whisper-tiny.en");
-  command->add_option("-f,--format", options->format, "How the text is written")
-      ->type_name("text|json|srt|vtt|tsv")
-      ->capture_default_str();
-  command->add_option("-l,--language", options->language,
-                      "Spoken language, e.g. de; default: the model finds out where it can");
-  CLI::Option* translate =
-      command->add_flag("--translate", options->translate, "Into English, where the model can");
+  Parser command = app.Add(
+      "transcribe",
+      "Turn audio files into text. Reads any format that FFmpeg reads; - is standard input.");
+  command.AddOption("FILE", options->files, "Audio or video files").Required();
+  command.AddOption("-m,--model", options->model,
+                    "Name (whisper-base, whisper-base:Q8_0; see 'headroom models list') or path; "
+                    "default: the running service's, else whisper-base if installed, else "
+                    "whisper-tiny.en");
+  command.AddOption("-f,--format", options->format, "Format of the text")
+      .TypeName("text|json|srt|vtt|tsv")
+      .ShowDefault();
+  command.AddOption("-l,--language", options->language,
+                    "Spoken language, e.g. de; default: detected where the model can");
+  Option translate = command.AddFlag("--translate", options->translate,
+                                     "Translate into English, where the model can");
   command
-      ->add_option("--translate-to", options->translate_to,
-                   "Into this language, e.g. de, where the model can (Canary)")
-      ->excludes(translate);
-  command->add_flag("--no-punctuation", options->unpunctuated,
-                    "Lower case without punctuation, where the model can (Canary)");
-  command->add_flag("--words", options->words, "Word times in json, where the model has them");
-  command->add_option(
+      .AddOption("--translate-to", options->translate_to,
+                 "Translate into this language, e.g. de, where the model can (Canary)")
+      .Excludes(translate);
+  command.AddFlag("--no-punctuation", options->unpunctuated,
+                  "Write lower case without punctuation, where the model can (Canary)");
+  command.AddFlag("--words", options->words, "Add word times to JSON, where the model has them");
+  command.AddOption(
       "--vocabulary", options->vocabulary,
-      "Names and terms to expect: a comma-separated list, or a file with one a line");
-  command->add_option("--prompt", options->prompt, "Text that could have come before");
-  command->add_option("-o,--output", options->output,
-                      "File to write, or a folder (ends with /) for one text a recording");
-  command->add_option("-t,--threads", options->threads, "Default: one for each core")
-      ->check(CLI::Range(0, 256));
-  command->add_flag("--alone", options->alone,
-                    "With a worker of its own, also when the service runs; so do --model and "
-                    "--threads");
-  AddSocketOption(*command, options->socket);
-  command->callback([options, &chosen] {
+      "Names and terms to expect: a comma-separated list, or a file with one per line");
+  command.AddOption("--prompt", options->prompt, "Text that precedes the audio");
+  command.AddOption("-o,--output", options->output,
+                    "File to write, or a folder (ending in /) for one text per audio file");
+  command.AddOption("-t,--threads", options->threads, "Default: one per core").InRange(0, 256);
+  command.AddFlag("--alone", options->alone,
+                  "Use a separate worker even when the service is running; --model and --threads "
+                  "imply this");
+  AddSocketOption(command, options->socket);
+  command.OnChosen([options, &chosen] {
     chosen = [options] {
       InterruptToken();
       auto code = Command(*options).Run();

@@ -1,4 +1,4 @@
-// headroom yield -- COMMAND: the card is left before the command starts, and taken again after it.
+// headroom yield -- COMMAND: has the service leave the GPU while the command runs.
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -24,11 +24,11 @@ struct Options {
   std::vector<std::string> command;
 };
 
-// A card is left within half a second; whoever needs longer does not keep a game from starting.
+// The service leaves the GPU within half a second. A slower one does not keep a game from starting.
 constexpr Milliseconds kLeavesWithin{5'000};
 constexpr int kNotRun = 127;
 
-// Keeps the daemon away from the card for as long as it lives.
+// Keeps the daemon off the GPU until destroyed.
 class DaemonYield {
  public:
   DaemonYield(const std::string& socket, const std::string& who)
@@ -45,12 +45,12 @@ class DaemonYield {
     thread_.join();
   }
 
-  /// The card is left. kNotFound: no daemon runs.
+  /// Returns when the daemon has left the GPU. kNotFound: no daemon is running.
   Result<> Await() {
     const MutexLock lock(mutex_);
     if (!said_.WaitFor(mutex_, kLeavesWithin,
                        [&]() REQUIRES(mutex_) { return answer_.has_value(); }))
-      return Fail(Errc::kTimeout, "the service did not leave the card in {} s",
+      return Fail(Errc::kTimeout, "the service did not leave the GPU within {} s",
                   kLeavesWithin.count() / 1000);
     return *answer_;
   }
@@ -69,7 +69,7 @@ class DaemonYield {
   std::thread thread_;
 };
 
-// Without a daemon: no command of ours loads anything on a card meanwhile.
+// Without a daemon, the locks keep other headroom commands off the GPUs.
 std::vector<FileLock> LockGpus() {
   std::vector<FileLock> locks;
   for (const std::string& gpu : asr::GpusForLocks()) {
@@ -77,12 +77,12 @@ std::vector<FileLock> LockGpus() {
     if (lock)
       locks.push_back(std::move(*lock));
     else if (lock.error().code == Errc::kBusy)
-      Note(lock.error().what + "; it will leave when it is done");
+      Note(lock.error().what + "; it leaves the GPU when it is done");
   }
   return locks;
 }
 
-// In our own process group: the command may read from the terminal, and Ctrl-C is its business.
+// The command stays in this process group, so that it can read from the terminal and gets Ctrl-C.
 int RunCommand(const std::vector<std::string>& command) {
   std::vector<char*> argv;
   for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
@@ -126,15 +126,15 @@ int Run(const Options& options) {
 
 }  // namespace
 
-void AddYield(CLI::App& app, Action& chosen) {
+void AddYield(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand(
-      "yield", "Leave the graphics card while a command runs: headroom yield -- GAME");
-  AddSocketOption(*command, options->socket);
-  command->add_option("COMMAND", options->command, "With its arguments")->required();
-  command->positionals_at_end();
-  command->footer("Its exit code is the command's. The command runs whatever the service does.");
-  command->callback([options, &chosen] { chosen = [options] { return Run(*options); }; });
+  Parser command = app.Add("yield", "Leave the GPU while a command runs: headroom yield -- GAME");
+  AddSocketOption(command, options->socket);
+  command.AddOption("COMMAND", options->command, "Command and its arguments").Required();
+  command.PositionalsAtEnd();
+  command.Footer(
+      "Returns the command's exit code. The command runs even if the service does not leave.");
+  command.OnChosen([options, &chosen] { chosen = [options] { return Run(*options); }; });
 }
 
 }  // namespace headroom::cli

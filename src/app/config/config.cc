@@ -36,14 +36,14 @@ std::string DidYouMean(std::string_view word, const std::vector<std::string>& na
   return near.empty() ? "" : fmt::format("; did you mean {}{}{}?", before, near.front(), after);
 }
 
-// Puts tables into a Config and collects what is wrong.
-// A message quotes what was stumbled over, a line's end too.
+// For messages, which may quote a line break from the file.
 std::string OneLine(std::string_view text) {
   std::string line = Printable(text);
   std::ranges::replace(line, '\n', ' ');
   return line;
 }
 
+// Reads tables into a Config and collects every mistake.
 class Reader {
  public:
   explicit Reader(ConfigReading& into) : into_(into) {}
@@ -56,7 +56,7 @@ class Reader {
       const bool known = std::ranges::any_of(
           sections, [&](const ConfigSection& section) { return section.name == name; });
       if (known && !table) {
-        Wrong(node, fmt::format("{0} is a section: write [{0}] on a line of its own", name));
+        Wrong(node, fmt::format("{0} is a section; write [{0}] on a separate line", name));
       } else if (!known) {
         Unknown(name, key.source(), table != nullptr);
       } else if (name == "replacements") {
@@ -81,12 +81,12 @@ class Reader {
     std::vector<std::string> names;
     for (const ConfigSection& one : ConfigSections()) names.push_back(one.name);
     if (section) {
-      Wrong(at.begin.line, fmt::format("there is no section [{}]{}", Printable(name),
+      Wrong(at.begin.line, fmt::format("unknown section [{}]{}", Printable(name),
                                        DidYouMean(name, names, "[", "]")));
       return;
     }
     Wrong(at.begin.line,
-          fmt::format("{} stands outside of any section{}", Printable(name), Elsewhere(name)));
+          fmt::format("{} is outside of any section{}", Printable(name), Elsewhere(name)));
   }
 
   static std::string Elsewhere(const std::string& name) {
@@ -140,15 +140,15 @@ class Reader {
       const std::string name(language.str());
       const toml::table* phrases = node.as_table();
       if (!phrases)
-        Wrong(node, fmt::format("commands: phrases stand under their language, such as "
-                                "[commands.en], and {} is not one",
+        Wrong(node, fmt::format("commands: phrases belong under a language, such as "
+                                "[commands.en]; {} is not one",
                                 Printable(name)));
       else
         into_.config.commands[name] = PhrasesOf(*phrases, "commands." + name);
     }
   }
 
-  // What only makes sense together. The line is that of the first key of them that is set.
+  // Reports a conflict between keys, at the line of the first one that is set.
   void Together(std::initializer_list<std::string> keys, std::string_view text) {
     std::int64_t line = 0;
     for (const std::string& key : keys) {
@@ -164,19 +164,20 @@ class Reader {
                fmt::format("speech.vad_leave: {} is above vad_enter, {}", c.speech.vad_leave,
                            c.speech.vad_enter));
     if (c.audio.source == SourceKind::kFile && c.audio.files.empty())
-      Together({"audio.source"}, "audio.source: \"file\" wants audio.files");
+      Together({"audio.source"}, "audio.source: \"file\" needs audio.files");
     const auto to = [&](OutputTarget target) {
       return std::ranges::find(c.output.targets, target) != c.output.targets.end();
     };
     if (to(OutputTarget::kFile) && c.output.file.empty())
-      Together({"output.targets"}, "output.targets: \"file\" wants output.file");
+      Together({"output.targets"}, "output.targets: \"file\" needs output.file");
     if (to(OutputTarget::kCommand) && c.output.command.empty())
-      Together({"output.targets"}, "output.targets: \"command\" wants output.command");
+      Together({"output.targets"}, "output.targets: \"command\" needs output.command");
     if (!c.output.command.empty() && c.output.command.front().empty())
-      Together({"output.command"}, "output.command: its first text is the program");
+      Together({"output.command"}, "output.command: the first element must be a program");
     if (c.memory.chunks.empty() ||
         !std::ranges::is_sorted(c.memory.chunks, std::ranges::greater_equal()))
-      Together({"memory.chunks"}, "memory.chunks: at least one, longest first, none twice");
+      Together({"memory.chunks"},
+               "memory.chunks: must have at least one, longest first, without duplicates");
     if (c.models.tiers.size() > kMostTiers)
       Together({"models.tiers"}, fmt::format("models.tiers: at most {}", kMostTiers));
     if (const auto valid = memory::Validate(c.memory.thresholds); !valid) {
@@ -205,7 +206,7 @@ ConfigReading ReadOver(Config base, std::string_view text) {
   return reading;
 }
 
-// `value` as TOML when it is quoted or a list, else as it stands, else as TOML.
+// Reads `value` as TOML when it is quoted or a list, else as plain text, else as TOML.
 Result<> ReadSetting(const ConfigKey& key, const std::string& value, Config& into) {
   const bool toml_only =
       value.starts_with('"') || value.starts_with('\'') || value.starts_with('[');
@@ -217,7 +218,7 @@ Result<> ReadSetting(const ConfigKey& key, const std::string& value, Config& int
   try {
     const toml::table parsed = toml::parse("v = " + value);
     if (parsed.size() == 1) return key.read(ValueOf(*parsed.get("v")), into);
-    return Fail(Errc::kInvalid, "one value is wanted");
+    return Fail(Errc::kInvalid, "must be one value");
   } catch (const toml::parse_error& error) {
     if (toml_only) return Fail(Errc::kInvalid, "{}", OneLine(error.description()));
     return plain;
@@ -238,7 +239,7 @@ Result<TierName> ParseTierName(std::string_view text) {
   if (at != std::string_view::npos) {
     const std::string_view device = text.substr(at + 1);
     if (device != "gpu" && device != "cpu" && device != "auto")
-      return Fail(Errc::kInvalid, "\"{}\": the device after @ is gpu or cpu", Printable(text));
+      return Fail(Errc::kInvalid, "\"{}\": the device after @ must be gpu or cpu", Printable(text));
     tier.device = device == "gpu"   ? DeviceChoice::kGpu
                   : device == "cpu" ? DeviceChoice::kCpu
                                     : DeviceChoice::kAuto;
@@ -246,7 +247,7 @@ Result<TierName> ParseTierName(std::string_view text) {
   const std::string_view model = text.substr(0, at);
   if (models::LooksLikePath(model)) {
     if (!model.starts_with('/'))
-      return Fail(Errc::kInvalid, "\"{}\": a model file has to be named by its whole path",
+      return Fail(Errc::kInvalid, "\"{}\": the path of a model file must be absolute",
                   Printable(text));
     tier.model = model;
     return tier;
@@ -277,7 +278,7 @@ Result<Config> LoadConfig(const std::filesystem::path& path) {
   return Fail(
       Errc::kInvalid, "{}:{}: {}{}", path.string(), first.line, first.text,
       more == 0 ? ""
-                : fmt::format("; and {} more, see: headroom config check {}", more, path.string()));
+                : fmt::format("; and {} more, run: headroom config check {}", more, path.string()));
 }
 
 Result<> SetConfig(Config& config, std::span<const std::string> settings) {
@@ -295,7 +296,7 @@ Result<> SetConfig(Config& config, std::span<const std::string> settings) {
     if (key == keys.end() || !key->read) {
       std::vector<std::string> names;
       for (const ConfigKey& one : keys) names.push_back(one.title());
-      return Fail(Errc::kInvalid, "there is no key {}{}", Printable(name),
+      return Fail(Errc::kInvalid, "unknown key {}{}", Printable(name),
                   DidYouMean(name, names, "", ""));
     }
     const std::string value = setting.substr(equals + 1);

@@ -12,7 +12,8 @@
 namespace headroom::app {
 namespace {
 
-// Each maker below binds one member: `get` gives a reference to it, of a Config or a const Config.
+// Each of these makers binds one member: `get` returns a reference to it in a Config or const
+// Config.
 
 template <class E>
 using Names = std::vector<std::pair<std::string, E>>;
@@ -63,7 +64,7 @@ Result<E> FromName(const Names<E>& names, const std::string& word) {
     known.push_back(name);
   }
   const auto near = NearestNames(word, known, 1);
-  return Fail(Errc::kInvalid, "\"{}\" is none of {}{}", Printable(word), fmt::join(known, ", "),
+  return Fail(Errc::kInvalid, "\"{}\" is not one of {}{}", Printable(word), fmt::join(known, ", "),
               near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near.front()));
 }
 
@@ -104,7 +105,7 @@ ConfigKey Whole(Row row, Get get, int low, int high) {
           [get, low, high](const ConfigValue& value, Config& c) -> Result<> {
             TRY_ASSIGN(const double number, ReadNumber(value, low, high));
             if (number != static_cast<int>(number))
-              return Fail(Errc::kInvalid, "has to be a whole number");
+              return Fail(Errc::kInvalid, "must be a whole number");
             get(c) = static_cast<int>(number);
             return {};
           }};
@@ -182,7 +183,7 @@ ConfigKey Choice(Row row, const Names<E>& names, Get get) {
           }};
 }
 
-// A list whose elements `from` reads and `to` writes.
+// A list. `from` reads an element, `to` writes one.
 template <class Get, class From, class To>
 ConfigKey List(Row row, std::string values, Get get, From from, To to) {
   return {row.section,
@@ -357,7 +358,7 @@ void AddMemory(std::vector<ConfigKey>& keys) {
                       else if (const auto* number = std::get_if<double>(&value))
                         one.value = *number;
                       else
-                        return Fail(Errc::kInvalid, "has to be a number or a size such as \"2GB\"");
+                        return Fail(Errc::kInvalid, "must be a number or a size such as \"2GB\"");
                       auto set = memory::SetThreshold(c.memory.thresholds, one);
                       if (set) return {};
                       std::string what = set.error().what;
@@ -515,7 +516,7 @@ std::vector<ConfigKey> MakeKeys() {
   AddServer(keys);
   keys.push_back(Choice({"log", "level", "How much is logged. No level logs what you say."},
                         kLevels, AT(log_level)));
-  // What is made once, when the service starts.
+  // Sections that are read only when the service starts.
   for (ConfigKey& key : keys) {
     for (const char* section :
          {"models", "memory", "spool", "history", "shortcut", "control", "server", "wyoming"})

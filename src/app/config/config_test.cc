@@ -107,101 +107,104 @@ level = "debug"
   EXPECT_EQ(c.log_level, LogLevel::kDebug);
 }
 
-TEST(Config, EveryMistakeIsReportedWithItsLineAndTheNearestName) {
-  EXPECT_THAT(Problems("[speech]\n"
-                       "silense = \"1s\"\n"
-                       "mode = \"togle\"\n"
-                       "silence = 5\n"
-                       "[speach]\n"
-                       "[audio]\n"
-                       "mode = \"toggle\"\n"
-                       "real_time = \"yes\"\n"
-                       "quux = 1\n"
-                       "[spool]\n"
-                       "size = \"1MiB\"\n"
-                       "[history]\n"
-                       "hours = 1.5\n"),
-              ElementsAre("2: [speech] has no key silense; did you mean silence?",
-                          "3: speech.mode: \"togle\" is none of toggle, push_to_talk, hands_free; "
-                          "did you mean \"toggle\"?",
-                          "4: speech.silence: has to be a length of time in quotes, such as "
-                          "\"1500ms\"",
-                          "5: there is no section [speach]; did you mean [speech]?",
-                          "7: [audio] has no key mode; it belongs under [speech]",
-                          "8: audio.real_time: has to be true or false",
-                          "9: [audio] has no key quux; known: source, device, files, real_time",
-                          "11: spool.size: has to be from 4MiB to 4GiB",
-                          "13: history.hours: has to be a whole number"));
+TEST(Config, ReportsEveryMistakeWithItsLineAndTheNearestName) {
+  EXPECT_THAT(
+      Problems("[speech]\n"
+               "silense = \"1s\"\n"
+               "mode = \"togle\"\n"
+               "silence = 5\n"
+               "[speach]\n"
+               "[audio]\n"
+               "mode = \"toggle\"\n"
+               "real_time = \"yes\"\n"
+               "quux = 1\n"
+               "[spool]\n"
+               "size = \"1MiB\"\n"
+               "[history]\n"
+               "hours = 1.5\n"),
+      ElementsAre("2: [speech] has no key silense; did you mean silence?",
+                  "3: speech.mode: \"togle\" is not one of toggle, push_to_talk, hands_free; "
+                  "did you mean \"toggle\"?",
+                  "4: speech.silence: must be a length of time in quotes, such as "
+                  "\"1500ms\"",
+                  "5: unknown section [speach]; did you mean [speech]?",
+                  "7: [audio] has no key mode; it belongs under [speech]",
+                  "8: audio.real_time: must be true or false",
+                  "9: [audio] has no key quux; known: source, device, files, real_time",
+                  "11: spool.size: must be from 4MiB to 4GiB",
+                  "13: history.hours: must be a whole number"));
 }
 
-TEST(Config, OtherMistakes) {
+TEST(Config, ReportsOtherMistakes) {
   EXPECT_THAT(Problems("mode = \"toggle\"\n"),
-              ElementsAre("1: mode stands outside of any section; it belongs under [speech]"));
+              ElementsAre("1: mode is outside of any section; it belongs under [speech]"));
   EXPECT_THAT(Problems("speech = 1\n"),
-              ElementsAre("1: speech is a section: write [speech] on a line of its own"));
+              ElementsAre("1: speech is a section; write [speech] on a separate line"));
   EXPECT_THAT(Problems("[speech]\nmode = \"toggle\"\nmode = \"toggle\"\n"),
               ElementsAre(HasSubstr("3: ")));
   EXPECT_THAT(Problems("[speech\n"), ElementsAre(HasSubstr("1: ")));
   EXPECT_THAT(Problems("[[speech]]\n"), ElementsAre(HasSubstr("speech is a section")));
   EXPECT_THAT(Problems("[commands]\n\"new line\" = \"\\n\"\n"),
-              ElementsAre(HasSubstr("2: commands: phrases stand under their language")));
+              ElementsAre(HasSubstr("2: commands: phrases belong under a language")));
   EXPECT_THAT(Problems("[replacements]\n\"\" = \"x\"\na = 1\n"),
               ElementsAre("2: replacements: a phrase is empty",
-                          "3: replacements: \"a\": has to be text in quotes"));
+                          "3: replacements: \"a\": must be text in quotes"));
   EXPECT_THAT(Problems("[audio]\nfiles = [\"a.wav\"]\n"),
-              ElementsAre("2: audio.files: \"a.wav\" has to begin with / or ~/"));
+              ElementsAre("2: audio.files: \"a.wav\" must begin with / or ~/"));
   EXPECT_THAT(Problems("[audio]\ndevice = \"a\\u0000b\"\n"),
-              ElementsAre("2: audio.device: holds a character that is not text"));
-  EXPECT_THAT(Problems("[models]\ntiers = [\"canary@tpu\"]\n"),
-              ElementsAre("2: models.tiers: \"canary@tpu\": the device after @ is gpu or cpu"));
+              ElementsAre("2: audio.device: contains a character that is not text"));
+  EXPECT_THAT(
+      Problems("[models]\ntiers = [\"canary@tpu\"]\n"),
+      ElementsAre("2: models.tiers: \"canary@tpu\": the device after @ must be gpu or cpu"));
   EXPECT_THAT(Problems("[models]\nthreads = -1\n"),
-              ElementsAre("2: models.threads: has to be a number from 0 to 256"));
+              ElementsAre("2: models.threads: must be a number from 0 to 256"));
   EXPECT_THAT(Problems("[speech]\nvad_enter = nan\n"),
               ElementsAre(HasSubstr("2: speech.vad_enter")));
   EXPECT_THAT(
       Problems("[memory]\nvram_warning = \"much\"\nram_warning = true\n"),
       ElementsAre("2: memory.vram_warning: \"much\" is not a percentage; write for example 70",
-                  "3: memory.ram_warning: has to be a number or a size such as \"2GB\""));
+                  "3: memory.ram_warning: must be a number or a size such as \"2GB\""));
 }
 
-TEST(Config, AValueWithALineEndIsQuotedInOneLine) {
+TEST(Config, QuotesAValueWithALineBreakOnOneLine) {
   EXPECT_THAT(Problems("[speech]\nmode = \"n\\n\"\n"), ElementsAre(Not(HasSubstr("\n"))));
 }
 
-TEST(Config, WhatOnlyMakesSenseTogether) {
+TEST(Config, ReportsKeysThatContradictEachOther) {
   EXPECT_THAT(Problems("[speech]\n\nvad_enter = 0.2\n"),
               ElementsAre("3: speech.vad_leave: 0.35 is above vad_enter, 0.2"));
   EXPECT_THAT(Problems("[audio]\nsource = \"file\"\n"),
-              ElementsAre("2: audio.source: \"file\" wants audio.files"));
+              ElementsAre("2: audio.source: \"file\" needs audio.files"));
   EXPECT_THAT(Problems("[output]\ntargets = [\"file\", \"command\"]\n"),
-              ElementsAre("2: output.targets: \"file\" wants output.file",
-                          "2: output.targets: \"command\" wants output.command"));
-  EXPECT_THAT(Problems("[memory]\nchunks = [\"8s\", \"30s\"]\n"),
-              ElementsAre("2: memory.chunks: at least one, longest first, none twice"));
+              ElementsAre("2: output.targets: \"file\" needs output.file",
+                          "2: output.targets: \"command\" needs output.command"));
+  EXPECT_THAT(
+      Problems("[memory]\nchunks = [\"8s\", \"30s\"]\n"),
+      ElementsAre("2: memory.chunks: must have at least one, longest first, without duplicates"));
   EXPECT_THAT(Problems("[memory]\nram_warning = 1\nvram_warning = 90\n"),
               ElementsAre("3: memory.vram_warning, vram_danger and vram_critical must ascend"));
 }
 
-TEST(Config, AFileThatIsNotThere) {
+TEST(Config, OnlyTheUsersOwnFileMayBeMissing) {
   EXPECT_EQ(LoadConfig("/does/not/exist.toml").error().code, Errc::kNotFound);
   // A user's own file need not exist.
   ASSERT_EQ(::setenv("XDG_CONFIG_HOME", "/does/not/exist", 1), 0);
   EXPECT_EQ(LoadConfig(ConfigPath()).value(), Config());
 }
 
-TEST(Config, LoadingSaysTheFirstMistakeAndHowManyMore) {
+TEST(Config, LoadingReportsTheFirstMistakeAndHowManyMore) {
   const std::string path = ::testing::TempDir() + "config_test.toml";
   ASSERT_TRUE(WriteFileAtomic(path, "[speech]\nmode = 1\nsilence = 2\n"));
   const auto config = LoadConfig(path);
   EXPECT_EQ(config.error().code, Errc::kInvalid);
   EXPECT_EQ(config.error().what,
             path +
-                ":2: speech.mode: has to be text in quotes; and 1 more, see: headroom config "
+                ":2: speech.mode: must be text in quotes; and 1 more, run: headroom config "
                 "check " +
                 path);
 }
 
-TEST(Config, WhatIsWrittenIsRead) {
+TEST(Config, ReadsWhatItWrites) {
   Config c =
       Read("[commands.de]\n\"a \\\" b\" = \"\\n\\t\\u0001\\\\\"\n[replacements]\nx = \"ü\"\n");
   c.speech.vad_enter = 0.623456789;
@@ -212,7 +215,7 @@ TEST(Config, WhatIsWrittenIsRead) {
   EXPECT_EQ(Read(WriteConfig(Config())), Config());
 }
 
-TEST(Config, TheExampleIsTheDefaultsWithAndWithoutItsKeys) {
+TEST(Config, TheExampleHasTheDefaultsCommentedOutOrNot) {
   const std::string example = ExampleConfig();
   EXPECT_EQ(Read(example), Config());
   std::string active;  // every key without its '#'
@@ -231,7 +234,7 @@ TEST(Config, TheExampleIsTheDefaultsWithAndWithoutItsKeys) {
   }
 }
 
-TEST(Config, TheDocumentationHasEveryKey) {
+TEST(Config, TheDocumentationListsEveryKey) {
   const std::string path = HEADROOM_DOCS_DIR "/config.md";
   std::string page = ReadFile(path).value();
   const std::string begin = "<!-- made by: headroom config docs -->\n";
@@ -245,7 +248,7 @@ TEST(Config, TheDocumentationHasEveryKey) {
   EXPECT_EQ(page, wanted) << "run this test with HEADROOM_UPDATE_DOCS=1";
 }
 
-TEST(Config, SettingsOfACommandLine) {
+TEST(Config, AppliesSettingsFromTheCommandLine) {
   Config c;
   const std::vector<std::string> good = {"speech.mode=hands_free",
                                          "speech.silence=1s",
@@ -273,14 +276,14 @@ TEST(Config, SettingsOfACommandLine) {
     EXPECT_EQ(copy, Config());
     return result ? "" : result.error().what;
   };
-  EXPECT_EQ(fails("speech.mod=x"), "there is no key speech.mod; did you mean speech.mode?");
+  EXPECT_EQ(fails("speech.mod=x"), "unknown key speech.mod; did you mean speech.mode?");
   EXPECT_EQ(fails("mode"), "\"mode\": write it as section.key=value");
-  EXPECT_THAT(fails("speech.mode=x"), HasSubstr("speech.mode: \"x\" is none of"));
-  EXPECT_THAT(fails("output.targets=file"), HasSubstr("wants output.file"));
+  EXPECT_THAT(fails("speech.mode=x"), HasSubstr("speech.mode: \"x\" is not one of"));
+  EXPECT_THAT(fails("output.targets=file"), HasSubstr("needs output.file"));
   EXPECT_THAT(fails("models.threads=1\nx=2"), HasSubstr("models.threads"));
 }
 
-TEST(Config, WhatChanged) {
+TEST(Config, ListsChangedKeysByWhetherTheyNeedARestart) {
   Config a, b;
   EXPECT_THAT(Difference(a, b).live, IsEmpty());
   b.speech.silence = Milliseconds(900);
@@ -290,14 +293,14 @@ TEST(Config, WhatChanged) {
   EXPECT_THAT(Difference(a, b).restart, ElementsAre("spool.size"));
 }
 
-TEST(Config, AMistakeIsOneLine) {
+TEST(Config, ASyntaxErrorIsOneLine) {
   const ConfigReading reading = ReadConfig("[speech]\npartials = tr\n");
   ASSERT_FALSE(reading.problems.empty());
   EXPECT_EQ(reading.problems[0].text.find('\n'), std::string::npos) << reading.problems[0].text;
 }
 
-// A file cut off or damaged anywhere is read without harm, and what is accepted can be written.
-TEST(Config, DamagedFiles) {
+// Files truncated or damaged anywhere are read safely, and an accepted one can be written and read.
+TEST(Config, SurvivesDamagedFiles) {
   const std::string whole = WriteConfig(Config());
   std::mt19937 random(1);
   for (std::size_t i = 0; i < whole.size(); i += 7) {

@@ -47,9 +47,8 @@ std::string WriteConfig(const Config& config) {
 
 std::string ExampleConfig() {
   std::string text =
-      "# Headroom's configuration. Every key is here as a comment with its default;\n"
-      "# remove the '#' before a key to change it, then: headroom config check && headroom "
-      "reload\n";
+      "# Headroom's configuration. Every key is shown as a comment with its default.\n"
+      "# To change one, remove its '#', then run: headroom config check && headroom reload\n";
   for (const ConfigSection& section : ConfigSections()) {
     text += fmt::format("\n[{}]\n{}", section.name, Comment(section.text));
     ForKeysOf(section, [&](const ConfigKey& key) {

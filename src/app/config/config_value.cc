@@ -11,7 +11,7 @@ namespace headroom::app {
 
 Result<bool> ReadFlag(const ConfigValue& value) {
   if (const bool* flag = std::get_if<bool>(&value)) return *flag;
-  return Fail(Errc::kInvalid, "has to be true or false");
+  return Fail(Errc::kInvalid, "must be true or false");
 }
 
 Result<double> ReadNumber(const ConfigValue& value, double low, double high) {
@@ -19,21 +19,21 @@ Result<double> ReadNumber(const ConfigValue& value, double low, double high) {
   const auto* fraction = std::get_if<double>(&value);
   const double number = whole ? static_cast<double>(*whole) : fraction ? *fraction : std::nan("");
   if (number >= low && number <= high) return number;
-  return Fail(Errc::kInvalid, "has to be a number from {} to {}", low, high);
+  return Fail(Errc::kInvalid, "must be a number from {} to {}", low, high);
 }
 
 Result<std::string> ReadText(const ConfigValue& value) {
   const auto* text = std::get_if<std::string>(&value);
-  if (!text) return Fail(Errc::kInvalid, "has to be text in quotes");
+  if (!text) return Fail(Errc::kInvalid, "must be text in quotes");
   if (text->find('\0') != std::string::npos || Printable(*text).size() < text->size())
-    return Fail(Errc::kInvalid, "holds a character that is not text");
+    return Fail(Errc::kInvalid, "contains a character that is not text");
   return *text;
 }
 
 Result<std::vector<std::string>> ReadTexts(const ConfigValue& value) {
   const auto* list = std::get_if<std::vector<std::string>>(&value);
   if (!list && !std::holds_alternative<std::string>(value))
-    return Fail(Errc::kInvalid, "has to be a list of texts, such as [\"one\", \"two\"]");
+    return Fail(Errc::kInvalid, "must be a list of texts, such as [\"one\", \"two\"]");
   std::vector<std::string> texts;
   for (const std::string& element :
        list ? *list : std::vector<std::string>{std::get<std::string>(value)}) {
@@ -46,12 +46,11 @@ Result<std::vector<std::string>> ReadTexts(const ConfigValue& value) {
 Result<Milliseconds> ReadDuration(const ConfigValue& value, Milliseconds low, Milliseconds high) {
   const auto* text = std::get_if<std::string>(&value);
   if (!text)
-    return Fail(Errc::kInvalid, "has to be a length of time in quotes, such as \"{}\"",
+    return Fail(Errc::kInvalid, "must be a length of time in quotes, such as \"{}\"",
                 FormatDuration(std::max(low, std::min(high, Milliseconds(1500)))));
   TRY_ASSIGN(const Milliseconds duration, ParseDuration(*text));
   if (duration < low || duration > high)
-    return Fail(Errc::kInvalid, "has to be from {} to {}", FormatDuration(low),
-                FormatDuration(high));
+    return Fail(Errc::kInvalid, "must be from {} to {}", FormatDuration(low), FormatDuration(high));
   return duration;
 }
 
@@ -62,10 +61,10 @@ Result<Bytes> ReadSize(const ConfigValue& value, Bytes low, Bytes high) {
   } else if (const auto* number = std::get_if<std::int64_t>(&value)) {
     size = Bytes(*number);
   } else {
-    return Fail(Errc::kInvalid, "has to be a size in quotes, such as \"{}\"", FormatExact(low));
+    return Fail(Errc::kInvalid, "must be a size in quotes, such as \"{}\"", FormatExact(low));
   }
   if (size < low || size > high)
-    return Fail(Errc::kInvalid, "has to be from {} to {}", FormatExact(low), FormatExact(high));
+    return Fail(Errc::kInvalid, "must be from {} to {}", FormatExact(low), FormatExact(high));
   return size;
 }
 
@@ -73,7 +72,7 @@ Result<std::filesystem::path> ReadPath(const std::string& text) {
   if (text.empty()) return std::filesystem::path();
   if (text.starts_with("~/")) return std::filesystem::path(Environment("HOME")) / text.substr(2);
   if (text.starts_with('/')) return std::filesystem::path(text);
-  return Fail(Errc::kInvalid, "\"{}\" has to begin with / or ~/", Printable(text));
+  return Fail(Errc::kInvalid, "\"{}\" must begin with / or ~/", Printable(text));
 }
 
 std::string TomlText(std::string_view text) {

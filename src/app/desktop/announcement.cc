@@ -26,7 +26,7 @@ struct Refused {
   std::string what;
 };
 
-// Empty name: it was answered.
+// The call succeeded when `name` is empty.
 template <class... Args>
 Refused Call(sd_bus* bus, const std::string& path, const char* interface, const char* method,
              Message& reply, const char* types, Args... args) {
@@ -57,7 +57,7 @@ struct Announcement::Core {
   Result<> Connect(sd_bus* bus) {
     int code = ::sd_bus_match_signal(bus, nullptr, kName, nullptr, kGroup, "StateChanged",
                                      &Core::OnState, this);
-    // Avahi can be restarted, and has then forgotten us.
+    // A restarted Avahi has lost the service group.
     if (code >= 0)
       code = ::sd_bus_add_match(bus, nullptr, OwnerChanges(kName).c_str(), &Core::OnOwner, this);
     if (code < 0) return FailErrno(-code, "listen to Avahi");
@@ -70,7 +70,7 @@ struct Announcement::Core {
     const char* path = nullptr;
     Refused refused = Call(bus, "/", kServer, "EntryGroupNew", reply, "");
     if (refused.name.empty() && ::sd_bus_message_read(reply.get(), "o", &path) < 0)
-      refused = {"none", "an answer that is none"};
+      refused = {"none", "invalid answer"};
     if (!refused.name.empty()) return Say(refused.what);
     group = path;
     names = 0;
@@ -120,7 +120,7 @@ struct Announcement::Core {
       else
         core->Fill(bus);
     } else if (state == kCollided || state == kFailed) {
-      core->Say(state == kFailed ? why : "the name is taken");
+      core->Say(state == kFailed ? why : "the service name is taken");
     } else if (state == kEstablished) {
       core->Say("");
     }
@@ -132,7 +132,7 @@ struct Announcement::Core {
     if (HasOwner(message))
       core->Announce(::sd_bus_message_get_bus(message));
     else
-      core->Say("Avahi has gone");
+      core->Say("Avahi stopped");
     return 0;
   }
 
@@ -142,7 +142,7 @@ struct Announcement::Core {
   std::string group;  // its path
   int names = 0;      // that were tried in this group
   Mutex mutex;
-  std::string trouble GUARDED_BY(mutex) = "not announced by zeroconf: Avahi was not reached";
+  std::string trouble GUARDED_BY(mutex) = "not announced by zeroconf: Avahi is not running";
   BusLoop loop;  // last: its thread uses the rest
 };
 

@@ -15,7 +15,7 @@
 namespace headroom::desktop {
 namespace {
 
-// How long until sd-bus wants to be called again; -1: until something comes.
+// The time until sd-bus must be called again; -1: until a message comes.
 int TimeoutMs(sd_bus* bus) {
   std::uint64_t at = 0;
   if (::sd_bus_get_timeout(bus, &at) < 0 || at == UINT64_MAX) return -1;
@@ -35,7 +35,7 @@ BusLoop::BusLoop(Bus bus, std::string name, Events events, Milliseconds again)
       again_(again),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   CHECK(wake_);
-  // Signals are for the program's main thread.
+  // The program's main thread handles signals.
   sigset_t all, before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -72,7 +72,7 @@ void BusLoop::Run() {
       const MutexLock guard(mutex_);
       tasks_.clear();
     }
-    // Tasks that come meanwhile wake this up early, which only tries again sooner.
+    // A task that is posted meanwhile ends the wait early, which is harmless.
     Wait(-1, 0, static_cast<int>(again_.count()));
   }
 }

@@ -30,7 +30,7 @@ std::string Escaped(const std::string& text) {
 Result<> DesktopNotices::Show(const Notice& notice) {
   Reference<sd_bus, sd_bus_flush_close_unref> bus;
   if (const int failed = ::sd_bus_open_user(bus.out()); failed < 0)
-    return Fail(Errc::kNotFound, "no desktop to show a notification on: there is no session bus");
+    return Fail(Errc::kNotFound, "cannot show a notification: no session bus");
   ::sd_bus_set_method_call_timeout(bus.get(), kAnswerMicroseconds);
   const std::string body = Escaped(notice.body);
   const MutexLock lock(mutex_);
@@ -43,7 +43,7 @@ Result<> DesktopNotices::Show(const Notice& notice) {
       notice.urgent ? 2 : 1, -1);
   const std::string why = error.message ? error.message : "no answer";
   ::sd_bus_error_free(&error);
-  if (failed < 0) return Fail(Errc::kNotFound, "no desktop to show a notification on: {}", why);
+  if (failed < 0) return Fail(Errc::kNotFound, "cannot show a notification: {}", why);
   ::sd_bus_message_read(reply.get(), "u", &last_);
   return {};
 }

@@ -23,7 +23,7 @@ constexpr char kToken[] = "headroom";
 using Message = Reference<sd_bus_message, ::sd_bus_message_unref>;
 using Slot = Reference<sd_bus_slot, ::sd_bus_slot_unref>;
 
-// Reads one string out of a{sv}; other entries are skipped. "" : not there.
+// Reads one string from a{sv} and skips other entries; "" when it is missing.
 std::string TextIn(sd_bus_message* message, std::string_view wanted) {
   std::string text;
   if (::sd_bus_message_enter_container(message, 'a', "{sv}") <= 0) return text;
@@ -46,7 +46,7 @@ std::string TextIn(sd_bus_message* message, std::string_view wanted) {
   return text;
 }
 
-// The trigger's description in a(sa{sv}), which is the message's next element.
+// Reads the trigger's description from a(sa{sv}), the message's next element.
 std::string KeysIn(sd_bus_message* message) {
   std::string keys;
   if (::sd_bus_message_enter_container(message, 'a', "(sa{sv})") <= 0) return keys;
@@ -61,7 +61,7 @@ std::string KeysIn(sd_bus_message* message) {
   return keys;
 }
 
-// The same where it is the entry "shortcuts" of a{sv}.
+// Reads the trigger's description from the entry "shortcuts" of a{sv}.
 std::string KeysInResults(sd_bus_message* message) {
   std::string keys;
   if (::sd_bus_message_enter_container(message, 'a', "{sv}") <= 0) return keys;
@@ -109,19 +109,19 @@ struct GlobalShortcut::Core {
     return {};
   }
 
-  // Without a portal this waits for one to come.
+  // Without a portal, OnOwner calls this again when one appears.
   void Begin(sd_bus* bus) {
     Register(bus);
     if (const auto asked = CreateSession(bus); !asked) Refused(asked.error().what);
   }
 
-  // Programs outside of a sandbox say who they are, where the portal can be told (1.20 and later).
+  // Registers the app id, which a portal from 1.20 on needs from programs outside a sandbox.
   static void Register(sd_bus* bus) {
     ::sd_bus_call_method(bus, kName, kPath, "org.freedesktop.host.portal.Registry", "Register",
                          nullptr, nullptr, "sa{sv}", kAppId, 0);
   }
 
-  // The path on which the answer to a request with our token will come.
+  // The object path of the response to a request with kToken.
   static std::string RequestPath(sd_bus* bus) {
     const char* unique = nullptr;
     ::sd_bus_get_unique_name(bus, &unique);
@@ -130,7 +130,7 @@ struct GlobalShortcut::Core {
     return std::string(kPath) + "/request/" + sender + "/" + kToken;
   }
 
-  // Listens for the answer before the question is asked.
+  // Subscribes to the response before the request is sent.
   Result<> Expect(sd_bus* bus, sd_bus_message_handler_t handler) {
     const int code = ::sd_bus_match_signal(bus, answer.out(), kName, RequestPath(bus).c_str(),
                                            kRequest, "Response", handler, this);
@@ -171,7 +171,7 @@ struct GlobalShortcut::Core {
                 keys.c_str(), "", 1, "handle_token", "s", kToken);
   }
 
-  // 0 is yes; 1: the user said no; 2: something else.
+  // Response 0: granted; 1: denied by the user; 2: other failure.
   static bool Granted(sd_bus_message* message) {
     std::uint32_t response = 2;
     return ::sd_bus_message_read(message, "u", &response) >= 0 && response == 0;
@@ -182,7 +182,7 @@ struct GlobalShortcut::Core {
     if (!Granted(message)) return core->Refused("the desktop refused a global shortcut");
     core->session = TextIn(message, "session_handle");
     if (core->session.empty()) return core->Refused("the desktop's portal gave no session");
-    // From the loop, since the answer to this message is still being handled.
+    // Posted, because this message's handler is still running.
     core->loop.Post([core](sd_bus* bus) {
       if (const auto asked = core->BindShortcuts(bus); !asked) core->Refused(asked.error().what);
     });
@@ -232,11 +232,11 @@ struct GlobalShortcut::Core {
     return core->Refused("the desktop ended the global shortcut");
   }
 
-  // The portal has gone or come; a new one knows nothing of the old one's sessions.
+  // The portal stopped or started. A new one does not know the old one's sessions.
   static int OnOwner(sd_bus_message* message, void* self, sd_bus_error*) {
     auto* const core = static_cast<Core*>(self);
     core->session.clear();
-    if (!HasOwner(message)) return core->Refused("the desktop's portal has gone");
+    if (!HasOwner(message)) return core->Refused("the desktop's portal stopped");
     core->Release();
     core->loop.Post([core](sd_bus* bus) { core->Begin(bus); });
     return 0;
@@ -271,7 +271,7 @@ struct GlobalShortcut::Core {
   const ShortcutEvents events;
   std::string session;  // the portal's path of it; "" : none
   bool pressed = false;
-  Slot answer;  // of the request that is being waited for
+  Slot answer;  // the response that is awaited
   Mutex mutex;
   ShortcutState state GUARDED_BY(mutex);
   BusLoop loop;  // last: its thread uses the rest

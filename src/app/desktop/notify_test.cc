@@ -7,9 +7,9 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 
 #include "base/fd.h"
+#include "base/testing/temp_folder.h"
 
 namespace headroom::desktop {
 namespace {
@@ -19,9 +19,7 @@ using ::testing::StartsWith;
 class NotifyTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = "/tmp/headroom_notify.XXXXXX";
-    folder_ = ::mkdtemp(name.data());
-    const std::string path = folder_ + "/socket";
+    const std::string path = folder_ / "socket";
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::strcpy(address.sun_path, path.c_str());
@@ -31,18 +29,17 @@ class NotifyTest : public ::testing::Test {
   }
   void TearDown() override {
     for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) ::unsetenv(name);
-    std::filesystem::remove_all(folder_);
   }
   std::string Said() const {
     char text[1024];
     const ssize_t size = ::recv(fd_.get(), text, sizeof(text), 0);
     return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : "";
   }
-  std::string folder_;
+  const TempFolder folder_;
   Fd fd_;
 };
 
-TEST_F(NotifyTest, TheManagerIsTold) {
+TEST_F(NotifyTest, SendsStateChangesToTheManager) {
   NotifyReady("listening\nWATCHDOG=trigger");
   EXPECT_EQ(Said(), "READY=1\nSTATUS=listening WATCHDOG=trigger");
   NotifyStatus("speech");
@@ -55,7 +52,7 @@ TEST_F(NotifyTest, TheManagerIsTold) {
   EXPECT_EQ(Said(), "STOPPING=1\nSTATUS=bye");
 }
 
-TEST_F(NotifyTest, TheWatchdogIsAnsweredThreeTimesInItsTime) {
+TEST_F(NotifyTest, TheWatchdogIntervalIsAThirdOfTheManagersTimeout) {
   EXPECT_FALSE(WatchdogInterval());
   ::setenv("WATCHDOG_USEC", "30000000", 1);
   EXPECT_EQ(WatchdogInterval(), Milliseconds(10'000));
@@ -63,7 +60,7 @@ TEST_F(NotifyTest, TheWatchdogIsAnsweredThreeTimesInItsTime) {
   EXPECT_FALSE(WatchdogInterval());
 }
 
-TEST_F(NotifyTest, WithoutAManagerNothingHappens) {
+TEST_F(NotifyTest, DoesNothingWithoutAManager) {
   ::unsetenv("NOTIFY_SOCKET");
   NotifyReady("x");
   ::setenv("NOTIFY_SOCKET", "/does/not/exist", 1);

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::uint64_t kAnswerMicroseconds = 300'000;
 
-// As /proc/PID/comm has them: 15 characters.
+// Names as in /proc/PID/comm, which has 15 characters.
 constexpr std::array<std::string_view, 10> kLockPrograms = {
     "swaylock", "hyprlock", "waylock",  "gtklock",     "i3lock",
     "slock",    "xtrlock",  "physlock", "xsecurelock", "kscreenlocker_g"};
@@ -60,7 +60,7 @@ bool IsActive(sd_bus* bus, const char* service, const char* path) {
   int active = 0;
   if (::sd_bus_message_new_method_call(bus, call.out(), service, path, service, "GetActive") < 0)
     return false;
-  // Asking must not start a screen saver.
+  // The call must not start a screen saver.
   ::sd_bus_message_set_auto_start(call.get(), 0);
   return ::sd_bus_call(bus, call.get(), kAnswerMicroseconds, nullptr, reply.out()) >= 0 &&
          ::sd_bus_message_read(reply.get(), "b", &active) >= 0 && active != 0;

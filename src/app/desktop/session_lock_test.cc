@@ -1,21 +1,20 @@
 #include "app/desktop/session_lock.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <string>
 
 #include "base/file.h"
+#include "base/testing/temp_folder.h"
 
 namespace headroom::desktop {
 namespace {
 
 namespace fs = std::filesystem;
 
-TEST(LockProgramRuns, WhenOneIsAmongTheProcesses) {
-  char pattern[] = "/tmp/headroom-proc-XXXXXX";
-  const fs::path proc = ::mkdtemp(pattern);
+TEST(LockProgramRuns, FindsALockProgramOfThisUser) {
+  const TempFolder proc;
   const auto process = [&](const std::string& pid, const std::string& name) {
     fs::create_directories(proc / pid);
     ASSERT_TRUE(WriteFileAtomic(proc / pid / "comm", name + "\n"));
@@ -24,10 +23,9 @@ TEST(LockProgramRuns, WhenOneIsAmongTheProcesses) {
   process("1", "not-a-lock");
   process("17", "bash");
   process("self", "swaylock");
-  EXPECT_FALSE(LockProgramRuns(proc));
+  EXPECT_FALSE(LockProgramRuns(proc.path()));
   process("200", "swaylock");
-  EXPECT_TRUE(LockProgramRuns(proc));
-  fs::remove_all(proc);
+  EXPECT_TRUE(LockProgramRuns(proc.path()));
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ Result<unsigned> ShortcutPortalVersion() {
   constexpr std::uint64_t kAnswerMicroseconds = 1'000'000;
   Reference<sd_bus, sd_bus_flush_close_unref> bus;
   if (::sd_bus_open_user(bus.out()) < 0)
-    return Fail(Errc::kNotFound, "there is no session bus, and so no desktop");
+    return Fail(Errc::kNotFound, "no session bus, so no desktop");
   ::sd_bus_set_method_call_timeout(bus.get(), kAnswerMicroseconds);
   unsigned version = 0;
   if (::sd_bus_get_property_trivial(

@@ -27,11 +27,11 @@ struct SleepWatch::Core {
   Result<> Connect(sd_bus* bus) {
     int code = ::sd_bus_match_signal(bus, nullptr, kName, kPath, kManager, "PrepareForSleep",
                                      &Core::OnPrepare, this);
-    // logind can be restarted; what it knew of us is asked for again.
+    // A restarted logind has lost the inhibitor, so request it again.
     if (code >= 0)
       code = ::sd_bus_add_match(bus, nullptr, OwnerChanges(kName).c_str(), &Core::OnOwner, this);
     if (code < 0) return FailErrno(-code, "listen to logind");
-    // Without logind this waits for it to come.
+    // Without logind, OnOwner requests the inhibitor when logind starts.
     if (const auto inhibited = Inhibit(bus); !inhibited) Lost(inhibited.error());
     return {};
   }
@@ -47,10 +47,10 @@ struct SleepWatch::Core {
     const std::string why = error.message ? error.message : "";
     ::sd_bus_error_free(&error);
     if (code < 0)
-      return Fail(Errc::kNotFound, "suspend is not noticed in time: logind: {}",
+      return Fail(Errc::kNotFound, "cannot delay suspend: logind: {}",
                   why.empty() ? std::string(Errno(-code, "no answer").what) : why);
     const MutexLock guard(mutex);
-    inhibitor.Reset(::fcntl(fd, F_DUPFD_CLOEXEC, 0));  // theirs goes with the message
+    inhibitor.Reset(::fcntl(fd, F_DUPFD_CLOEXEC, 0));  // the message owns fd
     trouble.clear();
     return {};
   }
@@ -87,8 +87,8 @@ struct SleepWatch::Core {
 
   const SleepEvents events;
   Mutex mutex;
-  Fd inhibitor GUARDED_BY(mutex);  // open: a suspend waits
-  std::string trouble GUARDED_BY(mutex) = "logind was not reached";
+  Fd inhibitor GUARDED_BY(mutex);  // while open, suspend waits
+  std::string trouble GUARDED_BY(mutex) = "logind is not running";
   BusLoop loop;  // last: its thread uses the rest
 };
 

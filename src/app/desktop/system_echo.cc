@@ -1,5 +1,5 @@
-// headroom-system-echo: says what the system does and does what it is told, for tests that play the
-// system. Standard input: "ready" (to sleep), "state", or its end.
+// headroom-system-echo: prints system events and runs commands, for tests that simulate the system.
+// Standard input: "ready" (to sleep) and "state"; ends with its input.
 #include <iostream>
 #include <string>
 

@@ -11,7 +11,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-TEST(WordErrors, CountsWhatWasPutInLeftOutAndConfused) {
+TEST(WordErrors, CountsInsertionsDeletionsAndSubstitutions) {
   const auto wrong = [](const char* said, const char* heard) {
     return CompareWords(said, heard).wrong;
   };
@@ -27,7 +27,7 @@ TEST(WordErrors, CountsWhatWasPutInLeftOutAndConfused) {
   EXPECT_EQ(wrong("b c d e", "a b c d e"), 1U);
 }
 
-TEST(WordErrors, AreARateOfTheWordsThatWereSaid) {
+TEST(WordErrors, ThePercentageIsOfTheSpokenWords) {
   WordErrors all = CompareWords("one two three four", "one two three for");
   all += CompareWords("five six", "five five five");
   EXPECT_EQ(all.said, 6U);
@@ -54,7 +54,7 @@ std::vector<std::string> Front(const std::vector<Measured>& rows,
   return names;
 }
 
-TEST(Measured, TheFrontIsWhatNothingBeats) {
+TEST(Measured, TheFrontHoldsModelsThatNoOtherBeats) {
   const std::vector<Measured> rows = {Row("large", 900, 2.0, 0.9), Row("wasteful", 500, 5.0, 0.2),
                                       Row("small", 100, 8.0, 0.1), Row("middle", 300, 4.0, 0.3),
                                       Row("twin", 300, 4.0, 0.3),  Row("worse", 300, 4.5)};
@@ -63,7 +63,7 @@ TEST(Measured, TheFrontIsWhatNothingBeats) {
   EXPECT_EQ(TimeByMemory(rows).size(), 5U) << "one was not timed";
 }
 
-TEST(Measured, WhatIsOnlyPlannedCountsWithItsPlan) {
+TEST(Measured, UsesThePlannedMemoryWhenNoneIsMeasured) {
   Measured row;
   row.plan = MiB(10);
   row.wer = 3;
@@ -72,7 +72,7 @@ TEST(Measured, WhatIsOnlyPlannedCountsWithItsPlan) {
   EXPECT_TRUE(ErrorsByMemory({row}).empty());
 }
 
-TEST(Measured, IsShownAsItWasMeasured) {
+TEST(Measured, TextPageAndJsonShowTheMeasurements) {
   std::vector<Measured> rows = {Row("tiny", 100, 8.0, 0.1), Row("base", 200, 4.0, 0.2)};
   rows[0].quantisation = "Q8_0";
   rows[0].latencies = {{Milliseconds(3000), 0.25}, {Milliseconds(7000), 0.5}};
@@ -84,18 +84,18 @@ TEST(Measured, IsShownAsItWasMeasured) {
   rows.push_back(published);
   Measured failed;
   failed.model = "broken";
-  failed.error = "it is no model";
+  failed.error = "not a model";
   rows.push_back(failed);
   const Conditions run{
       .clips = 2, .words = 40, .seconds = 10, .threads = 2, .wer_source = "test-clean"};
 
   const std::string text = ShowText(rows, run);
   for (const char* part : {"tiny Q8_0", "3 s", "0.25 s", "8.00 %", "1.50 % (published)", "[a]",
-                           "it is no model", "2 clips, 40 words", "published: test-clean"})
+                           "not a model", "2 clips, 40 words", "published: test-clean"})
     EXPECT_THAT(text, HasSubstr(part));
   const std::string page = ShowPage(rows, run);
   for (const char* part :
-       {"<svg", "&lt;huge&gt;", "front published", "1.50 % (published)", "it is no model"})
+       {"<svg", "&lt;huge&gt;", "front published", "1.50 % (published)", "not a model"})
     EXPECT_THAT(page, HasSubstr(part));
   EXPECT_THAT(page, Not(HasSubstr("<huge>")));
   EXPECT_THAT(page, Not(HasSubstr("http"))) << "nothing comes from elsewhere";
@@ -104,11 +104,11 @@ TEST(Measured, IsShownAsItWasMeasured) {
   EXPECT_EQ(json["models"][0]["latencies"][1]["seconds"], 0.5);
   EXPECT_EQ(json["models"][2]["wer_published"], true);
   EXPECT_TRUE(json["models"][2]["peak_bytes"].is_null());
-  EXPECT_EQ(json["models"][3]["error"], "it is no model");
+  EXPECT_EQ(json["models"][3]["error"], "not a model");
   EXPECT_EQ(json["best_errors_by_memory"], nlohmann::json({"tiny Q8_0", "base", "<huge>"}));
 }
 
-TEST(Measured, NothingAtAllCanBeShown) {
+TEST(Measured, ShowsAnEmptyList) {
   EXPECT_THAT(ShowText({}, {}), HasSubstr("MODEL"));
   EXPECT_THAT(ShowPage({}, {}), HasSubstr("</html>"));
   EXPECT_TRUE(ShowJson({}, {})["models"].empty());

@@ -42,7 +42,7 @@ std::string Escape(std::string_view text) {
   return safe;
 }
 
-// From 0, so that distances are honest; half as much again of room above the largest.
+// A linear scale from 0 to `most`.
 struct Scale {
   double most = 1;
   double from = 0, to = 0;  // pixels
@@ -136,8 +136,8 @@ std::string ShowPage(const std::vector<Measured>& rows, const Conditions& run) {
   html += "</tbody></table>\n";
   html += Picture(rows, ErrorsByMemory(rows), "Word errors by memory", "%");
   html +=
-      Picture(rows, TimeByMemory(rows), "Seconds of computing for one of audio, by memory", "s");
-  html += "<p>Green: nothing else is better in one without being worse in the other.";
+      Picture(rows, TimeByMemory(rows), "Seconds of computing per second of audio, by memory", "s");
+  html += "<p>Green: no other model is better in one without being worse in the other.";
   if (std::ranges::any_of(rows, &Measured::published))
     html += fmt::format(" Rings, \"published\": not measured here but {}; memory is planned.",
                         Escape(run.wer_source));

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kWide = 60, kHigh = 12;  // of a picture, in characters
 
-// "a", "b", … "z", "A" …: a row's name in the pictures.
+// A row's letter in the plots: "a" to "z", then "A" to "Z".
 char Letter(std::size_t row) {
   constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   return row < kLetters.size() ? kLetters[row] : '*';
@@ -80,7 +80,7 @@ std::size_t Place(double value, double least, double most, std::size_t cells) {
   return static_cast<std::size_t>(std::lround(part * static_cast<double>(cells - 1)));
 }
 
-// What is on the front is a letter in brackets.
+// Letters in brackets mark the front.
 std::string Picture(const std::vector<Point>& points, std::string_view title,
                     std::string_view unit) {
   if (points.size() < 2) return "";
@@ -115,8 +115,8 @@ std::string Picture(const std::vector<Point>& points, std::string_view title,
 std::string ShowText(const std::vector<Measured>& rows, const Conditions& run) {
   std::string text = Table(Cells(rows));
   text += Picture(ErrorsByMemory(rows), "Word errors by memory", "%");
-  text += Picture(TimeByMemory(rows), "Seconds of computing for one of audio, by memory", "s");
-  text += "\n[x]: nothing else is better in one without being worse in the other.\n";
+  text += Picture(TimeByMemory(rows), "Seconds of computing per second of audio, by memory", "s");
+  text += "\n[x]: no other model is better in one without being worse in the other.\n";
   if (run.clips > 0)
     text += fmt::format("{} clips, {} words, {:.0f} s of audio, {} threads\n", run.clips, run.words,
                         run.seconds, run.threads);

@@ -8,7 +8,7 @@
 namespace headroom::output {
 namespace {
 
-constexpr Milliseconds kDeadline{3000};  // who owns the clipboard may hang
+constexpr Milliseconds kDeadline{3000};  // the clipboard's owner may hang
 constexpr Bytes kMost = MiB(32);
 
 bool IsText(std::string_view type) {
@@ -16,7 +16,7 @@ bool IsText(std::string_view type) {
          type == "TEXT" || type == "COMPOUND_TEXT";
 }
 
-// X lists what can be asked for besides the content itself.
+// X also lists targets that are not content.
 bool IsContent(std::string_view type) {
   return !type.empty() && type != "TARGETS" && type != "TIMESTAMP" && type != "MULTIPLE" &&
          type != "SAVE_TARGETS" && type != "DELETE" && type != "INSERT_SELECTION" &&
@@ -38,7 +38,7 @@ Result<Clipboard> Clipboard::Of(const Session& session) {
     case SessionKind::kNone:
       break;
   }
-  return Fail(Errc::kNotFound, "there is no graphical session, so there is no clipboard");
+  return Fail(Errc::kNotFound, "no graphical session, so no clipboard");
 }
 
 std::vector<std::string> Clipboard::Command(bool write, Selection selection,

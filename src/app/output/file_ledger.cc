@@ -39,7 +39,7 @@ std::optional<LedgerEntry> Parse(std::string_view line) {
     const auto [stopped, error] = std::from_chars(digits.data(), end, *fields[i], 16);
     if (error != std::errc() || stopped != end) return std::nullopt;
   }
-  // Written again and compared: one place that knows the format and its checksum.
+  // Comparing with a formatted line keeps the format and its checksum in one place.
   return Line(entry) == line ? std::optional(entry) : std::nullopt;
 }
 

@@ -10,7 +10,7 @@ namespace headroom::output {
 namespace {
 
 constexpr Milliseconds kPerByte{25};
-// Longer texts take seconds to type, in which the user may well turn to another window.
+// Longer texts take seconds to type, during which the user may change to another window.
 constexpr std::size_t kLongText = 1000;
 
 }  // namespace
@@ -46,7 +46,7 @@ Result<Chord> ParseChord(std::string_view text) {
   }
   if (!known)
     return Fail(Errc::kInvalid,
-                "\"{}\" is no key for this; shift+Insert, ctrl+v and ctrl+shift+v are",
+                "\"{}\" is not a paste key; use shift+Insert, ctrl+v or ctrl+shift+v",
                 Printable(text));
   return chord;
 }
@@ -71,19 +71,19 @@ Result<std::unique_ptr<Injector>> MakeInjector(std::string_view name,
   if (name == "xdotool") return MakeXdotool(context);
   if (name == "ydotool") return MakeYdotool(context);
   if (name == "paste") return MakePaste(context);
-  return Fail(Errc::kInvalid, "\"{}\" cannot type; there are wtype, xdotool, ydotool, paste",
+  return Fail(Errc::kInvalid, "\"{}\" is not a typing method; use wtype, xdotool, ydotool or paste",
               Printable(name));
 }
 
 std::vector<std::string> UsualInjectors(SessionKind kind, const std::string& text) {
   const bool is_long = text.size() > kLongText;
   switch (kind) {
-    // ydotool presses keys of an American keyboard whatever the layout is, so it only pastes.
+    // ydotool presses keys of a US keyboard whatever the layout is, so it only pastes.
     case SessionKind::kWayland:
       if (is_long) return {"paste", "wtype"};
       return {"wtype", "paste"};
     case SessionKind::kX11:
-      // xdotool is exact only for characters that are on the keyboard.
+      // xdotool is exact only for characters on the keyboard.
       if (is_long || !IsAscii(text)) return {"paste", "xdotool"};
       return {"xdotool", "paste"};
     case SessionKind::kNone:

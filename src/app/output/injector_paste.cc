@@ -1,5 +1,5 @@
-// Text by way of the clipboard: exact on every layout, and the same time for every length. The
-// other program asks for the text when it sees the paste key; nothing tells us that it has.
+// Pastes text from the clipboard: exact on every layout, in constant time. The other program asks
+// for the text when it gets the paste key, without a notification to this one.
 #include <poll.h>
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 namespace headroom::output {
 namespace {
 
-constexpr Milliseconds kFetch{200};  // between two pastes when nothing is put back
+constexpr Milliseconds kFetch{200};  // between two pastes when the clipboard is not restored
 
 void Sleep(Milliseconds time) {
   ::poll(nullptr, 0, static_cast<int>(time.count()));
@@ -45,10 +45,10 @@ class Paste : public Injector {
       if (pressed) return pressed;
       if (pressed.error().code == Errc::kTimeout) return pressed;
       why = pressed.error();
-      keys_.erase(keys_.begin());  // the next one, now and for what follows
+      keys_.erase(keys_.begin());  // use the next one from now on
     }
     if (why) return Fail(std::move(*why));
-    return Fail(Errc::kNotFound, "nothing here can press the paste key");
+    return Fail(Errc::kNotFound, "no program can press the paste key");
   }
 
   Result<> Finish() override {
@@ -82,7 +82,7 @@ class Paste : public Injector {
     for (const Selection selection : selections()) {
       const std::optional<Clip>& before = before_[Index(selection)];
       const auto now = clipboard_.Read(selection);
-      // Somebody copied something meanwhile: that is what should be there.
+      // The user copied something meanwhile, which must stay.
       if (now && *now && (*now)->bytes != text_) continue;
       TRY(before ? clipboard_.Write(selection, *before) : clipboard_.Clear(selection));
     }
@@ -115,7 +115,7 @@ Result<std::unique_ptr<Injector>> MakePaste(const InjectorContext& context) {
     else
       why += (why.empty() ? "" : ", ") + made.error().what;
   }
-  if (keys.empty()) return Fail(Errc::kNotFound, "nothing can press the paste key: {}", why);
+  if (keys.empty()) return Fail(Errc::kNotFound, "no program can press the paste key: {}", why);
   return std::make_unique<Paste>(context, key, std::move(clipboard), std::move(keys));
 }
 

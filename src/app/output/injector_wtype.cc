@@ -1,5 +1,5 @@
 // wtype: Wayland's virtual keyboard protocol, which wlroots compositors (sway, Hyprland, river,
-// labwc) have and GNOME and KDE have not.
+// labwc) support and GNOME and KDE do not.
 #include "app/output/injector.h"
 #include "app/output/run_program.h"
 
@@ -14,7 +14,7 @@ class Wtype : public Injector {
     std::vector<std::string> argv = Start();
     if (context_.options.key_delay.count() > 0)
       argv.insert(argv.end(), {"-d", std::to_string(context_.options.key_delay.count())});
-    argv.emplace_back("-");  // by standard input: everybody can read the arguments of a process
+    argv.emplace_back("-");  // on standard input, since all users can read a process's arguments
     return Run(std::move(argv), text);
   }
 
@@ -33,8 +33,8 @@ class Wtype : public Injector {
   }
 
  private:
-  // The new keyboard's first key comes before the window has heard of a keyboard at all, where the
-  // seat has no other one; so wtype waits between making it and using it.
+  // Without another keyboard the window may not know about wtype's yet when its first key comes, so
+  // wtype waits between creating and using it.
   std::vector<std::string> Start() const {
     return {"wtype", "-s", std::to_string(context_.options.settle.count())};
   }

@@ -8,8 +8,8 @@ namespace headroom::output {
 namespace {
 
 constexpr Milliseconds kShortestDelay{2};
-// Characters beyond ASCII may not be on the keyboard. xdotool then puts each on a spare key, and a
-// window that hears of that too late, when the next one is on the key, shows the wrong one.
+// Characters beyond ASCII may not be on the keyboard. xdotool then maps each to a spare key, and a
+// window that processes the mapping too late shows the next character instead.
 constexpr Milliseconds kUnicodeDelay{40};
 
 class Xdotool : public Injector {
@@ -37,8 +37,8 @@ class Xdotool : public Injector {
     return Run(std::move(argv), "", context_.deadline);
   }
 
-  // A modifier that was held when we began was pressed again at our end. If its key was let go
-  // meanwhile, nothing else would ever release it.
+  // xdotool presses modifiers again that were held at its start. If the user released one
+  // meanwhile, nothing else would release it.
   Result<> Finish() override {
     if (!std::exchange(used_, false)) return {};
     std::vector<std::string> argv = {"xdotool"};

@@ -1,5 +1,5 @@
-// ydotool: a virtual keyboard in the kernel, for any session, and with the keys of an American
-// keyboard. There are two, with different command lines: 0.1 (Debian 12) and 1.x.
+// ydotool: a virtual US keyboard in the kernel, for any session. Versions 0.1 (Debian 12) and 1.x
+// have different command lines.
 #include <algorithm>
 
 #include "app/output/injector.h"
@@ -37,8 +37,8 @@ class Ydotool : public Injector {
   Result<> Type(const std::string& text) override {
     const auto typeable = [](unsigned char c) { return c >= ' ' && c < 0x7F; };
     if (!std::ranges::all_of(text, typeable))
-      return Fail(Errc::kUnsupported, "ydotool can only type English letters; use paste");
-    // Not "-": 1.x takes that for a file's name.
+      return Fail(Errc::kUnsupported, "ydotool can only type ASCII; use paste");
+    // Not "-", which 1.x takes for a file name.
     return Run({"ydotool", "type", "--file", "/dev/stdin"}, text);
   }
 
@@ -80,7 +80,7 @@ class Ydotool : public Injector {
       if (!ran) return Fail(std::move(ran.error()));
       return {};
     }
-    // 0.1 exits with the number of its arguments when all is well, so only a crash is telling.
+    // 0.1 exits with the number of its arguments on success, so the exit code shows only a crash.
     TRY_ASSIGN(const Ran ran, RunProgram(program));
     if (ran.exit.signal == 0 && ran.err.find("error") == std::string::npos) return {};
     return Fail(Errc::kIo, "ydotool cannot write to /dev/uinput; see docs/desktop.md");

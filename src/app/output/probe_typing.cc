@@ -70,14 +70,15 @@ std::string Compare(const std::string& got) {
   if (got.empty()) return "nothing arrived";
   std::size_t at = 0;
   while (at < got.size() && at < want.size() && got[at] == want[at]) ++at;
-  return fmt::format("{} of {} bytes arrived, wrong from byte {}", got.size(), want.size(), at + 1);
+  return fmt::format("{} of {} bytes arrived, different from byte {}", got.size(), want.size(),
+                     at + 1);
 }
 
 Result<std::string> RoundTrip(const std::string& name, const Terminal& terminal,
                               const InjectorContext& context) {
   TRY_ASSIGN(const std::unique_ptr<Injector> injector, MakeInjector(name, context));
   const TempFolder folder;
-  if (folder.path().empty()) return Fail(Errc::kIo, "/tmp cannot be written to");
+  if (folder.path().empty()) return Fail(Errc::kIo, "/tmp is not writable");
   const fs::path ready = folder.path() / "ready", typed = folder.path() / "typed";
   ChildOptions options{
       .argv = terminal.argv, .fds = {}, .environment = context.session.environment};
@@ -92,7 +93,7 @@ Result<std::string> RoundTrip(const std::string& name, const Terminal& terminal,
   TRY(injector->Type(kLine));
   const auto arrived = [&] { return ReadFile(typed).value_or(""); };
   Await([&] { return arrived().size() >= std::string_view(kLine).size(); }, kArrives);
-  Sleep(2 * kLook);  // should more come than was typed
+  Sleep(2 * kLook);  // for extra characters
   TRY(injector->Finish());
   return Compare(arrived());
 }
@@ -104,7 +105,7 @@ Result<TypingReport> ProbeTyping(const TypingOptions& options) {
   TypingReport report{
       .session = context.session.kind, .terminal = "", .injectors = {}, .first_exact = ""};
   if (report.session == SessionKind::kNone)
-    return Fail(Errc::kNotFound, "there is no graphical session to type into");
+    return Fail(Errc::kNotFound, "no graphical session to type into");
   const std::optional<Terminal> terminal = FindTerminal(report.session);
   if (terminal) report.terminal = terminal->name;
   for (const char* name : {"wtype", "xdotool", "paste", "ydotool"}) {
@@ -115,8 +116,7 @@ Result<TypingReport> ProbeTyping(const TypingOptions& options) {
       one.exact = done && *done == "exact";
     } else {
       const auto made = MakeInjector(name, context);
-      one.what =
-          made ? "installed; not tried, for want of a terminal (foot, xterm)" : made.error().what;
+      one.what = made ? "installed, but not tested: no terminal (foot, xterm)" : made.error().what;
     }
     if (one.exact && report.first_exact.empty()) report.first_exact = name;
     report.injectors.push_back(std::move(one));

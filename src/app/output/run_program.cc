@@ -15,7 +15,7 @@
 namespace headroom::output {
 namespace {
 
-// A memory file and not a pipe: nothing to keep filling, and no SIGPIPE when it is not read.
+// A memory file instead of a pipe needs no refilling and causes no SIGPIPE when it is not read.
 Result<Fd> InputFile(std::string_view text) {
   Fd fd(::memfd_create("headroom-input", MFD_CLOEXEC));
   if (!fd) return FailErrno(errno, "make shared memory");
@@ -29,16 +29,16 @@ struct Stream {
   std::string* text;
 };
 
-/// Takes what is there now.
+/// Reads what is available.
 Result<> Take(Stream& stream, const Program& program) {
   std::array<std::byte, 16 << 10> block;
   while (stream.fd) {
     auto count = ReadSome(stream.fd.get(), block);
-    if (!count) return {};  // nothing more for the moment
+    if (!count) return {};  // nothing available
     if (*count == 0) stream.fd.Reset();
     stream.text->append(reinterpret_cast<const char*>(block.data()), *count);
     if (std::ssize(*stream.text) > program.most_output.n)
-      return Fail(Errc::kNoMemory, "{} gave more than {}", program.argv[0],
+      return Fail(Errc::kNoMemory, "{} printed more than {}", program.argv[0],
                   FormatBinary(program.most_output));
   }
   return {};

@@ -17,7 +17,7 @@ namespace {
 
 using Lookup = std::function<std::string(const char* name)>;
 
-bool SomebodyListens(const std::string& path) {
+bool HasListener(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) return false;
@@ -37,7 +37,7 @@ Session From(const Lookup& lookup) {
       session.environment.emplace_back(name, std::move(value));
   }
   const std::string wayland = lookup("WAYLAND_DISPLAY");
-  if (!wayland.empty() && SomebodyListens(SocketOf(wayland, lookup("XDG_RUNTIME_DIR"))))
+  if (!wayland.empty() && HasListener(SocketOf(wayland, lookup("XDG_RUNTIME_DIR"))))
     session.kind = SessionKind::kWayland;
   else if (!lookup("DISPLAY").empty())
     session.kind = SessionKind::kX11;
@@ -62,7 +62,7 @@ std::string ListeningDisplay(const std::string& runtime) {
   std::error_code none;
   for (const auto& entry : std::filesystem::directory_iterator(runtime, none)) {
     const std::string name = entry.path().filename();
-    if (name.starts_with("wayland-") && !name.ends_with(".lock") && SomebodyListens(entry.path()))
+    if (name.starts_with("wayland-") && !name.ends_with(".lock") && HasListener(entry.path()))
       return name;
   }
   return "";

@@ -28,8 +28,8 @@ class CommandTarget : public Target {
                            {"HEADROOM_TEXT", text.size() <= kMostInEnvironment ? text : ""}};
     TRY_ASSIGN(const Ran ran, RunProgram(program));
     if (ran.exit.ok()) return {};
-    // Not what it said: that may be the text, and this line goes to the log.
-    return Fail(Errc::kIo, "the command {} {}, so the text counts as not delivered", command_[0],
+    // Leaves out the command's output: it may contain the text, and this line is logged.
+    return Fail(Errc::kIo, "the command {} {}; the text counts as undelivered", command_[0],
                 Describe(ran.exit));
   }
 

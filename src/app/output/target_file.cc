@@ -37,8 +37,8 @@ class FileTarget : public Target {
     const std::string line = TextFor(delivery.text, newlines_) + after_;
     TRY_ASSIGN(const Fd file, Open(path_.string(), O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK));
     struct stat info{};
-    if (::fstat(file.get(), &info) != 0) return FailErrno(errno, "look at it");
-    if (!S_ISREG(info.st_mode)) return Fail(Errc::kInvalid, "it is no ordinary file");
+    if (::fstat(file.get(), &info) != 0) return FailErrno(errno, "fstat");
+    if (!S_ISREG(info.st_mode)) return Fail(Errc::kInvalid, "not a regular file");
     const auto size = static_cast<std::uint64_t>(info.st_size);
     TRY_ASSIGN(FileLedger ledger, FileLedger::Open(state_, path_));
     std::size_t there = 0;
@@ -46,8 +46,8 @@ class FileTarget : public Target {
       TRY_ASSIGN(there, AlreadyThere(ledger, file.get(), size, delivery.id, line));
       if (there == line.size()) return {};
     }
-    // The ledger first: with the entry and without the line, a repetition writes the line; the
-    // other way round it would write a second one.
+    // Writes the ledger first: after a crash in between, a repeated delivery writes the line. In
+    // the other order it would write the line twice.
     if (there == 0) TRY(ledger.Write({.id = delivery.id, .offset = size, .bytes = line.size()}));
     return Append(file.get(), std::string_view(line).substr(there), info.st_size);
   }
@@ -69,8 +69,8 @@ class FileTarget : public Target {
     auto written = WriteAll(file, text);
     if (written && ::fdatasync(file) == 0) return {};
     const int why = errno;
-    // Half a line helps nobody.
-    if (::ftruncate(file, size) != 0) return FailErrno(errno, "take back half a line");
+    // Removes a partly written line.
+    if (::ftruncate(file, size) != 0) return FailErrno(errno, "remove a partly written line");
     return written ? FailErrno(why, "write") : Fail(std::move(written.error()));
   }
 

@@ -29,8 +29,8 @@ class StdoutTarget : public Target {
       const auto time = std::chrono::ceil<Milliseconds>(deadline - SystemClock().Now());
       pollfd room{STDOUT_FILENO, POLLOUT, 0};
       if (::poll(&room, 1, static_cast<int>(std::max<std::int64_t>(time.count(), 0))) == 0)
-        return Fail(Errc::kTimeout, "nobody reads standard output; the text could not be written");
-      // A pipe that has room takes this much without waiting.
+        return Fail(Errc::kTimeout, "standard output is not being read; the text was not written");
+      // A writable pipe takes PIPE_BUF bytes without blocking.
       const std::string_view piece = left.substr(0, PIPE_BUF);
       auto written = WriteAll(STDOUT_FILENO, piece);
       if (!written) return Within(written, "standard output");

@@ -14,6 +14,7 @@
 #include "app/output/run_program.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/testing/temp_folder.h"
 
 namespace headroom::output {
 namespace {
@@ -23,12 +24,6 @@ using testing::HasSubstr;
 
 class Targets : public testing::Test {
  protected:
-  Targets() {
-    char pattern[] = "/tmp/headroom-output-XXXXXX";
-    folder_ = ::mkdtemp(pattern);
-  }
-  ~Targets() override { fs::remove_all(folder_); }
-
   std::string Text(const fs::path& path) { return ReadFile(path).value_or("(missing)"); }
   std::unique_ptr<Target> File() {
     return MakeTarget({.kind = TargetKind::kFile, .path = notes(), .state = folder_ / "state"})
@@ -44,10 +39,10 @@ class Targets : public testing::Test {
   fs::path notes() const { return folder_ / "notes.txt"; }
   fs::path ledger() const { return fs::directory_iterator(folder_ / "state")->path(); }
 
-  fs::path folder_;
+  const TempFolder folder_;
 };
 
-TEST_F(Targets, AFileGetsOneLineForEachText) {
+TEST_F(Targets, TheFileTargetWritesOneLinePerText) {
   auto file = File();
   ASSERT_TRUE(file->Deliver({.id = 1, .text = "Grüße \"quoted\" 🎤"}));
   ASSERT_TRUE(file->Deliver({.id = 2, .text = "two\nlines\n"}));
@@ -59,7 +54,7 @@ TEST_F(Targets, AFileGetsOneLineForEachText) {
   EXPECT_TRUE(file->repeatable());
 }
 
-TEST_F(Targets, ARepeatedTextIsInTheFileOnceHoweverFarTheFirstAttemptCame) {
+TEST_F(Targets, ARepeatedDeliveryCompletesThePartlyWrittenLine) {
   const std::string before = "earlier\n", line = "Grüße an alle\n";
   for (std::size_t came = 0; came <= line.size(); ++came) {
     ASSERT_TRUE(WriteFileAtomic(notes(), before));
@@ -71,25 +66,25 @@ TEST_F(Targets, ARepeatedTextIsInTheFileOnceHoweverFarTheFirstAttemptCame) {
   }
 }
 
-TEST_F(Targets, ARepeatedTextThatNeverCameIsWritten) {
+TEST_F(Targets, ARepeatedDeliveryWritesATextThatIsMissing) {
   ASSERT_TRUE(File()->Deliver({.id = 7, .text = "first"}));
   ASSERT_TRUE(File()->Deliver({.id = 8, .text = "second", .repeated = true}));
-  // 64 later the place in the ledger is somebody else's.
+  // Utterance 71 reuses the ledger slot of utterance 7.
   ASSERT_TRUE(File()->Deliver({.id = 7 + 64, .text = "first", .repeated = true}));
   EXPECT_EQ(Text(notes()), "first\nsecond\nfirst\n");
 }
 
-TEST_F(Targets, TheSameWordsSaidAgainAreNotTakenForARepetition) {
+TEST_F(Targets, EqualTextsAreWrittenAgainUnlessRepeated) {
   ASSERT_TRUE(File()->Deliver({.id = 7, .text = "yes"}));
   ASSERT_TRUE(File()->Deliver({.id = 7, .text = "yes"}));  // a new spool counts from the start
   EXPECT_EQ(Text(notes()), "yes\nyes\n");
 }
 
-TEST_F(Targets, AnEditedFileGetsTheTextRatherTwiceThanNever) {
+TEST_F(Targets, ARepeatedDeliveryToAnEditedFileWritesTheText) {
   ASSERT_TRUE(File()->Deliver({.id = 7, .text = "spoken"}));
-  ASSERT_TRUE(WriteFileAtomic(notes(), "somebody wrote this instead\n"));
+  ASSERT_TRUE(WriteFileAtomic(notes(), "the user wrote this instead\n"));
   ASSERT_TRUE(File()->Deliver({.id = 7, .text = "spoken", .repeated = true}));
-  EXPECT_EQ(Text(notes()), "somebody wrote this instead\nspoken\n");
+  EXPECT_EQ(Text(notes()), "the user wrote this instead\nspoken\n");
 }
 
 TEST_F(Targets, ADamagedLedgerNeverLosesAText) {
@@ -117,7 +112,7 @@ TEST_F(Targets, ADamagedLedgerNeverLosesAText) {
   EXPECT_THAT(whole, testing::Not(HasSubstr("text"))) << "no words in the ledger";
 }
 
-TEST_F(Targets, AFileThatCannotBeWrittenIsAnErrorWithItsName) {
+TEST_F(Targets, AnUnwritableFileIsAnErrorWithItsName) {
   auto missing = MakeTarget({.kind = TargetKind::kFile,
                              .path = folder_ / "no/such/notes.txt",
                              .state = folder_ / "state"})
@@ -131,7 +126,7 @@ TEST_F(Targets, AFileThatCannotBeWrittenIsAnErrorWithItsName) {
   EXPECT_EQ(device->Deliver({.id = 1, .text = "x"}).error().code, Errc::kInvalid);
 }
 
-TEST_F(Targets, AFullDiskLeavesNoHalfLine) {
+TEST_F(Targets, AFullDiskLeavesNoPartOfALine) {
   ASSERT_TRUE(File()->Deliver({.id = 1, .text = "one"}));
   rlimit before{};
   ::getrlimit(RLIMIT_FSIZE, &before);
@@ -145,7 +140,7 @@ TEST_F(Targets, AFullDiskLeavesNoHalfLine) {
   EXPECT_EQ(Text(notes()), "one\n");
 }
 
-TEST_F(Targets, ACommandGetsTheTextTwoWaysAndAcknowledges) {
+TEST_F(Targets, ACommandGetsTheTextOnStandardInputAndInTheEnvironment) {
   const std::string out = folder_ / "out";
   auto command = Command(
       "cat > " + out +
@@ -156,7 +151,7 @@ TEST_F(Targets, ACommandGetsTheTextTwoWaysAndAcknowledges) {
   EXPECT_EQ(Text(out), std::string(300'000, 'x') + "||43|0");
 }
 
-TEST_F(Targets, ACommandThatFailsHangsOrIsMissingIsNoDelivery) {
+TEST_F(Targets, ACommandThatFailsHangsOrIsMissingIsAnError) {
   const auto failed =
       Command("echo secret; echo secret >&2; exit 3")->Deliver({.id = 1, .text = "secret"});
   ASSERT_FALSE(failed);
@@ -170,7 +165,7 @@ TEST_F(Targets, ACommandThatFailsHangsOrIsMissingIsNoDelivery) {
   EXPECT_EQ(done.error().what, "no-such-program is not installed");
 }
 
-TEST_F(Targets, StandardOutputThatNobodyReadsIsATimeout) {
+TEST_F(Targets, UnreadStandardOutputIsATimeout) {
   const Fd before(::dup(STDOUT_FILENO));
   Pipe pipe = MakePipe().value();
   ::fcntl(pipe.write.get(), F_SETPIPE_SZ, 4096);
@@ -187,7 +182,7 @@ TEST_F(Targets, StandardOutputThatNobodyReadsIsATimeout) {
   EXPECT_EQ(text, "hello\n");
 }
 
-TEST(MakeTarget, RefusesWhatMakesNoSense) {
+TEST(MakeTarget, RejectsInvalidOptions) {
   EXPECT_EQ(MakeTarget({.kind = TargetKind::kFile}).error().code, Errc::kInvalid);
   EXPECT_EQ(MakeTarget({.kind = TargetKind::kCommand}).error().code, Errc::kInvalid);
   EXPECT_EQ(MakeTarget({.newlines = Newlines::kShiftEnter}).error().code, Errc::kInvalid);
@@ -202,7 +197,7 @@ TEST(Typing, NothingIsTypedIntoALockedSession) {
   EXPECT_EQ(target->Deliver({.id = 1, .text = "secret"}).error().code, Errc::kBusy);
 }
 
-TEST(Typing, RefusesWhatMakesNoSense) {
+TEST(Typing, RejectsInvalidOptions) {
   EXPECT_EQ(
       MakeTarget({.kind = TargetKind::kType, .typing = {.injectors = {"magic"}}}).error().code,
       Errc::kInvalid);
@@ -211,7 +206,7 @@ TEST(Typing, RefusesWhatMakesNoSense) {
   EXPECT_TRUE(MakeTarget({.kind = TargetKind::kType, .typing = {.paste_key = "Ctrl+Shift+V"}}));
 }
 
-TEST(RunProgram, DoesNotWaitForWhatStaysInTheBackground) {
+TEST(RunProgram, DoesNotWaitForBackgroundChildren) {
   const MonoTime start = SystemClock().Now();
   const auto ran =
       RunProgram({.argv = {"sh", "-c", "cat; echo bad >&2; sleep 20 & exit 4"}, .input = "in"});
@@ -222,7 +217,7 @@ TEST(RunProgram, DoesNotWaitForWhatStaysInTheBackground) {
   EXPECT_EQ(ran->exit.code, 4);
 }
 
-TEST(RunProgram, EndsWhatSaysTooMuch) {
+TEST(RunProgram, KillsAProgramThatPrintsTooMuch) {
   const auto ran = RunProgram({.argv = {"yes"}, .most_output = KiB(100)});
   EXPECT_EQ(ran.error().code, Errc::kNoMemory);
 }

@@ -5,7 +5,7 @@
 namespace headroom::output {
 namespace {
 
-// Who takes back more, or later, has most likely gone on with something else there.
+// To take back more text, or to do it later, would most likely delete something else.
 constexpr int kMostBackspaces = 400;
 constexpr Milliseconds kNotLongAgo{60'000};
 
@@ -29,10 +29,10 @@ class TypingTarget : public Target {
   Result<> Deliver(const Delivery& delivery) override {
     last_.reset();
     if (options_.locked && options_.locked())
-      return Fail(Errc::kBusy, "the session is locked; nothing is typed into it");
+      return Fail(Errc::kBusy, "the session is locked, so nothing is typed");
     InjectorContext context{FindSession(), options_.typing, options_.deadline};
     if (context.session.kind == SessionKind::kNone)
-      return Fail(Errc::kNotFound, "there is no graphical session to type into");
+      return Fail(Errc::kNotFound, "no graphical session to type into");
     const std::vector<std::string> lines =
         KeyLines(TextFor(delivery.text, newlines_) + after_,
                  newlines_ == Newlines::kSpace ? Newlines::kKeep : newlines_);
@@ -45,7 +45,7 @@ class TypingTarget : public Target {
       auto done = TypeWith(name, context, lines, begun);
       if (done && lines.size() == 1) last_ = {name, lines.front(), SystemClock().Now()};
       if (done) return done;
-      // Another one would type again what may be there already.
+      // Another injector could type the text a second time.
       if (begun) return done;
       why += (why.empty() ? "" : "; ") + done.error().what;
     }
@@ -59,9 +59,9 @@ class TypingTarget : public Target {
                                          ? BackspacesFor(last->text)
                                          : std::nullopt;
     if (!times || *times > kMostBackspaces)
-      return Fail(Errc::kUnsupported, "typing: what was typed cannot be taken back");
+      return Fail(Errc::kUnsupported, "typing: the typed text cannot be taken back");
     if (options_.locked && options_.locked())
-      return Fail(Errc::kBusy, "the session is locked; nothing is typed into it");
+      return Fail(Errc::kBusy, "the session is locked, so nothing is typed");
     const InjectorContext context{FindSession(), options_.typing, options_.deadline};
     TRY_ASSIGN(const std::unique_ptr<Injector> injector, MakeInjector(last->injector, context));
     TRY(injector->Press({.key = Chord::Key::kBackspace}, *times));
@@ -87,7 +87,7 @@ class TypingTarget : public Target {
       if (i > 0) TRY(attempt(injector->Press(enter, 1)));
       if (!lines[i].empty()) TRY(attempt(injector->Type(lines[i])));
     }
-    // The text is there; a clipboard that could not be put back does not change that.
+    // The text has arrived, even if the clipboard cannot be restored.
     (void)injector->Finish();
     return {};
   }
@@ -95,7 +95,7 @@ class TypingTarget : public Target {
   TargetOptions options_;
   Newlines newlines_;
   std::string after_;
-  std::optional<Typed> last_;  // in one line
+  std::optional<Typed> last_;  // only texts of one line
 };
 
 }  // namespace
@@ -104,8 +104,8 @@ Result<std::unique_ptr<Target>> MakeTypingTarget(const TargetOptions& options) {
   TRY(ParseChord(options.typing.paste_key));
   for (const std::string& name : options.typing.injectors) {
     if (name == "wtype" || name == "xdotool" || name == "ydotool" || name == "paste") continue;
-    return Fail(Errc::kInvalid, "\"{}\" cannot type; there are wtype, xdotool, ydotool, paste",
-                name);
+    return Fail(Errc::kInvalid,
+                "\"{}\" is not a typing method; use wtype, xdotool, ydotool or paste", name);
   }
   return std::make_unique<TypingTarget>(options);
 }

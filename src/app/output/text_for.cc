@@ -53,7 +53,7 @@ std::optional<int> BackspacesFor(std::string_view text) {
     };
     const unsigned lead = byte(i);
     if (lead < 0x20 || lead >= 0xF0) return std::nullopt;
-    if ((lead & 0xC0) == 0x80) continue;  // of the character before
+    if ((lead & 0xC0) == 0x80) continue;                                       // continuation byte
     const bool accent = lead == 0xCC || (lead == 0xCD && byte(i + 1) < 0xB0);  // U+0300 to U+036F
     // U+200B to U+200F join or divide; U+FE00 to U+FE0F choose a form.
     const bool unseen = lead == 0xE2 && byte(i + 1) == 0x80 && byte(i + 2) - 0x8B <= 4U;

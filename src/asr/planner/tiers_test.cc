@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include "base/testing/temp_folder.h"
 #include "models/formats/skeleton.h"
 
 namespace headroom::planner {
@@ -15,17 +16,12 @@ using testing::HasSubstr;
 /// A store whose models are holes: plans do not read weights.
 class TiersTest : public testing::Test {
  protected:
-  TiersTest() : folder_(fs::path(testing::TempDir()) / "tiers-XXXXXX") {
-    std::string name = folder_.native();
-    folder_ = ::mkdtemp(name.data());
-    ::setenv("XDG_CACHE_HOME", (folder_ / "cache").c_str(), 1);
-  }
-  ~TiersTest() override { fs::remove_all(folder_); }
+  TiersTest() { ::setenv("XDG_CACHE_HOME", (folder_ / "cache").c_str(), 1); }
 
   models::Store Store() {
     auto catalogue = models::LoadCatalogue();
     EXPECT_TRUE(catalogue.has_value()) << catalogue.error().what;
-    return {folder_, std::move(*catalogue)};
+    return {folder_.path(), std::move(*catalogue)};
   }
   void Put(const models::Store& store, const std::string& name, const std::string& quantisation) {
     const auto skeleton = models::MakeSkeleton(name, quantisation);
@@ -38,7 +34,7 @@ class TiersTest : public testing::Test {
     return options;
   }
 
-  fs::path folder_;
+  const TempFolder folder_;
 };
 
 TEST_F(TiersTest, WithoutAnyModelItSaysHowToGetOne) {

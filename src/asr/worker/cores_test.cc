@@ -2,11 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <fstream>
 #include <numeric>
 #include <string>
+
+#include "base/testing/temp_folder.h"
 
 namespace headroom::worker {
 namespace {
@@ -17,12 +18,6 @@ using ::testing::SizeIs;
 
 class CoresTest : public testing::Test {
  protected:
-  CoresTest() {
-    std::string name = (fs::path(testing::TempDir()) / "cores-XXXXXX").native();
-    root_ = ::mkdtemp(name.data());
-  }
-  ~CoresTest() override { fs::remove_all(root_); }
-
   void Write(int cpu, const std::string& name, const std::string& text) {
     const fs::path path = root_ / ("cpu" + std::to_string(cpu)) / name;
     fs::create_directories(path.parent_path());
@@ -45,7 +40,7 @@ class CoresTest : public testing::Test {
     return ChooseCores(all, root_);
   }
 
-  fs::path root_;
+  const TempFolder root_;
   int next_ = 0;
 };
 

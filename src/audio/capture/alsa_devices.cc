@@ -33,10 +33,10 @@ Result<std::vector<Device>> ListAlsaDevices() {
   SilenceAlsa();
   void** hints = nullptr;
   if (const int failed = snd_device_name_hint(-1, "pcm", &hints); failed < 0)
-    return Fail(Errc::kNotFound, "ALSA tells no devices: {}", snd_strerror(failed));
+    return Fail(Errc::kNotFound, "ALSA does not list its devices: {}", snd_strerror(failed));
   std::vector<Device> devices;
   for (void** hint = hints; *hint; ++hint) {
-    // "Input", "Output", or nothing for both.
+    // "Input", "Output", or null for both.
     if (Hint(*hint, "IOID") == "Output") continue;
     const std::string name = Hint(*hint, "NAME");
     if (name.empty() || name == "null") continue;

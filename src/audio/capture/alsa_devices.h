@@ -1,4 +1,4 @@
-// What ALSA can record from.
+// The devices that ALSA can record from.
 #pragma once
 
 #include <vector>
@@ -7,13 +7,13 @@
 
 namespace headroom::audio {
 
-/// As ALSA's configuration names them; never fails where there is a configuration.
+/// Devices under the names of ALSA's configuration; never fails where there is a configuration.
 Result<std::vector<Device>> ListAlsaDevices();
 
-/// Whether the kernel knows a sound card that can record. `proc`: where /proc is.
+/// Whether the kernel has a sound card that can record. `proc`: the path of /proc.
 bool HasAlsaMicrophone(const std::string& proc = "/proc");
 
-/// alsa-lib speaks to standard error on its own; not any more.
+/// Keeps alsa-lib from printing to standard error.
 void SilenceAlsa();
 
 }  // namespace headroom::audio

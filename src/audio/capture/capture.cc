@@ -33,7 +33,7 @@ void Drain(int event) {
   [[maybe_unused]] const ssize_t ignored = ::read(event, &count, sizeof count);
 }
 
-/// Until one of the two is readable or the time is over.
+/// Waits until one of the two is readable or the time is over.
 void WaitFor(int first, int second, Milliseconds time) {
   pollfd waits[] = {{first, POLLIN, 0}, {second, POLLIN, 0}};
   const auto timeout = std::clamp<std::int64_t>(time.count(), -1, 1 << 30);
@@ -73,7 +73,7 @@ bool Capture::PutWaiting(std::size_t count, PushSome push) {
       continue;
     }
     wants_room_.store(true);
-    // Asked again: the reader may have made room before it could see that we want it.
+    // Checks again: the reader may have made room before it saw the request.
     if (ring_.room() == 0) WaitFor(emptied_.get(), stop_.fd(), Milliseconds(-1));
     Drain(emptied_.get());
   }
@@ -105,7 +105,7 @@ void Capture::Say(SourceState state, std::string device, std::string trouble) {
 Result<std::size_t> Capture::Read(std::span<float> into, Milliseconds wait) {
   const MonoTime until = SystemClock().Now() + wait;
   std::size_t count = ring_.Pop(into);
-  // Being woken does not mean that there is something: it may have been read already.
+  // The samples of this wake-up may have been read already.
   while (count == 0 && !finished_.load(std::memory_order_acquire)) {
     const auto left = std::chrono::ceil<Milliseconds>(until - SystemClock().Now());
     WaitFor(filled_.get(), -1, std::max(left, Milliseconds(0)));
@@ -113,7 +113,7 @@ Result<std::size_t> Capture::Read(std::span<float> into, Milliseconds wait) {
     count = ring_.Pop(into);
     if (left <= Milliseconds(0)) break;
   }
-  if (count == 0) count = ring_.Pop(into);  // what came between the last look and the end
+  if (count == 0) count = ring_.Pop(into);  // samples that came just before the end
   if (count > 0) {
     if (wants_room_.exchange(false)) Signal(emptied_.get());
     repaired_.fetch_add(static_cast<std::int64_t>(MakeFinite(into.first(count))),
@@ -167,7 +167,7 @@ class ThreadSource : public Source {
     const MutexLock lock(control_);
     if (thread_.joinable()) return {};
     auto capture = std::make_shared<Capture>(buffer_samples_);
-    // A signal is for the threads that wait for it.
+    // Other threads handle signals.
     sigset_t all, before;
     sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -1,5 +1,5 @@
 // One opening of a source: a thread that captures on one side, Read on the other, a ring between.
-// A capture loop is a function that puts samples in until it is told to stop.
+// A capture loop is a function that puts samples in until stop() is raised.
 #pragma once
 
 #include <atomic>
@@ -24,18 +24,18 @@ class Capture {
 
   // The loop's thread.
 
-  /// Raised when the loop shall return.
+  /// Raised when the loop must return.
   CancelToken& stop() { return stop_; }
-  /// For callbacks: neither locks nor allocates nor waits. What has no room is dropped and counted.
+  /// For callbacks: does not lock, allocate or wait. Samples without room are dropped and counted.
   void Put(std::span<const float> samples);
-  /// Silence in place of `count` samples that were lost on their way; counted as repaired.
+  /// Adds silence in place of `count` lost samples, which count as repaired.
   void PutMissing(std::size_t count);
-  /// Waits for room instead of dropping; false when told to stop.
+  /// Waits for room instead of dropping; false when stop() was raised.
   bool PutAll(std::span<const float> samples);
   bool PutAllSilence(std::size_t count);
-  /// Sleeps; false when told to stop.
+  /// Sleeps; false when stop() was raised.
   bool SleepFor(Milliseconds time);
-  /// What report() tells from now on. Running is told by itself once a sample has come.
+  /// Sets what report() returns. The state becomes kRunning by itself with the first sample.
   void Say(SourceState state, std::string device, std::string trouble);
   void CountInterruption() { interruptions_.fetch_add(1, std::memory_order_relaxed); }
 
@@ -45,7 +45,7 @@ class Capture {
 
   // Any thread.
 
-  /// The loop has returned, and why; Read tells an error once everything before it was read.
+  /// Records that the loop returned, and why. Read returns an error after all samples before it.
   void Finish(std::optional<Error> error);
   bool ended() const;
   SourceReport report() const;
@@ -68,11 +68,11 @@ class Capture {
   std::optional<Error> error_ GUARDED_BY(mutex_);
 };
 
-/// Returns when capture.stop() is raised, when there is nothing more to come, or with an error that
-/// waiting cannot repair.
+/// Returns when capture.stop() is raised, at the end of the input, or with an error that lasts
+/// until the next Open.
 using CaptureLoop = std::function<Result<>(Capture& capture)>;
 
-/// A source whose loop runs in a thread of its own from Open to Close.
+/// A source whose loop runs on its own thread from Open to Close.
 std::unique_ptr<Source> MakeThreadSource(CaptureLoop loop, std::size_t buffer_samples);
 
 }  // namespace headroom::audio

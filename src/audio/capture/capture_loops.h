@@ -6,13 +6,13 @@
 
 namespace headroom::audio {
 
-/// Files one after the other, paced or not.
+/// Plays files one after the other, in real time or as fast as possible.
 Result<> CaptureFiles(const SourceOptions& options, Capture& capture);
 Result<> CaptureStdin(const SourceOptions& options, Capture& capture);
 
-/// PulseAudio's protocol. Recovers by itself and returns only when told to stop.
+/// PulseAudio's protocol. Recovers by itself and returns only when stop() is raised.
 Result<> CapturePulse(const SourceOptions& options, Capture& capture);
-/// The same through alsa-lib.
+/// alsa-lib. Recovers by itself and returns only when stop() is raised.
 Result<> CaptureAlsa(const SourceOptions& options, Capture& capture);
 
 }  // namespace headroom::audio

@@ -36,7 +36,7 @@ const Device* DevicePreference::Find(const std::string& wanted,
     const auto same = [&](auto& d) { return d.description == known->second; };
     if (const Device* renamed = First(devices, same)) return renamed;
   }
-  // A part of a description is meant for a microphone: "Jabra" is not the monitor of its speakers.
+  // A part of a description matches microphones only: "Jabra" is not the monitor of its speakers.
   return First(devices,
                [&](auto& d) { return !d.monitor && ContainsIgnoringCase(d.description, wanted); });
 }

@@ -32,7 +32,7 @@ TEST(DevicePreference, FollowsTheDefault) {
   EXPECT_THAT(Chosen(preference, {}), HasSubstr("no microphone is connected"));
 }
 
-TEST(DevicePreference, WhatTheSpeakersPlayIsNoMicrophoneUnlessItIsNamed) {
+TEST(DevicePreference, ChoosesAMonitorOnlyByItsFullName) {
   DevicePreference usual({});
   EXPECT_THAT(Chosen(usual, {AsDefault(kSpeakers)}), HasSubstr("Monitor of Jabra plays"));
   DevicePreference part({"jabra"});
@@ -41,7 +41,7 @@ TEST(DevicePreference, WhatTheSpeakersPlayIsNoMicrophoneUnlessItIsNamed) {
   EXPECT_EQ(Chosen(named, {kSpeakers, kHeadset}), kSpeakers.name);
 }
 
-TEST(DevicePreference, TheFirstThatIsThere) {
+TEST(DevicePreference, ChoosesTheFirstPresentDevice) {
   DevicePreference preference({"Jabra Evolve 65", "default"});
   EXPECT_EQ(Chosen(preference, {AsDefault(kBuiltIn)}), kBuiltIn.name);
   EXPECT_EQ(Chosen(preference, {AsDefault(kBuiltIn), kHeadset}), kHeadset.name);
@@ -49,7 +49,7 @@ TEST(DevicePreference, TheFirstThatIsThere) {
   EXPECT_THAT(Chosen(only, {AsDefault(kBuiltIn)}), HasSubstr("not connected: Jabra"));
 }
 
-TEST(DevicePreference, FindsADeviceThatWasRenamed) {
+TEST(DevicePreference, FindsARenamedDeviceByItsDescription) {
   DevicePreference preference({kHeadset.name});
   Device renamed = kHeadset;
   renamed.name = "alsa_input.usb-Jabra-00.2.mono";
@@ -59,7 +59,7 @@ TEST(DevicePreference, FindsADeviceThatWasRenamed) {
   EXPECT_EQ(Chosen(preference, {kBuiltIn, renamed}), renamed.name);
 }
 
-TEST(Backoff, DoublesUpToItsLimitAndStartsAnew) {
+TEST(Backoff, DoublesUpToItsLimitUntilReset) {
   Backoff backoff(Milliseconds(200), Milliseconds(1000));
   EXPECT_EQ(backoff.Next(), Milliseconds(200));
   EXPECT_EQ(backoff.Next(), Milliseconds(400));

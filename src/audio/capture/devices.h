@@ -1,4 +1,4 @@
-// What there is to listen to, and which of it is meant.
+// Lists the capture devices and chooses one.
 #pragma once
 
 #include <map>
@@ -13,27 +13,27 @@ namespace headroom::audio {
 
 struct Device {
   SourceKind kind = SourceKind::kPulse;  // kPulse or kAlsa
-  std::string name;                      // what the server or ALSA calls it
-  std::string description = {};          // for a person; may be ""
+  std::string name;                      // the server's or ALSA's name
+  std::string description = {};          // for people; may be ""
   bool is_default = false;               // the server's default source
-  bool monitor = false;                  // what the speakers play, not a microphone
+  bool monitor = false;                  // records an output, not a microphone
   bool muted = false;
 };
 
-/// Everything that can be recorded from. kAuto: of the sound server when there is one, else ALSA's.
-/// kNotFound when no server answers within `deadline`. For any thread.
+/// All devices that can record. kAuto: the sound server's when there is one, else ALSA's. kNotFound
+/// when no server answers within `deadline`. Any thread.
 Result<std::vector<Device>> ListDevices(SourceKind kind = SourceKind::kAuto,
                                         Milliseconds deadline = Milliseconds(3000));
 
-/// Chooses among the devices that are there (SourceOptions::devices says how), and remembers by
-/// which description it knew a device, so that it is found again under another name.
+/// Chooses among the present devices as SourceOptions::devices describes. Remembers descriptions,
+/// so that a renamed device is found again.
 class DevicePreference {
  public:
   explicit DevicePreference(std::vector<std::string> wanted);
 
   struct Choice {
-    const Device* device = nullptr;  // of the list given; null: none of them
-    std::string why;                 // when null, one line for a person
+    const Device* device = nullptr;  // in the given list; null: none
+    std::string why;                 // one line, when null
   };
   Choice Choose(const std::vector<Device>& devices);
 
@@ -41,7 +41,7 @@ class DevicePreference {
   const Device* Find(const std::string& wanted, const std::vector<Device>& devices) const;
 
   std::vector<std::string> wanted_;
-  std::map<std::string, std::string> known_as_;  // wanted name -> description it had
+  std::map<std::string, std::string> known_as_;  // configured name -> last description
 };
 
 }  // namespace headroom::audio

@@ -83,7 +83,7 @@ Result<std::vector<Device>> ListPulseDevices(Milliseconds deadline) {
       return Fail(Errc::kNotFound, "no sound server (PulseAudio or PipeWire) answers: {}",
                   pa_strerror(pa_context_errno(context.get())));
     if (state == PA_CONTEXT_READY && !asked && !(asked = query.Start(context.get())))
-      return Fail(Errc::kIo, "the sound server does not tell its sources");
+      return Fail(Errc::kIo, "the sound server does not list its sources");
     if (asked && !query.pending()) return query.TakeDevices();
     pa_mainloop_prepare(loop.get(), 50'000);
     pa_mainloop_poll(loop.get());

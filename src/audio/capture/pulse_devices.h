@@ -1,4 +1,4 @@
-// libpulse's asynchronous questions about sources, as one question with one answer.
+// Combines libpulse's asynchronous requests about sources into one request with one answer.
 #pragma once
 
 #include <pulse/context.h>
@@ -11,12 +11,12 @@
 
 namespace headroom::audio {
 
-/// Must stay where it is until the answer is there or the context is gone.
+/// Must not move until it is answered or the context is gone.
 class PulseDeviceQuery {
  public:
-  /// Asks. False when the server cannot be asked.
+  /// Sends the request. False when it cannot be sent.
   bool Start(pa_context* context);
-  /// Start was called and the answer is not yet whole.
+  /// Whether Start was called and the answer is not yet complete.
   bool pending() const { return pending_ > 0; }
   bool failed() const { return failed_; }
   /// The answer.
@@ -32,7 +32,7 @@ class PulseDeviceQuery {
   std::vector<Device> devices_;
 };
 
-/// A context that is being connected to the user's server; never starts a server. Null on failure.
+/// A context that connects to the user's server and never starts one. Null on failure.
 pa_context* ConnectPulse(pa_mainloop_api* api);
 
 /// kNotFound when no server answers.

@@ -18,7 +18,7 @@ constexpr std::array<std::string_view, 5> kStates = {"closed", "opening", "runni
                                                      "recovering"};
 
 Result<> CaptureNothing(Capture& capture) {
-  capture.Say(SourceState::kLost, "", "no sound source is set up");
+  capture.Say(SourceState::kLost, "", "no audio source is configured");
   while (capture.SleepFor(std::chrono::hours(24))) {
   }
   return {};
@@ -31,7 +31,7 @@ bool HasSoundServer() {
   return devices || devices.error().code != Errc::kNotFound;
 }
 
-// Decided at each opening: the daemon may have been started before the sound server.
+// Decided at each opening, since the daemon may start before the sound server.
 Result<> CaptureAuto(const SourceOptions& options, Capture& capture) {
   if (!HasSoundServer() && HasAlsaMicrophone()) return CaptureAlsa(options, capture);
   return CapturePulse(options, capture);
@@ -61,7 +61,7 @@ std::string_view Name(SourceKind kind) {
 Result<SourceKind> ParseSourceKind(std::string_view text) {
   const auto* const found = std::ranges::find(kKinds, text);
   if (found != kKinds.end()) return static_cast<SourceKind>(found - kKinds.begin());
-  return Fail(Errc::kInvalid, "\"{}\" is no kind of sound source; there are {}", Printable(text),
+  return Fail(Errc::kInvalid, "\"{}\" is not an audio source; use one of {}", Printable(text),
               fmt::join(kKinds, ", "));
 }
 
@@ -71,7 +71,7 @@ std::string_view Name(SourceState state) {
 
 Result<std::unique_ptr<Source>> MakeSource(const SourceOptions& options) {
   if (options.buffer < Milliseconds(100) || options.buffer > std::chrono::hours(1))
-    return Fail(Errc::kInvalid, "an audio buffer of {} ms makes no sense; 100 ms to 1 h does",
+    return Fail(Errc::kInvalid, "an audio buffer must be from 100 ms to 1 h, not {} ms",
                 options.buffer.count());
   const auto buffer = static_cast<std::size_t>(SamplesIn(options.buffer));
   const auto make = [&](auto capture_loop) {
@@ -94,7 +94,7 @@ Result<std::unique_ptr<Source>> MakeSource(const SourceOptions& options) {
     case SourceKind::kAlsa:
       return make(CaptureAlsa);
   }
-  return Fail(Errc::kInternal, "unknown kind of sound source");
+  return Fail(Errc::kInternal, "unknown audio source");
 }
 
 }  // namespace headroom::audio

@@ -1,5 +1,5 @@
-// Where live sound comes from: a sound server, a sound card, files played as if they were spoken,
-// standard input. All give the one format of audio/format.h, every sample finite.
+// Sources of live audio: a sound server, a sound card, files played in real time, standard input.
+// All give the format of audio/format/format.h, with finite samples.
 //
 // Open, Close, ended and report may be called from any thread; Read from one thread at a time,
 // which may be another one.
@@ -20,7 +20,7 @@ namespace headroom::audio {
 
 enum class SourceKind {
   kAuto,   // a sound server when there is one, else ALSA
-  kPulse,  // PulseAudio's protocol, which PipeWire speaks too
+  kPulse,  // PulseAudio's protocol, which PipeWire supports too
   kAlsa,
   kFile,
   kStdin,
@@ -29,8 +29,8 @@ enum class SourceKind {
 std::string_view Name(SourceKind kind);  // "auto", "pulse", …
 Result<SourceKind> ParseSourceKind(std::string_view text);
 
-/// What standard input carries. Media is anything that headroom-decode reads, WAV for instance; it
-/// may be held back for a moment while its header is looked for. The raw ones are 16 kHz mono.
+/// The format of standard input. Media is any format that headroom-decode reads, such as WAV; it
+/// may be delayed briefly until its header is found. The raw formats are 16 kHz mono.
 enum class StdinFormat { kMedia, kS16, kF32 };
 
 struct SourceOptions {
@@ -40,10 +40,10 @@ struct SourceOptions {
   std::vector<std::string> devices = {};
   std::vector<std::string> files = {};  // kFile: any media files, one after the other
   Milliseconds pause{1000};             // kFile: silence between two files
-  /// kFile: as fast as somebody would speak it, else as fast as Read is called.
+  /// kFile: in real time, else as fast as Read is called.
   bool real_time = true;
   StdinFormat stdin_format = StdinFormat::kMedia;
-  /// How long Read may stay away before samples of a microphone are dropped.
+  /// The longest time without Read before samples of a microphone are dropped.
   Milliseconds buffer{30'000};
   /// All-zero samples for longer than this are worth a word in SourceReport::trouble.
   Milliseconds silence{10'000};
@@ -51,7 +51,7 @@ struct SourceOptions {
 
 enum class SourceState {
   kClosed,
-  kOpening,     // no sample has come yet: do not tell anybody to speak
+  kOpening,     // no sample has come yet; do not ask the user to speak
   kRunning,     // samples are coming
   kLost,        // none can come until something changes: unplugged, suspended, server gone
   kRecovering,  // being opened again
@@ -60,12 +60,12 @@ std::string_view Name(SourceState state);
 
 struct SourceReport {
   SourceState state = SourceState::kClosed;
-  std::string device;   // in words a person knows; "" before it is known
-  std::string trouble;  // one line, "" when all is well; a running source can have some: "muted"
+  std::string device;   // for people; "" before it is known
+  std::string trouble;  // one line, or ""; a running source can have one: "muted"
   // Since Open:
   std::int64_t samples = 0;  // given by Read
-  std::int64_t dropped = 0;  // lost because Read stayed away for longer than the buffer
-  /// Samples that were NaN, infinite or absurdly loud, or missing in between; now finite or zero.
+  std::int64_t dropped = 0;  // lost because the buffer was full
+  /// Samples that were NaN, infinite, absurdly loud or missing, and are now finite or zero.
   std::int64_t repaired = 0;
   /// How often the stream broke. The samples before and after a break are not neighbours in time.
   std::int64_t interruptions = 0;
@@ -75,27 +75,27 @@ class Source {
  public:
   virtual ~Source() = default;  // closes
 
-  /// Starts from anew (files from their first sample). Returns at once; whether samples come is in
-  /// report(). What an earlier Open left unread is gone. Does nothing on an open source.
+  /// Starts from the beginning (files from their first sample). Returns immediately; report() shows
+  /// whether samples come. Discards unread samples of an earlier Open. Does nothing on an open
+  /// source.
   virtual Result<> Open() = 0;
 
-  /// The microphone is shut when this returns. What was captured before can still be read. What was
-  /// still on its way through the sound server, up to about 50 ms, is lost: who needs the last
-  /// syllable stays open a little longer.
+  /// Closes the microphone before it returns. Captured samples can still be read. About 50 ms that
+  /// are still in the sound server are lost: to get the last syllable, close a little later.
   virtual void Close() = 0;
 
   /// At least one and at most into.size() samples, as soon as there are any. 0 when none came for
-  /// `wait`, and at once when closed or ended. Errors, kept until the next Open, come only where
-  /// waiting cannot help: a file that cannot be read. A microphone's troubles are in report().
+  /// `wait`, and immediately when closed or ended. Permanent errors only (a file that cannot be
+  /// read), kept until the next Open. A microphone's problems are in report().
   virtual Result<std::size_t> Read(std::span<float> into, Milliseconds wait) = 0;
 
-  /// Files or standard input are over and all of it was read; or Read has given its error.
+  /// Whether files or standard input were read to the end, or Read has returned its error.
   virtual bool ended() const = 0;
 
   virtual SourceReport report() const = 0;
 };
 
-/// kInvalid when the options make no sense. Opens nothing.
+/// kInvalid for invalid options. Opens nothing.
 Result<std::unique_ptr<Source>> MakeSource(const SourceOptions& options);
 
 }  // namespace headroom::audio

@@ -49,14 +49,14 @@ Result<Opened> OpenOne(const std::string& name, const std::string& shown) {
   return opened;
 }
 
-/// The first of the wanted devices that opens, else the error of the last.
+/// Opens the first configured device that can be opened, else returns the error of the last.
 Result<Opened> OpenFirst(const std::vector<std::string>& wanted) {
   const auto devices = ListAlsaDevices().value_or(std::vector<Device>());
-  Result<Opened> opened = Fail(Errc::kNotFound, "no device is named");
+  Result<Opened> opened = Fail(Errc::kNotFound, "no device is configured");
   for (const std::string& name : wanted) {
     const auto choice = DevicePreference({name}).Choose(devices);
     const bool listed = name != "default" && choice.device;
-    // What is not listed may still be in the user's configuration, or be like "plughw:1".
+    // An unlisted name may still be in the user's configuration, or be like "plughw:1".
     opened = listed ? OpenOne(choice.device->name, choice.device->description)
                     : OpenOne(name, name == "default" ? "ALSA's default device" : name);
     if (opened) break;
@@ -64,7 +64,7 @@ Result<Opened> OpenFirst(const std::vector<std::string>& wanted) {
   return opened;
 }
 
-/// Until the device fails or we are told to stop. The text is empty for the latter.
+/// Captures until the device fails, and returns why, or until stop() is raised, and returns "".
 std::string Listen(const Opened& opened, const SourceOptions& options, Capture& capture,
                    Backoff& backoff) {
   snd_pcm_t* pcm = opened.pcm.get();
@@ -83,7 +83,7 @@ std::string Listen(const Opened& opened, const SourceOptions& options, Capture& 
       continue;
     }
     if (count < 0) {
-      // An overrun or the machine's sleep: what was lost is lost, the device is still there.
+      // An overrun or a suspend loses samples, but not the device.
       const bool recovered = snd_pcm_recover(pcm, static_cast<int>(count), 1) == 0;
       if (!recovered) return opened.shown + " went away: " + snd_strerror(static_cast<int>(count));
       capture.CountInterruption();
@@ -120,7 +120,7 @@ Result<> CaptureAlsa(const SourceOptions& options, Capture& capture) {
     if (capture.stop().raised()) break;
     if (opened) capture.CountInterruption();
     capture.Say(SourceState::kLost, opened ? opened->shown : "", std::move(trouble));
-    opened = Fail(Errc::kCancelled, "closed");  // shut before the wait
+    opened = Fail(Errc::kCancelled, "closed");  // closes the device before the wait
     if (!capture.SleepFor(backoff.Next())) break;
   }
   return {};

@@ -7,14 +7,14 @@
 namespace headroom::audio {
 namespace {
 
-constexpr std::size_t kBlock = 320;  // 20 ms: what a microphone gives at once
+constexpr std::size_t kBlock = 320;  // 20 ms, as from a microphone
 
-/// Lets samples through no earlier than they would be spoken.
+/// Delays samples to real time.
 class Pace {
  public:
   Pace(bool real_time, Capture& capture) : real_time_(real_time), capture_(capture) {}
 
-  /// Waits until `count` more samples were spoken; false when told to stop.
+  /// Waits for the duration of `count` samples; false when stop() was raised.
   bool Await(std::size_t count) {
     samples_ += static_cast<std::int64_t>(count);
     if (!real_time_) return true;

@@ -1,8 +1,8 @@
-// Capturing through libpulse, which is spoken by PulseAudio and by PipeWire's server.
+// Captures through libpulse, from PulseAudio or from PipeWire's server.
 //
 // The thread runs libpulse's plain main loop and is the only one that touches it, so libpulse needs
-// no lock at all (pa_threaded_mainloop would take one around every callback), and opening,
-// recovering and following the default are one sequence of steps instead of calls from two sides.
+// no lock (pa_threaded_mainloop would take one around every callback), and opening, recovering and
+// following the default are one sequence of steps instead of calls from two threads.
 #include <pulse/error.h>
 #include <pulse/mainloop.h>
 #include <pulse/stream.h>
@@ -21,10 +21,10 @@
 namespace headroom::audio {
 namespace {
 
-constexpr Milliseconds kTick{250};  // what the loop looks at without being called
+constexpr Milliseconds kTick{250};  // how often the loop checks by itself
 constexpr Milliseconds kAnswer{5000};
 constexpr Milliseconds kStalled{3000};
-// One frame of the voice detector: fewer samples at once wake us for nothing.
+// One frame of the voice detector: a wake-up with fewer samples is useless.
 constexpr std::uint32_t kFragmentBytes = 512 * sizeof(float);
 
 class PulseCapture {
@@ -62,7 +62,7 @@ class PulseCapture {
     if (refresh_wanted_ && !query_.pending()) Refresh(now);
     if (asked_ && !query_.pending()) {
       asked_ = false;
-      if (query_.failed()) return Lost(now, "the sound server does not tell its sources");
+      if (query_.failed()) return Lost(now, "the sound server does not list its sources");
       devices_ = query_.TakeDevices();
       Follow(now);
     }
@@ -108,7 +108,7 @@ class PulseCapture {
     if (!query_.Start(context_)) Lost(now, "the sound server cannot be asked for its sources");
   }
 
-  /// Makes the stream one of the device that is meant, when it is not.
+  /// Connects the stream to the chosen device, unless it already is.
   void Follow(MonoTime now) {
     const DevicePreference::Choice choice = preference_.Choose(devices_);
     if (!choice.device) {
@@ -118,7 +118,7 @@ class PulseCapture {
     }
     shown_ = choice.device->description.empty() ? choice.device->name : choice.device->description;
     muted_ = choice.device->muted;
-    // As long as the choice is the same, where the user may have moved our stream is his affair.
+    // While the choice is unchanged, the user may have moved the stream to another device.
     if (stream_ && choice.device->name == chosen_) return;
     const bool follows_already = stream_ && pa_stream_get_state(stream_) == PA_STREAM_READY &&
                                  pa_stream_get_device_name(stream_) == choice.device->name;
@@ -147,7 +147,7 @@ class PulseCapture {
       StreamFailed(now);
   }
 
-  // Called from within dispatch, in our own thread: no lock, no allocation, no waiting.
+  // Called during dispatch, on this thread: no lock, no allocation, no waiting.
   static void OnSamples(pa_stream* stream, std::size_t, void* self) {
     auto* capture = static_cast<PulseCapture*>(self);
     while (pa_stream_readable_size(stream) > 0) {
@@ -191,23 +191,22 @@ class PulseCapture {
       trouble = shown_ + " is muted";
     } else if (now - last_sound_ > silence_) {
       const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(silence_).count();
-      trouble = fmt::format("{} has given nothing but silence for {} s; is it switched off?",
-                            shown_, seconds);
+      trouble = fmt::format("{} has been silent for {} s; is it switched off?", shown_, seconds);
     }
     Say(SourceState::kRunning, std::move(trouble));
   }
 
-  /// No samples, though the stream stands.
+  /// Handles a connected stream without samples.
   void Stalled(MonoTime now) {
     if (now - last_samples_ <= kStalled) return;
     if (pa_stream_is_suspended(stream_) == 1) {
       if (std::exchange(running_, false)) capture_.CountInterruption();
-      return Say(SourceState::kLost, shown_ + " is suspended by the system; waiting for it");
+      return Say(SourceState::kLost, shown_ + " is suspended by the system; waiting");
     }
     Lost(now, shown_ + " gives no samples");
   }
 
-  /// The stream could not be made, or its source has gone.
+  /// Handles a stream that failed or whose source is gone.
   void StreamFailed(MonoTime now) {
     const std::string why = pa_strerror(pa_context_errno(context_));
     const bool gone = running_;
@@ -218,7 +217,7 @@ class PulseCapture {
     Say(SourceState::kRecovering, shown_ + " went away");
   }
 
-  /// Starts from the connection up, a little later.
+  /// Reconnects a little later.
   void Lost(MonoTime now, std::string why) {
     DropContext();
     retry_at_ = now + backoff_.Next();
@@ -261,15 +260,15 @@ class PulseCapture {
   pa_context* context_ = nullptr;
   pa_stream* stream_ = nullptr;
   MonoTime retry_at_{};  // while there is no context
-  MonoTime since_{};     // connecting, or the stream's opening, began
+  MonoTime since_{};     // when connecting or opening the stream began
   bool ready_ = false;   // the context was seen to be ready
 
   PulseDeviceQuery query_;
   bool refresh_wanted_ = false;
-  bool asked_ = false;  // query_ was started and its answer not yet looked at
+  bool asked_ = false;  // query_ was started and its answer not yet used
   MonoTime asked_at_{};
   std::vector<Device> devices_;
-  std::string chosen_, shown_;  // name, and description, of the device that is meant
+  std::string chosen_, shown_;  // name and description of the chosen device
   bool muted_ = false;
 
   bool came_ = false, heard_ = false;  // set by OnSamples: samples; samples that are not zero

@@ -43,7 +43,7 @@ Result<> CaptureRaw(StdinFormat format, Capture& capture) {
   const std::size_t width = format == StdinFormat::kF32 ? sizeof(float) : sizeof(std::int16_t);
   std::vector<std::byte> bytes(2048);
   std::vector<float> samples;
-  std::size_t have = 0;  // bytes of a sample that is not whole yet
+  std::size_t have = 0;  // bytes of an incomplete sample
   while (true) {
     pollfd waits[] = {{STDIN_FILENO, POLLIN, 0}, {capture.stop().fd(), POLLIN, 0}};
     if (::poll(waits, 2, -1) < 0 && errno != EINTR) return FailErrno(errno, "{}", kName);

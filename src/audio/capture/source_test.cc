@@ -27,7 +27,7 @@ std::vector<float> ReadAll(Source& source) {
   return all;
 }
 
-TEST(Source, FilesComeWholeWithThePauseBetween) {
+TEST(Source, PlaysWholeFilesWithAPauseBetween) {
   const TempFolder folder;
   WriteBytes(folder / "a.wav", Wav({}, Sine(440, 0.5, 16000, 1.0)));
   WriteBytes(folder / "b.wav", Wav({}, Sine(880, 0.5, 16000, 0.5)));
@@ -52,7 +52,7 @@ TEST(Source, FilesComeWholeWithThePauseBetween) {
   }
 }
 
-TEST(Source, AFileIsPlayedAsFastAsItWouldBeSpoken) {
+TEST(Source, PlaysAFileInRealTime) {
   const TempFolder folder;
   WriteBytes(folder / "a.wav", Wav({}, Sine(440, 0.5, 16000, 0.5)));
   auto source = MakeSource({.kind = SourceKind::kFile, .files = {folder / "a.wav"}}).value();
@@ -62,7 +62,7 @@ TEST(Source, AFileIsPlayedAsFastAsItWouldBeSpoken) {
   EXPECT_GE(SystemClock().Now() - start, Milliseconds(490));
 }
 
-TEST(Source, AFileThatCannotBeReadIsAnErrorAndAnEnd) {
+TEST(Source, AnUnreadableFileIsAnErrorAndEndsTheSource) {
   auto source = MakeSource({.kind = SourceKind::kFile, .files = {"/no/such.wav"}}).value();
   ASSERT_TRUE(source->Open());
   std::vector<float> block(9);
@@ -76,7 +76,7 @@ TEST(Source, AFileThatCannotBeReadIsAnErrorAndAnEnd) {
   EXPECT_THAT(source->report().trouble, testing::HasSubstr("/no/such.wav"));
 }
 
-TEST(Source, ClosingStopsAFileThatPlays) {
+TEST(Source, CloseStopsAPlayingFile) {
   const TempFolder folder;
   WriteBytes(folder / "a.wav", Wav({}, Sine(440, 0.5, 16000, 60)));
   auto source = MakeSource({.kind = SourceKind::kFile, .files = {folder / "a.wav"}}).value();
@@ -90,16 +90,16 @@ TEST(Source, ClosingStopsAFileThatPlays) {
   EXPECT_EQ(source->report().state, SourceState::kClosed);
 }
 
-TEST(Source, NoneGivesNothingAndSaysSo) {
+TEST(Source, NoneGivesNoSamplesAndReportsWhy) {
   auto source = MakeSource({.kind = SourceKind::kNone}).value();
   ASSERT_TRUE(source->Open());
   std::vector<float> block(9);
   EXPECT_EQ(source->Read(block, Milliseconds(20)).value(), 0U);
   EXPECT_FALSE(source->ended());
-  EXPECT_EQ(source->report().trouble, "no sound source is set up");
+  EXPECT_EQ(source->report().trouble, "no audio source is configured");
 }
 
-TEST(Source, RefusesWhatMakesNoSense) {
+TEST(Source, RejectsInvalidOptions) {
   EXPECT_EQ(MakeSource({.kind = SourceKind::kFile}).error().code, Errc::kInvalid);
   EXPECT_EQ(MakeSource({.buffer = Milliseconds(0)}).error().code, Errc::kInvalid);
   EXPECT_EQ(ParseSourceKind("pulse").value(), SourceKind::kPulse);
@@ -122,7 +122,7 @@ class FakeStdin {
   Pipe pipe_;
 };
 
-TEST(Source, RawStandardInputMayBeCutAnywhere) {
+TEST(Source, RawStandardInputMayBeSplitAnywhere) {
   FakeStdin input;
   auto source = MakeSource({.kind = SourceKind::kStdin, .stdin_format = StdinFormat::kS16}).value();
   ASSERT_TRUE(source->Open());
@@ -139,7 +139,7 @@ TEST(Source, RawStandardInputMayBeCutAnywhere) {
   EXPECT_TRUE(source->ended());
 }
 
-TEST(Source, FloatsFromOutsideAreMadeFinite) {
+TEST(Source, MakesFloatsFromStandardInputFinite) {
   FakeStdin input;
   auto source = MakeSource({.kind = SourceKind::kStdin, .stdin_format = StdinFormat::kF32}).value();
   ASSERT_TRUE(source->Open());
@@ -151,7 +151,7 @@ TEST(Source, FloatsFromOutsideAreMadeFinite) {
   EXPECT_EQ(source->report().repaired, 2);
 }
 
-TEST(Source, AWavOnStandardInput) {
+TEST(Source, ReadsAWavFromStandardInput) {
   FakeStdin input;
   auto source = MakeSource({.kind = SourceKind::kStdin}).value();
   ASSERT_TRUE(source->Open());
@@ -165,7 +165,7 @@ TEST(Source, AWavOnStandardInput) {
   EXPECT_EQ(all.size(), 16000U);
 }
 
-TEST(Capture, AReaderThatStaysAwayCostsCountedSamplesAndNothingElse) {
+TEST(Capture, DropsAndCountsSamplesWhileTheReaderIsAway) {
   std::atomic<bool> full = false;
   auto source = MakeThreadSource(
       [&](Capture& capture) -> Result<> {
@@ -185,7 +185,7 @@ TEST(Capture, AReaderThatStaysAwayCostsCountedSamplesAndNothingElse) {
   source->Close();
 }
 
-TEST(Capture, WhatWasCapturedBeforeCloseCanStillBeRead) {
+TEST(Capture, SamplesCapturedBeforeCloseCanStillBeRead) {
   std::atomic<bool> put = false;
   auto source = MakeThreadSource(
       [&](Capture& capture) -> Result<> {

@@ -13,7 +13,7 @@ Error ErrorOf(const std::string& path) {
   return sound ? Error{} : sound.error();
 }
 
-TEST(NotAudio, IsSaidSo) {
+TEST(NotAudio, IsRejectedWithAReason) {
   const TempFolder folder;
   const std::string path = folder / "notes.txt";
   const auto expect = [&](std::string_view bytes, Errc code, std::string_view what) {
@@ -33,7 +33,7 @@ TEST(NotAudio, IsSaidSo) {
   expect(std::string(100'000, '\0'), Errc::kCorrupt, "no audio in it");
 }
 
-TEST(NotAudio, RandomBytesAreNeverTakenForMuch) {
+TEST(NotAudio, RandomBytesGiveHardlyAnySamples) {
   const TempFolder folder;
   const std::string path = folder / "random";
   std::mt19937 random(7);
@@ -72,7 +72,7 @@ TEST(CutWav, EveryLengthIsReadAndReported) {
   EXPECT_FALSE(Decode(path)->report.truncated);
 }
 
-TEST(CutWav, ALengthThatWasNeverKnownIsNoCut) {
+TEST(CutWav, AnUnknownLengthIsNotTruncation) {
   const TempFolder folder;
   const std::string path = folder / "streamed.wav";
   for (const std::uint32_t claimed : {0xFFFFFFFFu, 0x7FFFFFFFu, 0x7FFFF000u}) {
@@ -86,7 +86,7 @@ TEST(CutWav, ALengthThatWasNeverKnownIsNoCut) {
 
 class Cut : public testing::TestWithParam<const char*> {};
 
-TEST_P(Cut, IsReadAsFarAsItGoesAndReported) {
+TEST_P(Cut, IsReadToItsEndAndReported) {
   const TempFolder folder;
   const std::string path = MakeMedia(folder, GetParam());
   const std::string whole = ReadBytes(path);
@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(All, Cut,
                          testing::Values("mp3", "flac", "ogg", "opus", "fast.m4a", "webm", "wav"),
                          NameOfKind);
 
-TEST(CutM4a, WithItsIndexAtTheEndHasNothingToRead) {
+TEST(CutM4a, WithoutItsIndexIsUnreadable) {
   const TempFolder folder;
   const std::string path = MakeMedia(folder, "m4a");
   const std::string whole = ReadBytes(path);
@@ -118,7 +118,7 @@ TEST(CutM4a, WithItsIndexAtTheEndHasNothingToRead) {
   EXPECT_TRUE(error.what.starts_with(path + ": cut off before its index")) << error.what;
 }
 
-TEST(Damage, InTheMiddleIsSkippedAndCounted) {
+TEST(Damage, IsSkippedAndCounted) {
   const TempFolder folder;
   for (const char* kind : {"mp3", "flac"}) {
     const std::string path = MakeMedia(folder, kind);

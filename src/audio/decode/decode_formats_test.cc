@@ -93,7 +93,7 @@ TEST(DecodeWav, SurroundIsMixedWithoutClippingAndWithoutTheBassChannel) {
   EXPECT_GT(left, 0.1);
 }
 
-TEST(DecodeWav, WhatIsNoNumberBecomesSilenceAndIsCounted) {
+TEST(DecodeWav, NanAndInfinityBecomeSilenceAndAreCounted) {
   const TempFolder folder;
   const std::string path = folder / "nan.wav";
   constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
@@ -140,7 +140,7 @@ INSTANTIATE_TEST_SUITE_P(All, Compressed,
                                          "ac3", "wv", "tta"),
                          NameOfKind);
 
-TEST(DecodeVideo, TheSoundOfAFilmIsRead) {
+TEST(DecodeVideo, ReadsTheAudioTrack) {
   const TempFolder folder;
   for (const char* name : {"film.mp4", "film.mkv", "film.avi", "film.ts"}) {
     const std::string path = folder / name;

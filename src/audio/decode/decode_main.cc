@@ -1,5 +1,5 @@
 // headroom-decode: media on descriptor 0, 16 kHz mono 32-bit float PCM on 1, status lines on 3.
-// Started by audio::MediaReader, not by people; see docs/audio.md.
+// Started by audio::MediaReader only; see docs/audio.md.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,7 +31,7 @@ Result<DecodeEnd> Decode(DecodeInput& input) {
   }
 }
 
-// Descriptor 0 is a socket, over which what is to be descriptor 0 comes.
+// Descriptor 0 is a socket that receives the file, which then replaces descriptor 0.
 bool WaitForInput() {
   auto input = ReceiveFd(STDIN_FILENO);
   return input && ::dup2(input->get(), STDIN_FILENO) == STDIN_FILENO;
@@ -45,7 +45,7 @@ int Main(int argc, char** argv) {
     std::fputs("headroom-decode is started by headroom; see `headroom transcribe`\n", stderr);
     return 2;
   }
-  if (wait && !WaitForInput()) return 1;  // whoever started it wants nothing more
+  if (wait && !WaitForInput()) return 1;  // the parent closed the socket
   auto input = DecodeInput::Make(STDIN_FILENO);
   Result<> ready = input ? EnterSandbox() : std::unexpected(input.error());
   if (self_test) return ready ? TestSandbox() : 2;
@@ -57,8 +57,8 @@ int Main(int argc, char** argv) {
   } else {
     last = std::move(end.error());
   }
-  const auto told = WriteAll(kStatusFd, FormatDecodeStatus(last));
-  return told && std::holds_alternative<DecodeEnd>(last) ? 0 : 1;
+  const auto written = WriteAll(kStatusFd, FormatDecodeStatus(last));
+  return written && std::holds_alternative<DecodeEnd>(last) ? 0 : 1;
 }
 
 }  // namespace

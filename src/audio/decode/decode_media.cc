@@ -29,7 +29,7 @@ struct Close {
 template <class T>
 using Owned = std::unique_ptr<T, Close>;
 
-// A file may hold damaged stretches, but one that gives nothing but errors is not going on.
+// A file may contain damaged stretches, but decoding stops after too many errors in a row.
 constexpr int kMostErrorsInARow = 1000;
 // Encoders pad and skip: a lossy file may be this much shorter than declared and yet be whole.
 constexpr double kSlackSeconds = 0.25;
@@ -126,7 +126,7 @@ Result<> MediaDecoder::OpenContainer() {
   ::av_dict_set(&options, "format_whitelist", kContainers, 0);
   ::av_dict_set(&options, "codec_whitelist", kCodecs, 0);
   ::av_dict_set(&options, "protocol_whitelist", "", 0);
-  ::av_dict_set_int(&options, "indexmem", 64 << 10, 0);  // nobody will seek
+  ::av_dict_set_int(&options, "indexmem", 64 << 10, 0);  // no seeking follows
   code = ::avformat_open_input(&context, "", found, &options);
   const Owned<AVDictionary> unused(options);
   if (code < 0) {  // which has freed the context
@@ -188,7 +188,7 @@ Result<> MediaDecoder::OpenDecoder() {
   int code = ::avcodec_parameters_to_context(codec_.get(), stream_->codecpar);
   codec_->pkt_timebase = stream_->time_base;  // without it the encoder's padding is not cut away
   codec_->thread_count = 1;
-  // A damaged FLAC frame decodes to loud noise; its checksum tells.
+  // A damaged FLAC frame decodes to loud noise; its checksum detects it.
   if (decoder->id == AV_CODEC_ID_FLAC) codec_->err_recognition |= AV_EF_CRCCHECK | AV_EF_EXPLODE;
   AVDictionary* options = nullptr;
   ::av_dict_set(&options, "codec_whitelist", kCodecs, 0);
@@ -268,7 +268,7 @@ Result<> MediaDecoder::Decode(const AVPacket* packet) {
     last_was_damaged_ = false;
     TRY(resampler_.Add(*frame_, pcm_));
     seconds_ += static_cast<double>(frame_->nb_samples) / frame_->sample_rate;
-    // Of a stream somebody may wait for every word; a file is quicker in larger pieces.
+    // A live stream needs low latency; a file is faster in larger pieces.
     if (!input_.seekable() || pcm_.size() >= kPiece) TRY(Send());
   }
 }

@@ -9,7 +9,7 @@
 namespace headroom::audio {
 namespace {
 
-TEST(DecodeSandbox, RefusesWhatAnAttackerWouldWant) {
+TEST(DecodeSandbox, DeniesTheSystemCallsOfAnAttacker) {
   const auto program = FindProgram("headroom-decode");
   ASSERT_TRUE(program) << program.error().what;
   auto out = MakePipe();
@@ -27,7 +27,7 @@ TEST(DecodeSandbox, RefusesWhatAnAttackerWouldWant) {
     EXPECT_NE(text.find(std::string("refused ") + call + "\n"), std::string::npos) << call;
 }
 
-TEST(DecodeSandbox, IsNoProgramToBeRunByHand) {
+TEST(DecodeSandbox, TheDecoderFailsWhenRunByHand) {
   auto child = Child::Spawn(
       {.argv = {FindProgram("headroom-decode")->string(), "x.wav"}, .fds = {}, .environment = {}});
   EXPECT_EQ(child->Wait()->code, 2);
@@ -51,7 +51,7 @@ TEST(Playlist, ThatNamesAFileIsNotFollowed) {
   }
 }
 
-TEST(Playlist, ThatNamesAServerReachesNobody) {
+TEST(Playlist, ThatNamesAServerOpensNoConnection) {
   const Fd server(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;

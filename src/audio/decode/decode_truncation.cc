@@ -86,8 +86,8 @@ std::optional<std::string> FindCutInSegment(DecodeInput& input) {
 }
 
 // RFC 3533, 6: "OggS", version 0, flags (4: last page of its stream), ..., at 26 the number of
-// segments and their lengths. Only a page that reaches the end of the bytes is taken for the last,
-// so the same letters inside of sound mean nothing.
+// segments and their lengths. Only a page that reaches the end of the bytes counts as the last, so
+// "OggS" inside of audio data is ignored.
 std::optional<std::string> FindCutInPages(std::span<const std::uint8_t> tail) {
   constexpr std::size_t kHeader = 27;
   for (std::size_t at = tail.size(); at-- > 0;) {

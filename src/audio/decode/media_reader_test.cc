@@ -41,7 +41,7 @@ Error ErrorOf(const std::string& path) {
   return reader ? Error{} : reader.error();
 }
 
-TEST(MediaReader, NamesWhatCannotBeOpened) {
+TEST(MediaReader, ErrorsNameTheFile) {
   const TempFolder folder;
   const std::string missing = folder / "missing.wav";
   EXPECT_EQ(ErrorOf(missing).code, Errc::kNotFound);
@@ -52,7 +52,7 @@ TEST(MediaReader, NamesWhatCannotBeOpened) {
   EXPECT_EQ(ErrorOf(folder / "a\nb\x1b.wav").what.find_first_of("\n\x1b"), std::string::npos);
 }
 
-TEST(MediaReader, SaysThatAFileMayNotBeRead) {
+TEST(MediaReader, ReportsAMissingReadPermission) {
   const TempFolder folder;
   const std::string path = folder / "secret.wav";
   WriteBytes(path, Wav({}, Sine(1000, 0.5, kSampleRate, 1)));
@@ -103,7 +103,7 @@ TEST(MediaReader, ReadsAPipe) {
   }
 }
 
-TEST(MediaReader, SaysWhenAPipeIsNotEnough) {
+TEST(MediaReader, ReportsAFormatThatNeedsSeeking) {
   const TempFolder folder;
   const std::string path = folder / "noise.m4a";  // too large for the decoder to hold all of it
   Ffmpeg({"-f", "lavfi", "-i", "anoisesrc=duration=30", path});
@@ -183,7 +183,7 @@ Result<std::size_t> ReadOn(MediaReader& reader) {
   }
 }
 
-TEST(MediaReader, AKilledDecoderIsAnErrorAndNotAnEnd) {
+TEST(MediaReader, AKilledDecoderIsAnError) {
   const TempFolder folder;
   auto reader = MediaReader::Open(MakeSilence(folder, 3600), nullptr).value();
   ::kill(reader->pid(), SIGKILL);
@@ -194,7 +194,7 @@ TEST(MediaReader, AKilledDecoderIsAnErrorAndNotAnEnd) {
   EXPECT_EQ(ReadOn(*reader).error().what, n.error().what) << "the error stays";
 }
 
-TEST(MediaReader, ADecoderThatHangsIsATimeout) {
+TEST(MediaReader, AHangingDecoderIsATimeout) {
   const TempFolder folder;
   auto reader = MediaReader::Open(MakeSilence(folder, 3600), nullptr, Milliseconds(200)).value();
   ::kill(reader->pid(), SIGSTOP);
@@ -204,7 +204,7 @@ TEST(MediaReader, ADecoderThatHangsIsATimeout) {
   EXPECT_EQ(::kill(reader->pid(), 0), -1) << "the decoder is still there";
 }
 
-TEST(MediaReader, TheDecoderEndsWhenNobodyReadsItsSound) {
+TEST(MediaReader, TheDecoderEndsWithItsReader) {
   const TempFolder folder;
   auto input = headroom::Open(MakeSilence(folder, 3600), O_RDONLY);
   auto pcm = MakePipe(), status = MakePipe();

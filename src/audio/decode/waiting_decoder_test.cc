@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include <thread>
 #include <vector>
 
 #include "audio/decode/media_reader.h"
@@ -26,16 +25,13 @@ std::size_t SamplesOf(MediaReader& reader) {
   }
 }
 
-bool Ended(pid_t pid) {
-  for (int tries = 0; tries < 1000; ++tries) {
-    siginfo_t info{};
-    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) == 0) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
+// Blocks until the child has ended and leaves it to be reaped.
+bool AwaitEnd(pid_t pid) {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) == 0;
 }
 
-TEST(WaitingDecoder, TakesTheNextFileAndIsThenGone) {
+TEST(WaitingDecoder, DecodesOneFile) {
   const TempFolder folder;
   const auto path = MakeMedia(folder, "wav");
   WaitingDecoder waiting;
@@ -49,7 +45,7 @@ TEST(WaitingDecoder, TakesTheNextFileAndIsThenGone) {
   EXPECT_EQ((*reader)->report().samples, 48'000);
 }
 
-TEST(WaitingDecoder, SaysOfABadFileWhatAnotherWould) {
+TEST(WaitingDecoder, ReportsTheErrorsOfABadFile) {
   const TempFolder folder;
   const std::string path = folder / "x.wav";
   WriteBytes(path, "no sound at all");
@@ -63,20 +59,20 @@ TEST(WaitingDecoder, SaysOfABadFileWhatAnotherWould) {
   EXPECT_EQ(by_waiting.error().what, by_new.error().what);
 }
 
-TEST(WaitingDecoder, OneThatDiedIsNotMissed) {
+TEST(WaitingDecoder, ADeadOneIsReplacedByANewDecoder) {
   const TempFolder folder;
   const auto path = MakeMedia(folder, "wav");
   WaitingDecoder waiting;
   waiting.Prepare();
   ASSERT_NE(waiting.pid(), 0);
   ASSERT_EQ(::kill(waiting.pid(), SIGKILL), 0);
-  ASSERT_TRUE(Ended(waiting.pid()));
+  ASSERT_TRUE(AwaitEnd(waiting.pid()));
   auto reader = MediaReader::Open(*headroom::Open(path, O_RDONLY), "x.wav", nullptr, &waiting);
   ASSERT_TRUE(reader) << reader.error().what;
   EXPECT_EQ(SamplesOf(**reader), 48'000U);
 }
 
-TEST(WaitingDecoder, IsDroppedWhenNobodyNeedsIt) {
+TEST(WaitingDecoder, EndsWhenUnusedForALongTime) {
   FakeClock clock;
   WaitingDecoder waiting(clock);
   waiting.Prepare();

@@ -1,4 +1,4 @@
-// What headroom-decode tells its parent on descriptor 3: one JSON object per line, see
+// What headroom-decode sends its parent on descriptor 3: one JSON object per line, see
 // docs/audio.md. The parent trusts none of it: the child may have been taken over by its input.
 #pragma once
 

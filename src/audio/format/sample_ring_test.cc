@@ -47,7 +47,7 @@ TEST(SampleRing, KeepsTheOldestWhenFullAndCountsTheRestExactly) {
   EXPECT_EQ(out[2], 0.0F);
 }
 
-// Two threads in step with nobody: everything that was taken arrives once and in order, and taken
+// Two unsynchronised threads: everything that was taken arrives once and in order, and taken
 // plus dropped is everything that was pushed.
 TEST(SampleRing, BetweenTwoThreads) {
   constexpr std::size_t kTotal = 400'000;  // exact as floats

@@ -87,16 +87,6 @@ std::span<const float> Inside(const std::vector<float>& samples) {
 
 }  // namespace
 
-TempFolder::TempFolder() {
-  std::string name = std::filesystem::temp_directory_path() / "headroom-audio-XXXXXX";
-  path_ = ::mkdtemp(name.data());
-}
-
-TempFolder::~TempFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 std::string Wav(const WavShape& shape, const std::vector<std::vector<double>>& channels) {
   std::string data;
   for (std::size_t i = 0; i < channels.at(0).size(); ++i) {

@@ -11,19 +11,9 @@
 #include <vector>
 
 #include "audio/decode/media_reader.h"
+#include "base/testing/temp_folder.h"
 
 namespace headroom::audio {
-
-/// A folder of its own, removed with everything in it.
-class TempFolder {
- public:
-  TempFolder();
-  ~TempFolder();
-  std::string operator/(std::string_view name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
 
 enum class Pcm { kU8, kS16, kS24, kS32, kF32, kF64 };
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/testing/temp_folder.h"
 
 namespace headroom::sql {
 namespace {
@@ -13,13 +14,8 @@ namespace fs = std::filesystem;
 
 class DatabaseTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = testing::TempDir() + "/sql.XXXXXX";
-    folder_ = ::mkdtemp(name.data());
-    path_ = folder_ / "x.db";
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  fs::path folder_, path_;
+  const TempFolder folder_;
+  const fs::path path_ = folder_ / "x.db";
 };
 
 unsigned ModeOf(const fs::path& path) {

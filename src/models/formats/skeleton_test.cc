@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "base/file.h"
+#include "base/testing/temp_folder.h"
 #include "models/formats/import_source.h"
 #include "models/formats/quantize.h"
 #include "models/formats/skeleton_types.h"
@@ -22,14 +23,6 @@ namespace fs = std::filesystem;
 
 class Skeletons : public testing::Test {
  protected:
-  void SetUp() override {
-    // Its own folder for each run: two builds may be tested at once.
-    std::string name = testing::TempDir() + "skeleton-XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   static Catalogue Published() {
     auto text = ReadFile(fs::path(HEADROOM_MODELS_DIR) / "catalogue.toml");
     return *ParseCatalogue(*text, "catalogue.toml");
@@ -56,7 +49,7 @@ class Skeletons : public testing::Test {
     return std::move(*skeleton);
   }
 
-  fs::path folder_;
+  const TempFolder folder_;
 };
 
 TEST_F(Skeletons, AreAsLargeAsThePublishedFiles) {

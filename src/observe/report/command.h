@@ -1,10 +1,13 @@
 // `headroom report`, `headroom why` and the program headroom-report: options, reading, writing.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 
 #include "base/error.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
 
 namespace headroom::report {
 

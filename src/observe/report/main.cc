@@ -1,6 +1,7 @@
 // headroom-report: the analyst alone, without audio and engine.
 #include <fmt/format.h>
 #include <signal.h>
+#include <CLI/CLI.hpp>
 
 #include <exception>
 

@@ -2,35 +2,18 @@
 // reader.
 #pragma once
 
-#include <stdlib.h>
-
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "base/testing/temp_folder.h"
 #include "observe/record/reader.h"
 #include "observe/record/store.h"
 #include "observe/record/writer.h"
 
 namespace headroom::record {
 
-class Folder {
- public:
-  Folder() {
-    std::string name = std::filesystem::temp_directory_path() / "headroom-record.XXXXXX";
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using Folder = TempFolder;
 
 /// `ms` after a fixed moment (2026-01-01 00:00 UTC, an hour after boot).
 inline Moment AtMs(std::int64_t ms) {

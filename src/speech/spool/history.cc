@@ -14,8 +14,8 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kVersion = 1;
 constexpr std::int64_t kMostInMemory = 100;
 
-// No write-ahead log: it would keep deleted text until somebody resets it. The journal of an
-// ordinary transaction is emptied when it ends. VACUUM's copy of the texts stays in memory.
+// No write-ahead log, which would keep deleted text until it is reset. The journal of an ordinary
+// transaction is emptied at its end. VACUUM's copy of the texts stays in memory.
 constexpr char kPragmas[] =
     "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
     "PRAGMA temp_store = MEMORY;";

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/file.h"
+#include "base/testing/temp_folder.h"
 
 namespace headroom::speech {
 namespace {
@@ -17,14 +18,6 @@ namespace fs = std::filesystem;
 
 class HistoryFile : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = testing::TempDir() + "history.XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    path_ = folder_ / "headroom/history.db";
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::unique_ptr<History> Open(bool on = true) {
     auto history = History::Open(path_, {.on = on, .hours = 24, .clock = &clock_});
     EXPECT_TRUE(history) << history.error().what;
@@ -42,7 +35,8 @@ class HistoryFile : public testing::Test {
     return files;
   }
 
-  fs::path folder_, path_;
+  const TempFolder folder_;
+  const fs::path path_ = folder_ / "headroom/history.db";
   FakeClock clock_;
 };
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/testing/temp_folder.h"
 #include "speech/spool/spool.h"
 #include "speech/testing/fake_disk.h"
 
@@ -36,8 +37,8 @@ std::string TextOf(UtteranceId id) {
   return text;
 }
 
-// What a caller was told, and what it may have set in motion besides.
-struct Told {
+// What a caller knows of an utterance, and which changes it may have begun besides.
+struct Known {
   SpoolState state = SpoolState::kOpen, tried = SpoolState::kOpen;
   std::int64_t samples = 0, tried_samples = 0, least = 0;
   std::int64_t sure = 0;   // beyond it a piece that was being appended may be silent
@@ -45,17 +46,17 @@ struct Told {
 };
 
 // Does things until one fails.
-void Work(Spool& spool, std::map<UtteranceId, Told>& told, std::mt19937& random) {
+void Work(Spool& spool, std::map<UtteranceId, Known>& known, std::mt19937& random) {
   const auto one_in = [&](unsigned n) { return random() % n == 0; };
   for (int step = 0; step < 150; ++step) {
-    if (told.empty() || one_in(6)) {
+    if (known.empty() || one_in(6)) {
       const auto id = spool.Begin({.session = 3, .began = {}, .language = "en"});
       if (!id) return;
-      told[*id] = {};
+      known[*id] = {};
       continue;
     }
-    auto which = told.begin();
-    std::advance(which, static_cast<std::ptrdiff_t>(random() % told.size()));
+    auto which = known.begin();
+    std::advance(which, static_cast<std::ptrdiff_t>(random() % known.size()));
     auto& [id, it] = *which;
     Result<> done;
     const auto try_state = [&](SpoolState state, const auto& action) {
@@ -85,13 +86,13 @@ void Work(Spool& spool, std::map<UtteranceId, Told>& told, std::mt19937& random)
       try_state(SpoolState::kDelivered, [&] { return spool.SetDelivered(id); });
     }
     if (it.state == SpoolState::kDelivered) {
-      told.erase(which);
+      known.erase(which);
       continue;
     }
     if (!done && done.error().code == Errc::kNoSpace) {  // full; make room
       it.tried = SpoolState::kDelivered;
       if (!spool.Discard(id)) return;
-      told.erase(which);
+      known.erase(which);
       continue;
     }
     ASSERT_TRUE(done || done.error().code == Errc::kIo) << done.error().what;
@@ -99,15 +100,15 @@ void Work(Spool& spool, std::map<UtteranceId, Told>& told, std::mt19937& random)
   }
 }
 
-// What came back against what was told, and from now on it is what was told.
-void Compare(const Spool& spool, std::map<UtteranceId, Told>& told) {
-  std::map<UtteranceId, Told> now;
+// Compares the reopened spool with what the caller knew, then takes over the spool's state.
+void Compare(const Spool& spool, std::map<UtteranceId, Known>& known) {
+  std::map<UtteranceId, Known> now;
   UtteranceId before = 0;
   for (const Pending& pending : spool.pending()) {
     ASSERT_GT(pending.id, before) << "not in order";
     before = pending.id;
-    ASSERT_TRUE(told.contains(pending.id)) << "came back from the dead";
-    const Told& it = told.at(pending.id);
+    ASSERT_TRUE(known.contains(pending.id)) << "came back from the dead";
+    const Known& it = known.at(pending.id);
     ASSERT_GE(pending.state, std::max(it.state, SpoolState::kSpooled));
     if (!it.discarded && it.tried != SpoolState::kDelivered) {
       ASSERT_LE(pending.state, std::max(it.tried, SpoolState::kSpooled));
@@ -136,11 +137,11 @@ void Compare(const Spool& spool, std::map<UtteranceId, Told>& told) {
                        .least = pending.samples,
                        .sure = it.sure};
   }
-  for (const auto& [id, it] : told) {
+  for (const auto& [id, it] : known) {
     if (now.contains(id) || it.tried == SpoolState::kDelivered) continue;
     ASSERT_EQ(it.samples, 0) << "utterance " << id << " is lost";
   }
-  told = std::move(now);
+  known = std::move(now);
 }
 
 class SpoolPower : public testing::TestWithParam<unsigned> {};
@@ -149,16 +150,16 @@ TEST_P(SpoolPower, CutAtAnyMomentLosesNothingThatWasAcknowledged) {
   std::mt19937 random(GetParam());
   for (int disks = 0; disks < 6; ++disks) {
     FakeDisk disk;
-    std::map<UtteranceId, Told> told;
+    std::map<UtteranceId, Known> known;
     for (int round = 0; round < 12; ++round) {
       disk.fail_at = static_cast<int>(1 + random() % (round == 0 ? 40 : 250));
       if (auto spool = Spool::Over(std::make_unique<FakeFile>(disk), {.size = KiB(256)}))
-        Work(**spool, told, random);
+        Work(**spool, known, random);
       if (HasFatalFailure()) return;
       disk.CutPower(random);
       const auto spool = Spool::Over(std::make_unique<FakeFile>(disk), {.size = KiB(256)});
       ASSERT_TRUE(spool) << spool.error().what;
-      Compare(**spool, told);
+      Compare(**spool, known);
       if (HasFatalFailure()) return;
     }
   }
@@ -170,16 +171,16 @@ TEST(SpoolCrash, OneFailingOperationIsAnErrorAndNothingElse) {
   for (int fail = 1; fail < 120; ++fail) {
     FakeDisk disk;
     std::mt19937 random(static_cast<unsigned>(fail));
-    std::map<UtteranceId, Told> told;
+    std::map<UtteranceId, Known> known;
     auto spool = Spool::Over(std::make_unique<FakeFile>(disk), {.size = KiB(256)});
     ASSERT_TRUE(spool);
     disk.fail_once_at = disk.operations + fail;
-    Work(**spool, told, random);
+    Work(**spool, known, random);
     spool->reset();
     disk.CutPower(random);
     spool = Spool::Over(std::make_unique<FakeFile>(disk), {.size = KiB(256)});
     ASSERT_TRUE(spool) << spool.error().what;
-    Compare(**spool, told);
+    Compare(**spool, known);
     if (HasFatalFailure()) return;
   }
 }
@@ -188,7 +189,7 @@ TEST(SpoolCrash, OneFailingOperationIsAnErrorAndNothingElse) {
 struct Sample {
   FakeDisk disk;
   std::vector<UtteranceId> ids;
-  std::vector<UtteranceId> owner;  // by slot; 0: nobody's
+  std::vector<UtteranceId> owner;  // by slot; 0: free
   std::size_t used = 0;            // slots up to the last that is used
 };
 
@@ -350,10 +351,9 @@ struct Line {  // what the child says after each call that returned
   }
 }
 
-TEST(SpoolCrash, AKilledProgramLosesNothingThatItWasTold) {
-  std::string folder = testing::TempDir() + "killed.XXXXXX";
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-  const std::string path = folder + "/spool";
+TEST(SpoolCrash, AKilledProgramLosesNothingThatWasConfirmed) {
+  const TempFolder folder;
+  const std::string path = folder / "spool";
   std::mt19937 random(5);
   int lines_seen = 0;
   for (unsigned round = 0; round < 25; ++round) {
@@ -362,11 +362,11 @@ TEST(SpoolCrash, AKilledProgramLosesNothingThatItWasTold) {
     if (child == 0) Speak(path, pipe.write.get(), round);
     pipe.write.Reset();
     // Killed after a number of answers, so that it does not depend on the machine's speed.
-    std::map<UtteranceId, Told> told;
+    std::map<UtteranceId, Known> known;
     const auto answers = random() % 40;
     Line line{};
     for (unsigned i = 0; ::read(pipe.read.get(), &line, sizeof line) == sizeof line; ++i) {
-      Told& it = told[line.id];
+      Known& it = known[line.id];
       it.state = it.tried = line.state;
       it.samples = line.samples;
       ++lines_seen;
@@ -382,7 +382,7 @@ TEST(SpoolCrash, AKilledProgramLosesNothingThatItWasTold) {
     EXPECT_EQ((*spool)->repair().damaged_slots, 0);
     std::map<UtteranceId, Pending> found;
     for (const Pending& pending : (*spool)->pending()) found[pending.id] = pending;
-    for (const auto& [id, it] : told) {
+    for (const auto& [id, it] : known) {
       if (it.state == SpoolState::kDelivered) {
         ASSERT_FALSE(found.contains(id));
         continue;
@@ -397,13 +397,12 @@ TEST(SpoolCrash, AKilledProgramLosesNothingThatItWasTold) {
       ASSERT_EQ((*spool)->Audio(id).value(), Sound(id, 0, found[id].samples));
     }
     for (const auto& [id, pending] : found) {
-      // One more may have been begun than was told.
-      ASSERT_TRUE(told.contains(id) || id == found.rbegin()->first);
+      // The killed program may have begun one more than the caller knows.
+      ASSERT_TRUE(known.contains(id) || id == found.rbegin()->first);
       ASSERT_TRUE((*spool)->SetDelivered(id));
     }
   }
   EXPECT_GT(lines_seen, 200);
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ enum class SpoolState {
   kOpen,       // being spoken
   kSpooled,    // ended; to be decoded
   kDecoded,    // its text is here; to be delivered
-  kOffered,    // delivery was begun and nobody said that it arrived
+  kOffered,    // delivery was begun and not confirmed
   kDelivered,  // done
 };
 

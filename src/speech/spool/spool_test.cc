@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/testing/temp_folder.h"
 #include "speech/testing/fake_disk.h"
 
 namespace headroom::speech {
@@ -217,7 +218,7 @@ TEST(Spool, KeptAudioIsThereUntilTheSpaceIsNeeded) {
   ASSERT_TRUE(spool->SetDecoded(discarded, "PRIVATE"));
   ASSERT_TRUE(spool->Discard(discarded));
   EXPECT_FALSE(Contains(disk.bytes, "PRIVATE"));
-  // Somebody who no longer wants to keep finds nothing of it.
+  // With `keep` switched off, nothing of it is left.
   spool = Reopen(disk, kSmall);
   EXPECT_TRUE(BlankButForTheHeaders(disk));
 }
@@ -305,14 +306,6 @@ TEST(Spool, NoRoomForTheFileIsSaid) {
 
 class SpoolFile : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = testing::TempDir() + "spool.XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    path_ = folder_ / "state/headroom/spool";
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   static std::string ErrorOf(const Result<std::unique_ptr<Spool>>& spool, Errc code) {
     EXPECT_FALSE(spool);
     if (spool) return "";
@@ -321,7 +314,8 @@ class SpoolFile : public testing::Test {
     return spool.error().what;
   }
 
-  fs::path folder_, path_;
+  const TempFolder folder_;
+  const fs::path path_ = folder_ / "state/headroom/spool";
 };
 
 TEST_F(SpoolFile, IsPrivateAndReservedAsAWhole) {
@@ -382,11 +376,11 @@ TEST_F(SpoolFile, AfterDeliveryNoByteOfItIsInTheFolder) {
 
 TEST_F(SpoolFile, ForeignOrOfAnotherVersionIsLeftAlone) {
   fs::create_directories(path_.parent_path());
-  const std::string letter(20'000, 'a');
-  ASSERT_TRUE(WriteFileAtomic(path_, letter));
+  const std::string text(20'000, 'a');
+  ASSERT_TRUE(WriteFileAtomic(path_, text));
   EXPECT_NE(ErrorOf(Spool::Open(path_, kSmall), Errc::kInvalid).find("not a spool"),
             std::string::npos);
-  EXPECT_EQ(ReadFile(path_).value(), letter);
+  EXPECT_EQ(ReadFile(path_).value(), text);
 
   const SlotBytes newer = Encode(SpoolHeader{.version = 2});
   ASSERT_TRUE(WriteFileAtomic(path_, {reinterpret_cast<const char*>(newer.data()), newer.size()}));

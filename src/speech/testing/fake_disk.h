@@ -1,5 +1,5 @@
-// A disk for tests: what is written is lost in any part at a power cut unless it was synced; writes
-// fail or tear when told to; it can be full.
+// A disk for tests: at a power cut any part of the unsynced data is lost; writes can be made to
+// fail or tear; it can be full.
 #pragma once
 
 #include <algorithm>
@@ -66,11 +66,11 @@ class FakeFile : public BlockFile {
     const bool fails = Fails();
     // A write that fails may have been done in part.
     std::copy_n(some.begin(), fails ? some.size() / 3 : some.size(), disk_.bytes.begin() + offset);
-    if (fails) return Fail(disk_.failure, "fake: told to fail");
+    if (fails) return Fail(disk_.failure, "fake: scripted failure");
     return {};
   }
   Result<> Sync() override {
-    if (Fails()) return Fail(disk_.failure, "fake: told to fail");
+    if (Fails()) return Fail(disk_.failure, "fake: scripted failure");
     if (disk_.keep_synced) disk_.synced = disk_.bytes;
     return {};
   }

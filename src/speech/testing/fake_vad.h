@@ -1,4 +1,4 @@
-// A detector for tests: a frame is speech when it is loud. Fails when told to.
+// A detector for tests: a frame is speech when it is loud. Can be made to fail.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace headroom::speech {
 class FakeVad : public SpeechProbability {
  public:
   Result<std::span<const float>> Feed(std::span<const float> samples) override {
-    if (--feeds_until_failure == 0) return Fail(Errc::kInternal, "told to fail");
+    if (--feeds_until_failure == 0) return Fail(Errc::kInternal, "scripted failure");
     probabilities_.clear();
     for (const float sample : samples) {
       if (!std::isfinite(sample)) return Fail(Errc::kInvalid, "a sample is not finite");

@@ -135,8 +135,6 @@ TEST(Sink, ItsErrorComesThroughEveryFormat) {
   }
 }
 
-// --- Cues ---
-
 TEST(Cues, ShortTextIsOneLine) {
   const auto cues = CuesOf(Said(100, 2000, " Ask not what your country can do. "));
   ASSERT_EQ(cues.size(), 1U);

@@ -84,7 +84,7 @@ Rewriter::Rewriter(RewriteTable table, const RewriteOptions& options)
       digits_(options.digits),
       vocabulary_(options.vocabulary, table_.language) {
   for (const auto& [phrase, write] : options.own_commands) {
-    // Somebody who defines a phrase means it, wherever it is said.
+    // A phrase that the user defined is a command wherever it is said.
     static_cast<void>(table_.Set(phrase, {.write = write, .joins = JoinsOf(write), .noun = false}));
   }
   if (!options.commands) table_.commands.clear();

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/file.h"
+#include "base/testing/temp_folder.h"
 #include "speech/text/words.h"
 
 namespace headroom::speech {
@@ -219,16 +220,15 @@ TEST(Rewrite, OwnCommandsReplacementsAndVocabulary) {
 }
 
 TEST(Rewrite, TheUsersFileAddsToTheShippedOne) {
-  std::string folder = testing::TempDir() + "dictation.XXXXXX";
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const TempFolder folder;
   const std::string before = [] {
     const char* set = std::getenv("XDG_CONFIG_HOME");
     return std::string(set ? set : "");
   }();
-  ::setenv("XDG_CONFIG_HOME", folder.c_str(), 1);
+  ::setenv("XDG_CONFIG_HOME", folder.path().c_str(), 1);
   const auto write = [&](std::string_view text) {
-    ASSERT_TRUE(MakeDirectories(folder + "/headroom/dictation"));
-    ASSERT_TRUE(WriteFileAtomic(folder + "/headroom/dictation/en.toml", text));
+    ASSERT_TRUE(MakeDirectories(folder / "headroom/dictation"));
+    ASSERT_TRUE(WriteFileAtomic(folder / "headroom/dictation/en.toml", text));
   };
   write("[[command]]\nsay = [\"smile\"]\nwrite = \"☺\"\n[[command]]\nsay = [\"comma\"]\n");
   const auto table = LoadRewriteTable("en");
@@ -247,7 +247,6 @@ TEST(Rewrite, TheUsersFileAddsToTheShippedOne) {
     ::unsetenv("XDG_CONFIG_HOME");
   else
     ::setenv("XDG_CONFIG_HOME", before.c_str(), 1);
-  std::filesystem::remove_all(folder);
 }
 
 TEST(Rewrite, MistakesInATableNameTheLine) {

@@ -1,4 +1,4 @@
-// A long recording in, the chunks to recognise out; memory stays flat for hours of audio.
+// Cuts long audio into the chunks to recognise; memory stays flat for hours of audio.
 //
 //   while (there is audio) {
 //     TRY(audio.Feed(samples));
@@ -33,7 +33,7 @@ struct Chunk {
 
 class ChunkedAudio {
  public:
-  /// `detector` stays the caller's, must outlive this and serves nobody else meanwhile.
+  /// `detector` stays the caller's, must outlive this and must not be used elsewhere meanwhile.
   ChunkedAudio(SpeechProbability& detector, const ChunkerOptions& options);
 
   /// More of the recording, any number of samples, anything in them: they are made finite.

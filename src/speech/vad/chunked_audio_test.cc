@@ -15,7 +15,7 @@ namespace {
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-// Every sample of speech is told apart by its value, so that a chunk shows where it came from.
+// Every sample of speech has its own value, so that a chunk shows where it came from.
 std::vector<float> Speech(std::size_t samples) {
   std::vector<float> speech(samples);
   for (std::size_t i = 0; i < samples; ++i)
@@ -118,7 +118,7 @@ TEST(ChunkedAudio, ADetectorsErrorComesThrough) {
   EXPECT_TRUE(audio.Feed(Speech(100)));
   const auto failed = audio.Feed(Speech(100));
   ASSERT_FALSE(failed);
-  EXPECT_EQ(failed.error().what, "told to fail");
+  EXPECT_EQ(failed.error().what, "scripted failure");
 }
 
 TEST(ChunkedAudioDeathTest, FeedingOnWithoutTakingChunksIsABug) {

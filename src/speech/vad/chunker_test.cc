@@ -165,7 +165,7 @@ TEST(Chunker, OptionsForAnyLimitMakeSense) {
   EXPECT_EQ(ChunkerOptions::For(Milliseconds(30'000)).overlap, Milliseconds(2000));
 }
 
-TEST(Chunker, FinishBeginsAnewAndNaNIsSilence) {
+TEST(Chunker, FinishResetsAndNaNIsSilence) {
   Chunker chunker({});
   for (int i = 0; i < 40; ++i) chunker.Push(1, 0);
   EXPECT_EQ(chunker.Finish()->start, 0);
@@ -174,7 +174,7 @@ TEST(Chunker, FinishBeginsAnewAndNaNIsSilence) {
   EXPECT_FALSE(chunker.Finish());
 }
 
-// --- Invariants over random recordings, against a definition of speech written again here. ---
+// Invariants over random audio, compared with an independent definition of speech.
 
 std::vector<bool> SpeechOf(const std::vector<Frame>& frames, const ChunkerOptions& options) {
   std::vector<bool> speech;

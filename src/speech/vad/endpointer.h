@@ -1,16 +1,16 @@
-// When somebody begins to speak, pauses and has ended, live: a pure fold over the speech
+// Detects the begin, pauses and end of live speech: a pure fold over the speech
 // probability of each 32 ms frame. Time is counted in frames, so a test needs no clock.
 //
 //   kBegin   `min_speech` of speech was there (hysteresis as in chunker.h). The utterance began
 //            `pre_roll` before its first frame of speech, or where the one before ended.
-//   kPause   there was no speech for `pause`. Decode on suspicion: if nobody goes on, the utterance
+//   kPause   there was no speech for `pause`. Decode speculatively: if none follows, the utterance
 //            is exactly the audio [begin, end) of this change.
-//   kResume  speech again; what was decoded on suspicion is void.
+//   kResume  speech again; the speculative result is void.
 //   kEnd     no speech for `silence`, or one of the exceptions below.
 //
 // An utterance is not longer than `longest`. One that would be is cut as the Chunker cuts, in its
 // longest pause of the later half, and only without any pause inside speech (`forced`), at the
-// quietest frame; then kEnd is followed by the kBegin of the next at once. Utterances never
+// quietest frame; then the kBegin of the next utterance immediately follows kEnd. Utterances never
 // overlap.
 //
 // Guarantees: changes come in the order kBegin (kPause kResume)* [kPause] kEnd; each frame of
@@ -68,10 +68,10 @@ class Endpointer {
   /// The next frame: its speech probability and its mean square (which decides only where a forced
   /// cut goes). The changes it brought, at most three, valid until the next call.
   std::span<const Change> Push(float probability, float energy = 0);
-  /// No samples came for this long, in addition to what was said before; any Push begins anew.
+  /// Adds to the time without samples; any Push sets it to zero.
   std::span<const Change> Idle(Milliseconds time);
-  /// The stream ended, as with a key released: ends what is open, at once. The next Push is frame
-  /// 0.
+  /// The stream ended, as with a key released: ends what is open immediately. The next Push is
+  /// frame 0.
   std::span<const Change> Finish();
   /// Drops what is open; no kEnd will follow. The stream goes on.
   void Cancel();

@@ -24,17 +24,17 @@ class Listener {
   /// The most that one Feed takes: a second.
   static constexpr std::size_t kMostAtOnce = 16'000;
 
-  /// `detector` stays the caller's, must outlive this and serves nobody else meanwhile. CHECKs the
-  /// options.
+  /// `detector` stays the caller's, must outlive this object and must not be used elsewhere
+  /// meanwhile. CHECKs the options.
   Listener(SpeechProbability& detector, const EndpointOptions& options);
 
   /// At most kMostAtOnce samples (CHECKed), anything in them: they are made finite. The changes
   /// they brought, valid until the next call. An error is the detector's; after one, Finish().
   Result<std::span<const Change>> Feed(std::span<const float> samples);
-  /// No samples came for this long, in addition to what was said since the last Feed.
+  /// Adds to the time without samples since the last Feed.
   std::span<const Change> Idle(Milliseconds time);
-  /// No more samples come (a key released, the microphone closed): ends what is open at once. The
-  /// audio stays until the next Feed, which begins another stream.
+  /// No more samples come (a key released, the microphone closed): ends what is open immediately.
+  /// The audio stays until the next Feed, which begins another stream.
   std::span<const Change> Finish();
   /// Drops what is open; no kEnd will follow.
   void Cancel() { endpointer_.Cancel(); }

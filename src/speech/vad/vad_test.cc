@@ -239,7 +239,7 @@ TEST_F(Vad, LiveSentencesBeginAndEndWhereTheyAreSpoken) {
 }
 
 TEST_F(Vad, LiveClipsHaveAsManyUtterancesAsPausesSay) {
-  // Each card game is said in one breath; the last are three cards.
+  // Each clip of playing cards is one breath; the last one names three cards.
   for (const char* number : {"001", "002", "003", "004", "005"}) {
     auto clip = ReadWav(fmt::format("/usr/share/pocketsphinx/test/data/cards/{}.wav", number));
     clip.insert(clip.begin(), 8000, 0.0F);
@@ -269,7 +269,7 @@ std::vector<float> Spoken(const std::string& text) {
   return samples;
 }
 
-TEST_F(Vad, ShortWordsAreFoundAndNotTakenForPhantoms) {
+TEST_F(Vad, ShortWordsAreFoundAndNotTakenForHallucinations) {
   for (const char* text : {"Thank you.", "Bye.", "You", "Yes.", "No."}) {
     const auto chunks = ChunksOf(Spoken(text));
     ASSERT_EQ(chunks.size(), 1U) << text;

@@ -1,4 +1,4 @@
-#include "app/cli/recording.h"
+#include "app/cli/watch_session.h"
 
 #include <cctype>
 
@@ -21,34 +21,34 @@ std::string FileNameOf(std::string_view text) {
   return name.empty() || name.front() == '.' ? "record" + name : name;
 }
 
-Recording::Recording(std::unique_ptr<record::Writer> writer, watch::WatchOptions of)
+WatchSession::WatchSession(std::unique_ptr<record::Writer> writer, watch::WatchOptions of)
     : writer_(std::move(writer)),
       devices_({}),
       watcher_(std::move(of), devices_),
       began_(SystemClock().Now()) {}
 
-Result<std::unique_ptr<Recording>> Recording::Begin(record::WriterOptions to,
-                                                    watch::WatchOptions of) {
+Result<std::unique_ptr<WatchSession>> WatchSession::Begin(record::WriterOptions to,
+                                                          watch::WatchOptions of) {
   to.version = HEADROOM_VERSION;
   TRY_ASSIGN(std::unique_ptr<record::Writer> writer, record::Writer::Open(std::move(to)));
   writer->Flush(Milliseconds(30'000));
   const record::WriterStatus status = writer->status();
   if (!status.recording) return Fail(status.code.value_or(Errc::kTimeout), "{}", status.trouble);
   if (status.set_aside > 0)
-    Note("the file was damaged; it is kept as .damaged-N, and a new one is begun");
-  return std::unique_ptr<Recording>(new Recording(std::move(writer), std::move(of)));
+    Note("the file was damaged; kept it as .damaged-N and started a new one");
+  return std::unique_ptr<WatchSession>(new WatchSession(std::move(writer), std::move(of)));
 }
 
-watch::Observation Recording::Look(MonoTime due) {
+watch::Observation WatchSession::Look(MonoTime due) {
   watch::Observation seen = watcher_.Look(due);
   for (const record::GpuName& gpu : seen.gpus) {
-    if (auto& told = told_[gpu.gpu]; told != gpu) writer_->Describe(told = gpu);
+    if (auto& known = described_[gpu.gpu]; known != gpu) writer_->Describe(known = gpu);
   }
   writer_->Add(seen.sample);
   for (const record::Event& event : seen.events) writer_->Note(event);
-  if (seen.trouble != trouble_) {
-    trouble_ = seen.trouble;
-    if (!trouble_.empty()) Note(trouble_);
+  if (seen.trouble != warning_) {
+    warning_ = seen.trouble;
+    if (!warning_.empty()) Note(warning_);
   }
   ++peaks_.looks;
   peaks_.ram = std::max(peaks_.ram, seen.sample.service.ram.value_or(Bytes()));
@@ -59,11 +59,11 @@ watch::Observation Recording::Look(MonoTime due) {
   return seen;
 }
 
-std::string Recording::Summary() const {
+std::string WatchSession::Summary() const {
   const auto took = std::chrono::duration_cast<std::chrono::seconds>(SystemClock().Now() - began_);
-  return fmt::format("{}, {} samples; at most {} of memory, {} of swap, {} of cards",
-                     FormatDuration(took), peaks_.looks, FormatBinary(peaks_.ram),
-                     FormatBinary(peaks_.swap), FormatBinary(peaks_.gpu));
+  return fmt::format("{}, {}; at most {} of memory, {} of swap, {} of GPU memory",
+                     FormatDuration(took), CountOf(peaks_.looks, "sample"),
+                     FormatBinary(peaks_.ram), FormatBinary(peaks_.swap), FormatBinary(peaks_.gpu));
 }
 
 }  // namespace headroom::cli
