@@ -134,7 +134,7 @@ int Main(const Settings& settings) {
   std::mutex mutex;
   std::condition_variable decoded;
   std::uint64_t texts = 0, wrong = 0;
-  asr::SchedulerEvents events;
+  asr::ClientEvents events;
   events.on_decoded = [&](asr::Decoded one) {
     const std::lock_guard lock(mutex);
     ++texts;
@@ -143,9 +143,10 @@ int Main(const Settings& settings) {
   };
   asr::SchedulerOptions options;
   options.tiers = {MakeTier(settings.model)};
-  const auto scheduler = Must(asr::Scheduler::Make(std::move(options), std::move(events),
+  const auto scheduler = Must(asr::Scheduler::Make(std::move(options), asr::SchedulerEvents(),
                                                    std::make_unique<QuietReadings>()));
-  scheduler->SetWanted(true);
+  const auto client = scheduler->Connect(asr::Urgency::kDictation, std::move(events));
+  client->SetWanted(true);
 
   const std::vector<float> jfk = asr::Jfk();
   std::mt19937 random(1);
@@ -164,7 +165,7 @@ int Main(const Settings& settings) {
     utterance.samples = std::make_shared<const std::vector<float>>(
         jfk.begin() + static_cast<std::ptrdiff_t>(at),
         jfk.begin() + static_cast<std::ptrdiff_t>(at + size));
-    if (auto sent = scheduler->Submit(std::move(utterance)); !sent) Die(sent.error());
+    if (auto sent = client->Submit(std::move(utterance)); !sent) Die(sent.error());
     std::unique_lock lock(mutex);
     if (!decoded.wait_for(lock, kPatience, [&] { return texts == submitted; }))
       Die({Errc::kTimeout,

@@ -296,19 +296,20 @@ TEST_F(SimWorker, WhatWaitsIsDecodedTogetherWithTheTextsOfOneByOne) {
     std::vector<Decoded> decoded;
     SchedulerOptions options{.tiers = {loaded}};
     options.policy.chunks = {lengths.back()};
-    SchedulerEvents events;
+    ClientEvents events;
     events.on_decoded = [&](Decoded one) {
       const std::lock_guard lock(mutex);
       decoded.push_back(std::move(one));
       ended.notify_all();
     };
     auto scheduler =
-        Scheduler::Make(std::move(options), std::move(events), std::make_unique<EmptyGpu>(),
+        Scheduler::Make(std::move(options), SchedulerEvents(), std::make_unique<EmptyGpu>(),
                         std::make_unique<WorkerRunnerMaker>(WorkerRunnerOptions{.locks = folder_}));
     ASSERT_TRUE(scheduler) << scheduler.error().what;
+    const auto client = (*scheduler)->Connect(Urgency::kFile, std::move(events));
     // All of them wait until the model is there.
     for (std::size_t i = 0; i < clips.size(); ++i)
-      ASSERT_TRUE((*scheduler)->Submit({.id = i, .request = request_, .samples = clips[i]}));
+      ASSERT_TRUE(client->Submit({.id = i, .request = request_, .samples = clips[i]}));
     {
       std::unique_lock lock(mutex);
       ASSERT_TRUE(ended.wait_for(lock, kLong, [&] { return decoded.size() == clips.size(); }));

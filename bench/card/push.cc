@@ -70,7 +70,7 @@ class Walk {
     how.policy.timing.hold = Milliseconds(3'000);
     how.policy.timing.between_changes = Milliseconds(5'000);
     how.policy.timing.settle = Milliseconds(2'000);
-    asr::SchedulerEvents events;
+    asr::ClientEvents events;
     events.on_decoded = [this](asr::Decoded one) {
       const std::lock_guard lock(mutex_);
       last_ = std::move(one);
@@ -81,10 +81,11 @@ class Walk {
     readings.probe = options_.probe;
     TRY_ASSIGN(scheduler_,
                asr::Scheduler::Make(
-                   std::move(how), std::move(events),
+                   std::move(how), asr::SchedulerEvents(),
                    std::make_unique<SmallGpu>(readings, options_.gpu.total, options_.real_total),
                    std::make_unique<asr::WorkerRunnerMaker>()));
-    scheduler_->SetWanted(true);
+    client_ = scheduler_->Connect(asr::Urgency::kDictation, std::move(events));
+    client_->SetWanted(true);
     return {};
   }
 
@@ -158,7 +159,7 @@ class Walk {
     utterance.id = ++utterances_;
     utterance.request.language = "en";
     utterance.samples = clip_;
-    if (!scheduler_->Submit(std::move(utterance))) return std::nullopt;
+    if (!client_->Submit(std::move(utterance))) return std::nullopt;
     std::unique_lock lock(mutex_);
     decoded_.wait_for(lock, kTextWithin, [&] { return last_ && last_->id == utterances_; });
     return std::exchange(last_, std::nullopt);
@@ -174,7 +175,8 @@ class Walk {
   std::optional<asr::Decoded> last_;
   std::uint64_t utterances_ = 0;
   std::int64_t wrong_ = 0;
-  std::unique_ptr<asr::Scheduler> scheduler_;  // ends before what its events use
+  std::unique_ptr<asr::Scheduler> scheduler_;
+  std::unique_ptr<asr::Scheduler::Client> client_;  // ends before what its events use
 };
 
 }  // namespace

@@ -236,14 +236,15 @@ TEST_F(Incident, AsItWasNoWorkerIsStartedForIt) {
   GpuReadings readings(ledger);
   FakeClock clock;
   std::vector<std::string> told;
-  SchedulerEvents events;
+  DispatcherEvents events;
   events.on_action = [&](const memory::Action& action) { told.push_back(action.reason); };
   Dispatcher dispatcher({.tiers = {tier}}, maker, readings, events, [] {}, clock);
+  dispatcher.Connect(0, Urgency::kDictation);
   dispatcher.SetWanted(true);
   ASSERT_TRUE(dispatcher.Submit({.id = 1, .samples = Clips()[0].samples}));
   for (int i = 0; i < 600; ++i) {
     clock.Advance(seconds(1));
-    dispatcher.Turn();
+    dispatcher.Tick();
   }
   EXPECT_EQ(ledger.loads, 0);
   EXPECT_EQ(ledger.Held(), Bytes(0));
@@ -258,7 +259,7 @@ class TheNight {
  public:
   TheNight(std::vector<Tier> tiers, const fs::path& folder)
       : titles_(TitlesOf(tiers)), scripts(ledger_, folder / "locks"), readings(ledger_) {
-    SchedulerEvents events;
+    DispatcherEvents events;
     events.on_decoded = [this](Decoded one) { decoded.push_back(std::move(one)); };
     events.on_tier = [this](const TierEvent& event) {
       ++changes[event.change];
@@ -271,6 +272,7 @@ class TheNight {
     SchedulerOptions options{.tiers = std::move(tiers)};
     dispatcher.emplace(
         std::move(options), scripts, readings, std::move(events), [this] { Wake(); }, clock);
+    dispatcher->Connect(0, Urgency::kDictation);
   }
 
   ~TheNight() { dispatcher.reset(); }  // before what its events go to
@@ -280,9 +282,9 @@ class TheNight {
     const MonoTime end = clock.Now() + time;
     while (clock.Now() < end) {
       const auto step =
-          std::chrono::ceil<Milliseconds>(std::min(end, dispatcher->next_turn()) - clock.Now());
+          std::chrono::ceil<Milliseconds>(std::min(end, dispatcher->next_tick()) - clock.Now());
       clock.Advance(std::max(step, Milliseconds(1)));
-      dispatcher->Turn();
+      dispatcher->Tick();
     }
   }
   /// Until it is so, at the pace of the real clock.
@@ -292,7 +294,7 @@ class TheNight {
     const MonoTime deadline = system.Now() + real;
     MonoTime last = system.Now();
     while (true) {
-      dispatcher->Turn();
+      dispatcher->Tick();
       if (done()) return true;
       if (system.Now() > deadline) return false;
       {

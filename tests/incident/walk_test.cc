@@ -106,11 +106,11 @@ class Night {
         break;
       case 8:
         world_->dispatcher->Suspend();
-        world_->dispatcher->Turn();
+        world_->dispatcher->Tick();
         break;
       case 9:
         world_->dispatcher->Resume();
-        world_->dispatcher->Turn();
+        world_->dispatcher->Tick();
         break;
       case 10:
         world_->gpu_answers = Pick(0, 3) > 0;
@@ -145,7 +145,7 @@ class Night {
     world_->dispatcher->Yield(false);
     world_->dispatcher->Resume();
     world_->dispatcher->SetWanted(true);
-    world_->dispatcher->Turn();
+    world_->dispatcher->Tick();
   }
 
   void Speak() {
@@ -157,7 +157,7 @@ class Night {
       world_->dispatcher->Speculate(adopt, {.samples = kept_.back()});
       ++speculated_;
       Advance(Milliseconds(Pick(0, 900)));
-      if (Pick(0, 3) == 0) world_->dispatcher->CancelSpeculation();
+      if (Pick(0, 3) == 0) world_->dispatcher->CancelSpeculation(0);
     }
     const std::uint64_t id = submitted_.size() + 1;
     Utterance utterance{.id = id, .samples = FakeWorld::Sound(length), .adopt = adopt};
@@ -165,8 +165,8 @@ class Night {
     if (!world_->dispatcher->Submit(std::move(utterance))) return;
     kept_.push_back(samples);
     submitted_.push_back(id);
-    world_->dispatcher->Turn();
-    if (Pick(0, 9) == 0) world_->dispatcher->Cancel(id);
+    world_->dispatcher->Tick();
+    if (Pick(0, 9) == 0) world_->dispatcher->Cancel({.id = id});
   }
 
   void Advance(Milliseconds time) {

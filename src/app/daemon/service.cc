@@ -105,6 +105,7 @@ Result<> Service::Start() {
       std::move(spool), *text_delivery_, tell);
 
   TRY(StartScheduler());
+  recognitions_.emplace(*scheduler_);
 
   TRY(MakeDictation());
   if (options_.control) {
@@ -116,8 +117,7 @@ Result<> Service::Start() {
     });
     StartServers();
   }
-  board_.Begin(*scheduler_);
-  pipeline_->Start(board_, Urgency::kDictation);
+  pipeline_->Start(*scheduler_, asr::Urgency::kDictation);
   if (config_.speech.mode == ListenMode::kHandsFree) dictation()->Listen();
   return {};
 }
@@ -191,11 +191,11 @@ Service::~Service() {
     last.swap(dictation_);
   }
   warm_.reset();
+  recognitions_.reset();
   if (pipeline_) pipeline_->Stop();
-  board_.End();
-  scheduler_.reset();
   to_serving_ = {};
   serving_.reset();
+  scheduler_.reset();
   pipeline_.reset();
 }
 

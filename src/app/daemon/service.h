@@ -95,9 +95,9 @@ class Service : public net::ControlService {
   void EndYield(net::YieldId id) override;
   void BeginRecognition(net::RecognitionId id, net::RecognizeRequest request,
                         net::Answer answer) override {
-    recognitions_.Begin(id, std::move(request), std::move(answer));
+    recognitions_->Begin(id, std::move(request), std::move(answer));
   }
-  void EndRecognition(net::RecognitionId id) override { recognitions_.End(id); }
+  void EndRecognition(net::RecognitionId id) override { recognitions_->End(id); }
 
  private:
   struct Waiting {
@@ -150,13 +150,12 @@ class Service : public net::ControlService {
   std::unique_ptr<Recording> recording_;
   std::unique_ptr<speech::History> history_;
   std::unique_ptr<TextDelivery> text_delivery_;
-  Switchboard board_;
-  Recognitions recognitions_{board_};  // the control socket's thread
   std::unique_ptr<UtterancePipeline> pipeline_;
-  std::unique_ptr<asr::Scheduler> scheduler_;
-  std::vector<net::ServedModel> models_;  // of the tiers
-  std::string plan_;                      // of the tiers, as JSON
-  std::vector<asr::Tier> tiers_;          // best first
+  std::unique_ptr<asr::Scheduler> scheduler_;  // goes after its clients
+  std::optional<Recognitions> recognitions_;   // the control socket's thread
+  std::vector<net::ServedModel> models_;       // of the tiers
+  std::string plan_;                           // of the tiers, as JSON
+  std::vector<asr::Tier> tiers_;               // best first
   Publisher publisher_;
   std::unique_ptr<Serving> serving_;  // set under mutex_; other threads ask serving()
   std::unique_ptr<net::WyomingServer> wyoming_;
@@ -168,9 +167,9 @@ class Service : public net::ControlService {
   std::condition_variable changed_;
   std::shared_ptr<Dictation> dictation_;  // guarded by mutex_, as all below
   std::deque<std::function<void()>> tasks_;
-  std::unique_ptr<Switchboard::Line> warm_;  // Run's thread: wants a model for the loaders
-  std::vector<Waiting> loaders_;             // the same: who asked for one
-  std::vector<Waiting> listeners_;           // who asked to listen and waits for samples
+  std::unique_ptr<asr::Scheduler::Client> warm_;  // Run's thread: wants a model for the loaders
+  std::vector<Waiting> loaders_;                  // the same: who asked for one
+  std::vector<Waiting> listeners_;                // who asked to listen and waits for samples
   std::vector<net::YieldId> yields_;
   std::string partial_;
   std::vector<std::pair<std::string, std::string>> troubles_;  // topic, text

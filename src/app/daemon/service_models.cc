@@ -56,7 +56,7 @@ void Service::GetModels(net::Answer answer) {
 void Service::LoadModel(net::Answer answer) {
   auto shared = std::make_shared<net::Answer>(std::move(answer));
   Post([this, shared] {
-    if (!warm_) warm_ = board_.Connect(Urgency::kFile, {});
+    if (!warm_) warm_ = scheduler_->Connect(asr::Urgency::kFile, {});
     warm_->SetWanted(true);
     loaders_.push_back({shared, SystemClock().Now() + kLoadWithin});
   });

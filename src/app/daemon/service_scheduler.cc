@@ -82,10 +82,6 @@ Result<> Service::StartScheduler() {
   DescribeTiers(options.tiers);
 
   asr::SchedulerEvents events;
-  events.on_decoded = [this](asr::Decoded decoded) { board_.OnDecoded(std::move(decoded)); };
-  events.on_speculated = [this](asr::Speculated speculated) {
-    board_.OnSpeculated(std::move(speculated));
-  };
   events.on_action = [this](const memory::Action& action) { TellAction(action); };
   events.on_tier = [this](const asr::TierEvent& event) { TellTier(event); };
   events.on_restart = [this](const std::string& reason) {

@@ -68,7 +68,7 @@ void Service::StartServers() {
     return wyoming_ ? net::CountersText(wyoming_->counters()) : std::string();
   };
   auto serving = Serving::Make(
-      std::move(parts), {.folder = options_.state / "sessions"}, board_,
+      std::move(parts), {.folder = options_.state / "sessions"}, *scheduler_,
       [path = *vad]() -> Result<std::unique_ptr<speech::SpeechProbability>> {
         return speech::VoiceDetector::Load(path);
       },

@@ -18,6 +18,7 @@ constexpr Milliseconds kPartialsLeast{700}, kPartialsMost{2'500};
 
 // An utterance that was cut is followed by the next at once, or by silence.
 constexpr Milliseconds kContinuedWithin{2'000};
+constexpr Milliseconds kSubmitAgain{250};  // after the scheduler had no room
 
 Milliseconds LengthOf(std::size_t samples) {
   return Milliseconds(static_cast<std::int64_t>(samples) / kPerMillisecond);
@@ -52,27 +53,30 @@ UtterancePipeline::~UtterancePipeline() {
   Stop();
 }
 
-void UtterancePipeline::Start(Switchboard& board, Urgency urgency) {
+void UtterancePipeline::Start(asr::Scheduler& scheduler, asr::Urgency urgency) {
   Recover();
   {
     const Section section(*this);
-    line_ = board.Connect(
-        urgency, {.on_decoded = [this](asr::Decoded decoded) { OnDecoded(std::move(decoded)); },
-                  .on_speculated =
-                      [this](asr::Speculated speculated) { OnSpeculated(std::move(speculated)); }});
+    client_ = scheduler.Connect(
+        urgency,
+        {.on_decoded = [this](asr::Decoded decoded) { OnDecoded(std::move(decoded)); },
+         .on_speculated =
+             [this](asr::Speculated speculated) { OnSpeculated(std::move(speculated)); },
+         .on_retried = [this](const asr::Retried& retried) { OnRetried(retried); }},
+        options_.retry);
     Feed();
   }
   thread_ = std::thread([this] { Loop(); });
 }
 
 void UtterancePipeline::Stop() {
-  std::unique_ptr<Switchboard::Line> line;  // its events take the mutex
+  std::unique_ptr<asr::Scheduler::Client> client;  // its events take the mutex
   {
     const MutexLock lock(mutex_);
     end_ = true;
-    line = std::move(line_);
+    client = std::move(client_);
   }
-  line.reset();
+  client.reset();
   changed_.NotifyAll();
   if (thread_.joinable()) thread_.join();
 }
@@ -115,7 +119,7 @@ void UtterancePipeline::TakeUp(speech::Pending pending) {
 
 void UtterancePipeline::SetListening(bool listening) {
   const MutexLock lock(mutex_);
-  if (line_) line_->SetWanted(listening);
+  if (client_) client_->SetWanted(listening);
 }
 
 UtterancePipeline::Sentence* UtterancePipeline::Open() {
@@ -175,10 +179,10 @@ Result<> UtterancePipeline::Append(std::span<const float> samples) {
 }
 
 void UtterancePipeline::Speculate(Sentence& sentence, std::vector<float> samples, bool early) {
-  if (!line_) return;
+  if (!client_) return;
   auto shared = std::make_shared<const std::vector<float>>(std::move(samples));
   if (early) sentence.samples = shared;
-  const asr::Ticket ticket = line_->Speculate(
+  const asr::Ticket ticket = client_->Speculate(
       {.id = sentence.id, .request = sentence.request, .samples = std::move(shared)}, early);
   (early ? sentence.early : sentence.partial) = ticket;
 }
@@ -217,7 +221,7 @@ void UtterancePipeline::Resume() {
   if (sentence == nullptr) return;
   sentence->early = sentence->partial = 0;
   sentence->samples.reset();
-  if (line_) line_->CancelSpeculation();
+  if (client_) client_->CancelSpeculation();
 }
 
 void UtterancePipeline::Continues() {
@@ -271,7 +275,7 @@ void UtterancePipeline::Drop() {
     const MutexLock lock(mutex_);
     const Sentence* sentence = Open();
     if (sentence == nullptr) return;
-    if (line_) line_->CancelSpeculation();
+    if (client_) client_->CancelSpeculation();
     id = sentence->id;
     events_.Push({"speech", {{"what", "dropped"}, {"utterance", id}}});
     sentences_.pop_back();
@@ -284,19 +288,21 @@ void UtterancePipeline::Drop() {
 
 // Up to the first whose audio has to be read from the spool.
 void UtterancePipeline::Feed() {
-  if (!line_ || end_) return;
-  const MonoTime now = clock_.Now();
+  refused_ = false;
+  if (!client_ || end_) return;
   for (const auto& sentence : sentences_) {
     if (submitted_ >= options_.most_submitted) return;
-    if (sentence->step != Step::kWaiting || sentence->retry_at > now) continue;
+    if (sentence->step != Step::kWaiting) continue;
     if (!sentence->samples) return changed_.NotifyAll();
-    const auto submitted = line_->Submit({.id = sentence->id,
-                                          .request = sentence->request,
-                                          .samples = sentence->samples,
-                                          .adopt = sentence->early});
+    const auto submitted = client_->Submit({.id = sentence->id,
+                                            .request = sentence->request,
+                                            .samples = sentence->samples,
+                                            .adopt = sentence->early});
     if (!submitted) {
-      if (submitted.error().code == Errc::kBusy) return;
-      Retry(*sentence, submitted.error());
+      refused_ = submitted.error().code == Errc::kBusy;
+      if (refused_) changed_.NotifyAll();
+      if (submitted.error().code != Errc::kInvalid) return;
+      PassOver(*sentence, submitted.error());
       continue;
     }
     sentence->step = Step::kSubmitted;
@@ -305,10 +311,9 @@ void UtterancePipeline::Feed() {
 }
 
 UtterancePipeline::Sentence* UtterancePipeline::Unread() {
-  if (!line_ || submitted_ >= options_.most_submitted) return nullptr;
-  const MonoTime now = clock_.Now();
-  const auto found = std::ranges::find_if(sentences_, [now](const auto& sentence) {
-    return sentence->step == Step::kWaiting && sentence->retry_at <= now && !sentence->samples;
+  if (!client_ || submitted_ >= options_.most_submitted) return nullptr;
+  const auto found = std::ranges::find_if(sentences_, [](const auto& sentence) {
+    return sentence->step == Step::kWaiting && !sentence->samples;
   });
   return found == sentences_.end() ? nullptr : found->get();
 }
@@ -337,33 +342,30 @@ void UtterancePipeline::ReadAudio() {
   Feed();
 }
 
-void UtterancePipeline::Retry(Sentence& sentence, const Error& error) {
-  ++sentence.tries;
-  sentence.early = 0;
+void UtterancePipeline::PassOver(Sentence& sentence, const Error& error) {
+  sentence.step = Step::kFailed;
   sentence.trouble = error.what;
-  if (spool_) sentence.samples.reset();  // it is read again
-  if (sentence.tries >= options_.most_tries) {
-    sentence.step = Step::kFailed;
-  } else {
-    sentence.step = Step::kWaiting;
-    sentence.retry_at = clock_.Now() + options_.retry_after * (1 << (sentence.tries - 1));
-  }
+  sentence.samples.reset();
+  PushFailure(sentence, error, false);
+}
+
+void UtterancePipeline::PushFailure(const Sentence& sentence, const Error& error, bool again) {
   events_.Push({"trouble",
                 {{"text", "an utterance could not be decoded: " + error.what},
                  {"utterance", sentence.id},
-                 {"again", sentence.step == Step::kWaiting}}});
+                 {"again", again}}});
 }
 
 void UtterancePipeline::OnDecoded(asr::Decoded decoded) {
   const Section section(*this);
   if (submitted_ > 0) --submitted_;
   Sentence* sentence = Find(decoded.id);
-  if (sentence == nullptr || sentence->step != Step::kSubmitted) return;
+  if (sentence == nullptr || sentence->step != Step::kSubmitted) return Feed();
   if (!decoded.result) {
     if (decoded.result.error().code == Errc::kCancelled) {
       sentence->step = Step::kWaiting;  // the service ends; it stays in the spool
     } else {
-      Retry(*sentence, decoded.result.error());
+      PassOver(*sentence, decoded.result.error());
     }
   } else {
     sentence->step = Step::kDecoded;
@@ -375,6 +377,13 @@ void UtterancePipeline::OnDecoded(asr::Decoded decoded) {
   }
   Feed();
   changed_.NotifyAll();
+}
+
+void UtterancePipeline::OnRetried(const asr::Retried& retried) {
+  const Section section(*this);
+  const Sentence* sentence = Find(retried.id);
+  if (sentence != nullptr && sentence->step == Step::kSubmitted)
+    PushFailure(*sentence, retried.error, true);
 }
 
 void UtterancePipeline::OnSpeculated(asr::Speculated speculated) {
@@ -420,18 +429,15 @@ bool UtterancePipeline::HeadSettled() {
   return true;
 }
 
-MonoTime UtterancePipeline::NextRetry() const {
-  MonoTime next = MonoTime::max();
-  for (const auto& sentence : sentences_) {
-    if (sentence->step == Step::kWaiting && sentence->retry_at > MonoTime{}) {
-      next = std::min(next, sentence->retry_at);
-    }
-  }
-  if (sentences_.size() == 1 && sentences_.front()->continues &&
-      sentences_.front()->step == Step::kDecoded) {
-    next = std::min(next, ContinuedBy(*sentences_.front()));
-  }
-  return next;
+// How long the thread may wait; nullopt: until something changes.
+std::optional<Milliseconds> UtterancePipeline::NextLook() const {
+  if (refused_) return kSubmitAgain;
+  if (sentences_.size() != 1 || !sentences_.front()->continues ||
+      sentences_.front()->step != Step::kDecoded)
+    return std::nullopt;
+  // A second at most, so that a clock that is not the machine's works too.
+  return std::clamp(Between(clock_.Now(), ContinuedBy(*sentences_.front())), Milliseconds(10),
+                    Milliseconds(1'000));
 }
 
 void UtterancePipeline::Loop() {
@@ -459,15 +465,12 @@ UtterancePipeline::Task UtterancePipeline::NextTask() {
   while (!end_) {
     if (HeadSettled()) return Task::kSettle;
     if (Unread() != nullptr) return Task::kRead;
-    const MonoTime next = NextRetry();
-    if (next == MonoTime::max()) {
+    if (const auto look = NextLook()) {
+      changed_.WaitFor(mutex_, *look);
+      if (refused_) return Task::kFeed;
+    } else {
       changed_.Wait(mutex_);
-      continue;
     }
-    // A second at most, so that a clock that is not the machine's works too.
-    changed_.WaitFor(
-        mutex_, std::clamp(Between(clock_.Now(), next), Milliseconds(10), Milliseconds(1'000)));
-    return Task::kFeed;
   }
   return Task::kEnd;
 }
@@ -588,7 +591,7 @@ void UtterancePipeline::CancelWaiting() {
   for (auto it = sentences_.begin() + (delivering_ ? 1 : 0); it != sentences_.end(); ++it) {
     Sentence& sentence = **it;
     if (sentence.step == Step::kOpen) continue;
-    if (sentence.step == Step::kSubmitted && line_ && line_->Cancel(sentence.id)) --submitted_;
+    if (sentence.step == Step::kSubmitted && client_) client_->Cancel(sentence.id);
     sentence.step = Step::kDropped;
     sentence.samples.reset();
   }

@@ -1,9 +1,9 @@
 // From speech to text that has arrived: every utterance goes through the spool, is decoded, and is
 // delivered in the order in which it was spoken, whatever fails on the way.
 //
-// An utterance whose decoding failed in every tier stays in the spool and is tried again; the ones
-// after it wait. Only after `most_tries` is it passed over: it stays in the spool until the next
-// start, and a person is told. What an earlier run of the service left behind comes first.
+// An utterance that every tier has failed is tried again (asr::RetryPolicy); the texts after it
+// wait. When its tries are used up it is passed over: it stays in the spool until the next start,
+// and an event says so. What an earlier run of the service left behind comes first.
 //
 // An utterance that was cut inside speech waits for the next one, which begins in it, so that their
 // texts can be joined at a word that both have (speech/stitch.h).
@@ -23,7 +23,7 @@
 #include "app/dictation/dictation.h"
 #include "app/dictation/events.h"
 #include "app/dictation/sequencer.h"
-#include "asr/scheduler/switchboard.h"
+#include "asr/scheduler/scheduler.h"
 #include "base/mutex.h"
 #include "speech/spool/spool.h"
 #include "speech/text/agreement.h"
@@ -33,9 +33,8 @@ namespace headroom::app {
 struct PipelineOptions {
   asr::RunRequest request;  // of every utterance; its language may be ""
   std::size_t most_submitted = 8;
-  int most_tries = 3;
-  std::uint64_t session = 0;         // of this run of the service; kept with each utterance
-  Milliseconds retry_after{15'000};  // doubles
+  std::uint64_t session = 0;  // of this run of the service; kept with each utterance
+  asr::RetryPolicy retry{.tries = 3, .after = Milliseconds(15'000)};
 };
 
 struct PipelineCounts {
@@ -54,15 +53,16 @@ struct PipelineStatus {
 
 class UtterancePipeline : public UtteranceSink {
  public:
-  /// `spool` may be null: speech is then in memory only. `outbox` must outlive this.
+  /// `spool` may be null: speech is then in memory only. `delivery_sink` must outlive this.
   UtterancePipeline(PipelineOptions options, std::unique_ptr<speech::Spool> spool,
                     DeliverySink& delivery_sink, EventSink events,
                     const Clock& clock = SystemClock());
   ~UtterancePipeline() override;  // what is not delivered stays in the spool
 
   /// Before anything else. Utterances of an earlier run are taken up.
-  void Start(Switchboard& board, Urgency urgency);
-  /// No more is given to the board; it may be destroyed. Waits for a delivery that is going on.
+  void Start(asr::Scheduler& scheduler, asr::Urgency urgency);
+  /// Nothing more is submitted; the scheduler may be destroyed. Waits for a delivery that is going
+  /// on.
   void Stop();
 
   void SetListening(bool listening) override;
@@ -97,8 +97,7 @@ class UtterancePipeline : public UtteranceSink {
     std::optional<speech::Evidence> evidence;  // nullopt: of an earlier run
     asr::Ticket partial = 0, early = 0;
     speech::Agreement agreement{kUnsureWords};
-    MonoTime spoken_at{}, endpoint_at{}, retry_at{};
-    int tries = 0;
+    MonoTime spoken_at{}, endpoint_at{};
     std::optional<asr::RunResult> result;
     std::string tier, trouble;
     Milliseconds took{};
@@ -134,6 +133,7 @@ class UtterancePipeline : public UtteranceSink {
   };
 
   void OnDecoded(asr::Decoded decoded);
+  void OnRetried(const asr::Retried& retried);
   void OnSpeculated(asr::Speculated speculated);
   void Recover();
   void TakeUp(speech::Pending pending) REQUIRES(mutex_);
@@ -143,7 +143,8 @@ class UtterancePipeline : public UtteranceSink {
              Milliseconds silence);
   void Speculate(Sentence& sentence, std::vector<float> samples, bool early) REQUIRES(mutex_);
   void Feed() REQUIRES(mutex_);
-  void Retry(Sentence& sentence, const Error& error) REQUIRES(mutex_);
+  void PassOver(Sentence& sentence, const Error& error) REQUIRES(mutex_);
+  void PushFailure(const Sentence& sentence, const Error& error, bool again) REQUIRES(mutex_);
   void Loop();
   Task NextTask();
   void ReadAudio();
@@ -153,7 +154,7 @@ class UtterancePipeline : public UtteranceSink {
   void Spooled(const char* doing, const Result<>& result);
   void NoteRoom();
   Sentence* Unread() REQUIRES(mutex_);
-  MonoTime NextRetry() const REQUIRES(mutex_);
+  std::optional<Milliseconds> NextLook() const REQUIRES(mutex_);
   bool HeadSettled() REQUIRES(mutex_);
   MonoTime ContinuedBy(const Sentence& sentence) const;
 
@@ -167,10 +168,11 @@ class UtterancePipeline : public UtteranceSink {
 
   mutable Mutex mutex_;
   CondVar changed_;
-  std::unique_ptr<Switchboard::Line> line_ GUARDED_BY(mutex_);
+  std::unique_ptr<asr::Scheduler::Client> client_ GUARDED_BY(mutex_);
   asr::RunRequest request_ GUARDED_BY(mutex_);
   std::deque<std::unique_ptr<Sentence>> sentences_ GUARDED_BY(mutex_);  // by id
   std::size_t submitted_ GUARDED_BY(mutex_) = 0;
+  bool refused_ GUARDED_BY(mutex_) = false;       // the scheduler had no room for the next one
   std::uint64_t next_id_ GUARDED_BY(mutex_) = 1;  // without a spool
   MonoTime partial_began_ GUARDED_BY(mutex_){};
   Milliseconds partial_took_ GUARDED_BY(mutex_){};  // about

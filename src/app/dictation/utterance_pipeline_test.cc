@@ -41,27 +41,24 @@ class FakeDeliverySink : public DeliverySink {
 /// One run of the service on a folder that outlives it.
 struct RunOfService {
   RunOfService(const fs::path& folder, const std::string& script, FakeDeliverySink& delivery_sink,
-               int most_tries = 1) {
+               int most_tries = 1, std::size_t most_waiting = 256) {
     auto spool = speech::Spool::Open(folder / "spool", {.size = MiB(4)});
     EXPECT_TRUE(spool.has_value()) << spool.error().what;
     asr::RunRequest request;
     request.language = "en";
-    pipeline = std::make_unique<UtterancePipeline>(PipelineOptions{.request = request,
-                                                                   .most_tries = most_tries,
-                                                                   .session = 1,
-                                                                   .retry_after = Milliseconds(20)},
-                                                   std::move(*spool), delivery_sink,
-                                                   [this](const Event& event) {
-                                                     const std::lock_guard lock(mutex);
-                                                     events.push_back(event);
-                                                   });
-    scheduler = FakeScheduler(script, board);
-    board.Begin(*scheduler);
-    pipeline->Start(board, Urgency::kDictation);
+    pipeline = std::make_unique<UtterancePipeline>(
+        PipelineOptions{.request = request,
+                        .session = 1,
+                        .retry = {.tries = most_tries, .after = Milliseconds(20)}},
+        std::move(*spool), delivery_sink, [this](const Event& event) {
+          const std::lock_guard lock(mutex);
+          events.push_back(event);
+        });
+    scheduler = FakeScheduler(script, 1, most_waiting);
+    pipeline->Start(*scheduler, asr::Urgency::kDictation);
   }
   ~RunOfService() {
     pipeline->Stop();
-    board.End();
     scheduler.reset();
   }
 
@@ -102,7 +99,6 @@ struct RunOfService {
 
   std::mutex mutex;
   std::vector<Event> events;
-  Switchboard board;
   std::unique_ptr<asr::Scheduler> scheduler;
   std::unique_ptr<UtterancePipeline> pipeline;
 };
@@ -225,6 +221,36 @@ TEST_F(UtterancePipelineTest, AnUtteranceThatNothingCanDecodeIsKeptForTheNextRun
   }
   EXPECT_TRUE(delivery_sink_.texts.empty());
   RunOfService run(folder_, "slow=1", delivery_sink_);
+  ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
+  EXPECT_THAT(delivery_sink_.texts, ElementsAre(HasSubstr("16000 samples")));
+}
+
+TEST_F(UtterancePipelineTest, EachFailedTryIsSaid) {
+  RunOfService run(folder_, "abort", delivery_sink_, 3);
+  run.Say(Milliseconds(1000));
+  ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
+  EXPECT_EQ(run.pipeline->status().counts.passed_over, 1);
+  const std::lock_guard lock(run.mutex);
+  std::vector<bool> again;
+  for (const Event& event : run.events) {
+    if (event.name == "trouble") again.push_back(event.data.value("again", false));
+  }
+  EXPECT_THAT(again, ElementsAre(true, true, false));
+}
+
+TEST_F(UtterancePipelineTest, WhatTheSchedulerHadNoRoomForIsSubmittedAgain) {
+  RunOfService run(folder_, "slow=5", delivery_sink_, 1, 1);
+  ASSERT_TRUE(run.scheduler->Suspend(seconds(30)));
+  auto other = run.scheduler->Connect(asr::Urgency::kFile, {});
+  asr::Utterance utterance;
+  utterance.id = 1;
+  utterance.samples =
+      std::make_shared<const std::vector<float>>(RunOfService::Sound(Milliseconds(1000)));
+  ASSERT_TRUE(other->Submit(std::move(utterance)));
+  run.Say(Milliseconds(1000));
+  EXPECT_EQ(run.scheduler->waiting(), 1U);
+  other.reset();
+  run.scheduler->Resume();
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   EXPECT_THAT(delivery_sink_.texts, ElementsAre(HasSubstr("16000 samples")));
 }

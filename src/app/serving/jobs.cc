@@ -12,27 +12,46 @@ namespace headroom::app {
 namespace {
 
 constexpr Milliseconds kAskAgain{250};  // when too much waits
-constexpr int kTries = 3;               // of a chunk, as of an utterance
+// Whatever ended the worker need not have been this chunk.
+constexpr asr::RetryPolicy kRetry{.tries = 3};
 
-// One chunk at a time, so that the others' turn comes between two of them.
-class LineRecognizer : public asr::ChunkRecognizer {
+// One chunk at a time, so that other clients' utterances come between two of them.
+class QueuedRecognizer : public asr::ChunkRecognizer {
  public:
-  explicit LineRecognizer(Switchboard& board)
-      : line_(board.Connect(Urgency::kFile, {.on_decoded = [this](asr::Decoded decoded) {
-                              const std::lock_guard lock(mutex_);
-                              decoded_ = std::move(decoded);
-                              came_.notify_all();
-                            }})) {}
+  explicit QueuedRecognizer(asr::Scheduler& scheduler)
+      : client_(scheduler.Connect(asr::Urgency::kFile,
+                                  {.on_decoded =
+                                       [this](asr::Decoded decoded) {
+                                         const std::lock_guard lock(mutex_);
+                                         decoded_ = std::move(decoded);
+                                         came_.notify_all();
+                                       }},
+                                  kRetry)) {}
 
   Result<asr::RunResult> Recognize(const asr::RunRequest& request, std::span<const float> samples,
                                    CancelToken* cancel) override {
-    const auto shared = std::make_shared<const std::vector<float>>(samples.begin(), samples.end());
-    auto result = Decode(request, shared, cancel);
-    // Whoever killed the worker need not have meant this chunk. It comes anew when a tier is there.
-    for (int again = 1; again < kTries && !result && result.error().code == Errc::kWorkerLost;
-         ++again)
-      result = Decode(request, shared, cancel);
-    return result;
+    asr::Utterance utterance;
+    utterance.id = ++last_;
+    utterance.request = request;
+    utterance.samples = std::make_shared<const std::vector<float>>(samples.begin(), samples.end());
+    std::unique_lock lock(mutex_);
+    decoded_.reset();
+    while (true) {
+      if (cancel->raised()) return Fail(Errc::kCancelled, "cancelled");
+      const auto submitted = client_->Submit(utterance);
+      if (submitted) break;
+      if (submitted.error().code != Errc::kBusy) return std::unexpected(submitted.error());
+      came_.wait_for(lock, kAskAgain);
+    }
+    // The token cannot notify; its holder does, by Wake.
+    came_.wait(lock, [&] { return decoded_ || cancel->raised(); });
+    if (!decoded_) {
+      lock.unlock();
+      client_->Cancel(utterance.id);
+      return Fail(Errc::kCancelled, "cancelled");
+    }
+    if (decoded_->result) model_ = decoded_->tier;
+    return std::move(decoded_->result);
   }
   // Every tier has had its tries: half a text would be no answer.
   bool Recover(CancelToken*) override { return false; }
@@ -45,38 +64,12 @@ class LineRecognizer : public asr::ChunkRecognizer {
   }
 
  private:
-  Result<asr::RunResult> Decode(const asr::RunRequest& request, asr::Samples samples,
-                                CancelToken* cancel) {
-    asr::Utterance utterance;
-    utterance.id = ++last_;
-    utterance.request = request;
-    utterance.samples = std::move(samples);
-    std::unique_lock lock(mutex_);
-    decoded_.reset();
-    while (true) {
-      if (cancel->raised()) return Fail(Errc::kCancelled, "cancelled");
-      const auto submitted = line_->Submit(utterance);
-      if (submitted) break;
-      if (submitted.error().code != Errc::kBusy) return std::unexpected(submitted.error());
-      came_.wait_for(lock, kAskAgain);
-    }
-    // The token cannot notify; its holder does, by Wake.
-    came_.wait(lock, [&] { return decoded_ || cancel->raised(); });
-    if (!decoded_) {
-      lock.unlock();
-      line_->Cancel(utterance.id);
-      return Fail(Errc::kCancelled, "cancelled");
-    }
-    if (decoded_->result) model_ = decoded_->tier;
-    return std::move(decoded_->result);
-  }
-
   std::mutex mutex_;
   std::condition_variable came_;
   std::optional<asr::Decoded> decoded_;  // guarded by mutex_
   std::uint64_t last_ = 0;
   std::string model_;
-  std::unique_ptr<Switchboard::Line> line_;  // last: its events use the others
+  std::unique_ptr<asr::Scheduler::Client> client_;  // last: its events use the others
 };
 
 class SegmentWriter : public speech::TranscriptWriter {
@@ -100,14 +93,14 @@ class SegmentWriter : public speech::TranscriptWriter {
 
 class Job : public net::TranscriptionJob {
  public:
-  Job(Switchboard& board, audio::WaitingDecoder& decoder, DetectorMaker make_detector, Fd recording,
-      asr::RunRequest request, net::JobEvents events)
+  Job(asr::Scheduler& scheduler, audio::WaitingDecoder& decoder, DetectorMaker make_detector,
+      Fd recording, asr::RunRequest request, net::JobEvents events)
       : decoder_(decoder),
         make_detector_(std::move(make_detector)),
         recording_(std::move(recording)),
         request_(std::move(request)),
         events_(std::move(events)),
-        recognizer_(board),
+        recognizer_(scheduler),
         thread_([this] {
           events_.on_end(Do());
           decoder_.Prepare();
@@ -139,19 +132,19 @@ class Job : public net::TranscriptionJob {
   Fd recording_;
   const asr::RunRequest request_;
   const net::JobEvents events_;
-  LineRecognizer recognizer_;
+  QueuedRecognizer recognizer_;
   std::thread thread_;  // last
 };
 
 }  // namespace
 
-Result<std::unique_ptr<net::TranscriptionJob>> StartJob(Switchboard& board,
+Result<std::unique_ptr<net::TranscriptionJob>> StartJob(asr::Scheduler& scheduler,
                                                         audio::WaitingDecoder& decoder,
                                                         DetectorMaker make_detector, Fd recording,
                                                         asr::RunRequest request,
                                                         net::JobEvents events) {
   try {
-    return std::make_unique<Job>(board, decoder, std::move(make_detector), std::move(recording),
+    return std::make_unique<Job>(scheduler, decoder, std::move(make_detector), std::move(recording),
                                  std::move(request), std::move(events));
   } catch (const std::system_error& error) {
     return Fail(Errc::kNoMemory, "no thread for a recording: {}", error.what());

@@ -56,14 +56,7 @@ Result<std::unique_ptr<speech::SpeechProbability>> MakeVad() {
 
 class JobsTest : public testing::Test {
  protected:
-  ~JobsTest() override {
-    board_.End();
-    scheduler_.reset();
-  }
-  void Begin(const std::string& script) {
-    scheduler_ = FakeScheduler(script, board_);
-    board_.Begin(*scheduler_);
-  }
+  void Begin(const std::string& script) { scheduler_ = FakeScheduler(script); }
 
   struct Run {
     std::mutex mutex;
@@ -82,7 +75,7 @@ class JobsTest : public testing::Test {
   void Start(Run& run, Fd recording, DetectorMaker detector = MakeVad) {
     asr::RunRequest request;
     request.language = "en";
-    auto job = StartJob(board_, decoder_, std::move(detector), std::move(recording), request,
+    auto job = StartJob(*scheduler_, decoder_, std::move(detector), std::move(recording), request,
                         {.on_segment =
                              [&run](const speech::Segment& segment) {
                                const std::lock_guard lock(run.mutex);
@@ -99,7 +92,6 @@ class JobsTest : public testing::Test {
     run.job = std::move(*job);
   }
 
-  Switchboard board_;
   audio::WaitingDecoder decoder_;
   std::unique_ptr<asr::Scheduler> scheduler_;
 };
@@ -181,25 +173,26 @@ TEST_F(JobsTest, AClientThatGoesAwayEndsItAtOnce) {
   Begin("slow=60000");
   auto run = std::make_unique<Run>();
   Start(*run, FileOf(Wav({2, 3, 20})));
-  while (board_.waiting() == 0) std::this_thread::yield();
+  while (scheduler_->waiting() == 0) std::this_thread::yield();
   run->job.reset();
   ASSERT_TRUE(run->outcome.has_value());
   ASSERT_FALSE(*run->outcome);
   EXPECT_EQ(run->outcome->error().code, Errc::kCancelled);
   // And another one is served.
   Run next;
-  board_.End();
   scheduler_.reset();
   Begin("slow=5");
   Start(next, FileOf(Wav({2})));
   EXPECT_TRUE(next.Wait());
 }
 
-TEST_F(JobsTest, BeforeThereIsASchedulerItWaits) {
+TEST_F(JobsTest, WhileNoModelMayBeLoadedItWaits) {
+  Begin("slow=5");
+  ASSERT_TRUE(scheduler_->Suspend());
   Run run;
   Start(run, FileOf(Wav({2})));
-  while (board_.waiting() == 0) std::this_thread::yield();
-  Begin("slow=5");
+  while (scheduler_->waiting() == 0) std::this_thread::yield();
+  scheduler_->Resume();
   EXPECT_TRUE(run.Wait());
   EXPECT_THAT(run.texts, SizeIs(1));
 }

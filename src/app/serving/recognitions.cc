@@ -36,20 +36,20 @@ asr::RunRequest RunOf(net::RecognizeRequest& wanted) {
 }  // namespace
 
 void Recognitions::Begin(net::RecognitionId id, net::RecognizeRequest request, net::Answer answer) {
-  if (lines_.size() >= kMost)
+  if (clients_.size() >= kMost)
     return answer(Fail(Errc::kBusy, "{} recordings are being recognised; come again", kMost));
   auto samples = ReadSamples(request.audio);
   if (!samples) return answer(Fail(std::move(samples.error())));
   const auto shared = std::make_shared<net::Answer>(std::move(answer));
-  auto line = board_.Connect(
-      Urgency::kFile, {.on_decoded = [shared](const asr::Decoded& decoded) {
+  auto client = scheduler_.Connect(
+      asr::Urgency::kFile, {.on_decoded = [shared](const asr::Decoded& decoded) {
         if (!decoded.result) return (*shared)(Fail(decoded.result.error()));
         (*shared)(nlohmann::json{{"result", asr::ToJson(*decoded.result)}, {"tier", decoded.tier}});
       }});
   const auto submitted =
-      line->Submit({.id = 1, .request = RunOf(request), .samples = std::move(*samples)});
+      client->Submit({.id = 1, .request = RunOf(request), .samples = std::move(*samples)});
   if (!submitted) return (*shared)(Fail(submitted.error()));
-  lines_.emplace(id, std::move(line));
+  clients_.emplace(id, std::move(client));
 }
 
 }  // namespace headroom::app

@@ -24,12 +24,11 @@ class RecognitionsTest : public testing::Test {
  protected:
   ~RecognitionsTest() override {
     recognitions_.reset();
-    board_.End();
     scheduler_.reset();
   }
   void Start(const std::string& script) {
-    scheduler_ = FakeScheduler(script, board_);
-    board_.Begin(*scheduler_);
+    scheduler_ = FakeScheduler(script);
+    recognitions_ = std::make_unique<Recognitions>(*scheduler_);
   }
   void Begin(net::RecognitionId id, Fd audio) {
     recognitions_->Begin(id, {.audio = std::move(audio), .language = "en"},
@@ -47,9 +46,8 @@ class RecognitionsTest : public testing::Test {
     return answers_.at(id);
   }
 
-  Switchboard board_;
   std::unique_ptr<asr::Scheduler> scheduler_;
-  std::unique_ptr<Recognitions> recognitions_ = std::make_unique<Recognitions>(board_);
+  std::unique_ptr<Recognitions> recognitions_;
   std::mutex mutex_;
   std::condition_variable came_;
   std::map<net::RecognitionId, Result<json>> answers_;

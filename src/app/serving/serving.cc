@@ -54,10 +54,10 @@ class Serving::Counted : public net::TranscriptionJob {
   std::unique_ptr<net::TranscriptionJob> job_;
 };
 
-Serving::Serving(ServingParts parts, Switchboard& board, DetectorMaker make_detector,
+Serving::Serving(ServingParts parts, asr::Scheduler& scheduler, DetectorMaker make_detector,
                  EventSink tell)
     : parts_(std::move(parts)),
-      board_(board),
+      scheduler_(scheduler),
       make_detector_(std::move(make_detector)),
       tell_(std::move(tell)),
       began_(SystemClock().Now()) {}
@@ -65,10 +65,10 @@ Serving::Serving(ServingParts parts, Switchboard& board, DetectorMaker make_dete
 Serving::~Serving() = default;
 
 Result<std::unique_ptr<Serving>> Serving::Make(ServingParts parts, StreamsOptions streams,
-                                               Switchboard& board, DetectorMaker make_detector,
-                                               EventSink tell) {
+                                               asr::Scheduler& scheduler,
+                                               DetectorMaker make_detector, EventSink tell) {
   std::unique_ptr<Serving> serving(
-      new Serving(std::move(parts), board, std::move(make_detector), std::move(tell)));
+      new Serving(std::move(parts), scheduler, std::move(make_detector), std::move(tell)));
   const auto heard = [s = serving.get()](const Event& event) {
     if (event.name == "served") {
       s->CountText("stream", event.data);
@@ -77,7 +77,7 @@ Result<std::unique_ptr<Serving>> Serving::Make(ServingParts parts, StreamsOption
     s->tell_(event);  // comes back by Count
   };
   TRY_ASSIGN(serving->streams_, Streams::Make(
-                                    std::move(streams), board, serving->make_detector_,
+                                    std::move(streams), scheduler, serving->make_detector_,
                                     [s = serving.get()](const net::SpeechRequest& wanted) {
                                       return s->RequestFor(wanted);
                                     },
@@ -149,7 +149,7 @@ Result<std::unique_ptr<net::TranscriptionJob>> Serving::BeginJob(Fd recording,
     CountFile(outcome, began);
     on_end(std::move(outcome));
   };
-  TRY_ASSIGN(auto job, StartJob(board_, decoder_, make_detector_, std::move(recording),
+  TRY_ASSIGN(auto job, StartJob(scheduler_, decoder_, make_detector_, std::move(recording),
                                 std::move(request), std::move(events)));
   return std::make_unique<Counted>(jobs_, std::move(job));
 }
@@ -201,7 +201,7 @@ net::ServiceState Serving::State() const {
   }
   const asr::SchedulerStatus status = parts_.scheduler();
   state.zone = memory::Name(*std::ranges::max_element(status.zones));
-  state.queue = board_.queue();
+  state.queue = scheduler_.queue();
   state.jobs = jobs_;
   state.streams = streams_->open();
   state.models = parts_.models;

@@ -32,10 +32,10 @@ struct ServingParts {
 
 class Serving : public net::SpeechService {
  public:
-  /// `board` must outlive it.
+  /// `scheduler` must outlive it.
   static Result<std::unique_ptr<Serving>> Make(ServingParts parts, StreamsOptions streams,
-                                               Switchboard& board, DetectorMaker make_detector,
-                                               EventSink tell);
+                                               asr::Scheduler& scheduler,
+                                               DetectorMaker make_detector, EventSink tell);
   /// Every job and stream must be gone.
   ~Serving() override;
 
@@ -61,7 +61,8 @@ class Serving : public net::SpeechService {
 
  private:
   class Counted;
-  Serving(ServingParts parts, Switchboard& board, DetectorMaker make_detector, EventSink tell);
+  Serving(ServingParts parts, asr::Scheduler& scheduler, DetectorMaker make_detector,
+          EventSink tell);
   /// kBusy, with the reason, while nothing more is to be begun.
   Result<> Admit() const;
   /// What the last sample of memory has not seen yet of those that were begun.
@@ -75,7 +76,7 @@ class Serving : public net::SpeechService {
   void CountText(const std::string& source, const nlohmann::json& data);
 
   const ServingParts parts_;
-  Switchboard& board_;
+  asr::Scheduler& scheduler_;
   const DetectorMaker make_detector_;
   const EventSink tell_;
   const MonoTime began_;

@@ -34,7 +34,7 @@ class ServingTest : public testing::Test {
     parts.clock = &clock_;
     parts.models = {{"whisper-base", {"de", "en"}, false}, {"whisper-tiny.en", {"en"}, false}};
     auto made = Serving::Make(
-        std::move(parts), {.folder = folder_}, board_,
+        std::move(parts), {.folder = folder_}, *scheduler_,
         []() -> Result<std::unique_ptr<speech::SpeechProbability>> {
           return std::make_unique<speech::FakeVad>();
         },
@@ -44,7 +44,6 @@ class ServingTest : public testing::Test {
   }
   ~ServingTest() override {
     serving_.reset();
-    board_.End();
     scheduler_.reset();
     fs::remove_all(folder_);
   }
@@ -67,8 +66,7 @@ class ServingTest : public testing::Test {
   FakeClock clock_;
   fs::path folder_;
   asr::SchedulerStatus status_;
-  Switchboard board_;
-  std::unique_ptr<asr::Scheduler> scheduler_;
+  std::unique_ptr<asr::Scheduler> scheduler_ = FakeScheduler("slow=5");
   std::unique_ptr<Serving> serving_;
 };
 

@@ -55,7 +55,7 @@ Result<speech::EndpointOptions> EndpointFor(const net::TurnDetection& turns) {
 }
 
 Result<std::shared_ptr<StreamSession>> StreamSession::Make(const std::filesystem::path& folder,
-                                                           Bytes spool, Switchboard& board,
+                                                           Bytes spool, asr::Scheduler& scheduler,
                                                            DetectorMaker make_detector,
                                                            EventSink publish, const Clock& clock) {
   UnackedResults unacked;
@@ -66,10 +66,11 @@ Result<std::shared_ptr<StreamSession>> StreamSession::Make(const std::filesystem
       std::move(make_detector), std::move(publish), std::move(unacked), std::move(file), clock));
   DeliverySink& delivery_sink = *session;
   session->pipeline_ = std::make_unique<UtterancePipeline>(
-      PipelineOptions{.request = {}, .retry_after = Milliseconds(5'000)}, std::move(opened),
-      delivery_sink, [s = session.get()](const Event& event) { s->InPipeline(event); }, clock);
+      PipelineOptions{.request = {}, .retry = {.tries = 3, .after = Milliseconds(5'000)}},
+      std::move(opened), delivery_sink,
+      [s = session.get()](const Event& event) { s->InPipeline(event); }, clock);
   try {
-    session->pipeline_->Start(board, Urgency::kStream);
+    session->pipeline_->Start(scheduler, asr::Urgency::kStream);
     session->thread_ = std::thread([s = session.get()] { s->Loop(); });
   } catch (const std::system_error& error) {
     return Fail(Errc::kNoMemory, "no thread for another stream: {}", error.what());

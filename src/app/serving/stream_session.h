@@ -40,7 +40,7 @@ class StreamSession : private DeliverySink {
 
   /// In `folder`, which has the spool and the texts of an earlier run or is empty.
   static Result<std::shared_ptr<StreamSession>> Make(const std::filesystem::path& folder,
-                                                     Bytes spool, Switchboard& board,
+                                                     Bytes spool, asr::Scheduler& scheduler,
                                                      DetectorMaker make_detector, EventSink publish,
                                                      const Clock& clock);
   ~StreamSession() override;  // the files stay

@@ -93,12 +93,13 @@ class Streams::Handle : public net::SpeechStream {
   bool forget_ = false;
 };
 
-Result<std::unique_ptr<Streams>> Streams::Make(StreamsOptions options, Switchboard& board,
+Result<std::unique_ptr<Streams>> Streams::Make(StreamsOptions options, asr::Scheduler& scheduler,
                                                DetectorMaker make_detector, RequestMaker request,
                                                EventSink publish, const Clock& clock) {
   TRY(MakeDirectories(options.folder));
-  std::unique_ptr<Streams> streams(new Streams(std::move(options), board, std::move(make_detector),
-                                               std::move(request), std::move(publish), clock));
+  std::unique_ptr<Streams> streams(new Streams(std::move(options), scheduler,
+                                               std::move(make_detector), std::move(request),
+                                               std::move(publish), clock));
   std::error_code failed;
   for (const fs::directory_entry& entry :
        fs::directory_iterator(streams->options_.folder, failed)) {
@@ -124,7 +125,7 @@ Result<StreamConfig> Streams::ConfigFor(const net::StreamOptions& options) const
 Result<std::shared_ptr<StreamSession>> Streams::MakeSession(const std::string& name) {
   const fs::path folder = options_.folder / name;
   TRY(MakeDirectories(folder));
-  return StreamSession::Make(folder, options_.spool, board_, make_detector_, publish_, clock_);
+  return StreamSession::Make(folder, options_.spool, scheduler_, make_detector_, publish_, clock_);
 }
 
 Result<std::shared_ptr<StreamSession>> Streams::Claim(const std::string& name, bool resume,

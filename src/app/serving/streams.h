@@ -15,7 +15,7 @@
 #include "app/dictation/events.h"
 #include "app/serving/jobs.h"
 #include "app/serving/stream_session.h"
-#include "asr/scheduler/switchboard.h"
+#include "asr/scheduler/scheduler.h"
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "net/server/speech_service.h"
@@ -35,7 +35,7 @@ class Streams {
   using RequestMaker = std::function<Result<asr::RunRequest>(const net::SpeechRequest&)>;
 
   /// Sessions of an earlier run are there until their minute is over.
-  static Result<std::unique_ptr<Streams>> Make(StreamsOptions options, Switchboard& board,
+  static Result<std::unique_ptr<Streams>> Make(StreamsOptions options, asr::Scheduler& scheduler,
                                                DetectorMaker make_detector, RequestMaker request,
                                                EventSink publish,
                                                const Clock& clock = SystemClock());
@@ -52,10 +52,10 @@ class Streams {
  private:
   class Handle;
   class Ended;
-  Streams(StreamsOptions options, Switchboard& board, DetectorMaker make_detector,
+  Streams(StreamsOptions options, asr::Scheduler& scheduler, DetectorMaker make_detector,
           RequestMaker request, EventSink publish, const Clock& clock)
       : options_(std::move(options)),
-        board_(board),
+        scheduler_(scheduler),
         make_detector_(std::move(make_detector)),
         make_request_(std::move(request)),
         publish_(std::move(publish)),
@@ -70,7 +70,7 @@ class Streams {
   void Forget(const std::string& name);
 
   const StreamsOptions options_;
-  Switchboard& board_;
+  asr::Scheduler& scheduler_;
   const DetectorMaker make_detector_;
   const RequestMaker make_request_;
   const EventSink publish_;

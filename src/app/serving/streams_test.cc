@@ -70,20 +70,14 @@ class StreamsTest : public testing::Test {
   }
   ~StreamsTest() override {
     streams_.reset();
-    board_->End();
     scheduler_.reset();
-    board_.reset();
     fs::remove_all(folder_);
   }
   void Make(const std::string& script = "slow=5") {
     streams_.reset();
-    if (board_) board_->End();
-    scheduler_.reset();
-    board_ = std::make_unique<Switchboard>();
-    scheduler_ = FakeScheduler(script, *board_);
-    board_->Begin(*scheduler_);
+    scheduler_ = FakeScheduler(script);
     auto made = Streams::Make(
-        {.folder = folder_, .most = most_}, *board_,
+        {.folder = folder_, .most = most_}, *scheduler_,
         []() -> Result<std::unique_ptr<speech::SpeechProbability>> {
           return std::make_unique<speech::FakeVad>();
         },
@@ -133,7 +127,6 @@ class StreamsTest : public testing::Test {
   std::size_t most_ = 256;
   std::function<void(const Event&)> on_event_;
   FakeClock clock_;
-  std::unique_ptr<Switchboard> board_;
   std::unique_ptr<asr::Scheduler> scheduler_;
   std::unique_ptr<Streams> streams_;
 };
@@ -299,7 +292,7 @@ TEST_F(StreamsTest, AfterTheServiceWasStartedAnewNothingThatWasCommittedIsLost) 
     Send(*stream, Milliseconds(1'000), 0.1F);
     ASSERT_TRUE(stream->Commit());
     first.Wait(Kind::kText, 1);  // it was told, and does not say that it has it
-    board_->End();               // nothing is decoded any more
+    scheduler_->Stop();          // nothing is decoded any more
     Send(*stream, Milliseconds(500), 0.1F);
     ASSERT_TRUE(stream->Commit());
     first.Wait(Kind::kCommitted, 2);
@@ -423,7 +416,7 @@ TEST_F(StreamsTest, ANameFromTheNetworkIsNeverAPath) {
 }
 
 TEST_F(StreamsTest, WhatIsDecodedTooSlowlyIsRefusedAndNotLost) {
-  board_->End();  // nothing is decoded
+  scheduler_->Stop();  // nothing is decoded
   Client client;
   const auto stream = Open(client, Manual());
   std::int64_t taken = 0;
@@ -444,7 +437,7 @@ TEST_F(StreamsTest, WhatIsDecodedTooSlowlyIsRefusedAndNotLost) {
 }
 
 TEST_F(StreamsTest, ShortItemsFasterThanTheirTextsWaitUntilThereIsRoom) {
-  board_->End();  // nothing is decoded
+  scheduler_->Stop();  // nothing is decoded
   Client client;
   const auto stream = Open(client, Manual());
   const std::vector<float> word(1'600, 0.3F);

@@ -62,21 +62,21 @@ bool Dispatcher::HoldBack() const {
          clock_.Now() < hold_until_;
 }
 
-bool Dispatcher::Decodes(SlotRole post) const {
-  return std::ranges::any_of(queue_,
-                             [post](const Job& job) { return job.decoding && job.post == post; });
+bool Dispatcher::Decodes(SlotRole role) const {
+  return std::ranges::any_of(
+      taken_, [role](const Request* one) { return one->decoding && one->role == role; });
 }
 
 std::optional<Milliseconds> Dispatcher::DecodeLeft() const {
   using Seconds = std::chrono::duration<double>;
-  if (!Decodes(SlotRole::kMain) || !governor_.target) return std::nullopt;
+  if (!Decodes(SlotRole::kPrimary) || !governor_.target) return std::nullopt;
   const Rates& rates = rates_[governor_.target->tier];
   const double later = rates.single.value();
   const double now = running_ && running_->batched() ? rates.batched.value() : later;
   if (now <= 0) return std::nullopt;
   Milliseconds left{};
-  for (const Job& job : queue_) {
-    if (job.decoding && job.post == SlotRole::kMain) left += job.decoding->left();
+  for (const Request* const one : taken_) {
+    if (one->decoding && one->role == SlotRole::kPrimary) left += one->decoding->left();
   }
   const Milliseconds runs = running_ ? running_->audio : Milliseconds(0);
   const Seconds all =
@@ -86,13 +86,13 @@ std::optional<Milliseconds> Dispatcher::DecodeLeft() const {
   return std::chrono::duration_cast<Milliseconds>(all - done);
 }
 
-memory::Sample Dispatcher::Seen() const {
+memory::Sample Dispatcher::Seen() {
   memory::Sample sample = numbers_;
   sample.wanted = Demand() && !HoldBack();
-  sample.decoding = Decodes(SlotRole::kMain);
+  sample.decoding = Decodes(SlotRole::kPrimary);
   sample.decode_left = DecodeLeft();
   sample.yielded = yielded_ || workers_.GpuTaken();
-  sample.excluded = Excluded();
+  sample.excluded = Excluded(Head());
   return sample;
 }
 
@@ -107,8 +107,8 @@ void Dispatcher::Govern() {
     at_once->timing.idle = Milliseconds(0);
   }
   if (suspending_ || at_once) {
-    CutOff(SlotRole::kQuick);
-    workers_.Dismiss(SlotRole::kQuick, numbers_);
+    CutOff(SlotRole::kFallback);
+    workers_.Dismiss(SlotRole::kFallback, numbers_);
   }
   do {
     memory::Sample sample = Seen();
@@ -130,13 +130,13 @@ void Dispatcher::CarryOut(const memory::Action& action) {
   reason_ = action.reason;
   switch (action.kind) {
     case ActionKind::kEndWorker:
-      CutOff(SlotRole::kMain);
-      workers_.Dismiss(SlotRole::kMain, numbers_);
+      CutOff(SlotRole::kPrimary);
+      workers_.Dismiss(SlotRole::kPrimary, numbers_);
       finish_by_.reset();
       break;
     case ActionKind::kLoad:
       ++counts_.loads;
-      workers_.Assign(SlotRole::kMain, action.target);
+      workers_.Assign(SlotRole::kPrimary, action.target);
       break;
     case ActionKind::kStopSpeculation:
       DropSpeculation();
@@ -147,8 +147,8 @@ void Dispatcher::CarryOut(const memory::Action& action) {
       break;
     case ActionKind::kPauseDecoding:
       DropSpeculation();
-      CutOff(SlotRole::kQuick);
-      workers_.Dismiss(SlotRole::kQuick, numbers_);
+      CutOff(SlotRole::kFallback);
+      workers_.Dismiss(SlotRole::kFallback, numbers_);
       break;
     case ActionKind::kDropCaches:
       done_.reset();
@@ -178,28 +178,27 @@ std::uint32_t Dispatcher::Unable(const RunRequest& request) const {
   return tiers;
 }
 
-std::uint32_t Dispatcher::Excluded() const {
-  if (queue_.empty() || queue_.front().done) return 0;
-  return queue_.front().failed | Unable(queue_.front().utterance.request);
+std::uint32_t Dispatcher::Excluded(const Request* head) const {
+  return head ? head->failed_tiers | Unable(head->utterance.request) : 0;
 }
 
-std::optional<Error> Dispatcher::Hopeless(const Job& job) const {
-  const std::uint32_t excluded = Excluded();
+std::optional<Error> Dispatcher::Hopeless(const Request& head) const {
+  const std::uint32_t excluded = Excluded(&head);
   const std::size_t tiers = options_.tiers.size();
   if (excluded == 0) return std::nullopt;
   if (static_cast<std::size_t>(std::popcount(excluded)) == tiers) {
-    if (job.failed == 0)
-      return Error{Errc::kUnsupported, WhyNot(options_.tiers[0], job.utterance.request)};
-    return Error{Errc::kWorkerLost, "no tier could decode it: " + job.why};
+    if (head.failed_tiers == 0)
+      return Error{Errc::kUnsupported, WhyNot(options_.tiers[0], head.utterance.request)};
+    return Error{Errc::kWorkerLost, "no tier could decode it: " + head.why};
   }
-  for (const SlotRole post : {SlotRole::kMain, SlotRole::kQuick}) {
-    const WorkerPool::Slot* slot = workers_.At(post);
+  for (const SlotRole role : {SlotRole::kPrimary, SlotRole::kFallback}) {
+    const WorkerPool::Slot* slot = workers_.At(role);
     if (slot && (excluded & Bit(slot->target.tier)) == 0) return std::nullopt;
   }
-  if (clock_.Now() - std::max(job.submitted, job.failed_at) < options_.give_up) return std::nullopt;
+  if (clock_.Now() - std::max(head_since_, head.failed_at) < options_.give_up) return std::nullopt;
   return Error{Errc::kWorkerLost,
                fmt::format("no tier could decode it, and no other has been free for {} s: {}",
-                           options_.give_up.count() / 1000, job.why)};
+                           options_.give_up.count() / 1000, head.why)};
 }
 
 }  // namespace headroom::asr

@@ -20,7 +20,7 @@ struct Together : FakeWorld {
     Start();
     if (!loaded) return;
     dispatcher->SetWanted(true);
-    dispatcher->Turn();
+    dispatcher->Tick();
     Pass(seconds(10));
   }
   /// All of them before the next turn, so that they wait together.
@@ -31,7 +31,7 @@ struct Together : FakeWorld {
       sounds.push_back(utterance.samples);
       ASSERT_TRUE(dispatcher->Submit(std::move(utterance)));
     }
-    dispatcher->Turn();
+    dispatcher->Tick();
   }
   std::vector<std::string> Texts() const {
     std::vector<std::string> texts;
@@ -83,7 +83,7 @@ TEST(Batch, AnUtteranceThatKillsTheWorkerCostsTheOthersNothingButTime) {
   world.deadly = {world.sounds[2].get()};
   for (std::uint64_t id = 1; id <= 4; ++id)
     ASSERT_TRUE(world.dispatcher->Submit({.id = id, .samples = world.sounds[id - 1]}));
-  world.dispatcher->Turn();
+  world.dispatcher->Tick();
   world.Pass(seconds(30));
   EXPECT_THAT(world.Texts(), ElementsAre("big 0+4000", "big 0+4000", "cpu 0+4000", testing::_));
   EXPECT_EQ(world.clips[0], 4u);
@@ -141,15 +141,15 @@ TEST(Batch, AnErrorOfOneClipIsTriedAgainAlone) {
 TEST(Batch, WhoIsCancelledGetsNoTextAndTheOthersDo) {
   Together world;
   world.SubmitAll(1, 4);
-  EXPECT_TRUE(world.dispatcher->Cancel(1));
-  EXPECT_TRUE(world.dispatcher->Cancel(3));
+  EXPECT_TRUE(world.dispatcher->Cancel({.id = 1}));
+  EXPECT_TRUE(world.dispatcher->Cancel({.id = 3}));
   world.Pass(seconds(5));
   EXPECT_THAT(world.Texts(), ElementsAre("cancelled", "big 0+4000", "cancelled", "big 0+4000"));
   EXPECT_THAT(world.clips, ElementsAre(4));
   for (std::uint64_t id = 5; id <= 6; ++id) world.Submit(id);
   world.Pass(seconds(5));
   world.SubmitAll(7, 10);
-  for (std::uint64_t id = 7; id <= 10; ++id) EXPECT_TRUE(world.dispatcher->Cancel(id));
+  for (std::uint64_t id = 7; id <= 10; ++id) EXPECT_TRUE(world.dispatcher->Cancel({.id = id}));
   const MonoTime before = world.clock.Now();
   world.SubmitAll(11, 11);
   while (world.decoded.size() < 11 && world.clock.Now() < before + seconds(5))
@@ -189,7 +189,7 @@ TEST(Batch, ItsDeadlineGrowsWithIt) {
   Together world(false);
   world.load_time = seconds(60);
   world.dispatcher->SetWanted(true);
-  world.dispatcher->Turn();
+  world.dispatcher->Tick();
   world.Pass(minutes(2));
   world.SubmitAll(1, 1);
   world.SubmitAll(2, 5);

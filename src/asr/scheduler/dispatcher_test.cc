@@ -27,7 +27,7 @@ struct Loaded : FakeWorld {
       : FakeWorld(memory::MakePolicy(), std::move(options)) {
     Start();
     dispatcher->SetWanted(true);
-    dispatcher->Turn();
+    dispatcher->Tick();
     Pass(seconds(10));
   }
 };
@@ -38,7 +38,7 @@ TEST(Dispatcher, LoadsWhenSomebodyListensAndDecodes) {
   world.Pass(minutes(10));
   EXPECT_EQ(world.made, 0);
   world.dispatcher->SetWanted(true);
-  world.dispatcher->Turn();
+  world.dispatcher->Tick();
   EXPECT_EQ(world.made, 1);
   world.Submit(7);
   world.Pass(seconds(3));
@@ -167,7 +167,7 @@ TEST(Dispatcher, AnUtteranceThatEndsWithinHalfASecondMayEndInDanger) {
   world.Submit(2);
   world.others = MiB(2100);  // 90 %
   world.clock.Advance(Milliseconds(50));
-  world.dispatcher->Turn();
+  world.dispatcher->Tick();
   world.Pass(seconds(20));
   ASSERT_EQ(world.decoded.size(), 2u);
   EXPECT_EQ(world.decoded[1].attempts, 1);
@@ -213,7 +213,7 @@ TEST(Dispatcher, ANewWorkerWaitsUntilTheOldOneIsGone) {
 TEST(Dispatcher, YieldLeavesTheGpuAndComesBack) {
   Loaded world;
   world.dispatcher->Yield(true);
-  world.dispatcher->Turn();
+  world.dispatcher->Tick();
   EXPECT_FALSE(world.dispatcher->gpu_left());
   world.Pass(seconds(1));
   EXPECT_TRUE(world.dispatcher->gpu_left());
@@ -246,7 +246,7 @@ TEST(Dispatcher, SuspendEndsEverythingAndResumeLoadsOnDemand) {
   world.Submit(1);
   world.Pass(seconds(1));
   world.dispatcher->Suspend();
-  world.dispatcher->Turn();
+  world.dispatcher->Tick();
   world.Pass(seconds(1));
   EXPECT_TRUE(world.dispatcher->none_left());
   world.Pass(seconds(5));
@@ -263,7 +263,7 @@ TEST(Dispatcher, AGpuThatSleptIsWaitedForBeforeTheFirstLoad) {
   world.Start();
   world.Pass(minutes(10));
   world.dispatcher->SetWanted(true);
-  world.dispatcher->Turn();
+  world.dispatcher->Tick();
   world.Pass(seconds(1));
   EXPECT_EQ(world.made, 0);
   world.gpu_answers = true;
@@ -276,7 +276,7 @@ TEST(Dispatcher, AGpuThatNeverAnswersIsNotWaitedForLong) {
   world.gpu_answers = false;
   world.Start();
   world.dispatcher->SetWanted(true);
-  world.dispatcher->Turn();
+  world.dispatcher->Tick();
   world.Pass(seconds(5));
   EXPECT_EQ(world.Ready(), "cpu");
 }
@@ -393,7 +393,7 @@ TEST(Speculation, AResultThatWasCancelledIsNotAdopted) {
   Loaded world;
   world.Speculate(5);
   world.Pass(seconds(1));
-  world.dispatcher->CancelSpeculation();  // speech went on
+  world.dispatcher->CancelSpeculation(0);  // speech went on
   world.Submit(1, Milliseconds(9000), 5);
   world.Pass(seconds(5));
   EXPECT_EQ(TextOf(world.decoded.at(0)), "big 0+9000");
@@ -464,9 +464,9 @@ TEST(Cold, OrGoesToTheQuickTierWhichThenLeaves) {
 TEST(Dispatcher, CancellingOneLeavesTheOthersInOrder) {
   Loaded world;
   for (std::uint64_t id = 1; id <= 4; ++id) world.Submit(id);
-  EXPECT_TRUE(world.dispatcher->Cancel(1));  // runs
-  EXPECT_TRUE(world.dispatcher->Cancel(3));  // waits
-  EXPECT_FALSE(world.dispatcher->Cancel(9));
+  EXPECT_TRUE(world.dispatcher->Cancel({.id = 1}));  // runs
+  EXPECT_TRUE(world.dispatcher->Cancel({.id = 3}));  // waits
+  EXPECT_FALSE(world.dispatcher->Cancel({.id = 9}));
   world.Pass(seconds(5));
   ASSERT_EQ(world.decoded.size(), 4u);
   std::vector<bool> ok;

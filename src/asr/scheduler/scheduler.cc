@@ -1,6 +1,10 @@
 #include "asr/scheduler/scheduler.h"
 
+#include <algorithm>
+
 #include "asr/scheduler/worker_runner.h"
+#include "audio/format/format.h"
+#include "base/check.h"
 
 namespace headroom::asr {
 
@@ -16,157 +20,256 @@ Result<std::unique_ptr<Scheduler>> Scheduler::Make(SchedulerOptions options, Sch
   self.most_waiting_ = options.most_waiting;
   self.dispatcher_ =
       std::make_unique<Dispatcher>(std::move(options), *self.runners_, *self.readings_,
-                                   self.Watched(std::move(events)), [&self] {
-                                     const std::lock_guard lock(self.mutex_);
+                                   self.Deliveries(std::move(events)), [&self] {
+                                     const MutexLock lock(self.mutex_);
                                      self.woken_ = true;
-                                     self.wake_.notify_one();
+                                     self.wake_.NotifyOne();
                                    });
-  self.status_ = self.dispatcher_->status();
+  {
+    const MutexLock lock(self.mutex_);
+    self.status_ = self.dispatcher_->status();
+  }
   self.thread_ = std::thread([&self] { self.Loop(); });
   return scheduler;
 }
 
 Scheduler::~Scheduler() {
+  Stop();
+}
+
+void Scheduler::Stop() {
   if (!thread_.joinable()) return;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     end_ = true;
-    wake_.notify_one();
+    wake_.NotifyOne();
   }
   thread_.join();
 }
 
-SchedulerEvents Scheduler::Watched(SchedulerEvents events) {
-  events.on_decoded = [this, tell = std::move(events.on_decoded)](Decoded decoded) {
-    {
-      const std::lock_guard lock(mutex_);
-      --waiting_;
-    }
-    if (tell) tell(std::move(decoded));
-  };
-  return events;
+// ---- the inbox ----
+
+template <class Change>
+void Scheduler::Put(Change change) {
+  inbox_.emplace_back(std::move(change));
+  ++put_;
+  wake_.NotifyOne();
 }
 
 template <class Change>
-void Scheduler::Tell(Change change) {
-  const std::lock_guard lock(mutex_);
-  if (end_) return;
-  mail_.emplace_back(std::move(change));
-  ++asked_;
-  wake_.notify_one();
-}
-
-void Scheduler::SetWanted(bool wanted) {
-  Tell([wanted](Dispatcher& d) { d.SetWanted(wanted); });
-}
-
-Result<> Scheduler::Submit(Utterance utterance) {
-  TRY(Validate(utterance));
-  {
-    const std::lock_guard lock(mutex_);
-    if (end_) return Fail(Errc::kCancelled, "the scheduler is ending");
-    if (waiting_ >= most_waiting_) {
-      ++refused_;
-      return Fail(Errc::kBusy, "{} utterances wait already", waiting_);
-    }
-    ++waiting_;
-    mail_.emplace_back([utterance = std::move(utterance)](Dispatcher& d) {
-      (void)d.Submit(utterance);  // its bound is ours
-    });
-    ++asked_;
-    wake_.notify_one();
-  }
-  return {};
-}
-
-Ticket Scheduler::Speculate(Utterance utterance) {
-  if (!Validate(utterance)) return 0;
-  const std::lock_guard lock(mutex_);
-  if (end_ || !speculation_ || waiting_ > 0) return 0;
-  const Ticket ticket = next_ticket_++;
-  mail_.emplace_back([ticket, utterance = std::move(utterance)](Dispatcher& d) {
-    d.Speculate(ticket, utterance);
-  });
-  ++asked_;
-  wake_.notify_one();
-  return ticket;
-}
-
-void Scheduler::CancelSpeculation() {
-  Tell([](Dispatcher& d) { d.CancelSpeculation(); });
-}
-
-void Scheduler::Cancel(std::uint64_t id) {
-  Tell([id](Dispatcher& d) { (void)d.Cancel(id); });
+void Scheduler::Ask(Change change) {
+  const MutexLock lock(mutex_);
+  if (!end_) Put(std::move(change));
 }
 
 template <class Done>
 bool Scheduler::Await(Milliseconds within, Done done) {
   if (std::this_thread::get_id() == thread_.get_id()) return false;
-  std::unique_lock lock(mutex_);
-  const std::uint64_t asked = asked_;
-  return turned_.wait_for(lock, within, [&] { return end_ || (done_ >= asked && done()); }) &&
-         !end_;
+  const MutexLock lock(mutex_);
+  const std::uint64_t put = put_;
+  return ticked_.WaitFor(mutex_, within, [&]() REQUIRES(mutex_) {
+    return end_ || (done_ >= put && done());
+  }) && !end_;
 }
 
 bool Scheduler::Yield(bool yielded, Milliseconds within) {
-  Tell([yielded](Dispatcher& d) { d.Yield(yielded); });
-  return !yielded || Await(within, [this] { return gpu_left_; });
+  Ask([yielded](Dispatcher& d) { d.Yield(yielded); });
+  return !yielded || Await(within, [this]() REQUIRES(mutex_) { return gpu_left_; });
 }
 
 bool Scheduler::Unload(Milliseconds within) {
-  Tell([](Dispatcher& d) { d.Unload(); });
-  return Await(within, [this] { return none_left_; });
+  Ask([](Dispatcher& d) { d.Unload(); });
+  return Await(within, [this]() REQUIRES(mutex_) { return none_left_; });
 }
 
 bool Scheduler::Suspend(Milliseconds within) {
-  Tell([](Dispatcher& d) { d.Suspend(); });
-  return Await(within, [this] { return none_left_; });
+  Ask([](Dispatcher& d) { d.Suspend(); });
+  return Await(within, [this]() REQUIRES(mutex_) { return none_left_; });
 }
 
 void Scheduler::Resume() {
-  Tell([](Dispatcher& d) { d.Resume(); });
+  Ask([](Dispatcher& d) { d.Resume(); });
 }
 
-std::size_t Scheduler::at_once() const {
-  const std::lock_guard lock(mutex_);
-  return status_.at_once;
+// ---- clients ----
+
+std::unique_ptr<Scheduler::Client> Scheduler::Connect(Urgency urgency, ClientEvents events,
+                                                      RetryPolicy retry) {
+  const MutexLock lock(mutex_);
+  const ClientId id = ++last_client_;
+  clients_[id] = {.urgency = urgency,
+                  .events = std::make_shared<const ClientEvents>(std::move(events))};
+  Put([id, urgency, retry](Dispatcher& d) { d.Connect(id, urgency, retry); });
+  return std::unique_ptr<Client>(new Client(*this, id));
+}
+
+void Scheduler::Disconnect(ClientId client) {
+  const MutexLock lock(mutex_);
+  clients_.erase(client);
+  Put([client](Dispatcher& d) { d.Disconnect(client); });
+  UpdateWanted();
+  delivered_.Wait(mutex_, [&]() REQUIRES(mutex_) { return delivering_ != client; });
+}
+
+void Scheduler::UpdateWanted() {
+  const bool wanted =
+      std::ranges::any_of(clients_, [](const auto& client) { return client.second.wanted; });
+  Put([wanted](Dispatcher& d) { d.SetWanted(wanted); });
+}
+
+void Scheduler::SetWanted(ClientId client, bool wanted) {
+  const MutexLock lock(mutex_);
+  clients_.at(client).wanted = wanted;
+  UpdateWanted();
+}
+
+std::size_t Scheduler::Waiting() const {
+  std::size_t waiting = 0;
+  for (const auto& [id, client] : clients_) waiting += client.waiting;
+  return waiting;
+}
+
+Result<> Scheduler::Submit(Utterance utterance) {
+  TRY(Validate(utterance));
+  const MutexLock lock(mutex_);
+  if (end_) return Fail(Errc::kCancelled, "the scheduler is ending");
+  if (const std::size_t waiting = Waiting(); waiting >= most_waiting_) {
+    ++refused_;
+    return Fail(Errc::kBusy, "{} utterances wait already", waiting);
+  }
+  Entry& client = clients_.at(utterance.client);
+  ++client.waiting;
+  client.audio += audio::DurationOf(static_cast<std::int64_t>(utterance.samples->size()));
+  Put([utterance = std::move(utterance)](Dispatcher& d) {
+    CHECK(d.Submit(utterance).has_value());  // its bound is that of the check above
+  });
+  return {};
+}
+
+Ticket Scheduler::Speculate(Utterance utterance, bool early) {
+  if (!Validate(utterance)) return 0;
+  const MutexLock lock(mutex_);
+  if (end_ || !status_.speculation || Waiting() > status_.delayed) return 0;
+  const Speculation mine{
+      .client = utterance.client, .urgency = clients_.at(utterance.client).urgency, .early = early};
+  if (!speculations_.empty()) {
+    const Speculation& other = speculations_.rbegin()->second;
+    const bool better = mine.urgency < other.urgency ||
+                        (mine.urgency == other.urgency && mine.early && !other.early);
+    if (other.client != mine.client && !better) return 0;
+  }
+  const Ticket ticket = ++last_ticket_;
+  speculations_.emplace(ticket, mine);
+  Put([ticket, utterance = std::move(utterance)](Dispatcher& d) {
+    d.Speculate(ticket, utterance);
+  });
+  return ticket;
+}
+
+Result<> Scheduler::Client::Submit(Utterance utterance) {
+  utterance.client = id_;
+  return scheduler_.Submit(std::move(utterance));
+}
+
+Ticket Scheduler::Client::Speculate(Utterance utterance, bool early) {
+  utterance.client = id_;
+  return scheduler_.Speculate(std::move(utterance), early);
+}
+
+void Scheduler::Client::CancelSpeculation() {
+  scheduler_.Ask([id = id_](Dispatcher& d) { d.CancelSpeculation(id); });
+}
+
+void Scheduler::Client::Cancel(std::uint64_t id) {
+  scheduler_.Ask(
+      [key = UtteranceKey{id_, id}](Dispatcher& d) { static_cast<void>(d.Cancel(key)); });
+}
+
+// ---- events: on the thread ----
+
+template <class Event>
+void Scheduler::Deliver(std::function<void(Event)> ClientEvents::* to, Event event) {
+  std::shared_ptr<const ClientEvents> events;
+  {
+    const MutexLock lock(mutex_);
+    const auto client = clients_.find(event.client);
+    if (client == clients_.end()) return;
+    if constexpr (std::is_same_v<Event, Decoded>) {
+      --client->second.waiting;
+      client->second.audio -= event.audio;
+    }
+    events = client->second.events;
+    delivering_ = event.client;
+  }
+  if (const auto& handler = *events.*to) handler(std::move(event));
+  events.reset();
+  const MutexLock lock(mutex_);
+  delivering_ = 0;
+  delivered_.NotifyAll();
+}
+
+DispatcherEvents Scheduler::Deliveries(SchedulerEvents events) {
+  DispatcherEvents all;
+  static_cast<SchedulerEvents&>(all) = std::move(events);
+  all.on_decoded = [this](Decoded one) { Deliver(&ClientEvents::on_decoded, std::move(one)); };
+  all.on_retried = [this](Retried one) { Deliver(&ClientEvents::on_retried, std::move(one)); };
+  all.on_speculated = [this](Speculated one) {
+    {
+      const MutexLock lock(mutex_);
+      speculations_.erase(one.ticket);
+    }
+    Deliver(&ClientEvents::on_speculated, std::move(one));
+  };
+  return all;
+}
+
+// ---- the thread ----
+
+void Scheduler::Loop() {
+  MutexLock lock(mutex_);
+  while (!end_) {
+    wake_.WaitUntil(mutex_, dispatcher_->next_tick(),
+                    [this]() REQUIRES(mutex_) { return end_ || woken_ || !inbox_.empty(); });
+    woken_ = false;
+    std::deque<std::function<void(Dispatcher&)>> inbox;
+    inbox.swap(inbox_);
+    lock.Unlock();
+    for (const auto& change : inbox) change(*dispatcher_);
+    dispatcher_->Tick();
+    SchedulerStatus status = dispatcher_->status();
+    lock.Lock();
+    status_ = std::move(status);
+    gpu_left_ = dispatcher_->gpu_left();
+    none_left_ = dispatcher_->none_left();
+    done_ += inbox.size();
+    ticked_.NotifyAll();
+  }
+  std::deque<std::function<void(Dispatcher&)>> inbox;
+  inbox.swap(inbox_);
+  lock.Unlock();
+  for (const auto& change : inbox) change(*dispatcher_);  // what was accepted is answered
+  dispatcher_.reset();
+  ticked_.NotifyAll();
+}
+
+std::size_t Scheduler::waiting() const {
+  const MutexLock lock(mutex_);
+  return Waiting();
+}
+
+Milliseconds Scheduler::queue() const {
+  const MutexLock lock(mutex_);
+  Milliseconds queue(0);
+  for (const auto& [id, client] : clients_) queue += client.audio;
+  return queue;
 }
 
 SchedulerStatus Scheduler::status() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   SchedulerStatus status = status_;
-  status.waiting = waiting_;
+  status.waiting = Waiting();
   status.counts.refused += refused_;
   return status;
-}
-
-void Scheduler::Loop() {
-  std::unique_lock lock(mutex_);
-  while (!end_) {
-    wake_.wait_until(lock, dispatcher_->next_turn(),
-                     [&] { return end_ || woken_ || !mail_.empty(); });
-    woken_ = false;
-    std::deque<std::function<void(Dispatcher&)>> mail;
-    mail.swap(mail_);
-    lock.unlock();
-    for (const auto& letter : mail) letter(*dispatcher_);
-    dispatcher_->Turn();
-    SchedulerStatus status = dispatcher_->status();
-    lock.lock();
-    status_ = std::move(status);
-    speculation_ = status_.speculation;
-    gpu_left_ = dispatcher_->gpu_left();
-    none_left_ = dispatcher_->none_left();
-    done_ += mail.size();
-    turned_.notify_all();
-  }
-  std::deque<std::function<void(Dispatcher&)>> mail;
-  mail.swap(mail_);
-  lock.unlock();
-  for (const auto& letter : mail) letter(*dispatcher_);  // what was accepted is answered
-  dispatcher_.reset();
-  turned_.notify_all();
 }
 
 }  // namespace headroom::asr

@@ -15,33 +15,68 @@ namespace headroom::asr {
 using Samples = std::shared_ptr<const std::vector<float>>;  // 16 kHz mono, finite
 using Ticket = std::uint64_t;                               // of a speculation; 0: none
 
+/// One source of utterances: dictation, a stream, a job. Given by Scheduler::Connect.
+using ClientId = std::uint64_t;
+/// What an utterance is called everywhere: its client, and the client's own number for it.
+struct UtteranceKey {
+  ClientId client = 0;
+  std::uint64_t id = 0;
+  bool operator==(const UtteranceKey&) const = default;
+};
+
+/// How soon the text is missed.
+enum class Urgency { kDictation, kStream, kFile };
+
+/// The one rule for trying again. An utterance is tried in each tier once; when every tier has
+/// failed it, it waits for `after`, which doubles, and starts over, until it has had `tries`. A
+/// request that no tier can serve is not tried again.
+struct RetryPolicy {
+  int tries = 1;
+  Milliseconds after{0};
+};
+
 struct Utterance {
-  std::uint64_t id = 0;  // the caller's
+  std::uint64_t id = 0;  // the client's, each at most once at a time
+  ClientId client = 0;   // Scheduler::Client sets it
   RunRequest request = {};
   Samples samples = {};  // not empty, at most kMaxRunSamples
   /// A speculation that had the same request and exactly these samples, or these without silence
   /// at their end: its result, there or still to come, is taken. One that failed or was dropped
   /// costs nothing.
   Ticket adopt = 0;
+
+  UtteranceKey key() const { return {client, id}; }
 };
 
-/// One for each utterance that was accepted, in the order of submission.
+/// One for each utterance that was accepted, in the client's order of submission.
 struct Decoded {
   std::uint64_t id = 0;
+  ClientId client = 0;
   /// kCancelled: by Cancel or because the scheduler ended; any other error: every tier that could
-  /// have decoded it has failed or cannot. Never silence; the audio stays the caller's.
+  /// have decoded it has failed or cannot, in every try. Never silence; the audio stays the
+  /// caller's.
   Result<RunResult> result;
   std::string tier;       // that decoded it; "" with an error
   int attempts = 0;       // runs that were begun for it, those that were cut off counted
-  int failures = 0;       // tiers that failed it
+  int failures = 0;       // of tiers
   bool adopted = false;   // by Utterance::adopt
   Milliseconds waited{};  // from its submission to the begin of the run that succeeded
   Milliseconds took{};    // from its submission to this
+  Milliseconds audio{};   // its length
+};
+
+/// Every tier has failed an utterance, which is tried again after `after`.
+struct Retried {
+  std::uint64_t id = 0;
+  ClientId client = 0;
+  Error error{};
+  Milliseconds after{};
 };
 
 struct Speculated {
   Ticket ticket = 0;
   std::uint64_t id = 0;
+  ClientId client = 0;
   std::optional<RunResult> result;  // nullopt: it was dropped, or failed
 };
 
@@ -64,15 +99,20 @@ struct TierEvent {
   std::string text;      // for a person: "canary-180m-flash Q8_0 on CUDA0 is ready after 1.2 s"
 };
 
-/// Called on the scheduler's thread, one at a time; they must return soon and may call the
-/// scheduler. Any may be empty.
+/// What becomes of a client's utterances. Called on the scheduler's thread, one at a time and under
+/// no lock of the scheduler; they must return soon and may call the scheduler. Any may be empty.
+struct ClientEvents {
+  std::function<void(Decoded)> on_decoded = {};
+  std::function<void(Speculated)> on_speculated = {};
+  std::function<void(Retried)> on_retried = {};
+};
+
+/// Called like ClientEvents.
 struct SchedulerEvents {
-  std::function<void(Decoded)> on_decoded;
-  std::function<void(Speculated)> on_speculated;
   std::function<void(const memory::Action&)> on_action;  // every one, with its reason
   std::function<void(const TierEvent&)> on_tier;
   std::function<void(const memory::Sample&)> on_sample;  // what was measured
-  /// The service is to save its state and start anew.
+  /// The service is to save its state and restart.
   std::function<void(const std::string& reason)> on_restart;
 };
 
@@ -105,7 +145,8 @@ struct SchedulerStatus {
   bool wanted = false, loading = false, decoding = false, speculation = true;
   bool paused = false;  // decoding; speech is kept
   bool yielded = false, suspended = false;
-  std::size_t waiting = 0;  // utterances, the one being decoded included
+  std::size_t waiting = 0;  // utterances without their answer
+  std::size_t delayed = 0;  // of them: that wait for another try
   std::string reason;       // of the last change, for a person
   std::array<memory::Zone, memory::kGauges> zones{};
   memory::Sample sample;  // the last one

@@ -24,22 +24,22 @@ std::string Seconds(Milliseconds time) {
 
 WorkerPool::WorkerPool(const std::vector<Tier>& tiers, const memory::Policy& policy,
                        RunnerMaker& maker, std::function<void()> wake, const Clock& clock,
-                       std::function<void(const TierEvent&)> tell)
+                       std::function<void(const TierEvent&)> report)
     : tiers_(tiers),
       policy_(policy),
       maker_(maker),
       wake_(std::move(wake)),
       clock_(clock),
-      tell_(std::move(tell)) {}
+      report_(std::move(report)) {}
 
-void WorkerPool::Assign(SlotRole post, memory::Target target) {
-  Dismiss(post, {});
-  Place(post) = Slot{};
-  Place(post)->target = target;
+void WorkerPool::Assign(SlotRole role, memory::Target target) {
+  Dismiss(role, {});
+  SlotOf(role) = Slot{};
+  SlotOf(role)->target = target;
 }
 
-void WorkerPool::Dismiss(SlotRole post, const memory::Sample& numbers) {
-  std::optional<Slot>& slot = Place(post);
+void WorkerPool::Dismiss(SlotRole role, const memory::Sample& numbers) {
+  std::optional<Slot>& slot = SlotOf(role);
   if (!slot) return;
   if (slot->runner) {
     slot->runner->End();
@@ -55,34 +55,34 @@ void WorkerPool::Dismiss(SlotRole post, const memory::Sample& numbers) {
   slot.reset();
 }
 
-WorkerPool::Slot* WorkerPool::At(SlotRole post) {
-  std::optional<Slot>& slot = Place(post);
+WorkerPool::Slot* WorkerPool::At(SlotRole role) {
+  std::optional<Slot>& slot = SlotOf(role);
   return slot ? &*slot : nullptr;
 }
 
-Runner* WorkerPool::Ready(SlotRole post) {
-  std::optional<Slot>& slot = Place(post);
+Runner* WorkerPool::Ready(SlotRole role) {
+  std::optional<Slot>& slot = SlotOf(role);
   return slot && slot->ready ? slot->runner.get() : nullptr;
 }
 
-std::vector<PoolEvent> WorkerPool::Turn(const memory::Sample& numbers, MonoTime measured_at) {
+std::vector<PoolEvent> WorkerPool::Tick(const memory::Sample& numbers, MonoTime measured_at) {
   if (taken_ && maker_.Free(tiers_[*taken_])) taken_.reset();
   for (Leaving& leaving : leaving_) {
     while (auto event = leaving.slot.runner->Take()) {
       if (event->what != RunnerEvent::What::kEnded) continue;
       leaving.gone = true;
       leaving.ended = clock_.Now();
-      Tell(TierChange::kEnded, leaving.slot.target,
-           duration_cast<Milliseconds>(leaving.ended - leaving.asked),
-           fmt::format("the worker of {} has ended", tiers_[leaving.slot.target.tier].Title()));
+      Report(TierChange::kEnded, leaving.slot.target,
+             duration_cast<Milliseconds>(leaving.ended - leaving.asked),
+             fmt::format("the worker of {} has ended", tiers_[leaving.slot.target.tier].Title()));
     }
   }
   CheckLeaving(numbers, measured_at);
 
   std::vector<PoolEvent> events;
-  for (const SlotRole post : {SlotRole::kMain, SlotRole::kQuick}) {
-    std::optional<Slot>& slot = Place(post);
-    if (slot && !slot->runner) Start(post, events);
+  for (const SlotRole role : {SlotRole::kPrimary, SlotRole::kFallback}) {
+    std::optional<Slot>& slot = SlotOf(role);
+    if (slot && !slot->runner) Start(role, events);
     while (slot && slot->runner) {
       auto event = slot->runner->Take();
       if (!event) break;
@@ -90,11 +90,11 @@ std::vector<PoolEvent> WorkerPool::Turn(const memory::Sample& numbers, MonoTime 
       if (event->what == RunnerEvent::What::kLoaded && event->loaded) {
         slot->ready = true;
         slot->traits = *event->loaded;
-        Tell(TierChange::kReady, slot->target, event->took,
-             fmt::format("{} is ready after {}", tiers_[slot->target.tier].Title(),
-                         Seconds(event->took)));
+        Report(TierChange::kReady, slot->target, event->took,
+               fmt::format("{} is ready after {}", tiers_[slot->target.tier].Title(),
+                           Seconds(event->took)));
       }
-      events.push_back({post, slot->target, std::move(*event)});
+      events.push_back({role, slot->target, std::move(*event)});
     }
   }
   return events;
@@ -110,17 +110,17 @@ void WorkerPool::CheckLeaving(const memory::Sample& numbers, MonoTime measured_a
     if (measured_at >= leaving.ended && numbers.vram_used) {
       const Bytes back = leaving.used_before - *numbers.vram_used;
       if (back.n >= leaving.held.n / 10 * 9) {
-        Tell(TierChange::kMemoryBack, leaving.slot.target, since,
-             fmt::format("{} MiB of the card came back after {} had ended",
-                         memory::Mebibytes(leaving.held), tier.Title()));
+        Report(TierChange::kMemoryBack, leaving.slot.target, since,
+               fmt::format("{} MiB of the card came back after {} had ended",
+                           memory::Mebibytes(leaving.held), tier.Title()));
         return true;
       }
       if (since >= kBackAtLast) {
-        Tell(TierChange::kMemoryKept, leaving.slot.target, since,
-             fmt::format("{} held {} MiB of the card; {} after it ended {} MiB have come back: "
-                         "the driver kept the rest, or another program took it",
-                         tier.Title(), memory::Mebibytes(leaving.held), Seconds(since),
-                         memory::Mebibytes(std::max(back, Bytes(0)))));
+        Report(TierChange::kMemoryKept, leaving.slot.target, since,
+               fmt::format("{} held {} MiB of the card; {} after it ended {} MiB have come back: "
+                           "the driver kept the rest, or another program took it",
+                           tier.Title(), memory::Mebibytes(leaving.held), Seconds(since),
+                           memory::Mebibytes(std::max(back, Bytes(0)))));
         return true;
       }
     }
@@ -128,8 +128,8 @@ void WorkerPool::CheckLeaving(const memory::Sample& numbers, MonoTime measured_a
   });
 }
 
-void WorkerPool::Start(SlotRole post, std::vector<PoolEvent>& events) {
-  Slot& slot = *Place(post);
+void WorkerPool::Start(SlotRole role, std::vector<PoolEvent>& events) {
+  Slot& slot = *SlotOf(role);
   const Tier& tier = tiers_[slot.target.tier];
   const MonoTime now = clock_.Now();
   for (const Leaving& leaving : leaving_) {
@@ -142,7 +142,7 @@ void WorkerPool::Start(SlotRole post, std::vector<PoolEvent>& events) {
       taken_ = slot.target.tier;
       return;
     }
-    events.push_back({post,
+    events.push_back({role,
                       slot.target,
                       {.what = RunnerEvent::What::kLoaded,
                        .loaded = std::unexpected(std::move(runner.error()))}});
@@ -157,20 +157,20 @@ void WorkerPool::Start(SlotRole post, std::vector<PoolEvent>& events) {
     if (request.chunks.back() > kShortRun) request.chunks.push_back(kShortRun);
     if (policy_.SizeOf(slot.target).batched) request.batch = tier.plan.batch;
   }
-  Tell(TierChange::kLoading, slot.target, {}, fmt::format("loading {}", tier.Title()));
+  Report(TierChange::kLoading, slot.target, {}, fmt::format("loading {}", tier.Title()));
   slot.runner->Load(request);
 }
 
 bool WorkerPool::GpuLeft() const {
   const auto on_gpu = [&](const std::optional<Slot>& slot) { return slot && OnGpu(slot->target); };
-  return !on_gpu(seats_[0]) && !on_gpu(seats_[1]) &&
+  return !on_gpu(slots_[0]) && !on_gpu(slots_[1]) &&
          std::ranges::none_of(leaving_, [&](const Leaving& leaving) {
            return !leaving.gone && OnGpu(leaving.slot.target);
          });
 }
 
 bool WorkerPool::Empty() const {
-  return !seats_[0] && !seats_[1] && std::ranges::all_of(leaving_, &Leaving::gone);
+  return !slots_[0] && !slots_[1] && std::ranges::all_of(leaving_, &Leaving::gone);
 }
 
 std::vector<pid_t> WorkerPool::Pids() const {
@@ -178,7 +178,7 @@ std::vector<pid_t> WorkerPool::Pids() const {
   const auto add = [&](const Slot& slot) {
     if (slot.runner && slot.runner->pid() > 0) pids.push_back(slot.runner->pid());
   };
-  for (const auto& slot : seats_) {
+  for (const auto& slot : slots_) {
     if (slot) add(*slot);
   }
   for (const Leaving& leaving : leaving_) {
@@ -187,15 +187,15 @@ std::vector<pid_t> WorkerPool::Pids() const {
   return pids;
 }
 
-void WorkerPool::Tell(TierChange change, memory::Target target, Milliseconds took,
-                      std::string text) const {
-  if (!tell_) return;
-  tell_({.change = change,
-         .tier = target.tier,
-         .title = tiers_[target.tier].Title(),
-         .chunk = policy_.chunks[target.chunk],
-         .took = took,
-         .text = std::move(text)});
+void WorkerPool::Report(TierChange change, memory::Target target, Milliseconds took,
+                        std::string text) const {
+  if (!report_) return;
+  report_({.change = change,
+           .tier = target.tier,
+           .title = tiers_[target.tier].Title(),
+           .chunk = policy_.chunks[target.chunk],
+           .took = took,
+           .text = std::move(text)});
 }
 
 }  // namespace headroom::asr

@@ -15,7 +15,7 @@ struct PoolEvent;
 
 class WorkerPool {
  public:
-  enum class SlotRole { kMain, kQuick };
+  enum class SlotRole { kPrimary, kFallback };
   struct Slot {
     memory::Target target;
     std::unique_ptr<Runner> runner;  // null: not started yet
@@ -27,19 +27,19 @@ class WorkerPool {
 
   WorkerPool(const std::vector<Tier>& tiers, const memory::Policy& policy, RunnerMaker& maker,
              std::function<void()> wake, const Clock& clock,
-             std::function<void(const TierEvent&)> tell);
+             std::function<void(const TierEvent&)> report);
 
   /// Ends whoever is there.
-  void Assign(SlotRole post, memory::Target target);
-  void Dismiss(SlotRole post, const memory::Sample& numbers);
+  void Assign(SlotRole role, memory::Target target);
+  void Dismiss(SlotRole role, const memory::Sample& numbers);
   /// nullptr: nobody was assigned.
-  Slot* At(SlotRole post);
-  const Slot* At(SlotRole post) const { return const_cast<WorkerPool*>(this)->At(post); }
-  Runner* Ready(SlotRole post);
+  Slot* At(SlotRole role);
+  const Slot* At(SlotRole role) const { return const_cast<WorkerPool*>(this)->At(role); }
+  Runner* Ready(SlotRole role);
 
   /// Takes what has happened, checks on memory that should be back, starts what may be started.
   /// `numbers`: the latest, measured at `measured_at`.
-  std::vector<PoolEvent> Turn(const memory::Sample& numbers, MonoTime measured_at);
+  std::vector<PoolEvent> Tick(const memory::Sample& numbers, MonoTime measured_at);
 
   /// Another program of ours has the card.
   bool GpuTaken() const { return taken_.has_value(); }
@@ -56,26 +56,26 @@ class WorkerPool {
     MonoTime asked{}, ended{};
     bool gone = false;
   };
-  std::optional<Slot>& Place(SlotRole post) { return seats_[static_cast<std::size_t>(post)]; }
+  std::optional<Slot>& SlotOf(SlotRole role) { return slots_[static_cast<std::size_t>(role)]; }
   bool OnGpu(memory::Target target) const { return tiers_[target.tier].on_gpu(); }
   void CheckLeaving(const memory::Sample& numbers, MonoTime measured_at);
-  void Start(SlotRole post, std::vector<PoolEvent>& events);
-  void Tell(TierChange change, memory::Target target, Milliseconds took, std::string text) const;
+  void Start(SlotRole role, std::vector<PoolEvent>& events);
+  void Report(TierChange change, memory::Target target, Milliseconds took, std::string text) const;
 
   const std::vector<Tier>& tiers_;
   const memory::Policy& policy_;
   RunnerMaker& maker_;
   const std::function<void()> wake_;
   const Clock& clock_;
-  const std::function<void(const TierEvent&)> tell_;
+  const std::function<void(const TierEvent&)> report_;
 
-  std::array<std::optional<Slot>, 2> seats_;
+  std::array<std::optional<Slot>, 2> slots_;
   std::vector<Leaving> leaving_;
   std::optional<std::size_t> taken_;  // the tier whose device was busy
 };
 
 struct PoolEvent {
-  WorkerPool::SlotRole post = WorkerPool::SlotRole::kMain;
+  WorkerPool::SlotRole role = WorkerPool::SlotRole::kPrimary;
   memory::Target target;
   RunnerEvent event;
 };

@@ -72,9 +72,10 @@ class FakeWorld : public RunnerMaker, public Readings {
 
   /// Call once, when the settings are as they shall be.
   void Start() {
-    SchedulerEvents events;
+    DispatcherEvents events;
     events.on_decoded = [this](Decoded one) { decoded.push_back(std::move(one)); };
     events.on_speculated = [this](Speculated one) { speculated.push_back(std::move(one)); };
+    events.on_retried = [this](Retried one) { retried.push_back(std::move(one)); };
     events.on_action = [this](const memory::Action& one) {
       actions.push_back(one);
       if (on_action) on_action(one);
@@ -82,20 +83,21 @@ class FakeWorld : public RunnerMaker, public Readings {
     events.on_tier = [this](const TierEvent& one) { changes.push_back(one); };
     events.on_restart = [this](const std::string&) { ++restarts; };
     dispatcher.emplace(settings, *this, *this, std::move(events), [] {}, clock);
-    dispatcher->Turn();
+    dispatcher->Connect(0, Urgency::kDictation);
+    dispatcher->Tick();
   }
 
   /// Everything that happens in that time, at the moment it happens.
   void Pass(Milliseconds time) {
     const MonoTime end = clock.Now() + time;
     while (clock.Now() < end) {
-      MonoTime next = std::min(end, dispatcher->next_turn());
+      MonoTime next = std::min(end, dispatcher->next_tick());
       for (const FakeRunner* runner : runners) {
         if (const auto due = runner->due()) next = std::min(next, *due);
       }
       const auto step = std::chrono::ceil<Milliseconds>(next - clock.Now());
       clock.Advance(std::max(step, Milliseconds(1)));
-      dispatcher->Turn();
+      dispatcher->Tick();
     }
   }
 
@@ -104,11 +106,11 @@ class FakeWorld : public RunnerMaker, public Readings {
     Utterance utterance{.id = id, .request = {}, .samples = Sound(length), .adopt = adopt};
     utterance.request.language = language;
     if (dispatcher->Submit(std::move(utterance))) ++submitted;
-    dispatcher->Turn();
+    dispatcher->Tick();
   }
   void Speculate(Ticket ticket, Milliseconds length = Milliseconds(4000)) {
     dispatcher->Speculate(ticket, {.id = 0, .request = {}, .samples = Sound(length)});
-    dispatcher->Turn();
+    dispatcher->Tick();
   }
   static Samples Sound(Milliseconds length) {
     return std::make_shared<const std::vector<float>>(static_cast<std::size_t>(length.count()) * 16,
@@ -194,6 +196,7 @@ class FakeWorld : public RunnerMaker, public Readings {
   std::vector<FakeRunner*> runners;
   std::vector<Decoded> decoded;
   std::vector<Speculated> speculated;
+  std::vector<Retried> retried;
   std::vector<memory::Action> actions;
   std::vector<TierEvent> changes;
   std::map<std::string, int> runs;                            // by model
