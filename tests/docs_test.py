@@ -55,6 +55,15 @@ def test_every_page_that_the_code_names_exists():
             assert (ROOT / page).exists(), f"{name}: {page}"
 
 
+def test_every_function_of_the_traces_exists():
+    page = (ROOT / "docs/architecture.md").read_text()
+    sources = [(ROOT / name).read_text() for name in FILES if re.match(r"src/.*(?<!_test)\.(h|cc)$", name)]
+    named = set(re.findall(r"`(\w+)::(\w+)`", page.partition("\n## Traces\n")[2].partition("\n## ")[0]))
+    for owner, function in named:
+        declared = re.compile(rf"\b{owner}::{function}\(|(?:class|struct) {owner}\b.*\b{function}\(", re.S)
+        assert any(owner in text and declared.search(text) for text in sources), f"{owner}::{function}"
+
+
 def test_every_page_is_reached_from_the_readme():
     seen, left = set(), [ROOT / "README.md"]
     while left:

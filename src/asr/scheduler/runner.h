@@ -1,5 +1,6 @@
-// A worker as the scheduler sees it: asked without waiting. The seam that lets a night of failing
-// cards pass in milliseconds (fake_runner.h); the real one is worker_runner.h.
+// A worker as the scheduler sees it: requests do not wait for answers. Tests replace it
+// (asr/testing/fake_world.h), so a night of failing GPUs takes milliseconds; the product's runner
+// is worker_runner.h.
 #pragma once
 
 #include <sys/types.h>

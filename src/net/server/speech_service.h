@@ -108,7 +108,8 @@ class SpeechStream {
   virtual ~SpeechStream() = default;
   /// Unguessable; names the session for StreamOptions::resume.
   virtual const std::string& session() const = 0;
-  /// 16 kHz mono, any length up to 10 s; what is not finite becomes silence. Returns at once.
+  /// 16 kHz mono, any length up to 10 s; what is not finite becomes silence. Waits for no
+  /// disk.
   /// kBusy: the service does not keep up and this was NOT taken; send it again later.
   virtual Result<> Append(std::span<const float> samples) = 0;
   /// Ends the item at what was appended so far. kInvalid: nothing was since the last item.
@@ -157,8 +158,8 @@ class SpeechService {
   virtual ServiceState State() const = 0;
   /// Prometheus text, without what the servers of this folder count themselves.
   virtual std::string Metrics() const = 0;
-  /// status.h's Status as JSON, and the like, for the page. `name`: "status", "plan", "models",
-  /// "history". nullopt: there is no such.
+  /// JSON for the page and /api. `name`: "status" (status.h, without partial text) or "plan";
+  /// nullopt for any other.
   virtual std::optional<std::string> Inspect(const std::string& name) const = 0;
 };
 
