@@ -47,7 +47,7 @@ TEST(MediaReader, ErrorsNameTheFile) {
   EXPECT_EQ(ErrorOf(missing).code, Errc::kNotFound);
   EXPECT_EQ(ErrorOf(missing).what, missing + ": No such file or directory");
   EXPECT_EQ(ErrorOf(folder / "").code, Errc::kInvalid);
-  EXPECT_EQ(ErrorOf(folder / "").what, (folder / "") + ": a folder, not a file");
+  EXPECT_EQ(ErrorOf(folder / "").what, (folder / "").string() + ": a folder, not a file");
   EXPECT_EQ(ErrorOf("/dev/null").what, "/dev/null: 0 bytes");
   EXPECT_EQ(ErrorOf(folder / "a\nb\x1b.wav").what.find_first_of("\n\x1b"), std::string::npos);
 }
