@@ -48,7 +48,7 @@ if [ -n "$from" ]; then
   export LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
   python=python3
 else
-  "$root/cmake/packages.sh" test $([ "$backend" = vulkan ] && echo vulkan)
+  "$root/cmake/packages.sh" test program $([ "$backend" = vulkan ] && echo vulkan)
   if [ -n "$pack" ] && [ -z "${HEADROOM_BUILD:-}" ]; then
     export HEADROOM_ENGINE_OPTIONS="${HEADROOM_ENGINE_OPTIONS:-} -DGGML_NATIVE=OFF -DGGML_AVX=ON -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON"
   fi

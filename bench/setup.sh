@@ -3,7 +3,7 @@
 # Sets HEADROOM, ENGINE and PYTHON, and fills build/bench/weights with the CTranslate2 folders.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-"$root/cmake/packages.sh" test
+"$root/cmake/packages.sh" test program
 "$root/run" --version >&2
 export HEADROOM=$root/build/release/bin/headroom
 ENGINE=$("$root/cmake/engine.sh" | tail -1)

@@ -4,7 +4,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 preset=${HEADROOM_PRESET:-release}
-"$root/cmake/packages.sh" test
+"$root/cmake/packages.sh" test program
 HEADROOM_TEST_ENGINE=$("$root/cmake/engine.sh" | tail -1)
 (cd "$root" && cmake --preset "$preset" >/dev/null)
 ninja -C "$root/build/$preset" --quiet "$1" bin/headroom >&2

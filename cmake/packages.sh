@@ -6,6 +6,16 @@ wanted=$(awk -v sections=" $* " '
   /^[[:space:]]*(#|$)/ { next }
   /^\[/ { gsub(/[][]/, ""); section = $1; next }
   section == "" || index(sections, " " section " ") { print $1 }' "$list")
+# a|b: the one that is installed, else the first that apt knows.
+for word in $wanted; do
+  [[ $word == *'|'* ]] || continue
+  choice=
+  for one in ${word//|/ }; do
+    if dpkg-query -W -f='${db:Status-Abbrev}' "$one" 2>/dev/null | grep -q ^ii; then choice=$one && break; fi
+    [ -n "$choice" ] || { apt-cache show "$one" >/dev/null 2>&1 && choice=$one; }
+  done
+  wanted=${wanted/"$word"/"${choice:-${word%%|*}}"}
+done
 # shellcheck disable=SC2086 # a list of words
 missing=$(comm -23 <(printf '%s\n' $wanted | sort -u) \
   <(dpkg-query -W -f='${db:Status-Abbrev} ${Package}\n' $wanted 2>/dev/null | awk '$1 == "ii" {print $2}' | sort -u))
