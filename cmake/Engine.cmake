@@ -1,5 +1,5 @@
 # The recognition engine (transcribe.cpp with ggml inside) as the target transcribe_cpp::transcribe_cpp.
-# Only src/worker and the voice activity detector in src/speech may link it.
+# Only asr/worker, asr/sim, asr/overrides and speech/vad may link it.
 set(HEADROOM_ENGINE_DIR "" CACHE PATH "A transcribe.cpp source tree to build instead of the published one")
 
 set(_engine_command ${CMAKE_COMMAND} -E env CC=${CMAKE_C_COMPILER} CXX=${CMAKE_CXX_COMPILER}
