@@ -28,12 +28,12 @@ class QueuedRecognizer : public asr::ChunkRecognizer {
                                        }},
                                   kRetry)) {}
 
-  Result<asr::RunResult> Recognize(const asr::RunRequest& request, std::span<const float> samples,
-                                   CancelToken* cancel) override {
+  Result<asr::RunResult> Recognize(const speech::RecognitionOptions& request,
+                                   const audio::FiniteAudio& audio, CancelToken* cancel) override {
     asr::Utterance utterance;
     utterance.id = ++last_;
     utterance.request = request;
-    utterance.samples = std::make_shared<const std::vector<float>>(samples.begin(), samples.end());
+    utterance.audio = audio;
     std::unique_lock lock(mutex_);
     decoded_.reset();
     while (true) {
@@ -94,7 +94,7 @@ class SegmentWriter : public speech::TranscriptWriter {
 class Job : public net::TranscriptionJob {
  public:
   Job(asr::Scheduler& scheduler, audio::WaitingDecoder& decoder, DetectorMaker make_detector,
-      Fd recording, asr::RunRequest request, net::JobEvents events)
+      Fd recording, speech::RecognitionOptions request, net::JobEvents events)
       : decoder_(decoder),
         make_detector_(std::move(make_detector)),
         recording_(std::move(recording)),
@@ -130,7 +130,7 @@ class Job : public net::TranscriptionJob {
   audio::WaitingDecoder& decoder_;
   const DetectorMaker make_detector_;
   Fd recording_;
-  const asr::RunRequest request_;
+  const speech::RecognitionOptions request_;
   const net::JobEvents events_;
   QueuedRecognizer recognizer_;
   std::thread thread_;  // last
@@ -141,7 +141,7 @@ class Job : public net::TranscriptionJob {
 Result<std::unique_ptr<net::TranscriptionJob>> StartJob(asr::Scheduler& scheduler,
                                                         audio::WaitingDecoder& decoder,
                                                         DetectorMaker make_detector, Fd recording,
-                                                        asr::RunRequest request,
+                                                        speech::RecognitionOptions request,
                                                         net::JobEvents events) {
   try {
     return std::make_unique<Job>(scheduler, decoder, std::move(make_detector), std::move(recording),

@@ -74,8 +74,9 @@ class Run {
     return {};
   }
 
-  Result<> Recognize(const Chunk& chunk) {
-    auto result = recognizer_.Recognize(request_, chunk.samples, cancel_);
+  Result<> Recognize(Chunk& chunk) {
+    const auto audio = audio::FiniteAudio::OfFinite(std::move(chunk.samples));
+    auto result = recognizer_.Recognize(request_, audio, cancel_);
     if (!result) {
       if (result.error().code == Errc::kCancelled || !recognizer_.Recover(cancel_))
         return Fail(std::move(result.error()));
@@ -149,7 +150,7 @@ class Run {
   ChunkRecognizer& recognizer_;
   speech::TranscriptWriter& writer_;
   CancelToken* cancel_;
-  RunRequest request_;
+  RecognitionOptions request_;
   speech::ChunkedAudio chunks_;
   speech::Stitcher stitcher_;
   std::string language_;

@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "speech/text/recognition_options.h"
 #include "speech/text/transcript.h"
 
 namespace headroom::asr {
@@ -98,21 +99,11 @@ struct PlanResult {
   Bytes resident() const { return weights + session + kv; }
 };
 
-struct RunRequest {
-  std::string language;           // "": the model's own choice
-  std::string translate_to = {};  // ISO 639-1; "" or what is spoken: not translated
-  bool unpunctuated = false;      // and in lower case, by models that can be told so
-  bool segment_times = false;
-  bool word_times = false;
-  std::vector<std::string> vocabulary;
-  std::string prompt;
+using speech::RecognitionOptions;
 
-  bool operator==(const RunRequest&) const = default;
-};
-
-/// Several clips in one run, with the same wishes for all; a device computes them together.
+/// Several clips in one run, with equal options; a device computes them together.
 struct BatchRequest {
-  RunRequest run;
+  RecognitionOptions options;
   std::vector<std::size_t> clips;  // samples of each, as they lie one after the other
 };
 inline constexpr std::size_t kMaxBatch = 64;
@@ -149,7 +140,7 @@ nlohmann::json ToJson(const GpuOptions&);
 nlohmann::json ToJson(const PlanRequest&);
 nlohmann::json ToJson(const PlanResult&);
 nlohmann::json ToJson(const ModelTraits&);
-nlohmann::json ToJson(const RunRequest&);
+nlohmann::json ToJson(const RecognitionOptions&);
 nlohmann::json ToJson(const BatchRequest&);
 nlohmann::json ToJson(const RunResult&);
 nlohmann::json ToJson(const BatchResult&);
@@ -162,7 +153,7 @@ Result<GpuOptions> ParseGpuOptions(const nlohmann::json&);
 Result<PlanRequest> ParsePlanRequest(const nlohmann::json&);
 Result<PlanResult> ParsePlanResult(const nlohmann::json&);
 Result<ModelTraits> ParseModelTraits(const nlohmann::json&);
-Result<RunRequest> ParseRunRequest(const nlohmann::json&);
+Result<RecognitionOptions> ParseRecognitionOptions(const nlohmann::json&);
 Result<BatchRequest> ParseBatchRequest(const nlohmann::json&);
 Result<RunResult> ParseRunResult(const nlohmann::json&);
 Result<BatchResult> ParseBatchResult(const nlohmann::json&);

@@ -85,7 +85,7 @@ Result<ModelTraits> Worker::Load(const LoadRequest& request, Milliseconds within
   return traits;
 }
 
-Result<RunResult> Worker::Run(const RunRequest& request, std::span<const float> samples,
+Result<RunResult> Worker::Run(const RecognitionOptions& request, std::span<const float> samples,
                               Milliseconds within, CancelToken* cancel) {
   if (samples.empty() || samples.size() > kMaxRunSamples)
     return Fail(Errc::kInvalid, "{} samples in one run", samples.size());
@@ -97,10 +97,10 @@ Result<RunResult> Worker::Run(const RunRequest& request, std::span<const float> 
   return result;
 }
 
-Result<BatchResult> Worker::RunBatch(const RunRequest& request,
+Result<BatchResult> Worker::RunBatch(const RecognitionOptions& request,
                                      std::span<const std::span<const float>> clips,
                                      Milliseconds within, CancelToken* cancel) {
-  BatchRequest batch{.run = request, .clips = {}};
+  BatchRequest batch{.options = request, .clips = {}};
   std::vector<float> samples;
   for (const std::span<const float> clip : clips) {
     if (clip.empty()) return Fail(Errc::kInvalid, "a clip without samples");

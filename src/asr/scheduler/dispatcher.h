@@ -36,7 +36,7 @@ struct SchedulerOptions {
   Milliseconds one_by_one{600'000};
 };
 
-/// kInvalid: no samples, too many, or a sample that is no number.
+/// kInvalid: no samples, or too many.
 Result<> Validate(const Utterance& utterance);
 
 /// Those of the scheduler, and those of its clients with every client's utterances.
@@ -135,7 +135,7 @@ class Dispatcher {
 
   // Sets of tiers.
   static std::uint32_t Bit(std::size_t tier) { return std::uint32_t{1} << tier; }
-  std::uint32_t Unable(const RunRequest& request) const;
+  std::uint32_t Unable(const RecognitionOptions& request) const;
   std::uint32_t Excluded(const Request* head) const;
   std::optional<Error> Hopeless(const Request& head) const;
 
@@ -156,9 +156,9 @@ class Dispatcher {
   std::vector<Request*> Together(SlotRole role);
   void Begin(SlotRole role, const std::vector<Request*>& requests);
   void BeginSpeculation();
-  void Start(Running run, const RunRequest& request, std::vector<Clip> clips);
+  void Start(Running run, const RecognitionOptions& request, std::vector<Clip> clips);
   Milliseconds LongestPiece(SlotRole role) const;
-  RunRequest Fitted(RunRequest request, const ModelTraits& traits) const;
+  RecognitionOptions Fitted(RecognitionOptions request, const ModelTraits& traits) const;
   void CutOff(SlotRole role);
   void DropSpeculation();
   void AnswerSpeculation(Ticket ticket, const Utterance& utterance,

@@ -13,7 +13,7 @@
 #include <map>
 #include <optional>
 
-#include "asr/scheduler/decoding.h"
+#include "asr/client/decoding.h"
 #include "asr/scheduler/utterance.h"
 #include "asr/scheduler/worker_pool.h"
 
@@ -25,8 +25,8 @@ Milliseconds DeadlineOffset(Urgency urgency);
 /// An utterance from its submission to its answer.
 struct Request {
   Utterance utterance;
-  Samples source;         // what is decoded: its own samples, or those of the adopted speculation
-  std::uint64_t seq = 0;  // in the order of submission
+  audio::FiniteAudio source;  // what is decoded: its own, or that of the adopted speculation
+  std::uint64_t seq = 0;      // in the order of submission
   MonoTime submitted{}, due{};
   MonoTime not_before{};  // it waits for another try until then
   bool taken = false;     // a worker has it, had it, or failed to load for it

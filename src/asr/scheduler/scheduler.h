@@ -123,7 +123,7 @@ class Scheduler::Client {
   /// Speech is to be expected: loading begins. Five minutes after no client wants it the worker
   /// ends.
   void SetWanted(bool wanted) { scheduler_.SetWanted(id_, wanted); }
-  /// kBusy: too many wait. kInvalid: no samples, too many, or not finite. kCancelled: the scheduler
+  /// kBusy: too many wait. kInvalid: no samples, or too many. kCancelled: the scheduler
   /// is ending.
   Result<> Submit(Utterance utterance);
   /// A partial, or, with `early`, perhaps the whole utterance. Takes the place of the one before,

@@ -19,7 +19,7 @@ struct LoadJob {
   LoadRequest request;
 };
 struct RunJob {
-  RunRequest request;
+  RecognitionOptions request;
   std::vector<Clip> clips;
   Milliseconds within;
 };
@@ -36,7 +36,8 @@ class WorkerRunner : public Runner {
   }
 
   void Load(const LoadRequest& request) override { Give(LoadJob{request}); }
-  void Run(const RunRequest& request, std::vector<Clip> clips, Milliseconds within) override {
+  void Run(const RecognitionOptions& request, std::vector<Clip> clips,
+           Milliseconds within) override {
     Give(RunJob{request, std::move(clips), within});
   }
   void Cancel() override {
@@ -127,8 +128,7 @@ class WorkerRunner : public Runner {
   Result<BatchResult> RunNow(const RunJob& job, CancelToken& cancel) {
     if (!worker_) return Fail(Errc::kWorkerLost, "there is no worker");
     std::vector<std::span<const float>> clips;
-    for (const Clip& clip : job.clips)
-      clips.push_back(std::span(*clip.samples).subspan(clip.begin, clip.count));
+    for (const Clip& clip : job.clips) clips.push_back(clip.samples());
     if (clips.size() > 1) return worker_->RunBatch(job.request, clips, job.within, &cancel);
     BatchResult one;
     TRY_ASSIGN(one.emplace_back(), worker_->Run(job.request, clips.front(), job.within, &cancel));

@@ -23,7 +23,8 @@ class FakeRunner : public Runner {
       : world_(world), tier_(tier), number_(number) {}
   ~FakeRunner() override;
   void Load(const LoadRequest& request) override;
-  void Run(const RunRequest& request, std::vector<Clip> clips, Milliseconds within) override;
+  void Run(const RecognitionOptions& request, std::vector<Clip> clips,
+           Milliseconds within) override;
   void Cancel() override;
   void End() override;
   std::optional<RunnerEvent> Take() override;
@@ -103,19 +104,21 @@ class FakeWorld : public RunnerMaker, public Readings {
 
   void Submit(std::uint64_t id, Milliseconds length = Milliseconds(4000), Ticket adopt = 0,
               const std::string& language = "en") {
-    Utterance utterance{.id = id, .request = {}, .samples = Sound(length), .adopt = adopt};
+    Utterance utterance{.id = id, .request = {}, .audio = Sound(length), .adopt = adopt};
     utterance.request.language = language;
     if (dispatcher->Submit(std::move(utterance))) ++submitted;
     dispatcher->Tick();
   }
   void Speculate(Ticket ticket, Milliseconds length = Milliseconds(4000)) {
-    dispatcher->Speculate(ticket, {.id = 0, .request = {}, .samples = Sound(length)});
+    dispatcher->Speculate(ticket, {.id = 0, .request = {}, .audio = Sound(length)});
     dispatcher->Tick();
   }
-  static Samples Sound(Milliseconds length) {
-    return std::make_shared<const std::vector<float>>(static_cast<std::size_t>(length.count()) * 16,
-                                                      0.1F);
+  static audio::FiniteAudio Sound(Milliseconds length) {
+    return audio::FiniteAudio(
+        std::vector<float>(static_cast<std::size_t>(length.count()) * 16, 0.1F));
   }
+  /// What the audio is known by in `deadly`, `failed` and `failed_together`.
+  static const void* KeyOf(const audio::FiniteAudio& audio) { return audio.samples().data(); }
 
   /// "big", "" when none is ready.
   std::string Ready() const {
@@ -238,7 +241,7 @@ inline void FakeRunner::Load(const LoadRequest& request) {
   Happens(world_.load_time, std::move(event));
 }
 
-inline void FakeRunner::Run(const RunRequest& request, std::vector<Clip> clips,
+inline void FakeRunner::Run(const RecognitionOptions& request, std::vector<Clip> clips,
                             Milliseconds within) {
   ++world_.runs[tier_.plan.model];
   world_.clips.push_back(clips.size());
@@ -254,7 +257,7 @@ inline void FakeRunner::Run(const RunRequest& request, std::vector<Clip> clips,
   const auto time = Milliseconds(static_cast<std::int64_t>(work * world_.rate));
   Fault fault = tier_.on_gpu() || world_.faults_everywhere ? world_.NextFault() : Fault::kNone;
   if (tier_.on_gpu() && std::ranges::any_of(clips, [this](const Clip& clip) {
-        return world_.deadly.contains(clip.samples.get());
+        return world_.deadly.contains(FakeWorld::KeyOf(clip.audio));
       }))
     fault = Fault::kCrash;
   failing_.clear();
@@ -275,13 +278,13 @@ inline void FakeRunner::Run(const RunRequest& request, std::vector<Clip> clips,
     if (clips.size() > 1 && world_.clip_faults > 0) {
       --world_.clip_faults;
       results.back() = Fail(Errc::kUnsupported, "this clip cannot");
-      failing_ = {nullptr, clips.back().samples.get()};
+      failing_ = {nullptr, FakeWorld::KeyOf(clips.back().audio)};
     }
     event.ran = std::move(results);
     Happens(time, std::move(event));
     return;
   }
-  for (const Clip& clip : clips) failing_.push_back(clip.samples.get());
+  for (const Clip& clip : clips) failing_.push_back(FakeWorld::KeyOf(clip.audio));
   const auto lost = [&](const char* words) {
     event.ran =
         Fail(Errc::kWorkerLost, "the worker was killed by signal 6; its last words: {}", words);

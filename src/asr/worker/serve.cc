@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cmath>
 #include <condition_variable>
 #include <cstdio>
 #include <mutex>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "asr/client/channel.h"
+#include "audio/format/finite.h"
 #include "base/file.h"
 #include "base/text.h"
 
@@ -38,24 +38,38 @@ asr::WorkerStats MeasureSelf(std::int64_t runs) {
   return stats;
 }
 
-// Samples that are not numbers would make an engine abort or hang: silence takes their place.
-std::vector<float> FiniteCopy(std::span<const std::byte> bytes) {
-  std::vector<float> samples(bytes.size() / sizeof(float));
-  std::memcpy(samples.data(), bytes.data(), samples.size() * sizeof(float));
-  for (float& s : samples) {
-    if (!std::isfinite(s)) s = 0;
+// The audio of a run: the supervisor's memory itself. What is not finite would make an engine abort
+// or hang, so samples that should not be there are repaired in a copy.
+class RunAudio {
+ public:
+  static Result<RunAudio> Of(const Message& message) {
+    if (message.fds.size() != 1) return Fail(Errc::kProtocol, "a run without its audio");
+    TRY_ASSIGN(auto mapping,
+               Mapping::OfSealed(message.fds[0].get(), asr::kMaxRunSamples * sizeof(float)));
+    const std::size_t bytes = mapping.bytes().size();
+    if (bytes == 0 || bytes % sizeof(float) != 0)
+      return Fail(Errc::kProtocol, "{} bytes of audio", bytes);
+    return RunAudio(std::move(mapping));
   }
-  return samples;
-}
+  std::span<const float> samples() const {
+    return repaired_.empty() ? Mapped() : std::span<const float>(repaired_);
+  }
 
-Result<std::vector<float>> AudioOf(const Message& message) {
-  if (message.fds.size() != 1) return Fail(Errc::kProtocol, "a run without its audio");
-  TRY_ASSIGN(const auto audio,
-             Mapping::OfSealed(message.fds[0].get(), asr::kMaxRunSamples * sizeof(float)));
-  if (audio.bytes().empty() || audio.bytes().size() % sizeof(float) != 0)
-    return Fail(Errc::kProtocol, "{} bytes of audio", audio.bytes().size());
-  return FiniteCopy(audio.bytes());
-}
+ private:
+  explicit RunAudio(Mapping mapping) : mapping_(std::move(mapping)) {
+    if (audio::IsFinite(Mapped())) return;
+    repaired_.assign(Mapped().begin(), Mapped().end());
+    audio::MakeFinite(repaired_);
+  }
+  // A mapping begins with a page, so its floats are aligned.
+  std::span<const float> Mapped() const {
+    const auto bytes = mapping_.bytes();
+    return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
+  }
+
+  Mapping mapping_;
+  std::vector<float> repaired_;  // empty: nothing was to be repaired
+};
 
 Result<std::vector<std::span<const float>>> ClipsOf(std::span<const float> samples,
                                                     const std::vector<std::size_t>& lengths) {
@@ -157,17 +171,17 @@ class Server {
       return ToJson(traits);
     }
     if (op == "run") {
-      TRY_ASSIGN(const auto request, asr::ParseRunRequest(message.body));
-      TRY_ASSIGN(const std::vector<float> samples, AudioOf(message));
-      TRY_ASSIGN(const auto result, engine_.Run(request, samples));
+      TRY_ASSIGN(const auto request, asr::ParseRecognitionOptions(message.body));
+      TRY_ASSIGN(const RunAudio audio, RunAudio::Of(message));
+      TRY_ASSIGN(const auto result, engine_.Run(request, audio.samples()));
       ++runs_;
       return ToJson(result);
     }
     if (op == "batch") {
       TRY_ASSIGN(const auto request, asr::ParseBatchRequest(message.body));
-      TRY_ASSIGN(const std::vector<float> samples, AudioOf(message));
-      TRY_ASSIGN(const auto clips, ClipsOf(samples, request.clips));
-      TRY_ASSIGN(const auto results, engine_.RunBatch(request.run, clips));
+      TRY_ASSIGN(const RunAudio audio, RunAudio::Of(message));
+      TRY_ASSIGN(const auto clips, ClipsOf(audio.samples(), request.clips));
+      TRY_ASSIGN(const auto results, engine_.RunBatch(request.options, clips));
       ++runs_;
       return ToJson(results);
     }
