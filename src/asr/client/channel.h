@@ -1,6 +1,6 @@
 // One end of the socket between a supervisor and a worker: whole CBOR messages with descriptors.
 //
-// The socket (base/fd_passing.h) keeps message borders, so there is no framing. A message is at
+// The socket (base/fd_passing.h) keeps message boundaries, so there is no framing. A message is at
 // most 64 KiB on the socket (the kernel would take about 200 kB); a larger one travels in sealed
 // memory, and neither side notices. What arrives is checked before it is believed: anything
 // malformed is kProtocol. One thread receives; any thread may send. See docs/worker-protocol.md.

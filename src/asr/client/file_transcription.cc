@@ -13,7 +13,8 @@ namespace {
 using speech::Chunk;
 using speech::Segment;
 
-// What a model hears at once. Whisper's window is 30 s; what is longer is cut in pauses before.
+// The longest audio that a model gets in one run. Whisper's window is 30 s; what is longer is cut
+// in pauses before.
 constexpr Milliseconds kLongestChunk{28'000};
 constexpr Milliseconds kMargin{500};
 // The language found in the first chunk with this much speech is kept for the whole file.

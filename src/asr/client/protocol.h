@@ -30,7 +30,7 @@ struct Hello {
   std::string engine;   // "transcribe.cpp 0.4.1"
 };
 
-/// Which card, for workers of cards; the rest is how the simulated card of `headroom-worker-sim`
+/// Which GPU, for workers that use one; the rest is how the simulated card of `headroom-worker-sim`
 /// behaves, which others ignore. docs/gpu.md has the two formats.
 struct GpuOptions {
   std::string device = {};     // its PCI address, or the worker's own name for it; "": the first
@@ -46,7 +46,7 @@ struct LoadRequest {
   /// The lengths of audio run before Load answers, so that no later run up to the longest of them
   /// allocates on the device. Empty: nothing is run, and the first runs allocate.
   std::vector<Milliseconds> chunks = {};
-  int batch = 1;  // that many of each length at once
+  int batch = 1;  // that many of each length in one run
   /// Whisper's encoder computes its 30 s whatever was said: for comparisons.
   bool whole_windows = false;
   GpuOptions gpu = {};
@@ -58,7 +58,7 @@ struct PlanRequest {
   int threads = 0;
   std::vector<Milliseconds> chunks = {};
   int batch = 1;
-  bool cpu = false;  // counted as where all of it is computed on the processor
+  bool cpu = false;  // counted as where all of it is computed on the CPU
   GpuOptions gpu = {.counting = true};
 };
 
@@ -70,7 +70,7 @@ struct ModelTraits {
       languages;  // ISO 639-1 where they have one; empty: the model does not say
   bool detects_language = false;
   std::vector<std::string> translates_to;  // ISO 639-1; empty: it cannot translate
-  bool punctuation = false;                // can be told to leave it out
+  bool punctuation = false;                // can leave it out on request
   bool segment_times = false;
   bool word_times = false;
   bool vocabulary = false;  // takes a word list
@@ -94,7 +94,7 @@ struct PlanResult {
   Bytes kv;                            // of the longest chunk
   std::vector<PlanChunk> chunks = {};  // as they were asked for
   Bytes host;                          // the most that was in host buffers at once
-  Bytes cpu_copies;                    // besides, where all of it is computed on the processor
+  Bytes cpu_copies;                    // besides, where all of it is computed on the CPU
   ModelTraits traits = {};
   Bytes resident() const { return weights + session + kv; }
 };

@@ -152,9 +152,9 @@ TEST(Protocol, AbsurdNumbersAreRefused) {
 }
 
 TEST(Protocol, ErrorsKeepTheirCodeAndAreMadePrintable) {
-  const Error error = ParseError(ToJson(Error{Errc::kNoMemory, "card\x1b[2J full"}));
+  const Error error = ParseError(ToJson(Error{Errc::kNoMemory, "GPU\x1b[2J full"}));
   EXPECT_EQ(error.code, Errc::kNoMemory);
-  EXPECT_EQ(error.what, "card [2J full");
+  EXPECT_EQ(error.what, "GPU [2J full");
   EXPECT_EQ(ParseError(json("x")).code, Errc::kProtocol);
 }
 

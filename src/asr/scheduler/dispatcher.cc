@@ -240,7 +240,7 @@ void Dispatcher::OnBatchFailed(const PoolEvent& event, const Running& run) {
   const auto failure = FailureOf(error, event.event.alive);
   if (failure) ++counts_.worker_failures;
   one_by_one_until_[event.target.tier] = clock_.Now() + options_.one_by_one;
-  ReportFailure(event.target, fmt::format("{} at once: {}", run.requests.size(), error.what));
+  ReportFailure(event.target, fmt::format("{} in one run: {}", run.requests.size(), error.what));
   if (failure == memory::Failure::kLost) {
     failures_.push_back({*failure, event.target.tier});
   } else if (!event.event.alive) {

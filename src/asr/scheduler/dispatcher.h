@@ -28,7 +28,7 @@ struct SchedulerOptions {
   WhenCold when_cold = WhenCold::kWait;
   std::string language = "en";     // for models that need one and requests without one
   std::size_t most_waiting = 256;  // utterances; more are refused
-  /// How long the first load waits for the numbers of a card that was asleep.
+  /// How long the first load waits for the numbers of a GPU that was asleep.
   Milliseconds gpu_patience{2'000};
   /// An utterance that failed in some tiers, and for which no other can be loaded, waits so long.
   Milliseconds give_up{120'000};
@@ -63,7 +63,7 @@ class Dispatcher {
   /// Answered with kCancelled. False: it is not here any more.
   bool Cancel(UtteranceKey key);
   void Yield(bool yielded) { yielded_ = yielded; }
-  /// The idle time is over at once, unless there is demand.
+  /// The idle time is over now, unless there is demand.
   void Unload() { unloading_ = true; }
   void Suspend() { suspending_ = true; }
   void Resume() { resumed_ = true; }
@@ -71,7 +71,7 @@ class Dispatcher {
   void Tick();
   MonoTime next_tick() const { return next_; }
 
-  /// After a Tick: no worker of ours is on the card; there is no worker at all.
+  /// After a Tick: no worker of ours is on a GPU; there is no worker at all.
   bool gpu_left() const { return workers_.GpuLeft(); }
   bool none_left() const { return workers_.Empty(); }
   const memory::State& governor() const { return governor_; }

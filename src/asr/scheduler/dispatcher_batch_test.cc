@@ -14,7 +14,7 @@ using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// Big and small decode up to four at once.
+// Big and small decode up to four in one run.
 struct Together : FakeWorld {
   explicit Together(bool loaded = true) : FakeWorld(memory::MakeBatchPolicy()) {
     Start();
@@ -23,7 +23,7 @@ struct Together : FakeWorld {
     dispatcher->Tick();
     Pass(seconds(10));
   }
-  /// All of them before the next turn, so that they wait together.
+  /// All of them before the next tick, so that they wait together.
   void SubmitAll(std::uint64_t first, std::uint64_t last, const std::string& prompt = "") {
     for (std::uint64_t id = first; id <= last; ++id) {
       Utterance utterance{.id = id, .audio = Sound(Milliseconds(4000))};

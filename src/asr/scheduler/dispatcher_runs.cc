@@ -8,7 +8,7 @@
 namespace headroom::asr {
 namespace {
 
-constexpr Milliseconds kMargin{500};  // less than the longest that a model takes at once
+constexpr Milliseconds kMargin{500};  // less than the longest that a model takes in one run
 
 }  // namespace
 

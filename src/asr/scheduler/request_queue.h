@@ -1,11 +1,12 @@
 // The one queue between "an utterance is complete" and "its text is here": every utterance from its
 // submission to its answer, by client. Pure: single-threaded, the time is an argument.
 //
-// Earliest deadline first: a dictated utterance is due at once, a streamed one a second after its
-// submission, one from a file after half a minute. Among equal deadlines the client goes first that
-// was served longest ago. So no file delays a person by more than one run, and no client starves.
-// Answers leave in each client's order of submission; an utterance that waits for another try holds
-// back none. An utterance has one identity from here to its text: its client and the client's id.
+// Earliest deadline first: a dictated utterance is due immediately, a streamed one a second after
+// its submission, one from a file after half a minute. Among equal deadlines the client goes first
+// that was served longest ago. So no file delays a person by more than one run, and no client
+// starves. Answers leave in each client's order of submission; an utterance that waits for another
+// try holds back none. An utterance has one identity from here to its text: its client and the
+// client's id.
 #pragma once
 
 #include <cstdint>

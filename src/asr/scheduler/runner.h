@@ -60,7 +60,7 @@ class RunnerMaker {
   /// `wake` is called from any thread when Take has something. kBusy: another program of ours has
   /// the tier's device.
   virtual Result<std::unique_ptr<Runner>> Make(const Tier& tier, std::function<void()> wake) = 0;
-  /// Nobody else has the tier's device now.
+  /// No other program of ours has the tier's device now.
   virtual bool Free(const Tier& tier) = 0;
 };
 

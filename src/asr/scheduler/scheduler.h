@@ -39,7 +39,7 @@ class Scheduler {
 
   std::unique_ptr<Client> Connect(Urgency urgency, ClientEvents events, RetryPolicy retry = {});
 
-  /// Leave the card, and stay away until Yield(false). Returns when it is left, or after `within`;
+  /// Leave the GPU, and stay away until Yield(false). Returns when it is left, or after `within`;
   /// false then. From an event: returns immediately.
   bool Yield(bool yielded, Milliseconds within = Milliseconds(5'000));
   /// Frees the memory as after the idle time. Waits like Yield; false also when there is demand.

@@ -14,8 +14,8 @@ struct Tier {
   memory::Plan plan;            // names the model; what admission counts with
   std::filesystem::path model;  // absolute
   std::string worker = "headroom-worker-cpu";
-  std::string device;  // the card's name for its lock, its PCI address where known; "": the CPU
-  int threads = 0;     // 0: as many as the machine has cores for this process
+  std::string device;       // the GPU's name for its lock, its PCI address where known; "": the CPU
+  int threads = 0;          // 0: as many as the machine has cores for this process
   ModelTraits traits = {};  // as counted; without an architecture: not known before it is loaded
   GpuOptions gpu = {};      // for headroom-worker-sim only
 

@@ -85,7 +85,7 @@ enum class TierChange {
   kReady,
   kEnded,       // its worker is gone
   kFailed,      // to load or to run
-  kMemoryBack,  // after the end of its worker the card's memory came back
+  kMemoryBack,  // after the end of its worker the GPU's memory came back
   kMemoryKept,  // it did not
 };
 std::string_view Name(TierChange change);  // "loading", "memory_kept", …

@@ -1,5 +1,5 @@
-// For the scheduler's tests: a card of 4096 MiB with a neighbour, workers that are only numbers, a
-// clock that stands still until told, and a dispatcher in the middle.
+// For the scheduler's tests: a GPU of 4096 MiB with a neighbour, workers that are only numbers, a
+// clock that only tests advance, and a dispatcher in the middle.
 #pragma once
 
 #include <algorithm>
@@ -60,7 +60,7 @@ class FakeWorld : public RunnerMaker, public Readings {
       Tier tier;
       tier.plan = plan;
       tier.model = "/" + plan.model;
-      tier.device = plan.kind == memory::DeviceKind::kDiscrete ? "card" : "";
+      tier.device = plan.kind == memory::DeviceKind::kDiscrete ? "gpu0" : "";
       tier.traits.architecture = "fake";
       tier.traits.languages = {"en"};
       options.tiers.push_back(std::move(tier));
@@ -133,7 +133,7 @@ class FakeWorld : public RunnerMaker, public Readings {
     for (const FakeRunner* runner : runners) held += runner->held();
     return held;
   }
-  /// Counts what stayed on a card in danger for longer than an utterance may end and a worker
+  /// Counts what stayed on a GPU in danger for longer than an utterance may end and a worker
   /// takes to go.
   void WatchDanger() {
     const Bytes held = Held();
@@ -151,7 +151,7 @@ class FakeWorld : public RunnerMaker, public Readings {
     if (tier.on_gpu() && gpu_taken) return Fail(Errc::kBusy, "taken");
     auto runner = std::make_unique<FakeRunner>(*this, tier, ++made);
     if (tier.on_gpu()) {
-      // One owner of the card, also while the one before is going.
+      // One owner of the GPU, also while the one before is going.
       for (const FakeRunner* other : runners) two_at_once += other->held().n > 0;
     }
     runners.push_back(runner.get());
@@ -191,7 +191,7 @@ class FakeWorld : public RunnerMaker, public Readings {
   double rate = 0.1;             // seconds of computing for a second of audio
   std::deque<Fault> faults;      // of the next runs
   std::set<std::string> broken;  // models that cannot be loaded
-  std::set<const void*> deadly;  // samples that crash every run on the card that they are in
+  std::set<const void*> deadly;  // samples that crash every run on the GPU that they are in
   int clip_faults = 0;           // of the next batches: one clip has an error of its own
   bool cancel_kills = false, faults_everywhere = false;
 
@@ -210,7 +210,7 @@ class FakeWorld : public RunnerMaker, public Readings {
   std::vector<Milliseconds> patience;  // with each run
   std::function<void(const memory::Action&)> on_action;
   std::optional<MonoTime> danger_since;  // of the sample that showed it
-  /// From such a sample until the worker on the card was told to end; the longest of all.
+  /// From such a sample until the worker on the GPU began to end; the longest of all.
   std::optional<Milliseconds> stayed;
   int made = 0, samples = 0, stayed_in_danger = 0, submitted = 0, restarts = 0, two_at_once = 0;
 };
