@@ -1,12 +1,11 @@
 #include "app/serving/jobs.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "asr/client/file_transcription.h"
 #include "audio/decode/media_reader.h"
+#include "base/mutex.h"
 
 namespace headroom::app {
 namespace {
@@ -22,9 +21,9 @@ class QueuedRecognizer : public asr::ChunkRecognizer {
       : client_(scheduler.Connect(asr::Urgency::kFile,
                                   {.on_decoded =
                                        [this](asr::Decoded decoded) {
-                                         const std::lock_guard lock(mutex_);
+                                         const MutexLock lock(mutex_);
                                          decoded_ = std::move(decoded);
-                                         came_.notify_all();
+                                         came_.NotifyAll();
                                        }},
                                   kRetry)) {}
 
@@ -34,19 +33,19 @@ class QueuedRecognizer : public asr::ChunkRecognizer {
     utterance.id = ++last_;
     utterance.request = request;
     utterance.audio = audio;
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     decoded_.reset();
     while (true) {
       if (cancel->raised()) return Fail(Errc::kCancelled, "cancelled");
       const auto submitted = client_->Submit(utterance);
       if (submitted) break;
       if (submitted.error().code != Errc::kBusy) return std::unexpected(submitted.error());
-      came_.wait_for(lock, kAskAgain);
+      came_.WaitFor(mutex_, kAskAgain);
     }
     // The token cannot notify; its holder does, by Wake.
-    came_.wait(lock, [&] { return decoded_ || cancel->raised(); });
+    came_.Wait(mutex_, [&]() REQUIRES(mutex_) { return decoded_ || cancel->raised(); });
     if (!decoded_) {
-      lock.unlock();
+      lock.Unlock();
       client_->Cancel(utterance.id);
       return Fail(Errc::kCancelled, "cancelled");
     }
@@ -59,14 +58,14 @@ class QueuedRecognizer : public asr::ChunkRecognizer {
   std::string model() const override { return model_; }
 
   void Wake() {
-    const std::lock_guard lock(mutex_);
-    came_.notify_all();
+    const MutexLock lock(mutex_);
+    came_.NotifyAll();
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable came_;
-  std::optional<asr::Decoded> decoded_;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar came_;
+  std::optional<asr::Decoded> decoded_ GUARDED_BY(mutex_);
   std::uint64_t last_ = 0;
   std::string model_;
   std::unique_ptr<asr::Scheduler::Client> client_;  // last: its events use the others

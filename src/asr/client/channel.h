@@ -6,7 +6,6 @@
 // malformed is kProtocol. One thread receives; any thread may send. See docs/worker-protocol.md.
 #pragma once
 
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -15,6 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/mutex.h"
 
 namespace headroom::asr {
 
@@ -46,7 +46,7 @@ class Channel {
 
  private:
   Fd socket_;
-  std::mutex sending_;
+  Mutex sending_;  // held while one message is sent
 };
 
 }  // namespace headroom::asr

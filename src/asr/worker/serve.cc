@@ -4,9 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdio>
-#include <mutex>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -14,6 +12,7 @@
 #include "asr/client/channel.h"
 #include "audio/format/finite.h"
 #include "base/file.h"
+#include "base/mutex.h"
 #include "base/text.h"
 
 namespace headroom::worker {
@@ -89,30 +88,30 @@ Result<std::vector<std::span<const float>>> ClipsOf(std::span<const float> sampl
 class RequestSlot {
  public:
   bool TryPut(Message message) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (busy_) return false;
     busy_ = true;
     message_ = std::move(message);
-    ready_.notify_one();
+    ready_.NotifyOne();
     return true;
   }
   Message Take() {
-    std::unique_lock lock(mutex_);
-    ready_.wait(lock, [&] { return message_.has_value(); });
+    const MutexLock lock(mutex_);
+    ready_.Wait(mutex_, [this]() REQUIRES(mutex_) { return message_.has_value(); });
     Message message = std::move(*message_);
     message_.reset();
     return message;
   }
   void Done() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     busy_ = false;
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable ready_;
-  std::optional<Message> message_;  // guarded by mutex_
-  bool busy_ = false;               // guarded by mutex_; from TryPut until Done
+  Mutex mutex_;
+  CondVar ready_;
+  std::optional<Message> message_ GUARDED_BY(mutex_);
+  bool busy_ GUARDED_BY(mutex_) = false;  // from TryPut until Done
 };
 
 class Server {
