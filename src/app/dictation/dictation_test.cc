@@ -255,6 +255,17 @@ TEST(Dictation, TwoSentencesOfAFile) {
   EXPECT_GT(set.sink.partials, 0);
 }
 
+TEST(Dictation, WithoutNeedOfAPartialItsAudioIsNotCopied) {
+  Set set(true);
+  set.sink.wants_partials = false;
+  set.source->Loud(seconds(2));
+  set.Begin();
+  ASSERT_TRUE(set.sink.Wait("stop"));
+  set.dictation.reset();
+  EXPECT_GT(set.sink.asked, 0);
+  EXPECT_EQ(set.sink.partials, 0);
+}
+
 TEST(Dictation, AllOfAnUtteranceIsInTheSpoolWhenItEnds) {
   Set set(true);
   set.source->Loud(Milliseconds(1'234));
