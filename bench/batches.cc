@@ -36,7 +36,7 @@ std::unique_ptr<Worker> Loaded(const std::string& model, const Way& way) {
 
 Cost Decode(Worker& worker, const Way& way, const std::string& language,
             const std::vector<std::vector<float>>& clips) {
-  asr::RunRequest request;
+  speech::RecognitionOptions request;
   request.language = language;
   const double cpu = CpuOf(worker.pid());
   const MonoTime begin = SystemClock().Now();

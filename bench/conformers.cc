@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
   const auto worker = Must(asr::Worker::Spawn({}));
   Must(worker->Load({.path = std::filesystem::absolute(argv[1]).native(), .threads = 2}, kLong));
   const std::vector<float> audio = evaluation::ReadWav(argv[2]);
-  asr::RunRequest request;
+  speech::RecognitionOptions request;
   request.language = "en";
   Must(worker->Run(request, audio, kLong));
   const asr::RunResult again = Must(worker->Run(request, audio, kLong));

@@ -201,7 +201,7 @@ int Load(const std::vector<std::string>& files) {
 int Isolation(const std::string& file) {
   constexpr int kTimes = 9;
   const std::vector<float> audio = asr::Jfk();
-  const asr::RunRequest request{.language = "en", .vocabulary = {}, .prompt = {}};
+  const speech::RecognitionOptions request{.language = "en", .vocabulary = {}, .prompt = {}};
   auto outside = Spawn("headroom-worker-cpu");
   Must(outside->Load({.path = file, .threads = kThreads}, kLong));
   const auto inside = worker::MakeTranscribeEngine(worker::MakeCpuPlacement());

@@ -162,9 +162,9 @@ int Main(const Settings& settings) {
     asr::Utterance utterance;
     utterance.id = ++submitted;
     utterance.request.language = "en";
-    utterance.samples = std::make_shared<const std::vector<float>>(
-        jfk.begin() + static_cast<std::ptrdiff_t>(at),
-        jfk.begin() + static_cast<std::ptrdiff_t>(at + size));
+    utterance.audio = audio::FiniteAudio(
+        std::vector<float>(jfk.begin() + static_cast<std::ptrdiff_t>(at),
+                           jfk.begin() + static_cast<std::ptrdiff_t>(at + size)));
     if (auto sent = client->Submit(std::move(utterance)); !sent) Die(sent.error());
     std::unique_lock lock(mutex);
     if (!decoded.wait_for(lock, kPatience, [&] { return texts == submitted; }))

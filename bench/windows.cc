@@ -77,7 +77,7 @@ std::string Recognise(Worker& worker, const std::string& language, std::span<con
                       Cost& cost, std::int64_t& again) {
   const asr::WorkerStats before = Must(worker.Stats(kLong));
   const double cpu = CpuOf(worker.pid());
-  asr::RunRequest request;
+  speech::RecognitionOptions request;
   request.language = language;
   const RunResult result = Must(worker.Run(request, samples, kLong));
   const asr::WorkerStats after = Must(worker.Stats(kLong));

@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)ParseHello(*body);
   (void)ParseLoadRequest(*body);
   (void)ParseModelTraits(*body);
-  (void)ParseRunRequest(*body);
+  (void)ParseRecognitionOptions(*body);
   (void)ParseBatchRequest(*body);
   (void)ParseBatchResult(*body);
   (void)ParseWorkerStats(*body);

@@ -73,7 +73,7 @@ std::vector<float> ReadAudio(const std::string& path) {
 }
 
 json OneRun(headroom::worker::Engine& engine, const json& asked) {
-  headroom::asr::RunRequest request;
+  headroom::speech::RecognitionOptions request;
   request.language = asked.value("language", "");
   request.translate_to = asked.value("translate_to", "");
   request.unpunctuated = asked.value("unpunctuated", false);

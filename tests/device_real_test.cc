@@ -107,13 +107,13 @@ class DeviceWorker : public testing::Test {
     auto worker = Spawn(program);
     ::unsetenv("TRANSCRIBE_DUMP_DIR");
     EXPECT_TRUE(worker->Load({.path = model, .threads = 1}, kLong));
-    EXPECT_TRUE(worker->Run(RunRequest{.language = "en", .vocabulary = {}, .prompt = {}},
+    EXPECT_TRUE(worker->Run(RecognitionOptions{.language = "en", .vocabulary = {}, .prompt = {}},
                             Speech(kLengths[1]), kLong));
     return Tensors(folder);
   }
 
   static inline std::string folder_, profile_;
-  RunRequest request_{.language = "en", .vocabulary = {}, .prompt = {}};
+  RecognitionOptions request_{.language = "en", .vocabulary = {}, .prompt = {}};
 };
 
 TEST_F(DeviceWorker, BuffersAreThePlanToTheByte) {

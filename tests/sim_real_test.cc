@@ -105,7 +105,7 @@ class SimWorker : public testing::Test {
   }
 
   static inline std::string folder_;
-  RunRequest request_{.language = "en", .vocabulary = {}, .prompt = {}};
+  RecognitionOptions request_{.language = "en", .vocabulary = {}, .prompt = {}};
 };
 
 TEST_F(SimWorker, TheTextIsTheCpuWorkers) {
@@ -262,10 +262,10 @@ TEST_F(SimWorker, WhatWaitsIsDecodedTogetherWithTheTextsOfOneByOne) {
   const std::vector<Milliseconds> lengths{Milliseconds(3000), Milliseconds(8000)};
   const std::vector<float> said = Speech(Milliseconds(11'000));
   const std::span<const float> all(said);
-  std::vector<Samples> clips;
+  std::vector<audio::FiniteAudio> clips;
   for (const std::size_t begin : {0U, 60'000U, 116'000U, 0U}) {
     const auto clip = all.subspan(begin, 60'000);
-    clips.push_back(std::make_shared<const std::vector<float>>(clip.begin(), clip.end()));
+    clips.emplace_back(std::vector<float>(clip.begin(), clip.end()));
   }
 
   Tier tier;
@@ -309,7 +309,7 @@ TEST_F(SimWorker, WhatWaitsIsDecodedTogetherWithTheTextsOfOneByOne) {
     const auto client = (*scheduler)->Connect(Urgency::kFile, std::move(events));
     // All of them wait until the model is there.
     for (std::size_t i = 0; i < clips.size(); ++i)
-      ASSERT_TRUE(client->Submit({.id = i, .request = request_, .samples = clips[i]}));
+      ASSERT_TRUE(client->Submit({.id = i, .request = request_, .audio = clips[i]}));
     {
       std::unique_lock lock(mutex);
       ASSERT_TRUE(ended.wait_for(lock, kLong, [&] { return decoded.size() == clips.size(); }));

@@ -43,7 +43,8 @@ class RealWorker : public testing::Test {
   std::string model_;
   ModelTraits traits_;
   std::unique_ptr<Worker> worker_;
-  RunRequest request_{.language = "en", .segment_times = true, .vocabulary = {}, .prompt = {}};
+  RecognitionOptions request_{
+      .language = "en", .segment_times = true, .vocabulary = {}, .prompt = {}};
 };
 
 std::string TextOf(const RunResult& result) {

@@ -158,7 +158,7 @@ class Walk {
     asr::Utterance utterance;
     utterance.id = ++utterances_;
     utterance.request.language = "en";
-    utterance.samples = clip_;
+    utterance.audio = clip_;
     if (!client_->Submit(std::move(utterance))) return std::nullopt;
     std::unique_lock lock(mutex_);
     decoded_.wait_for(lock, kTextWithin, [&] { return last_ && last_->id == utterances_; });
@@ -168,8 +168,8 @@ class Walk {
   const PushOptions& options_;
   Log& log_;
   const std::vector<float> jfk_ = asr::Jfk();
-  const asr::Samples clip_ =
-      std::make_shared<const std::vector<float>>(jfk_.begin(), jfk_.begin() + kClip);
+  const audio::FiniteAudio clip_ =
+      audio::FiniteAudio(std::vector<float>(jfk_.begin(), jfk_.begin() + kClip));
   std::mutex mutex_;
   std::condition_variable decoded_;
   std::optional<asr::Decoded> last_;

@@ -13,7 +13,7 @@ namespace headroom::asr {
 
 struct SpokenClip {
   std::string name;
-  Samples samples;
+  audio::FiniteAudio samples;
   std::string word;  // that whisper-tiny.en hears in it
 };
 
@@ -34,9 +34,7 @@ inline std::vector<SpokenClip> Clips() {
   const std::filesystem::path folder = "/usr/share/pocketsphinx/test/data";
   std::vector<SpokenClip> clips;
   const auto add = [&](std::string name, std::vector<float> samples, std::string word) {
-    clips.push_back({std::move(name),
-                     std::make_shared<const std::vector<float>>(std::move(samples)),
-                     std::move(word)});
+    clips.push_back({std::move(name), audio::FiniteAudio(std::move(samples)), std::move(word)});
   };
   add("jfk", Jfk(), "country");
   const std::string book = "librivox/sense_and_sensibility_01_austen_64kb-0";
@@ -49,8 +47,8 @@ inline std::vector<SpokenClip> Clips() {
   return clips;
 }
 
-inline Milliseconds LengthOf(const Samples& samples) {
-  return Milliseconds(static_cast<std::int64_t>(samples->size() / 16));
+inline Milliseconds LengthOf(const audio::FiniteAudio& samples) {
+  return samples.duration();
 }
 
 }  // namespace headroom::asr

@@ -70,7 +70,8 @@ class WatchedRunner : public Runner {
     scripted.gpu.script = script_;
     runner_->Load(scripted);
   }
-  void Run(const RunRequest& request, std::vector<Clip> clips, Milliseconds within) override {
+  void Run(const RecognitionOptions& request, std::vector<Clip> clips,
+           Milliseconds within) override {
     runner_->Run(request, std::move(clips), within);
   }
   void Cancel() override { runner_->Cancel(); }
@@ -241,7 +242,7 @@ TEST_F(Incident, AsItWasNoWorkerIsStartedForIt) {
   Dispatcher dispatcher({.tiers = {tier}}, maker, readings, events, [] {}, clock);
   dispatcher.Connect(0, Urgency::kDictation);
   dispatcher.SetWanted(true);
-  ASSERT_TRUE(dispatcher.Submit({.id = 1, .samples = Clips()[0].samples}));
+  ASSERT_TRUE(dispatcher.Submit({.id = 1, .audio = Clips()[0].samples}));
   for (int i = 0; i < 600; ++i) {
     clock.Advance(seconds(1));
     dispatcher.Tick();

@@ -154,14 +154,14 @@ class Night {
     if (Pick(0, 2) == 0) {
       adopt = ++ticket_;
       kept_.push_back(FakeWorld::Sound(length));
-      world_->dispatcher->Speculate(adopt, {.samples = kept_.back()});
+      world_->dispatcher->Speculate(adopt, {.audio = kept_.back()});
       ++speculated_;
       Advance(Milliseconds(Pick(0, 900)));
       if (Pick(0, 3) == 0) world_->dispatcher->CancelSpeculation(0);
     }
     const std::uint64_t id = submitted_.size() + 1;
-    Utterance utterance{.id = id, .samples = FakeWorld::Sound(length), .adopt = adopt};
-    const Samples samples = utterance.samples;
+    Utterance utterance{.id = id, .audio = FakeWorld::Sound(length), .adopt = adopt};
+    const audio::FiniteAudio samples = utterance.audio;
     if (!world_->dispatcher->Submit(std::move(utterance))) return;
     kept_.push_back(samples);
     submitted_.push_back(id);
@@ -221,7 +221,7 @@ class Night {
   std::optional<FakeWorld> world_;
   std::string wrong_;
   std::vector<std::uint64_t> submitted_;
-  std::vector<Samples> kept_;  // so that no two have the same address
+  std::vector<audio::FiniteAudio> kept_;  // so that no two have the same address
   std::size_t checked_ = 0, speculated_ = 0;
   Ticket ticket_ = 0;
   int injected_ = 0;

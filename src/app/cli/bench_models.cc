@@ -160,7 +160,7 @@ class Bench {
   }
 
   Result<std::string> Transcribe(asr::Worker& worker, std::span<const float> samples) const {
-    asr::RunRequest request;
+    speech::RecognitionOptions request;
     request.language = options_.language;
     const auto audio = Milliseconds(static_cast<std::int64_t>(1000 * SecondsOf(samples.size())));
     TRY_ASSIGN(const asr::RunResult result,

@@ -8,17 +8,6 @@ namespace {
 constexpr Milliseconds kAskAgain{500};
 constexpr Milliseconds kComesBackWithin{30'000};
 
-nlohmann::json BodyOf(const asr::RunRequest& request, int fd) {
-  return {{"fd", fd},
-          {"language", request.language},
-          {"prompt", request.prompt},
-          {"vocabulary", request.vocabulary},
-          {"translate_to", request.translate_to},
-          {"unpunctuated", request.unpunctuated},
-          {"segment_times", request.segment_times},
-          {"word_times", request.word_times}};
-}
-
 void Pause(CancelToken* cancel) {
   pollfd stop{cancel ? cancel->fd() : -1, POLLIN, 0};
   ::poll(&stop, 1, static_cast<int>(kAskAgain.count()));
@@ -26,11 +15,12 @@ void Pause(CancelToken* cancel) {
 
 }  // namespace
 
-Result<asr::RunResult> DaemonRecognizer::Recognize(const asr::RunRequest& request,
-                                                   std::span<const float> samples,
+Result<asr::RunResult> DaemonRecognizer::Recognize(const speech::RecognitionOptions& request,
+                                                   const audio::FiniteAudio& audio,
                                                    CancelToken* cancel) {
-  TRY_ASSIGN(const Fd sealed, MakeSealedMemory("headroom-audio", std::as_bytes(samples)));
-  const nlohmann::json body = BodyOf(request, sealed.get());
+  TRY_ASSIGN(const Fd sealed, MakeSealedMemory("headroom-audio", std::as_bytes(audio.samples())));
+  nlohmann::json body = asr::ToJson(request);
+  body["fd"] = sealed.get();
   std::optional<MonoTime> gone;
   while (true) {
     auto answer = daemon_.Ask("POST", "/v1/recognize", body, Milliseconds(0), cancel);

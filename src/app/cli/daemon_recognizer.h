@@ -17,8 +17,8 @@ class DaemonRecognizer : public asr::ChunkRecognizer {
       : daemon_(std::move(daemon)), note_(std::move(note)) {}
 
   /// When the service ends meanwhile, waits up to 30 s for it and asks again.
-  Result<asr::RunResult> Recognize(const asr::RunRequest& request, std::span<const float> samples,
-                                   CancelToken* cancel) override;
+  Result<asr::RunResult> Recognize(const speech::RecognitionOptions& request,
+                                   const audio::FiniteAudio& audio, CancelToken* cancel) override;
   /// The service has already tried all of its tiers.
   bool Recover(CancelToken*) override { return false; }
   Milliseconds longest() const override { return Milliseconds(0); }

@@ -268,7 +268,7 @@ class Command {
   const Options& options_;
   TranscriptFormat format_ = TranscriptFormat::kText;
   std::string model_name_;
-  asr::RunRequest request_;
+  speech::RecognitionOptions request_;
   std::unique_ptr<speech::VoiceDetector> detector_;
   std::unique_ptr<asr::ChunkRecognizer> recognizer_;
   asr::Recognizer* own_ = nullptr;  // recognizer_, when it is not the service's

@@ -100,8 +100,8 @@ Result<DictationOptions> DictationOptionsFor(const Config& config) {
   return options;
 }
 
-asr::RunRequest RequestFor(const Config& config, std::vector<std::string> vocabulary) {
-  asr::RunRequest request;
+speech::RecognitionOptions RequestFor(const Config& config, std::vector<std::string> vocabulary) {
+  speech::RecognitionOptions request;
   if (config.speech.language != "auto") request.language = config.speech.language;
   request.translate_to = config.speech.translate_to;
   request.unpunctuated = !config.speech.punctuation;

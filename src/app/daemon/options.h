@@ -15,7 +15,7 @@ audio::SourceOptions SourceOptionsFor(const Config& config);
 /// kInvalid when the times make no sense together.
 Result<DictationOptions> DictationOptionsFor(const Config& config);
 /// `vocabulary`: the words of the configuration and of its file.
-asr::RunRequest RequestFor(const Config& config, std::vector<std::string> vocabulary);
+speech::RecognitionOptions RequestFor(const Config& config, std::vector<std::string> vocabulary);
 std::vector<output::TargetOptions> TargetOptionsFor(const Config& config);
 
 }  // namespace headroom::app

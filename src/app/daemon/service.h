@@ -139,8 +139,8 @@ class Service : public net::ControlService {
   bool Over() const;
 
   const ServiceOptions options_;
-  Config config_;            // Run's thread
-  asr::RunRequest request_;  // of an utterance, as configured; Run's thread
+  Config config_;                       // Run's thread
+  speech::RecognitionOptions request_;  // of an utterance, as configured; Run's thread
   MonoTime began_{};
   std::string published_;           // the last status, as far as a person sees it; Run's thread
   bool replace_dictation_ = false;  // Run's thread, as the next

@@ -96,7 +96,7 @@ net::Status Service::Status() const {
 void Service::Listen(const net::ListenRequest& request, net::Answer answer) {
   auto shared = std::make_shared<net::Answer>(std::move(answer));
   Post([this, request, shared] {
-    asr::RunRequest run = request_;
+    speech::RecognitionOptions run = request_;
     if (request.language == "auto") {
       run.language.clear();
     } else if (!request.language.empty()) {

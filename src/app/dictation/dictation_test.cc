@@ -117,18 +117,24 @@ class FakeUtteranceSink : public UtteranceSink {
     }
     return {};
   }
-  void Partial(std::vector<float> samples) override {
+  bool WantsPartial(Milliseconds length) override {
     EXPECT_TRUE(open);
-    EXPECT_FALSE(samples.empty());
+    EXPECT_GT(length, Milliseconds(0));
+    ++asked;
+    return wants_partials;
+  }
+  void Partial(audio::FiniteAudio so_far) override {
+    EXPECT_TRUE(open);
+    EXPECT_FALSE(so_far.empty());
     ++partials;
   }
-  void Pause(std::vector<float> samples) override {
+  void Pause(audio::FiniteAudio whole) override {
     Note("pause");
-    paused = std::move(samples);
+    paused = std::move(whole);
   }
   void Resume() override { Note("resume"); }
   void Continues() override { Note("continues"); }
-  Result<> End(std::vector<float> samples, std::int64_t length, const speech::Evidence& evidence,
+  Result<> End(audio::FiniteAudio samples, std::int64_t length, const speech::Evidence& evidence,
                Milliseconds silence) override {
     Note("end");
     EXPECT_LE(length, static_cast<std::int64_t>(appended));
@@ -167,9 +173,10 @@ class FakeUtteranceSink : public UtteranceSink {
   bool open = false, fail_begin = false;
   std::optional<std::size_t> fail_append_after;
   std::size_t appended = 0;
-  int partials = 0;
-  std::vector<float> paused;
-  std::vector<std::vector<float>> ended;
+  int asked = 0, partials = 0;
+  bool wants_partials = true;
+  audio::FiniteAudio paused;
+  std::vector<audio::FiniteAudio> ended;
   std::vector<std::size_t> kept;  // that were appended
   speech::Evidence last_evidence;
   Milliseconds last_silence{};
@@ -246,6 +253,17 @@ TEST(Dictation, TwoSentencesOfAFile) {
   EXPECT_EQ(set.sink.ended[0], set.sink.paused);  // so its early text can be taken
   EXPECT_GE(set.sink.kept[0], set.sink.ended[0].size());
   EXPECT_GT(set.sink.partials, 0);
+}
+
+TEST(Dictation, WithoutNeedOfAPartialItsAudioIsNotCopied) {
+  Set set(true);
+  set.sink.wants_partials = false;
+  set.source->Loud(seconds(2));
+  set.Begin();
+  ASSERT_TRUE(set.sink.Wait("stop"));
+  set.dictation.reset();
+  EXPECT_GT(set.sink.asked, 0);
+  EXPECT_EQ(set.sink.partials, 0);
 }
 
 TEST(Dictation, AllOfAnUtteranceIsInTheSpoolWhenItEnds) {

@@ -54,16 +54,20 @@ bool Segmenter::Handle(std::span<const speech::Change> changes) {
                      [this](const speech::Change& change) { return HandleOne(change); });
 }
 
+// The listener keeps what it speaks of, and what it keeps is finite.
+audio::FiniteAudio Segmenter::Audio(std::int64_t begin, std::int64_t end) {
+  if (held_ && held_->begin == begin && held_->end == end) return held_->audio;
+  auto samples = listener_.Audio(begin, end);
+  CHECK(samples.has_value());
+  return audio::FiniteAudio::OfFinite(std::move(*samples));
+}
+
 bool Segmenter::HandleOne(const speech::Change& change) {
-  const auto audio = [this](std::int64_t begin, std::int64_t end) {
-    auto samples = listener_.Audio(begin, end);
-    CHECK(samples.has_value());  // the listener keeps what it speaks of
-    return std::move(*samples);
-  };
   switch (change.kind) {
     case speech::SpeechChange::kBegin: {
       begin_ = appended_ = partial_at_ = change.begin;
       paused_ = told_ = false;
+      held_.reset();
       Changed(change);
       if (const auto begun = sink_.Begin(); !begun) {
         events_.on_trouble(begun.error());
@@ -75,11 +79,13 @@ bool Segmenter::HandleOne(const speech::Change& change) {
     case speech::SpeechChange::kPause:
       paused_ = true;
       if (!AppendUpTo(change.end)) return false;
-      sink_.Pause(audio(change.begin, change.end));
+      held_ = Held{change.begin, change.end, Audio(change.begin, change.end)};
+      sink_.Pause(held_->audio);
       Changed(change);
       return true;
     case speech::SpeechChange::kResume:
       paused_ = false;
+      held_.reset();
       partial_at_ = listener_.heard();
       sink_.Resume();
       Changed(change);
@@ -89,8 +95,9 @@ bool Segmenter::HandleOne(const speech::Change& change) {
       const auto silence = Milliseconds(std::max<std::int64_t>(
           0, (listener_.heard() - change.end) / kPerMillisecond + options_.endpoint.pause.count()));
       if (change.forced && options_.endpoint.overlap.count() > 0) sink_.Continues();
-      const auto ended = sink_.End(audio(change.begin, change.end), change.end - change.begin,
+      const auto ended = sink_.End(Audio(change.begin, change.end), change.end - change.begin,
                                    change.evidence, silence);
+      held_.reset();
       Changed(change);
       if (!ended) {
         events_.on_trouble(ended.error());
@@ -123,10 +130,9 @@ bool Segmenter::AppendUpTo(std::int64_t end) {
 void Segmenter::MaybePartial() {
   if (options_.partial_every.count() == 0 || paused_) return;
   if (listener_.heard() - partial_at_ < options_.partial_every.count() * kPerMillisecond) return;
-  auto samples = listener_.Audio(begin_, listener_.heard());
-  if (!samples) return;
   partial_at_ = listener_.heard();
-  sink_.Partial(std::move(*samples));
+  if (sink_.WantsPartial(audio::DurationOf(partial_at_ - begin_)))
+    sink_.Partial(Audio(begin_, partial_at_));
 }
 
 }  // namespace headroom::app

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "app/dictation/append_pace.h"
+#include "audio/format/finite_audio.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "speech/vad/listener.h"
@@ -23,18 +25,20 @@ class UtteranceSink {
   virtual Result<> Begin() = 0;
   /// More of the open utterance. The same.
   virtual Result<> Append(std::span<const float> samples) = 0;
-  /// The utterance so far, while somebody speaks.
-  virtual void Partial(std::vector<float> samples) = 0;
-  /// A pause: if nobody goes on, this is the whole utterance.
-  virtual void Pause(std::vector<float> samples) = 0;
-  /// Somebody went on.
+  /// Whether a partial text of the open utterance, which is so long by now, is wanted now.
+  virtual bool WantsPartial(Milliseconds length) = 0;
+  /// It is: the utterance so far.
+  virtual void Partial(audio::FiniteAudio so_far) = 0;
+  /// A pause: unless speech resumes, this is the whole utterance.
+  virtual void Pause(audio::FiniteAudio whole) = 0;
   virtual void Resume() = 0;
   /// What is open ends inside speech; if another begins, it does so EndpointOptions::overlap before
   /// that end. Comes before End.
   virtual void Continues() {}
-  /// The whole utterance; of what was appended only the first `length` samples belong to it. Empty
-  /// `samples`: what was appended is all there is. `silence`: how long ago speech was heard.
-  virtual Result<> End(std::vector<float> samples, std::int64_t length,
+  /// The whole utterance, which shares its samples with that of the last Pause if it is no longer;
+  /// of what was appended only the first `length` samples belong to it. Without samples: what was
+  /// appended is all there is. `silence`: how long ago speech was heard.
+  virtual Result<> End(audio::FiniteAudio whole, std::int64_t length,
                        const speech::Evidence& evidence, Milliseconds silence) = 0;
   /// It is not wanted.
   virtual void Drop() = 0;
@@ -73,6 +77,7 @@ class Segmenter {
  private:
   bool Handle(std::span<const speech::Change> changes);
   bool HandleOne(const speech::Change& change);
+  audio::FiniteAudio Audio(std::int64_t begin, std::int64_t end);
   bool AppendUpTo(std::int64_t end);
   void MaybePartial();
   void Changed(const speech::Change& change) {
@@ -88,7 +93,12 @@ class Segmenter {
   AppendPace pace_;
   std::int64_t partial_at_ = 0;
   bool paused_ = false;
-  bool told_ = false;  // of a piece of the open utterance that the spool did not take
+  struct Held {
+    std::int64_t begin = 0, end = 0;
+    audio::FiniteAudio audio;
+  };
+  std::optional<Held> held_;  // that the sink was given at the last pause
+  bool told_ = false;         // of a piece of the open utterance that the spool did not take
 };
 
 }  // namespace headroom::app

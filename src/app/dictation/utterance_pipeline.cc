@@ -11,7 +11,6 @@
 namespace headroom::app {
 namespace {
 
-constexpr std::int64_t kPerMillisecond = 16;
 // From the start of one partial decode to the next. Twice what one takes leaves half of the
 // processor to others; more than kPartialsMost is no live text any more.
 constexpr Milliseconds kPartialsLeast{700}, kPartialsMost{2'500};
@@ -19,10 +18,6 @@ constexpr Milliseconds kPartialsLeast{700}, kPartialsMost{2'500};
 // An utterance that was cut is followed by the next at once, or by silence.
 constexpr Milliseconds kContinuedWithin{2'000};
 constexpr Milliseconds kSubmitAgain{250};  // after the scheduler had no room
-
-Milliseconds LengthOf(std::size_t samples) {
-  return Milliseconds(static_cast<std::int64_t>(samples) / kPerMillisecond);
-}
 
 Milliseconds Between(MonoTime from, MonoTime to) {
   return std::chrono::duration_cast<Milliseconds>(to - from);
@@ -98,7 +93,7 @@ void UtterancePipeline::TakeUp(speech::Pending pending) {
   sentence->id = pending.id;
   sentence->request = request_;
   if (!pending.head.language.empty()) sentence->request.language = pending.head.language;
-  sentence->audio = LengthOf(static_cast<std::size_t>(pending.samples));
+  sentence->length = audio::DurationOf(pending.samples);
   sentence->began = pending.head.began;
   sentence->spoken_at = sentence->endpoint_at = clock_.Now();
   sentence->step = Step::kWaiting;
@@ -108,7 +103,7 @@ void UtterancePipeline::TakeUp(speech::Pending pending) {
     sentence->result.emplace();
     sentence->result->transcript.language = pending.head.language;
     sentence->result->transcript.segments.push_back(
-        {Milliseconds(0), sentence->audio, std::move(pending.text), {}});
+        {Milliseconds(0), sentence->length, std::move(pending.text), {}});
     sentence->step = Step::kDecoded;
   }
   sentences_.push_back(std::move(sentence));
@@ -178,40 +173,41 @@ Result<> UtterancePipeline::Append(std::span<const float> samples) {
   return kept;
 }
 
-void UtterancePipeline::Speculate(Sentence& sentence, std::vector<float> samples, bool early) {
+void UtterancePipeline::Speculate(Sentence& sentence, audio::FiniteAudio audio, bool early) {
   if (!client_) return;
-  auto shared = std::make_shared<const std::vector<float>>(std::move(samples));
-  if (early) sentence.samples = shared;
-  const asr::Ticket ticket = client_->Speculate(
-      {.id = sentence.id, .request = sentence.request, .samples = std::move(shared)}, early);
-  (early ? sentence.early : sentence.partial) = ticket;
+  if (early) sentence.audio = audio;
+  (early ? sentence.early : sentence.partial) = client_->Speculate(
+      {.id = sentence.id, .request = sentence.request, .audio = std::move(audio)}, early);
 }
 
-void UtterancePipeline::Partial(std::vector<float> samples) {
+bool UtterancePipeline::WantsPartial(Milliseconds length) {
   const MutexLock lock(mutex_);
-  Sentence* sentence = Open();
+  const Sentence* sentence = Open();
   // One at a time, and not while earlier utterances wait for their text.
-  if (sentence == nullptr || sentence->partial != 0) return;
+  if (sentence == nullptr || sentence->partial != 0) return false;
   const auto undecoded = [](const auto& one) {
     return one->step == Step::kWaiting || one->step == Step::kSubmitted;
   };
-  if (std::ranges::any_of(sentences_, undecoded)) return;
-  const MonoTime now = clock_.Now();
+  if (std::ranges::any_of(sentences_, undecoded)) return false;
   const speech::PartialPace pace{.interval =
                                      std::clamp(2 * partial_took_, kPartialsLeast, kPartialsMost)};
-  if (!speech::MayStartPartial(pace, Between(partial_began_, now), LengthOf(samples.size()), 0,
-                               partial_took_)) {
-    return;
-  }
-  partial_began_ = now;
-  Speculate(*sentence, std::move(samples), false);
+  return speech::MayStartPartial(pace, Between(partial_began_, clock_.Now()), length, 0,
+                                 partial_took_);
 }
 
-void UtterancePipeline::Pause(std::vector<float> samples) {
+void UtterancePipeline::Partial(audio::FiniteAudio so_far) {
+  const MutexLock lock(mutex_);
+  Sentence* sentence = Open();
+  if (sentence == nullptr) return;
+  partial_began_ = clock_.Now();
+  Speculate(*sentence, std::move(so_far), false);
+}
+
+void UtterancePipeline::Pause(audio::FiniteAudio whole) {
   const MutexLock lock(mutex_);
   if (Sentence* sentence = Open()) {
     sentence->partial = 0;
-    Speculate(*sentence, std::move(samples), true);
+    Speculate(*sentence, std::move(whole), true);
   }
 }
 
@@ -220,7 +216,7 @@ void UtterancePipeline::Resume() {
   Sentence* sentence = Open();
   if (sentence == nullptr) return;
   sentence->early = sentence->partial = 0;
-  sentence->samples.reset();
+  sentence->audio = {};
   if (client_) client_->CancelSpeculation();
 }
 
@@ -229,7 +225,7 @@ void UtterancePipeline::Continues() {
   if (Sentence* sentence = Open()) sentence->continues = true;
 }
 
-Result<> UtterancePipeline::End(std::vector<float> samples, std::int64_t length,
+Result<> UtterancePipeline::End(audio::FiniteAudio whole, std::int64_t length,
                                 const speech::Evidence& evidence, Milliseconds silence) {
   std::uint64_t id = 0;
   {
@@ -241,30 +237,30 @@ Result<> UtterancePipeline::End(std::vector<float> samples, std::int64_t length,
   Result<> kept;
   if (spool_) kept = spool_->End(id, length);
   NoteRoom();
-  Close(std::move(samples), length, evidence, silence);
+  Close(std::move(whole), length, evidence, silence);
   events_.Flush();
   return kept;
 }
 
-void UtterancePipeline::Close(std::vector<float> samples, std::int64_t length,
+void UtterancePipeline::Close(audio::FiniteAudio whole, std::int64_t length,
                               const speech::Evidence& evidence, Milliseconds silence) {
   const MutexLock lock(mutex_);
   Sentence* sentence = Open();  // only this thread ends or drops it
   sentence->step = Step::kWaiting;
   sentence->endpoint_at = clock_.Now();
   sentence->spoken_at = sentence->endpoint_at - silence;
-  sentence->audio = audio::DurationOf(length);
-  if (!samples.empty()) {
+  sentence->length = audio::DurationOf(length);
+  if (!whole.empty()) {
     sentence->evidence = evidence;
     // The audio of the pause is that of the end, unless the utterance was cut.
-    if (!sentence->samples || *sentence->samples != samples) {
+    if (sentence->audio != whole) {
       sentence->early = 0;
-      sentence->samples = std::make_shared<const std::vector<float>>(std::move(samples));
+      sentence->audio = std::move(whole);
     }
   }
   events_.Push(
       {"speech",
-       {{"what", "end"}, {"utterance", sentence->id}, {"audio_ms", sentence->audio.count()}}});
+       {{"what", "end"}, {"utterance", sentence->id}, {"audio_ms", sentence->length.count()}}});
   Feed();
   changed_.NotifyAll();
 }
@@ -293,10 +289,10 @@ void UtterancePipeline::Feed() {
   for (const auto& sentence : sentences_) {
     if (submitted_ >= options_.most_submitted) return;
     if (sentence->step != Step::kWaiting) continue;
-    if (!sentence->samples) return changed_.NotifyAll();
+    if (sentence->audio.empty()) return changed_.NotifyAll();
     const auto submitted = client_->Submit({.id = sentence->id,
                                             .request = sentence->request,
-                                            .samples = sentence->samples,
+                                            .audio = sentence->audio,
                                             .adopt = sentence->early});
     if (!submitted) {
       refused_ = submitted.error().code == Errc::kBusy;
@@ -313,7 +309,7 @@ void UtterancePipeline::Feed() {
 UtterancePipeline::Sentence* UtterancePipeline::Unread() {
   if (!client_ || submitted_ >= options_.most_submitted) return nullptr;
   const auto found = std::ranges::find_if(sentences_, [](const auto& sentence) {
-    return sentence->step == Step::kWaiting && !sentence->samples;
+    return sentence->step == Step::kWaiting && sentence->audio.empty();
   });
   return found == sentences_.end() ? nullptr : found->get();
 }
@@ -336,8 +332,8 @@ void UtterancePipeline::ReadAudio() {
     sentence->step = Step::kFailed;
     sentence->trouble = audio ? "nothing of it was kept" : audio.error().what;
   } else {
-    sentence->audio = LengthOf(audio->size());
-    sentence->samples = std::make_shared<const std::vector<float>>(std::move(*audio));
+    sentence->audio = audio::FiniteAudio::OfFinite(std::move(*audio));
+    sentence->length = sentence->audio.duration();
   }
   Feed();
 }
@@ -345,7 +341,7 @@ void UtterancePipeline::ReadAudio() {
 void UtterancePipeline::PassOver(Sentence& sentence, const Error& error) {
   sentence.step = Step::kFailed;
   sentence.trouble = error.what;
-  sentence.samples.reset();
+  sentence.audio = {};
   PushFailure(sentence, error, false);
 }
 
@@ -373,7 +369,7 @@ void UtterancePipeline::OnDecoded(asr::Decoded decoded) {
     sentence->tier = std::move(decoded.tier);
     sentence->took = Between(sentence->endpoint_at, clock_.Now());
     sentence->adopted = decoded.adopted;
-    sentence->samples.reset();
+    sentence->audio = {};
   }
   Feed();
   changed_.NotifyAll();
@@ -505,7 +501,7 @@ UtterancePipeline::Head UtterancePipeline::TakeHead() {
   Head head;
   head.spoken_at = sentence.spoken_at;
   head.text = {
-      .id = sentence.id, .tier = sentence.tier, .audio = sentence.audio, .took = sentence.took};
+      .id = sentence.id, .tier = sentence.tier, .audio = sentence.length, .took = sentence.took};
   head.text.spoken = sentence.began;
   head.text.repeated = sentence.repeated;
   head.failed = sentence.step == Step::kFailed;
@@ -593,12 +589,12 @@ void UtterancePipeline::CancelWaiting() {
     if (sentence.step == Step::kOpen) continue;
     if (sentence.step == Step::kSubmitted && client_) client_->Cancel(sentence.id);
     sentence.step = Step::kDropped;
-    sentence.samples.reset();
+    sentence.audio = {};
   }
   changed_.NotifyAll();
 }
 
-void UtterancePipeline::SetRequest(asr::RunRequest request) {
+void UtterancePipeline::SetRequest(speech::RecognitionOptions request) {
   const MutexLock lock(mutex_);
   request_ = std::move(request);
 }
@@ -611,7 +607,7 @@ PipelineStatus UtterancePipeline::status() const {
   for (const auto& sentence : sentences_) {
     if (sentence->step == Step::kOpen) continue;
     ++status.waiting;
-    status.queue += sentence->audio;
+    status.queue += sentence->length;
   }
   status.counts = counts_;
   status.last_latency = last_latency_;

@@ -31,7 +31,7 @@
 namespace headroom::app {
 
 struct PipelineOptions {
-  asr::RunRequest request;  // of every utterance; its language may be ""
+  speech::RecognitionOptions request;  // of every utterance; its language may be ""
   std::size_t most_submitted = 8;
   std::uint64_t session = 0;  // of this run of the service; kept with each utterance
   asr::RetryPolicy retry{.tries = 3, .after = Milliseconds(15'000)};
@@ -68,18 +68,19 @@ class UtterancePipeline : public UtteranceSink {
   void SetListening(bool listening) override;
   Result<> Begin() override;
   Result<> Append(std::span<const float> samples) override;
-  void Partial(std::vector<float> samples) override;
-  void Pause(std::vector<float> samples) override;
+  bool WantsPartial(Milliseconds length) override;
+  void Partial(audio::FiniteAudio so_far) override;
+  void Pause(audio::FiniteAudio whole) override;
   void Resume() override;
   void Continues() override;
-  Result<> End(std::vector<float> samples, std::int64_t length, const speech::Evidence& evidence,
+  Result<> End(audio::FiniteAudio whole, std::int64_t length, const speech::Evidence& evidence,
                Milliseconds silence) override;
   void Drop() override;
 
   /// Forgets what was spoken and is not being delivered yet.
   void CancelWaiting();
   /// For utterances that begin from now on.
-  void SetRequest(asr::RunRequest request);
+  void SetRequest(speech::RecognitionOptions request);
   PipelineStatus status() const;
   /// True once nothing waits; false after `wait`.
   bool WaitUntilEmpty(Milliseconds wait);
@@ -91,9 +92,9 @@ class UtterancePipeline : public UtteranceSink {
   struct Sentence {
     std::uint64_t id = 0;
     Step step = Step::kOpen;
-    asr::RunRequest request;
-    asr::Samples samples;  // null: in the spool only
-    Milliseconds audio{};
+    speech::RecognitionOptions request;
+    audio::FiniteAudio audio;  // empty: in the spool only
+    Milliseconds length{};
     std::optional<speech::Evidence> evidence;  // nullopt: of an earlier run
     asr::Ticket partial = 0, early = 0;
     speech::Agreement agreement{kUnsureWords};
@@ -139,9 +140,9 @@ class UtterancePipeline : public UtteranceSink {
   void TakeUp(speech::Pending pending) REQUIRES(mutex_);
   Sentence* Find(std::uint64_t id) REQUIRES(mutex_);
   Sentence* Open() REQUIRES(mutex_);
-  void Close(std::vector<float> samples, std::int64_t length, const speech::Evidence& evidence,
+  void Close(audio::FiniteAudio whole, std::int64_t length, const speech::Evidence& evidence,
              Milliseconds silence);
-  void Speculate(Sentence& sentence, std::vector<float> samples, bool early) REQUIRES(mutex_);
+  void Speculate(Sentence& sentence, audio::FiniteAudio audio, bool early) REQUIRES(mutex_);
   void Feed() REQUIRES(mutex_);
   void PassOver(Sentence& sentence, const Error& error) REQUIRES(mutex_);
   void PushFailure(const Sentence& sentence, const Error& error, bool again) REQUIRES(mutex_);
@@ -169,7 +170,7 @@ class UtterancePipeline : public UtteranceSink {
   mutable Mutex mutex_;
   CondVar changed_;
   std::unique_ptr<asr::Scheduler::Client> client_ GUARDED_BY(mutex_);
-  asr::RunRequest request_ GUARDED_BY(mutex_);
+  speech::RecognitionOptions request_ GUARDED_BY(mutex_);
   std::deque<std::unique_ptr<Sentence>> sentences_ GUARDED_BY(mutex_);  // by id
   std::size_t submitted_ GUARDED_BY(mutex_) = 0;
   bool refused_ GUARDED_BY(mutex_) = false;       // the scheduler had no room for the next one

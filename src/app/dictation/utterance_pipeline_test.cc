@@ -44,7 +44,7 @@ struct RunOfService {
                int most_tries = 1, std::size_t most_waiting = 256) {
     auto spool = speech::Spool::Open(folder / "spool", {.size = MiB(4)});
     EXPECT_TRUE(spool.has_value()) << spool.error().what;
-    asr::RunRequest request;
+    speech::RecognitionOptions request;
     request.language = "en";
     pipeline = std::make_unique<UtterancePipeline>(
         PipelineOptions{.request = request,
@@ -67,9 +67,9 @@ struct RunOfService {
   }
   /// As the dictation does it; the fake engine's text is the number of samples.
   void Say(Milliseconds length) {
-    const std::vector<float> sound = Sound(length);
+    const audio::FiniteAudio sound(Sound(length));
     ASSERT_TRUE(pipeline->Begin().has_value());
-    ASSERT_TRUE(pipeline->Append(sound).has_value());
+    ASSERT_TRUE(pipeline->Append(sound.samples()).has_value());
     pipeline->Pause(sound);
     ASSERT_TRUE(pipeline
                     ->End(sound, static_cast<std::int64_t>(sound.size()),
@@ -88,8 +88,8 @@ struct RunOfService {
     ASSERT_TRUE(pipeline->Append(sound).has_value());
     pipeline->Continues();
     ASSERT_TRUE(pipeline
-                    ->End(sound, static_cast<std::int64_t>(sound.size()), {.probability = 0.9F},
-                          Milliseconds(0))
+                    ->End(audio::FiniteAudio(sound), static_cast<std::int64_t>(sound.size()),
+                          {.probability = 0.9F}, Milliseconds(0))
                     .has_value());
   }
   int Count(const std::string& name) {
@@ -142,8 +142,8 @@ TEST_F(UtterancePipelineTest, WordsAtACutInsideSpeechAreThereOnce) {
   ASSERT_EQ(run.pipeline->status().waiting, 1U);
   EXPECT_EQ(delivery_sink_.texts.size(), 1U);
   ASSERT_TRUE(run.pipeline
-                  ->End(last, static_cast<std::int64_t>(last.size()), {.probability = 0.9F},
-                        Milliseconds(800))
+                  ->End(audio::FiniteAudio(last), static_cast<std::int64_t>(last.size()),
+                        {.probability = 0.9F}, Milliseconds(800))
                   .has_value());
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   std::string all, expected;
@@ -244,8 +244,7 @@ TEST_F(UtterancePipelineTest, WhatTheSchedulerHadNoRoomForIsSubmittedAgain) {
   auto other = run.scheduler->Connect(asr::Urgency::kFile, {});
   asr::Utterance utterance;
   utterance.id = 1;
-  utterance.samples =
-      std::make_shared<const std::vector<float>>(RunOfService::Sound(Milliseconds(1000)));
+  utterance.audio = audio::FiniteAudio(RunOfService::Sound(Milliseconds(1000)));
   ASSERT_TRUE(other->Submit(std::move(utterance)));
   run.Say(Milliseconds(1000));
   EXPECT_EQ(run.scheduler->waiting(), 1U);
@@ -274,9 +273,9 @@ TEST_F(UtterancePipelineTest, WhatIsDroppedOrCancelledIsForgotten) {
 TEST_F(UtterancePipelineTest, AnEarlyTextIsTakenWhenNobodyWentOn) {
   RunOfService run(folder_, "slow=100", delivery_sink_);
   run.pipeline->SetListening(true);
-  const std::vector<float> sound = RunOfService::Sound(Milliseconds(1000));
+  const audio::FiniteAudio sound(RunOfService::Sound(Milliseconds(1000)));
   ASSERT_TRUE(run.pipeline->Begin().has_value());
-  ASSERT_TRUE(run.pipeline->Append(sound).has_value());
+  ASSERT_TRUE(run.pipeline->Append(sound.samples()).has_value());
   run.pipeline->Pause(sound);
   for (int i = 0; i < 1000 && run.Count("partial") == 0; ++i)
     std::this_thread::sleep_for(Milliseconds(10));

@@ -1,12 +1,11 @@
 #include "app/serving/jobs.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "asr/client/file_transcription.h"
 #include "audio/decode/media_reader.h"
+#include "base/mutex.h"
 
 namespace headroom::app {
 namespace {
@@ -22,31 +21,31 @@ class QueuedRecognizer : public asr::ChunkRecognizer {
       : client_(scheduler.Connect(asr::Urgency::kFile,
                                   {.on_decoded =
                                        [this](asr::Decoded decoded) {
-                                         const std::lock_guard lock(mutex_);
+                                         const MutexLock lock(mutex_);
                                          decoded_ = std::move(decoded);
-                                         came_.notify_all();
+                                         came_.NotifyAll();
                                        }},
                                   kRetry)) {}
 
-  Result<asr::RunResult> Recognize(const asr::RunRequest& request, std::span<const float> samples,
-                                   CancelToken* cancel) override {
+  Result<asr::RunResult> Recognize(const speech::RecognitionOptions& request,
+                                   const audio::FiniteAudio& audio, CancelToken* cancel) override {
     asr::Utterance utterance;
     utterance.id = ++last_;
     utterance.request = request;
-    utterance.samples = std::make_shared<const std::vector<float>>(samples.begin(), samples.end());
-    std::unique_lock lock(mutex_);
+    utterance.audio = audio;
+    MutexLock lock(mutex_);
     decoded_.reset();
     while (true) {
       if (cancel->raised()) return Fail(Errc::kCancelled, "cancelled");
       const auto submitted = client_->Submit(utterance);
       if (submitted) break;
       if (submitted.error().code != Errc::kBusy) return std::unexpected(submitted.error());
-      came_.wait_for(lock, kAskAgain);
+      came_.WaitFor(mutex_, kAskAgain);
     }
     // The token cannot notify; its holder does, by Wake.
-    came_.wait(lock, [&] { return decoded_ || cancel->raised(); });
+    came_.Wait(mutex_, [&]() REQUIRES(mutex_) { return decoded_ || cancel->raised(); });
     if (!decoded_) {
-      lock.unlock();
+      lock.Unlock();
       client_->Cancel(utterance.id);
       return Fail(Errc::kCancelled, "cancelled");
     }
@@ -59,14 +58,14 @@ class QueuedRecognizer : public asr::ChunkRecognizer {
   std::string model() const override { return model_; }
 
   void Wake() {
-    const std::lock_guard lock(mutex_);
-    came_.notify_all();
+    const MutexLock lock(mutex_);
+    came_.NotifyAll();
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable came_;
-  std::optional<asr::Decoded> decoded_;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar came_;
+  std::optional<asr::Decoded> decoded_ GUARDED_BY(mutex_);
   std::uint64_t last_ = 0;
   std::string model_;
   std::unique_ptr<asr::Scheduler::Client> client_;  // last: its events use the others
@@ -94,7 +93,7 @@ class SegmentWriter : public speech::TranscriptWriter {
 class Job : public net::TranscriptionJob {
  public:
   Job(asr::Scheduler& scheduler, audio::WaitingDecoder& decoder, DetectorMaker make_detector,
-      Fd recording, asr::RunRequest request, net::JobEvents events)
+      Fd recording, speech::RecognitionOptions request, net::JobEvents events)
       : decoder_(decoder),
         make_detector_(std::move(make_detector)),
         recording_(std::move(recording)),
@@ -130,7 +129,7 @@ class Job : public net::TranscriptionJob {
   audio::WaitingDecoder& decoder_;
   const DetectorMaker make_detector_;
   Fd recording_;
-  const asr::RunRequest request_;
+  const speech::RecognitionOptions request_;
   const net::JobEvents events_;
   QueuedRecognizer recognizer_;
   std::thread thread_;  // last
@@ -141,7 +140,7 @@ class Job : public net::TranscriptionJob {
 Result<std::unique_ptr<net::TranscriptionJob>> StartJob(asr::Scheduler& scheduler,
                                                         audio::WaitingDecoder& decoder,
                                                         DetectorMaker make_detector, Fd recording,
-                                                        asr::RunRequest request,
+                                                        speech::RecognitionOptions request,
                                                         net::JobEvents events) {
   try {
     return std::make_unique<Job>(scheduler, decoder, std::move(make_detector), std::move(recording),

@@ -73,7 +73,7 @@ class JobsTest : public testing::Test {
     }
   };
   void Start(Run& run, Fd recording, DetectorMaker detector = MakeVad) {
-    asr::RunRequest request;
+    speech::RecognitionOptions request;
     request.language = "en";
     auto job = StartJob(*scheduler_, decoder_, std::move(detector), std::move(recording), request,
                         {.on_segment =

@@ -4,12 +4,12 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "audio/format/finite.h"
+#include "audio/format/finite_audio.h"
 
 namespace headroom::app {
 namespace {
 
-Result<asr::Samples> ReadSamples(const Fd& audio) {
+Result<audio::FiniteAudio> ReadSamples(const Fd& audio) {
   constexpr std::size_t kSample = sizeof(float);
   TRY_ASSIGN(const Mapping mapping, Mapping::OfSealed(audio.get(), asr::kMaxRunSamples * kSample));
   const auto bytes = mapping.bytes();
@@ -17,20 +17,7 @@ Result<asr::Samples> ReadSamples(const Fd& audio) {
     return Fail(Errc::kInvalid, "{} bytes are no samples of {} bytes each", bytes.size(), kSample);
   std::vector<float> samples(bytes.size() / kSample);
   std::memcpy(samples.data(), bytes.data(), bytes.size());
-  audio::MakeFinite(samples);
-  return std::make_shared<const std::vector<float>>(std::move(samples));
-}
-
-asr::RunRequest RunOf(net::RecognizeRequest& wanted) {
-  asr::RunRequest run;
-  run.language = std::move(wanted.language);
-  run.prompt = std::move(wanted.prompt);
-  run.vocabulary = std::move(wanted.vocabulary);
-  run.translate_to = std::move(wanted.translate_to);
-  run.unpunctuated = wanted.unpunctuated;
-  run.segment_times = wanted.segment_times || wanted.word_times;
-  run.word_times = wanted.word_times;
-  return run;
+  return audio::FiniteAudio(std::move(samples));
 }
 
 }  // namespace
@@ -47,7 +34,7 @@ void Recognitions::Begin(net::RecognitionId id, net::RecognizeRequest request, n
         (*shared)(nlohmann::json{{"result", asr::ToJson(*decoded.result)}, {"tier", decoded.tier}});
       }});
   const auto submitted =
-      client->Submit({.id = 1, .request = RunOf(request), .samples = std::move(*samples)});
+      client->Submit({.id = 1, .request = request, .audio = std::move(*samples)});
   if (!submitted) return (*shared)(Fail(submitted.error()));
   clients_.emplace(id, std::move(client));
 }

@@ -31,8 +31,10 @@ class RecognitionsTest : public testing::Test {
     recognitions_ = std::make_unique<Recognitions>(*scheduler_);
   }
   void Begin(net::RecognitionId id, Fd audio) {
-    recognitions_->Begin(id, {.audio = std::move(audio), .language = "en"},
-                         net::Answer([this, id](Result<json> result) {
+    net::RecognizeRequest request;
+    request.audio = std::move(audio);
+    request.language = "en";
+    recognitions_->Begin(id, std::move(request), net::Answer([this, id](Result<json> result) {
                            const std::lock_guard lock(mutex_);
                            EXPECT_FALSE(answers_.contains(id));
                            answers_.emplace(id, std::move(result));

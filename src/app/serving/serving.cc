@@ -109,7 +109,7 @@ Bytes Serving::Coming() const {
                grown(before.streams, streams) * kForStream.n);
 }
 
-Result<asr::RunRequest> Serving::RequestFor(const net::SpeechRequest& wanted) const {
+Result<speech::RecognitionOptions> Serving::RequestFor(const net::SpeechRequest& wanted) const {
   const bool known =
       wanted.model.empty() || wanted.model == "whisper-1" ||
       std::ranges::find(parts_.models, wanted.model, &net::ServedModel::id) != parts_.models.end();
@@ -119,14 +119,7 @@ Result<asr::RunRequest> Serving::RequestFor(const net::SpeechRequest& wanted) co
       names += (names.empty() ? "" : ", ") + model.id;
     return Fail(Errc::kNotFound, "model: \"{}\" is not here; there is {}", wanted.model, names);
   }
-  asr::RunRequest request;
-  request.language = wanted.language;
-  request.prompt = wanted.prompt;
-  request.translate_to = wanted.translate_to;
-  request.unpunctuated = wanted.unpunctuated;
-  request.segment_times = wanted.segment_times || wanted.word_times;
-  request.word_times = wanted.word_times;
-  return request;
+  return static_cast<const speech::RecognitionOptions&>(wanted);
 }
 
 Result<std::unique_ptr<net::TranscriptionJob>> Serving::Transcribe(Fd recording,
@@ -142,7 +135,7 @@ Result<std::unique_ptr<net::TranscriptionJob>> Serving::BeginJob(Fd recording,
                                                                  const net::SpeechRequest& wanted,
                                                                  net::JobEvents events,
                                                                  MonoTime began) {
-  TRY_ASSIGN(asr::RunRequest request, RequestFor(wanted));
+  TRY_ASSIGN(speech::RecognitionOptions request, RequestFor(wanted));
   TRY(Admit());
   events.on_end = [this, on_end = std::move(events.on_end),
                    began](Result<net::JobEvents::Outcome> outcome) {

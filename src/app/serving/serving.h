@@ -67,7 +67,7 @@ class Serving : public net::SpeechService {
   Result<> Admit() const;
   /// What the last sample of memory has not seen yet of those that were begun.
   Bytes Coming() const;
-  Result<asr::RunRequest> RequestFor(const net::SpeechRequest& wanted) const;
+  Result<speech::RecognitionOptions> RequestFor(const net::SpeechRequest& wanted) const;
   Result<std::unique_ptr<net::TranscriptionJob>> BeginJob(Fd recording,
                                                           const net::SpeechRequest& wanted,
                                                           net::JobEvents events, MonoTime began);

@@ -143,7 +143,9 @@ TEST_F(ServingTest, DangerOnTheGpuOnlyMovesTheWork) {
 }
 
 TEST_F(ServingTest, AModelThatIsNotHereIsNamed) {
-  const auto job = Transcribe({.model = "whisper-huge"});
+  net::SpeechRequest request;
+  request.model = "whisper-huge";
+  const auto job = Transcribe(request);
   ASSERT_FALSE(job);
   EXPECT_EQ(job.error().code, Errc::kNotFound);
   EXPECT_THAT(job.error().what, HasSubstr("whisper-base, whisper-tiny.en"));
@@ -156,8 +158,9 @@ TEST_F(ServingTest, AModelThatIsNotHereIsNamed) {
 
 TEST_F(ServingTest, CountsStreamsAndOutcomes) {
   {
-    const auto stream =
-        serving_->OpenStream({.request = {.model = "whisper-1"}}, [](const net::StreamEvent&) {});
+    net::StreamOptions options;
+    options.request.model = "whisper-1";
+    const auto stream = serving_->OpenStream(options, [](const net::StreamEvent&) {});
     ASSERT_TRUE(stream) << stream.error().what;
     EXPECT_EQ(serving_->State().streams, 1U);
   }

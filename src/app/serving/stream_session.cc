@@ -343,10 +343,12 @@ void StreamSession::Loop() {
 void StreamSession::Do(Order& order) {
   switch (order.what) {
     case What::kSamples:
-      for (float& sample : order.samples) {
-        if (!std::isfinite(sample)) sample = 0;
+      if (config_.turns) {
+        Hear(order.samples);  // the listener makes them finite
+      } else {
+        audio::MakeFinite(order.samples);
+        Gather(order.samples);
       }
-      config_.turns ? Hear(order.samples) : Gather(order.samples);
       heard_ += static_cast<std::int64_t>(order.samples.size());
       return;
     case What::kCommit:
@@ -422,7 +424,8 @@ void StreamSession::Gather(std::span<const float> samples) {
   if (pace_.Due(LengthOf(gathered_.size() - appended_))) AppendGathered();
   if (config_.partials && gathered_.size() - offered_ >= kPartialEvery) {
     offered_ = gathered_.size();
-    pipeline_->Partial(gathered_);
+    if (pipeline_->WantsPartial(LengthOf(offered_)))
+      pipeline_->Partial(audio::FiniteAudio::OfFinite(gathered_));
   }
   if (gathered_.size() >= kLongestItem) static_cast<void>(EndOpen());
 }

@@ -27,7 +27,7 @@ Result<speech::EndpointOptions> EndpointFor(const net::TurnDetection& turns);
 
 /// What a client wants, as the session understands it.
 struct StreamConfig {
-  asr::RunRequest request;
+  speech::RecognitionOptions request;
   std::optional<speech::EndpointOptions> turns;  // nullopt: the client commits
   bool partials = true;
 };

@@ -32,7 +32,7 @@ struct StreamsOptions {
 class Streams {
  public:
   /// What a client asks for, as the engine is asked for it; an error is the client's.
-  using RequestMaker = std::function<Result<asr::RunRequest>(const net::SpeechRequest&)>;
+  using RequestMaker = std::function<Result<speech::RecognitionOptions>(const net::SpeechRequest&)>;
 
   /// Sessions of an earlier run are there until their minute is over.
   static Result<std::unique_ptr<Streams>> Make(StreamsOptions options, asr::Scheduler& scheduler,

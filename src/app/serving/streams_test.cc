@@ -81,9 +81,9 @@ class StreamsTest : public testing::Test {
         []() -> Result<std::unique_ptr<speech::SpeechProbability>> {
           return std::make_unique<speech::FakeVad>();
         },
-        [](const net::SpeechRequest& wanted) -> Result<asr::RunRequest> {
+        [](const net::SpeechRequest& wanted) -> Result<speech::RecognitionOptions> {
           if (wanted.model == "unknown") return Fail(Errc::kNotFound, "no such model");
-          asr::RunRequest request;
+          speech::RecognitionOptions request;
           request.language = wanted.language.empty() ? "en" : wanted.language;
           return request;
         },

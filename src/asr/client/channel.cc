@@ -73,7 +73,7 @@ Result<> Channel::Send(const json& body, std::span<const int> fds, MonoTime dead
     bytes = json::to_cbor({{kLarge, true}});
   }
 
-  const std::lock_guard lock(sending_);
+  const MutexLock lock(sending_);
   while (true) {
     TRY_ASSIGN(const bool sent,
                TrySendMessage(socket_.get(), std::as_bytes(std::span(bytes)), descriptors));

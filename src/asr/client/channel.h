@@ -1,12 +1,11 @@
 // One end of the socket between a supervisor and a worker: whole CBOR messages with descriptors.
 //
-// The socket (base/fd_passing.h) keeps message borders, so there is no framing. A message is at
+// The socket (base/fd_passing.h) keeps message boundaries, so there is no framing. A message is at
 // most 64 KiB on the socket (the kernel would take about 200 kB); a larger one travels in sealed
 // memory, and neither side notices. What arrives is checked before it is believed: anything
 // malformed is kProtocol. One thread receives; any thread may send. See docs/worker-protocol.md.
 #pragma once
 
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -15,6 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/mutex.h"
 
 namespace headroom::asr {
 
@@ -46,7 +46,7 @@ class Channel {
 
  private:
   Fd socket_;
-  std::mutex sending_;
+  Mutex sending_;  // held while one message is sent
 };
 
 }  // namespace headroom::asr

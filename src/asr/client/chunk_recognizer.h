@@ -6,6 +6,7 @@
 #include <string>
 
 #include "asr/client/protocol.h"
+#include "audio/format/finite_audio.h"
 #include "base/cancel.h"
 
 namespace headroom::asr {
@@ -14,9 +15,9 @@ namespace headroom::asr {
 class ChunkRecognizer {
  public:
   virtual ~ChunkRecognizer() = default;
-  /// 16 kHz mono. kCancelled when `cancel` was raised.
-  virtual Result<RunResult> Recognize(const RunRequest& request, std::span<const float> samples,
-                                      CancelToken* cancel) = 0;
+  /// kCancelled when `cancel` was raised.
+  virtual Result<RunResult> Recognize(const RecognitionOptions& request,
+                                      const audio::FiniteAudio& audio, CancelToken* cancel) = 0;
   /// After an error of Recognize: whether the next chunk may succeed.
   virtual bool Recover(CancelToken* cancel) = 0;
   /// The longest chunk; 0: no limit.

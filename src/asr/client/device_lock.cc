@@ -29,7 +29,7 @@ Result<FileLock> TryDeviceLock(const std::string& device, const std::filesystem:
   TRY(MakeDirectories(folder));
   auto lock = FileLock::Try(folder / fmt::format("card-{}.lock", name));
   if (!lock && lock.error().code == Errc::kBusy)
-    return Fail(Errc::kBusy, "card {} is used by another headroom program", device);
+    return Fail(Errc::kBusy, "GPU {} is used by another headroom program", device);
   return lock;
 }
 

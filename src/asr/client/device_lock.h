@@ -1,6 +1,6 @@
-// One owner for each card among this user's programs: a lock file that the kernel frees when its
-// holder dies. Whoever loads a model on a card holds it for the worker's life, and `headroom yield`
-// while its command runs.
+// One owner for each GPU among this user's programs: a lock file that the kernel frees when its
+// holder dies. A program that loads a model on a GPU holds it for the worker's life, and `headroom
+// yield` while its command runs.
 #pragma once
 
 #include <filesystem>
@@ -14,7 +14,7 @@ namespace headroom::asr {
 /// RuntimeDir().
 std::filesystem::path DeviceLockFolder();
 
-/// `device`: the card's PCI address, or another name that all programs use for it. kBusy: another
+/// `device`: the GPU's PCI address, or another name that all programs use for it. kBusy: another
 /// program has it.
 Result<FileLock> TryDeviceLock(const std::string& device,
                                const std::filesystem::path& folder = DeviceLockFolder());

@@ -1,4 +1,4 @@
-// What a failed request says about the card or the worker. Pure.
+// What a failed request says about the GPU or the worker. Pure.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 namespace headroom::asr {
 
 /// nullopt: the request itself was at fault and the worker is well. `alive`: it can be asked again.
-/// A worker that died is told by its last words: drivers have no other way to say it.
+/// The last words of a worker that died are the diagnosis: drivers report in no other way.
 std::optional<memory::Failure> FailureOf(const Error& error, bool alive);
 
 }  // namespace headroom::asr

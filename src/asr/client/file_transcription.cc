@@ -13,7 +13,8 @@ namespace {
 using speech::Chunk;
 using speech::Segment;
 
-// What a model hears at once. Whisper's window is 30 s; what is longer is cut in pauses before.
+// The longest audio that a model gets in one run. Whisper's window is 30 s; what is longer is cut
+// in pauses before.
 constexpr Milliseconds kLongestChunk{28'000};
 constexpr Milliseconds kMargin{500};
 // The language found in the first chunk with this much speech is kept for the whole file.
@@ -74,8 +75,9 @@ class Run {
     return {};
   }
 
-  Result<> Recognize(const Chunk& chunk) {
-    auto result = recognizer_.Recognize(request_, chunk.samples, cancel_);
+  Result<> Recognize(Chunk& chunk) {
+    const auto audio = audio::FiniteAudio::OfFinite(std::move(chunk.samples));
+    auto result = recognizer_.Recognize(request_, audio, cancel_);
     if (!result) {
       if (result.error().code == Errc::kCancelled || !recognizer_.Recover(cancel_))
         return Fail(std::move(result.error()));
@@ -149,7 +151,7 @@ class Run {
   ChunkRecognizer& recognizer_;
   speech::TranscriptWriter& writer_;
   CancelToken* cancel_;
-  RunRequest request_;
+  RecognitionOptions request_;
   speech::ChunkedAudio chunks_;
   speech::Stitcher stitcher_;
   std::string language_;

@@ -34,6 +34,9 @@ class Reader {
     if (!value->is_boolean()) return Wrong(key), false;
     return value->get<bool>();
   }
+  void Get(const char* key, std::string& value) { value = Text(key); }
+  void Get(const char* key, bool& value) { value = Flag(key); }
+  void Get(const char* key, std::vector<std::string>& value) { value = Texts(key); }
   std::int64_t Integer(const char* key, std::int64_t low, std::int64_t high) {
     const json* value = Find(key);
     if (!value) return 0;
@@ -279,36 +282,29 @@ Result<ModelTraits> ParseModelTraits(const json& body) {
                                  .max_audio = read.Time("max_audio")});
 }
 
-json ToJson(const RunRequest& request) {
-  return {{"language", request.language},
-          {"translate_to", request.translate_to},
-          {"unpunctuated", request.unpunctuated},
-          {"segment_times", request.segment_times},
-          {"word_times", request.word_times},
-          {"vocabulary", request.vocabulary},
-          {"prompt", request.prompt}};
+json ToJson(const RecognitionOptions& options) {
+  json body = json::object();
+  speech::ForEachOption(options,
+                        [&body](const char* name, const auto& value) { body[name] = value; });
+  return body;
 }
 
-Result<RunRequest> ParseRunRequest(const json& body) {
+Result<RecognitionOptions> ParseRecognitionOptions(const json& body) {
   Reader read(body, "run request");
-  return read.Finish(RunRequest{.language = read.Text("language"),
-                                .translate_to = read.Text("translate_to"),
-                                .unpunctuated = read.Flag("unpunctuated"),
-                                .segment_times = read.Flag("segment_times"),
-                                .word_times = read.Flag("word_times"),
-                                .vocabulary = read.Texts("vocabulary"),
-                                .prompt = read.Text("prompt")});
+  RecognitionOptions options;
+  speech::ForEachOption(options, [&read](const char* name, auto& value) { read.Get(name, value); });
+  return read.Finish(std::move(options));
 }
 
 json ToJson(const BatchRequest& request) {
-  json body = ToJson(request.run);
+  json body = ToJson(request.options);
   body["clips"] = request.clips;
   return body;
 }
 
 Result<BatchRequest> ParseBatchRequest(const json& body) {
   BatchRequest request;
-  TRY_ASSIGN(request.run, ParseRunRequest(body));
+  TRY_ASSIGN(request.options, ParseRecognitionOptions(body));
   Reader read(body, "batch request");
   for (const Milliseconds clip : read.Times("clips"))  // also numbers that are not negative
     request.clips.push_back(static_cast<std::size_t>(clip.count()));

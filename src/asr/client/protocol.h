@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "speech/text/recognition_options.h"
 #include "speech/text/transcript.h"
 
 namespace headroom::asr {
@@ -29,7 +30,7 @@ struct Hello {
   std::string engine;   // "transcribe.cpp 0.4.1"
 };
 
-/// Which card, for workers of cards; the rest is how the simulated card of `headroom-worker-sim`
+/// Which GPU, for workers that use one; the rest is how the simulated card of `headroom-worker-sim`
 /// behaves, which others ignore. docs/gpu.md has the two formats.
 struct GpuOptions {
   std::string device = {};     // its PCI address, or the worker's own name for it; "": the first
@@ -45,7 +46,7 @@ struct LoadRequest {
   /// The lengths of audio run before Load answers, so that no later run up to the longest of them
   /// allocates on the device. Empty: nothing is run, and the first runs allocate.
   std::vector<Milliseconds> chunks = {};
-  int batch = 1;  // that many of each length at once
+  int batch = 1;  // that many of each length in one run
   /// Whisper's encoder computes its 30 s whatever was said: for comparisons.
   bool whole_windows = false;
   GpuOptions gpu = {};
@@ -57,7 +58,7 @@ struct PlanRequest {
   int threads = 0;
   std::vector<Milliseconds> chunks = {};
   int batch = 1;
-  bool cpu = false;  // counted as where all of it is computed on the processor
+  bool cpu = false;  // counted as where all of it is computed on the CPU
   GpuOptions gpu = {.counting = true};
 };
 
@@ -69,7 +70,7 @@ struct ModelTraits {
       languages;  // ISO 639-1 where they have one; empty: the model does not say
   bool detects_language = false;
   std::vector<std::string> translates_to;  // ISO 639-1; empty: it cannot translate
-  bool punctuation = false;                // can be told to leave it out
+  bool punctuation = false;                // can leave it out on request
   bool segment_times = false;
   bool word_times = false;
   bool vocabulary = false;  // takes a word list
@@ -93,26 +94,16 @@ struct PlanResult {
   Bytes kv;                            // of the longest chunk
   std::vector<PlanChunk> chunks = {};  // as they were asked for
   Bytes host;                          // the most that was in host buffers at once
-  Bytes cpu_copies;                    // besides, where all of it is computed on the processor
+  Bytes cpu_copies;                    // besides, where all of it is computed on the CPU
   ModelTraits traits = {};
   Bytes resident() const { return weights + session + kv; }
 };
 
-struct RunRequest {
-  std::string language;           // "": the model's own choice
-  std::string translate_to = {};  // ISO 639-1; "" or what is spoken: not translated
-  bool unpunctuated = false;      // and in lower case, by models that can be told so
-  bool segment_times = false;
-  bool word_times = false;
-  std::vector<std::string> vocabulary;
-  std::string prompt;
+using speech::RecognitionOptions;
 
-  bool operator==(const RunRequest&) const = default;
-};
-
-/// Several clips in one run, with the same wishes for all; a device computes them together.
+/// Several clips in one run, with equal options; a device computes them together.
 struct BatchRequest {
-  RunRequest run;
+  RecognitionOptions options;
   std::vector<std::size_t> clips;  // samples of each, as they lie one after the other
 };
 inline constexpr std::size_t kMaxBatch = 64;
@@ -149,7 +140,7 @@ nlohmann::json ToJson(const GpuOptions&);
 nlohmann::json ToJson(const PlanRequest&);
 nlohmann::json ToJson(const PlanResult&);
 nlohmann::json ToJson(const ModelTraits&);
-nlohmann::json ToJson(const RunRequest&);
+nlohmann::json ToJson(const RecognitionOptions&);
 nlohmann::json ToJson(const BatchRequest&);
 nlohmann::json ToJson(const RunResult&);
 nlohmann::json ToJson(const BatchResult&);
@@ -162,7 +153,7 @@ Result<GpuOptions> ParseGpuOptions(const nlohmann::json&);
 Result<PlanRequest> ParsePlanRequest(const nlohmann::json&);
 Result<PlanResult> ParsePlanResult(const nlohmann::json&);
 Result<ModelTraits> ParseModelTraits(const nlohmann::json&);
-Result<RunRequest> ParseRunRequest(const nlohmann::json&);
+Result<RecognitionOptions> ParseRecognitionOptions(const nlohmann::json&);
 Result<BatchRequest> ParseBatchRequest(const nlohmann::json&);
 Result<RunResult> ParseRunResult(const nlohmann::json&);
 Result<BatchResult> ParseBatchResult(const nlohmann::json&);

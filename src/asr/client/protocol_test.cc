@@ -60,10 +60,10 @@ std::vector<Type> Types() {
        [](const json& j) { return ParsePlanRequest(j).has_value(); }},
       {"plan", ToJson(SomePlan()), [](const json& j) { return ParsePlanResult(j).has_value(); }},
       {"traits", ToJson(traits), [](const json& j) { return ParseModelTraits(j).has_value(); }},
-      {"run", ToJson(RunRequest{.language = "de", .vocabulary = {"Ada"}, .prompt = "p"}),
-       [](const json& j) { return ParseRunRequest(j).has_value(); }},
+      {"run", ToJson(RecognitionOptions{.language = "de", .vocabulary = {"Ada"}, .prompt = "p"}),
+       [](const json& j) { return ParseRecognitionOptions(j).has_value(); }},
       {"batch",
-       ToJson(BatchRequest{.run = {.language = "de", .vocabulary = {}, .prompt = {}},
+       ToJson(BatchRequest{.options = {.language = "de", .vocabulary = {}, .prompt = {}},
                            .clips = {16'000, 1}}),
        [](const json& j) { return ParseBatchRequest(j).has_value(); }},
       {"batch result", ToJson(BatchResult{SomeResult()}),
@@ -82,12 +82,12 @@ TEST(Protocol, ResultsRoundTrip) {
 }
 
 TEST(Protocol, WishesRoundTrip) {
-  const RunRequest request{.language = "de",
-                           .translate_to = "fr",
-                           .unpunctuated = true,
-                           .vocabulary = {"Ada"},
-                           .prompt = "p"};
-  const auto back = ParseRunRequest(ToJson(request));
+  const RecognitionOptions request{.language = "de",
+                                   .translate_to = "fr",
+                                   .unpunctuated = true,
+                                   .vocabulary = {"Ada"},
+                                   .prompt = "p"};
+  const auto back = ParseRecognitionOptions(ToJson(request));
   ASSERT_TRUE(back);
   EXPECT_EQ(ToJson(*back), ToJson(request));
   EXPECT_EQ(back->translate_to, "fr");
@@ -95,7 +95,7 @@ TEST(Protocol, WishesRoundTrip) {
 }
 
 TEST(Protocol, BatchesRoundTrip) {
-  const BatchRequest request{.run = {.language = "de", .vocabulary = {}, .prompt = {}},
+  const BatchRequest request{.options = {.language = "de", .vocabulary = {}, .prompt = {}},
                              .clips = {16'000, 7}};
   EXPECT_EQ(ParseBatchRequest(ToJson(request))->clips, request.clips);
   const BatchResult results{SomeResult(), Fail(Errc::kInvalid, "too short"), SomeResult()};
@@ -152,9 +152,9 @@ TEST(Protocol, AbsurdNumbersAreRefused) {
 }
 
 TEST(Protocol, ErrorsKeepTheirCodeAndAreMadePrintable) {
-  const Error error = ParseError(ToJson(Error{Errc::kNoMemory, "card\x1b[2J full"}));
+  const Error error = ParseError(ToJson(Error{Errc::kNoMemory, "GPU\x1b[2J full"}));
   EXPECT_EQ(error.code, Errc::kNoMemory);
-  EXPECT_EQ(error.what, "card [2J full");
+  EXPECT_EQ(error.what, "GPU [2J full");
   EXPECT_EQ(ParseError(json("x")).code, Errc::kProtocol);
 }
 

@@ -1,28 +1,10 @@
 #include "asr/client/recognizer.h"
 
-#include <algorithm>
-
+#include "asr/client/decoding.h"
 #include "audio/format/format.h"
 
 namespace headroom::asr {
 namespace {
-
-// Below this a truncated result is taken as it is: there is nothing left to cut.
-constexpr std::size_t kShortestPiece = std::size_t{4} * audio::kSampleRate;
-
-void Append(RunResult& to, RunResult piece, Milliseconds offset) {
-  for (speech::Segment& segment : piece.transcript.segments) {
-    segment.start += offset;
-    segment.end += offset;
-    for (speech::Word& word : segment.words) word.start += offset, word.end += offset;
-    to.transcript.segments.push_back(std::move(segment));
-  }
-  if (to.transcript.language.empty()) to.transcript.language = piece.transcript.language;
-  to.truncated = to.truncated || piece.truncated;
-  to.timings.mel_ms += piece.timings.mel_ms;
-  to.timings.encode_ms += piece.timings.encode_ms;
-  to.timings.decode_ms += piece.timings.decode_ms;
-}
 
 bool WorkerFailed(Errc code) {
   return code == Errc::kWorkerLost || code == Errc::kTimeout || code == Errc::kProtocol;
@@ -41,29 +23,21 @@ Result<> Recognizer::Start(CancelToken* cancel) {
   return {};
 }
 
-Result<RunResult> Recognizer::Recognize(const RunRequest& request, std::span<const float> samples,
-                                        CancelToken* cancel) {
-  TRY_ASSIGN(RunResult whole, RunWithRetry(request, samples, cancel));
-  if (!whole.truncated || samples.size() < kShortestPiece) return whole;
-
-  const std::size_t cut = QuietestCut(samples);
-  RunResult halves;
-  TRY_ASSIGN(RunResult first, Recognize(request, samples.first(cut), cancel));
-  Append(halves, std::move(first), Milliseconds(0));
-  TRY_ASSIGN(RunResult second, Recognize(request, samples.subspan(cut), cancel));
-  Append(halves, std::move(second), audio::DurationOf(static_cast<std::int64_t>(cut)));
-  return halves;
+Result<RunResult> Recognizer::Recognize(const RecognitionOptions& request,
+                                        const audio::FiniteAudio& audio, CancelToken* cancel) {
+  Decoding decoding(audio.samples(), audio::DurationOf(kMaxRunSamples));
+  while (const auto piece = decoding.Next()) {
+    const auto samples = audio.samples().subspan(piece->begin, piece->end - piece->begin);
+    auto result = RunOnce(request, samples, cancel);
+    if (!result && WorkerFailed(result.error().code)) result = RunOnce(request, samples, cancel);
+    if (!result) return result;
+    decoding.Add(std::move(*result));
+  }
+  return decoding.Finish();
 }
 
-Result<RunResult> Recognizer::RunWithRetry(const RunRequest& request,
-                                           std::span<const float> samples, CancelToken* cancel) {
-  auto result = RunOnce(request, samples, cancel);
-  if (result || !WorkerFailed(result.error().code)) return result;
-  return RunOnce(request, samples, cancel);
-}
-
-Result<RunResult> Recognizer::RunOnce(const RunRequest& request, std::span<const float> samples,
-                                      CancelToken* cancel) {
+Result<RunResult> Recognizer::RunOnce(const RecognitionOptions& request,
+                                      std::span<const float> samples, CancelToken* cancel) {
   TRY(Start(cancel));
   const Milliseconds audio = audio::DurationOf(static_cast<std::int64_t>(samples.size()));
   const MonoTime begin = SystemClock().Now();
@@ -73,23 +47,6 @@ Result<RunResult> Recognizer::RunOnce(const RunRequest& request, std::span<const
     run_seconds_ += std::chrono::duration<double>(SystemClock().Now() - begin).count();
   }
   return result;
-}
-
-std::size_t QuietestCut(std::span<const float> samples) {
-  constexpr std::size_t kWindow = 1024;  // 64 ms
-  const std::size_t begin = samples.size() / 4;
-  const std::size_t end = samples.size() - samples.size() / 4;
-  if (end - begin < kWindow) return samples.size() / 2;
-  double energy = 0;
-  for (std::size_t i = begin; i < begin + kWindow; ++i) energy += samples[i] * samples[i];
-  double least = energy;
-  std::size_t quietest = begin;
-  for (std::size_t i = begin + 1; i + kWindow <= end; ++i) {
-    const double out = samples[i - 1], in = samples[i + kWindow - 1];
-    energy += in * in - out * out;
-    if (energy < least) least = energy, quietest = i;
-  }
-  return quietest + kWindow / 2;
 }
 
 }  // namespace headroom::asr

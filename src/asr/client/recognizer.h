@@ -2,8 +2,8 @@
 // dies.
 //
 // One failure of the worker costs one retry of the same audio in a new worker; a second one is the
-// caller's Error. Text that the model left out (a result marked as truncated) is asked for again in
-// two halves, cut where the audio is quietest. One thread at a time; cancelling from any thread.
+// caller's Error. Text that the model left out is asked for again in halves (decoding.h). One
+// thread at a time; cancelling from any thread.
 #pragma once
 
 #include <filesystem>
@@ -26,8 +26,8 @@ class Recognizer : public ChunkRecognizer {
   /// Valid after Start succeeded.
   const ModelTraits& traits() const { return traits_; }
 
-  /// 16 kHz mono. result.truncated stays set when even short pieces came back incomplete.
-  Result<RunResult> Recognize(const RunRequest& request, std::span<const float> samples,
+  /// result.truncated stays set when even short pieces came back incomplete.
+  Result<RunResult> Recognize(const RecognitionOptions& request, const audio::FiniteAudio& audio,
                               CancelToken* cancel = nullptr) override;
   bool Recover(CancelToken* cancel) override { return Start(cancel).has_value(); }
   Milliseconds longest() const override { return traits_.max_audio; }
@@ -39,10 +39,8 @@ class Recognizer : public ChunkRecognizer {
   int restarts() const { return restarts_; }
 
  private:
-  Result<RunResult> RunOnce(const RunRequest& request, std::span<const float> samples,
+  Result<RunResult> RunOnce(const RecognitionOptions& request, std::span<const float> samples,
                             CancelToken* cancel);
-  Result<RunResult> RunWithRetry(const RunRequest& request, std::span<const float> samples,
-                                 CancelToken* cancel);
 
   WorkerOptions options_;
   LoadRequest model_;
@@ -51,9 +49,5 @@ class Recognizer : public ChunkRecognizer {
   double audio_seconds_ = 0, run_seconds_ = 0;
   int restarts_ = 0;
 };
-
-/// The sample in the middle half of `samples` around which 64 ms are quietest: where to cut speech
-/// that has no better place.
-std::size_t QuietestCut(std::span<const float> samples);
 
 }  // namespace headroom::asr

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <thread>
 
+#include "asr/client/decoding.h"
+
 namespace headroom::asr {
 namespace {
 
@@ -13,11 +15,11 @@ Recognizer Scripted(const std::string& script) {
   return Recognizer({.program = "headroom-worker-fake", .start_within = Milliseconds(5000)},
                     {.path = script, .threads = 1});
 }
-const RunRequest kEnglish{.language = "en", .vocabulary = {}, .prompt = {}};
+const RecognitionOptions kEnglish{.language = "en", .vocabulary = {}, .prompt = {}};
 
 TEST(Recognizer, StartsByItselfAndCountsItsRate) {
   Recognizer recognizer = Scripted("slow=20");
-  const std::vector<float> second(16000, 0.1F);
+  const audio::FiniteAudio second(std::vector<float>(16000, 0.1F));
   auto result = recognizer.Recognize(kEnglish, second);
   ASSERT_TRUE(result) << result.error().what;
   EXPECT_EQ(result->transcript.segments[0].text, "16000 samples in en");
@@ -27,7 +29,7 @@ TEST(Recognizer, StartsByItselfAndCountsItsRate) {
 
 TEST(Recognizer, AWorkerThatDiesAtEveryRunIsTriedTwiceAndThenAnError) {
   Recognizer recognizer = Scripted("abort");
-  auto result = recognizer.Recognize(kEnglish, std::vector<float>(16000));
+  auto result = recognizer.Recognize(kEnglish, audio::FiniteAudio(std::vector<float>(16000)));
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, Errc::kWorkerLost);
   EXPECT_EQ(recognizer.restarts(), 1);
@@ -41,7 +43,7 @@ TEST(Recognizer, ALoadThatFailsIsTheErrorItself) {
 TEST(Recognizer, TruncatedResultsAreAskedForInPiecesWithRightTimes) {
   Recognizer recognizer = Scripted("truncated");
   const std::size_t total = 12 * 16000;
-  auto result = recognizer.Recognize(kEnglish, std::vector<float>(total, 0.1F));
+  auto result = recognizer.Recognize(kEnglish, audio::FiniteAudio(std::vector<float>(total, 0.1F)));
   ASSERT_TRUE(result);
   // The fake always says truncated, so it ends with pieces too short to cut, still marked.
   EXPECT_TRUE(result->truncated);
@@ -65,7 +67,9 @@ TEST(Recognizer, CancelledIsNotRetried) {
     std::this_thread::sleep_for(Milliseconds(30));
     cancel.Raise();
   });
-  EXPECT_EQ(recognizer.Recognize(kEnglish, std::vector<float>(16000), &cancel).error().code,
+  EXPECT_EQ(recognizer.Recognize(kEnglish, audio::FiniteAudio(std::vector<float>(16000)), &cancel)
+                .error()
+                .code,
             Errc::kCancelled);
   canceller.join();
   EXPECT_EQ(recognizer.restarts(), 0);

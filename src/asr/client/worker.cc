@@ -45,7 +45,7 @@ Result<std::unique_ptr<Worker>> Worker::Spawn(const WorkerOptions& options) {
   }
   TRY_ASSIGN(MessageSockets ends, MakeMessageSockets());
   TRY_ASSIGN(Pipe words, MakePipe());
-  // A worker that complains without end must not block on a pipe that nobody reads just now.
+  // A worker that complains without end must not block on a pipe that is not read just now.
   ::fcntl(words.write.get(), F_SETFL, O_NONBLOCK);
   ::fcntl(words.read.get(), F_SETFL, O_NONBLOCK);
   TRY_ASSIGN(
@@ -85,7 +85,7 @@ Result<ModelTraits> Worker::Load(const LoadRequest& request, Milliseconds within
   return traits;
 }
 
-Result<RunResult> Worker::Run(const RunRequest& request, std::span<const float> samples,
+Result<RunResult> Worker::Run(const RecognitionOptions& request, std::span<const float> samples,
                               Milliseconds within, CancelToken* cancel) {
   if (samples.empty() || samples.size() > kMaxRunSamples)
     return Fail(Errc::kInvalid, "{} samples in one run", samples.size());
@@ -97,10 +97,10 @@ Result<RunResult> Worker::Run(const RunRequest& request, std::span<const float> 
   return result;
 }
 
-Result<BatchResult> Worker::RunBatch(const RunRequest& request,
+Result<BatchResult> Worker::RunBatch(const RecognitionOptions& request,
                                      std::span<const std::span<const float>> clips,
                                      Milliseconds within, CancelToken* cancel) {
-  BatchRequest batch{.run = request, .clips = {}};
+  BatchRequest batch{.options = request, .clips = {}};
   std::vector<float> samples;
   for (const std::span<const float> clip : clips) {
     if (clip.empty()) return Fail(Errc::kInvalid, "a clip without samples");
@@ -190,7 +190,7 @@ Result<json> Worker::AwaitReply(std::int64_t id, const Patience& patience, Cance
     }
     const json& body = message->body;
     if (!body.contains("id") || body["id"] != id)
-      return Fail(Lost({Errc::kProtocol, "the worker answered a question nobody asked"}));
+      return Fail(Lost({Errc::kProtocol, "the worker sent a reply without a request"}));
     if (body.contains("error")) {
       Error error = ParseError(body["error"]);
       if (error.code == Errc::kProtocol) return Fail(Lost(std::move(error)));
@@ -242,7 +242,7 @@ void Worker::ReadLastWords() {
   std::array<std::byte, 1024> block;
   while (words_) {
     const ssize_t n = ::read(words_.get(), block.data(), block.size());
-    if (n == 0) words_.Reset();  // nobody can write there any more
+    if (n == 0) words_.Reset();  // it has no writer any more
     if (n <= 0) return;
     last_words_.append(reinterpret_cast<const char*>(block.data()), static_cast<std::size_t>(n));
     if (last_words_.size() > kLastWords) last_words_.erase(0, last_words_.size() - kLastWords);

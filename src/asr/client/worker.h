@@ -2,8 +2,8 @@
 //
 // Whatever the worker does (dies, hangs, answers nonsense, never answers) becomes a typed Error
 // within the request's deadline. After kWorkerLost, kTimeout or kProtocol the process has been
-// killed and reaped: alive() is false and every further request fails at once; make a new Worker.
-// One thread at a time; raising a CancelToken is allowed from any thread.
+// killed and reaped: alive() is false and every further request fails immediately; make a new
+// Worker. One thread at a time; raising a CancelToken is allowed from any thread.
 #pragma once
 
 #include <filesystem>
@@ -38,11 +38,11 @@ class Worker {
   Result<ModelTraits> Load(const LoadRequest& request, Milliseconds within,
                            CancelToken* cancel = nullptr);
   /// `samples`: 16 kHz mono in -1…1, at most kMaxRunSamples. kCancelled when `cancel` is raised.
-  Result<RunResult> Run(const RunRequest& request, std::span<const float> samples,
+  Result<RunResult> Run(const RecognitionOptions& request, std::span<const float> samples,
                         Milliseconds within, CancelToken* cancel = nullptr);
-  /// Clips at once; a model that was loaded with a `batch` as large allocates nothing for it. Fails
-  /// as a whole for what ends a run; what is wrong with one clip is its own Error.
-  Result<BatchResult> RunBatch(const RunRequest& request,
+  /// Clips in one run; a model that was loaded with a `batch` as large allocates nothing for it.
+  /// Fails as a whole for what ends a run; what is wrong with one clip is its own Error.
+  Result<BatchResult> RunBatch(const RecognitionOptions& request,
                                std::span<const std::span<const float>> clips, Milliseconds within,
                                CancelToken* cancel = nullptr);
   /// What the model would need, measured by the real engine. Load no model before it, and Stop the
@@ -80,7 +80,7 @@ class Worker {
 };
 
 /// How long a run may take before the worker is taken for hung, not counting the time it stood
-/// ready and other programs had the processor: five times what it needed so far
+/// ready and other programs had the CPU: five times what it needed so far
 /// (`seconds_per_second` of audio, 0 when nothing was measured yet), never under ten seconds.
 Milliseconds RunDeadline(Milliseconds audio, double seconds_per_second);
 

@@ -147,7 +147,7 @@ class Maker {
     tier.threads = options_.threads;
     tier.traits = made->counted.traits;
     const memory::Room room = place(tier, made->counted);
-    asr::RunRequest request;
+    speech::RecognitionOptions request;
     request.language = options_.language;
     request.translate_to = options_.translate_to;
     if (std::string why = asr::WhyNot(tier, request); !why.empty()) {

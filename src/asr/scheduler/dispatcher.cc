@@ -1,7 +1,6 @@
 #include "asr/scheduler/dispatcher.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "asr/client/failure.h"
 #include "asr/client/worker.h"
@@ -12,22 +11,14 @@ namespace {
 
 using std::chrono::duration_cast;
 
-Milliseconds LengthOf(const Utterance& utterance) {
-  return utterance.samples ? audio::DurationOf(static_cast<std::int64_t>(utterance.samples->size()))
-                           : Milliseconds(0);
-}
-
 }  // namespace
 
 Result<> Validate(const Utterance& utterance) {
-  if (!utterance.samples || utterance.samples->empty())
-    return Fail(Errc::kInvalid, "an utterance without samples");
-  if (utterance.samples->size() > kMaxRunSamples)
+  const std::size_t size = utterance.audio.size();
+  if (size == 0) return Fail(Errc::kInvalid, "an utterance without samples");
+  if (size > kMaxRunSamples)
     return Fail(Errc::kInvalid, "an utterance of {} s is too long: at most {} s",
-                utterance.samples->size() / audio::kSampleRate,
-                kMaxRunSamples / audio::kSampleRate);
-  if (!std::ranges::all_of(*utterance.samples, [](float s) { return std::isfinite(s); }))
-    return Fail(Errc::kInvalid, "an utterance with samples that are no numbers");
+                size / audio::kSampleRate, kMaxRunSamples / audio::kSampleRate);
   return {};
 }
 
@@ -88,7 +79,7 @@ Result<> Dispatcher::Submit(Utterance utterance) {
   } else if (adopt != 0 && speculation_ && speculation_->ticket == adopt && running_ &&
              running_->speculative && !running_->dropped && first) {
     Take(request);
-    request.source = speculation_->utterance.samples;
+    request.source = speculation_->utterance.audio;
     request.decoding = std::move(speculation_->decoding);
     request.role = running_->role;
     request.began = speculation_->began;
@@ -249,7 +240,7 @@ void Dispatcher::OnBatchFailed(const PoolEvent& event, const Running& run) {
   const auto failure = FailureOf(error, event.event.alive);
   if (failure) ++counts_.worker_failures;
   one_by_one_until_[event.target.tier] = clock_.Now() + options_.one_by_one;
-  ReportFailure(event.target, fmt::format("{} at once: {}", run.requests.size(), error.what));
+  ReportFailure(event.target, fmt::format("{} in one run: {}", run.requests.size(), error.what));
   if (failure == memory::Failure::kLost) {
     failures_.push_back({*failure, event.target.tier});
   } else if (!event.event.alive) {
@@ -305,7 +296,7 @@ void Dispatcher::OnSpeculationRan(PoolEvent& event) {
 
 void Dispatcher::FailRequest(Request& request, std::size_t tier, const Error& error) {
   request.decoding.reset();
-  request.source = request.utterance.samples;
+  request.source = request.utterance.audio;
   request.adopted = false;
   request.failed_tiers |= Bit(tier);
   request.failed_at = clock_.Now();
@@ -396,7 +387,7 @@ void Dispatcher::Send(Request request) {
   decoded.waited =
       std::max(Milliseconds(0), duration_cast<Milliseconds>(request.began - request.submitted));
   decoded.took = duration_cast<Milliseconds>(now - request.submitted);
-  decoded.audio = LengthOf(request.utterance);
+  decoded.audio = request.utterance.audio.duration();
   if (decoded.result)
     ++counts_.decoded;
   else

@@ -28,7 +28,7 @@ struct SchedulerOptions {
   WhenCold when_cold = WhenCold::kWait;
   std::string language = "en";     // for models that need one and requests without one
   std::size_t most_waiting = 256;  // utterances; more are refused
-  /// How long the first load waits for the numbers of a card that was asleep.
+  /// How long the first load waits for the numbers of a GPU that was asleep.
   Milliseconds gpu_patience{2'000};
   /// An utterance that failed in some tiers, and for which no other can be loaded, waits so long.
   Milliseconds give_up{120'000};
@@ -36,7 +36,7 @@ struct SchedulerOptions {
   Milliseconds one_by_one{600'000};
 };
 
-/// kInvalid: no samples, too many, or a sample that is no number.
+/// kInvalid: no samples, or too many.
 Result<> Validate(const Utterance& utterance);
 
 /// Those of the scheduler, and those of its clients with every client's utterances.
@@ -63,7 +63,7 @@ class Dispatcher {
   /// Answered with kCancelled. False: it is not here any more.
   bool Cancel(UtteranceKey key);
   void Yield(bool yielded) { yielded_ = yielded; }
-  /// The idle time is over at once, unless there is demand.
+  /// The idle time is over now, unless there is demand.
   void Unload() { unloading_ = true; }
   void Suspend() { suspending_ = true; }
   void Resume() { resumed_ = true; }
@@ -71,7 +71,7 @@ class Dispatcher {
   void Tick();
   MonoTime next_tick() const { return next_; }
 
-  /// After a Tick: no worker of ours is on the card; there is no worker at all.
+  /// After a Tick: no worker of ours is on a GPU; there is no worker at all.
   bool gpu_left() const { return workers_.GpuLeft(); }
   bool none_left() const { return workers_.Empty(); }
   const memory::State& governor() const { return governor_; }
@@ -135,7 +135,7 @@ class Dispatcher {
 
   // Sets of tiers.
   static std::uint32_t Bit(std::size_t tier) { return std::uint32_t{1} << tier; }
-  std::uint32_t Unable(const RunRequest& request) const;
+  std::uint32_t Unable(const RecognitionOptions& request) const;
   std::uint32_t Excluded(const Request* head) const;
   std::optional<Error> Hopeless(const Request& head) const;
 
@@ -156,9 +156,9 @@ class Dispatcher {
   std::vector<Request*> Together(SlotRole role);
   void Begin(SlotRole role, const std::vector<Request*>& requests);
   void BeginSpeculation();
-  void Start(Running run, const RunRequest& request, std::vector<Clip> clips);
+  void Start(Running run, const RecognitionOptions& request, std::vector<Clip> clips);
   Milliseconds LongestPiece(SlotRole role) const;
-  RunRequest Fitted(RunRequest request, const ModelTraits& traits) const;
+  RecognitionOptions Fitted(RecognitionOptions request, const ModelTraits& traits) const;
   void CutOff(SlotRole role);
   void DropSpeculation();
   void AnswerSpeculation(Ticket ticket, const Utterance& utterance,

@@ -170,7 +170,7 @@ void Dispatcher::CarryOut(const memory::Action& action) {
 
 // --- tiers --------------------------------------------------------------------------------------
 
-std::uint32_t Dispatcher::Unable(const RunRequest& request) const {
+std::uint32_t Dispatcher::Unable(const RecognitionOptions& request) const {
   std::uint32_t tiers = 0;
   for (std::size_t i = 0; i < options_.tiers.size(); ++i) {
     if (!WhyNot(options_.tiers[i], request).empty()) tiers |= Bit(i);

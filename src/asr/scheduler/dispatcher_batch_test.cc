@@ -14,7 +14,7 @@ using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// Big and small decode up to four at once.
+// Big and small decode up to four in one run.
 struct Together : FakeWorld {
   explicit Together(bool loaded = true) : FakeWorld(memory::MakeBatchPolicy()) {
     Start();
@@ -23,12 +23,12 @@ struct Together : FakeWorld {
     dispatcher->Tick();
     Pass(seconds(10));
   }
-  /// All of them before the next turn, so that they wait together.
+  /// All of them before the next tick, so that they wait together.
   void SubmitAll(std::uint64_t first, std::uint64_t last, const std::string& prompt = "") {
     for (std::uint64_t id = first; id <= last; ++id) {
-      Utterance utterance{.id = id, .samples = Sound(Milliseconds(4000))};
+      Utterance utterance{.id = id, .audio = Sound(Milliseconds(4000))};
       utterance.request.prompt = prompt;
-      sounds.push_back(utterance.samples);
+      sounds.push_back(utterance.audio);
       ASSERT_TRUE(dispatcher->Submit(std::move(utterance)));
     }
     dispatcher->Tick();
@@ -42,7 +42,7 @@ struct Together : FakeWorld {
     }
     return texts;
   }
-  std::vector<Samples> sounds;
+  std::vector<audio::FiniteAudio> sounds;
 };
 
 TEST(Batch, WhatWaitsIsDecodedInOneRunAndTheFirstIsNotKeptWaiting) {
@@ -80,9 +80,9 @@ TEST(Batch, OnlyWhatAsksForTheSameAndNobodyIsOvertaken) {
 TEST(Batch, AnUtteranceThatKillsTheWorkerCostsTheOthersNothingButTime) {
   Together world;
   for (int i = 0; i < 4; ++i) world.sounds.push_back(FakeWorld::Sound(Milliseconds(4000)));
-  world.deadly = {world.sounds[2].get()};
+  world.deadly = {FakeWorld::KeyOf(world.sounds[2])};
   for (std::uint64_t id = 1; id <= 4; ++id)
-    ASSERT_TRUE(world.dispatcher->Submit({.id = id, .samples = world.sounds[id - 1]}));
+    ASSERT_TRUE(world.dispatcher->Submit({.id = id, .audio = world.sounds[id - 1]}));
   world.dispatcher->Tick();
   world.Pass(seconds(30));
   EXPECT_THAT(world.Texts(), ElementsAre("big 0+4000", "big 0+4000", "cpu 0+4000", testing::_));

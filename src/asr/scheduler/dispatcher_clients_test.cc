@@ -29,9 +29,9 @@ struct Clients : FakeWorld {
   }
   Result<> Say(ClientId client, std::uint64_t id, const std::string& prompt = "",
                Milliseconds length = Milliseconds(4000)) {
-    Utterance utterance{.id = id, .client = client, .samples = Sound(length)};
+    Utterance utterance{.id = id, .client = client, .audio = Sound(length)};
     utterance.request.prompt = prompt;
-    sounds.push_back(utterance.samples);
+    sounds.push_back(utterance.audio);
     return dispatcher->Submit(std::move(utterance));
   }
   /// "client:id", and the code of an error.
@@ -44,7 +44,7 @@ struct Clients : FakeWorld {
     return order;
   }
   ClientId last = 0;
-  std::vector<Samples> sounds;
+  std::vector<audio::FiniteAudio> sounds;
 };
 
 TEST(DispatcherClients, WhatIsDueFirstIsDecodedFirstAlsoWhenItCameWhileTheModelWasLoaded) {
@@ -126,14 +126,13 @@ TEST(DispatcherClients, OnlyOnesOwnSpeculationIsCancelled) {
   Clients world;
   world.Load();
   const ClientId mine = world.Connect(Urgency::kDictation), other = world.Connect(Urgency::kStream);
-  world.dispatcher->Speculate(5,
-                              {.id = 1, .client = mine, .samples = FakeWorld::Sound(seconds(4))});
+  world.dispatcher->Speculate(5, {.id = 1, .client = mine, .audio = FakeWorld::Sound(seconds(4))});
   world.dispatcher->CancelSpeculation(other);
   world.dispatcher->Tick();
   world.Pass(seconds(1));
   world.dispatcher->CancelSpeculation(other);
   ASSERT_TRUE(world.dispatcher->Submit(
-      {.id = 1, .client = mine, .samples = FakeWorld::Sound(seconds(5)), .adopt = 5}));
+      {.id = 1, .client = mine, .audio = FakeWorld::Sound(seconds(5)), .adopt = 5}));
   world.dispatcher->Tick();
   ASSERT_EQ(world.decoded.size(), 1u);
   EXPECT_TRUE(world.decoded[0].adopted);
@@ -145,13 +144,13 @@ TEST(DispatcherClients, AnAdoptedTextDoesNotWaitForAnotherClientsRun) {
   const ClientId dictation = world.Connect(Urgency::kDictation),
                  file = world.Connect(Urgency::kFile);
   world.dispatcher->Speculate(
-      5, {.id = 1, .client = dictation, .samples = FakeWorld::Sound(seconds(4))});
+      5, {.id = 1, .client = dictation, .audio = FakeWorld::Sound(seconds(4))});
   world.dispatcher->Tick();
   world.Pass(seconds(1));
   ASSERT_TRUE(world.Say(file, 1, "", seconds(25)));
   world.dispatcher->Tick();
   ASSERT_TRUE(world.dispatcher->Submit(
-      {.id = 1, .client = dictation, .samples = FakeWorld::Sound(seconds(5)), .adopt = 5}));
+      {.id = 1, .client = dictation, .audio = FakeWorld::Sound(seconds(5)), .adopt = 5}));
   world.dispatcher->Tick();
   EXPECT_THAT(world.Order(), ElementsAre("1:1"));
 }
@@ -183,7 +182,7 @@ TEST(DispatcherClients, AfterItsTriesItIsAnErrorAndOthersWereServedMeanwhile) {
   const ClientId client = world.Connect(Urgency::kStream, {.tries = 2, .after = minutes(30)}),
                  other = world.Connect(Urgency::kStream);
   ASSERT_TRUE(world.Say(client, 1));
-  world.deadly = {world.sounds.back().get()};
+  world.deadly = {FakeWorld::KeyOf(world.sounds.back())};
   world.broken = {"cpu"};
   world.dispatcher->Tick();
   world.Pass(minutes(10));
@@ -203,7 +202,7 @@ TEST(DispatcherClients, WhatNoTierCanDoIsNotTriedAgain) {
   Clients world;
   world.Load();
   const ClientId client = world.Connect(Urgency::kDictation, {.tries = 3, .after = seconds(15)});
-  Utterance utterance{.id = 1, .client = client, .samples = FakeWorld::Sound(seconds(4))};
+  Utterance utterance{.id = 1, .client = client, .audio = FakeWorld::Sound(seconds(4))};
   utterance.request.language = "fr";
   ASSERT_TRUE(world.dispatcher->Submit(std::move(utterance)));
   world.dispatcher->Tick();
@@ -217,7 +216,7 @@ TEST(DispatcherClients, AFileThatWaitedLongIsGivenItsTimeForAnotherTier) {
   world.Start();
   world.Load();
   const ClientId file = world.Connect(Urgency::kFile), stream = world.Connect(Urgency::kStream);
-  Utterance german{.id = 1, .client = file, .samples = FakeWorld::Sound(seconds(4))};
+  Utterance german{.id = 1, .client = file, .audio = FakeWorld::Sound(seconds(4))};
   german.request.language = "de";
   world.rate = 30;  // the stream's run takes two minutes and more
   ASSERT_TRUE(world.Say(stream, 1, "", seconds(5)));

@@ -8,7 +8,7 @@
 namespace headroom::asr {
 namespace {
 
-constexpr Milliseconds kMargin{500};  // less than the longest that a model takes at once
+constexpr Milliseconds kMargin{500};  // less than the longest that a model takes in one run
 
 }  // namespace
 
@@ -106,7 +106,7 @@ void Dispatcher::Begin(SlotRole role, const std::vector<Request*>& requests) {
   for (Request* const request : requests) {
     if (request->role != role) request->decoding.reset();
     if (!request->decoding) {
-      request->decoding.emplace(*request->source, longest);
+      request->decoding.emplace(request->source.samples(), longest);
       request->began = run.began;
       request->role = role;
       ++request->attempts;
@@ -122,15 +122,15 @@ void Dispatcher::BeginSpeculation() {
   Speculation& one = *speculation_;
   Running run{.role = SlotRole::kPrimary, .speculative = true, .began = clock_.Now()};
   if (!one.decoding) {
-    one.decoding.emplace(*one.utterance.samples, LongestPiece(run.role));
+    one.decoding.emplace(one.utterance.audio.samples(), LongestPiece(run.role));
     one.began = run.began;
   }
   const Piece piece = *one.decoding->Next();
-  std::vector<Clip> clips{{one.utterance.samples, piece.begin, piece.end - piece.begin}};
+  std::vector<Clip> clips{{one.utterance.audio, piece.begin, piece.end - piece.begin}};
   Start(std::move(run), one.utterance.request, std::move(clips));
 }
 
-void Dispatcher::Start(Running run, const RunRequest& request, std::vector<Clip> clips) {
+void Dispatcher::Start(Running run, const RecognitionOptions& request, std::vector<Clip> clips) {
   const WorkerPool::Slot& slot = *workers_.At(run.role);
   std::size_t longest = 0;
   for (const Clip& clip : clips) longest = std::max(longest, clip.count);
@@ -142,8 +142,8 @@ void Dispatcher::Start(Running run, const RunRequest& request, std::vector<Clip>
   workers_.Ready(role)->Run(Fitted(request, slot.traits), std::move(clips), within);
 }
 
-RunRequest Dispatcher::Fitted(RunRequest request, const ModelTraits& traits) const {
-  request.segment_times = request.segment_times && traits.segment_times;
+RecognitionOptions Dispatcher::Fitted(RecognitionOptions request, const ModelTraits& traits) const {
+  request.segment_times = (request.segment_times || request.word_times) && traits.segment_times;
   request.word_times = request.word_times && traits.word_times;
   if (!traits.vocabulary) request.vocabulary.clear();
   if (!traits.prompt) request.prompt.clear();

@@ -80,7 +80,7 @@ memory::Sample ProbeReadings::Take(std::span<const pid_t> workers, bool idle, Mo
     others_ = seen.vram_others;
     return seen;
   }
-  // A card that sleeps, or that we let go of so that it can, is no card that has fallen silent.
+  // A GPU that sleeps, or that was released so that it can, has not stopped answering.
   const probe::DeviceSample* gpu = GpuOf(sample, options_.gpu);
   const bool asleep = gpu && gpu->device.state == probe::DeviceState::kSuspended;
   const bool resting = gpu && gpu->device.state == probe::DeviceState::kResting;

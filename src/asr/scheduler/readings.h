@@ -20,11 +20,11 @@ class Readings {
 };
 
 struct ProbeReadingsOptions {
-  std::string gpu;      // PCI address of the card to look after; "": the first discrete
-  bool devices = true;  // false: no card is of interest, no probe process is started
+  std::string gpu;      // PCI address of the GPU to watch; "": the first discrete
+  bool devices = true;  // false: no GPU is used, no probe process is started
   probe::SamplerOptions sampler;
   probe::DeviceProbeOptions probe;
-  /// Everything that was measured, for whoever records it. On the thread that takes the sample.
+  /// Everything that was measured, for a record. On the thread that takes the sample.
   std::function<void(const probe::Sample&)> on_sample;
 };
 
@@ -39,10 +39,10 @@ class ProbeReadings : public Readings {
   const ProbeReadingsOptions options_;
   std::unique_ptr<probe::DeviceSource> devices_;
   probe::Sampler sampler_;
-  std::optional<Bytes> total_, others_;  // of the card when it was last awake
+  std::optional<Bytes> total_, others_;  // of the GPU when it was last awake
 };
 
-/// The part of a probe's sample that the governor looks at. Pure. `card`: as in the options. A card
+/// The part of a probe's sample that the governor looks at. Pure. `gpu`: as in the options. A GPU
 /// that sleeps is empty; one that is left alone has no numbers.
 memory::Sample ToGovernor(const probe::Sample& sample, std::string_view gpu);
 

@@ -40,7 +40,7 @@ Result<Request*> RequestQueue::Push(Utterance utterance, MonoTime now) {
   CHECK(client != clients_.end());
   if (size_ >= most_) return Fail(Errc::kBusy, "{} utterances wait already", size_);
   Request request;
-  request.source = utterance.samples;
+  request.source = utterance.audio;
   request.seq = ++last_seq_;
   request.submitted = request.began = now;
   request.due = now + DeadlineOffset(client->second.urgency);

@@ -1,11 +1,12 @@
 // The one queue between "an utterance is complete" and "its text is here": every utterance from its
 // submission to its answer, by client. Pure: single-threaded, the time is an argument.
 //
-// Earliest deadline first: a dictated utterance is due at once, a streamed one a second after its
-// submission, one from a file after half a minute. Among equal deadlines the client goes first that
-// was served longest ago. So no file delays a person by more than one run, and no client starves.
-// Answers leave in each client's order of submission; an utterance that waits for another try holds
-// back none. An utterance has one identity from here to its text: its client and the client's id.
+// Earliest deadline first: a dictated utterance is due immediately, a streamed one a second after
+// its submission, one from a file after half a minute. Among equal deadlines the client goes first
+// that was served longest ago. So no file delays a person by more than one run, and no client
+// starves. Answers leave in each client's order of submission; an utterance that waits for another
+// try holds back none. An utterance has one identity from here to its text: its client and the
+// client's id.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@
 #include <map>
 #include <optional>
 
-#include "asr/scheduler/decoding.h"
+#include "asr/client/decoding.h"
 #include "asr/scheduler/utterance.h"
 #include "asr/scheduler/worker_pool.h"
 
@@ -25,8 +26,8 @@ Milliseconds DeadlineOffset(Urgency urgency);
 /// An utterance from its submission to its answer.
 struct Request {
   Utterance utterance;
-  Samples source;         // what is decoded: its own samples, or those of the adopted speculation
-  std::uint64_t seq = 0;  // in the order of submission
+  audio::FiniteAudio source;  // what is decoded: its own, or that of the adopted speculation
+  std::uint64_t seq = 0;      // in the order of submission
   MonoTime submitted{}, due{};
   MonoTime not_before{};  // it waits for another try until then
   bool taken = false;     // a worker has it, had it, or failed to load for it

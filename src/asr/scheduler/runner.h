@@ -14,10 +14,11 @@
 
 namespace headroom::asr {
 
-/// `samples` [begin, begin + count).
+/// The samples [begin, begin + count) of `audio`.
 struct Clip {
-  Samples samples;
+  audio::FiniteAudio audio;
   std::size_t begin = 0, count = 0;
+  std::span<const float> samples() const { return audio.samples().subspan(begin, count); }
 };
 
 /// What a runner has done. One for each Load and Run, then one for End.
@@ -41,7 +42,8 @@ class Runner {
   virtual void Load(const LoadRequest& request) = 0;
   /// Several clips are computed together, by a worker that was loaded for as many. A run past
   /// `within` is a kTimeout.
-  virtual void Run(const RunRequest& request, std::vector<Clip> clips, Milliseconds within) = 0;
+  virtual void Run(const RecognitionOptions& request, std::vector<Clip> clips,
+                   Milliseconds within) = 0;
   /// The run ends soon with kCancelled, the worker perhaps with it.
   virtual void Cancel() = 0;
   /// The process ends whatever it does; kEnded follows when it is gone, and an unfinished request
@@ -58,7 +60,7 @@ class RunnerMaker {
   /// `wake` is called from any thread when Take has something. kBusy: another program of ours has
   /// the tier's device.
   virtual Result<std::unique_ptr<Runner>> Make(const Tier& tier, std::function<void()> wake) = 0;
-  /// Nobody else has the tier's device now.
+  /// No other program of ours has the tier's device now.
   virtual bool Free(const Tier& tier) = 0;
 };
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "asr/scheduler/worker_runner.h"
-#include "audio/format/format.h"
 #include "base/check.h"
 
 namespace headroom::asr {
@@ -139,7 +138,7 @@ Result<> Scheduler::Submit(Utterance utterance) {
   }
   Entry& client = clients_.at(utterance.client);
   ++client.waiting;
-  client.audio += audio::DurationOf(static_cast<std::int64_t>(utterance.samples->size()));
+  client.audio += utterance.audio.duration();
   Put([utterance = std::move(utterance)](Dispatcher& d) {
     CHECK(d.Submit(utterance).has_value());  // its bound is that of the check above
   });

@@ -39,7 +39,7 @@ class Scheduler {
 
   std::unique_ptr<Client> Connect(Urgency urgency, ClientEvents events, RetryPolicy retry = {});
 
-  /// Leave the card, and stay away until Yield(false). Returns when it is left, or after `within`;
+  /// Leave the GPU, and stay away until Yield(false). Returns when it is left, or after `within`;
   /// false then. From an event: returns immediately.
   bool Yield(bool yielded, Milliseconds within = Milliseconds(5'000));
   /// Frees the memory as after the idle time. Waits like Yield; false also when there is demand.
@@ -123,7 +123,7 @@ class Scheduler::Client {
   /// Speech is to be expected: loading begins. Five minutes after no client wants it the worker
   /// ends.
   void SetWanted(bool wanted) { scheduler_.SetWanted(id_, wanted); }
-  /// kBusy: too many wait. kInvalid: no samples, too many, or not finite. kCancelled: the scheduler
+  /// kBusy: too many wait. kInvalid: no samples, or too many. kCancelled: the scheduler
   /// is ending.
   Result<> Submit(Utterance utterance);
   /// A partial, or, with `early`, perhaps the whole utterance. Takes the place of the one before,

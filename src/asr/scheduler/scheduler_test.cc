@@ -59,7 +59,7 @@ class Out {
 Utterance Say(std::uint64_t id, std::size_t samples = 16000, Ticket adopt = 0) {
   Utterance utterance{.id = id,
                       .request = {},
-                      .samples = std::make_shared<const std::vector<float>>(samples, 0.1F),
+                      .audio = audio::FiniteAudio(std::vector<float>(samples, 0.1F)),
                       .adopt = adopt};
   utterance.request.language = "en";
   return utterance;

@@ -4,7 +4,7 @@
 
 namespace headroom::asr {
 
-std::string WhyNot(const Tier& tier, const RunRequest& request) {
+std::string WhyNot(const Tier& tier, const RecognitionOptions& request) {
   const ModelTraits& traits = tier.traits;
   if (traits.architecture.empty()) return "";
   const auto& known = traits.languages;

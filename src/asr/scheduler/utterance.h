@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "asr/scheduler/tier.h"
+#include "audio/format/finite_audio.h"
 
 namespace headroom::asr {
 
-using Samples = std::shared_ptr<const std::vector<float>>;  // 16 kHz mono, finite
-using Ticket = std::uint64_t;                               // of a speculation; 0: none
+using Ticket = std::uint64_t;  // of a speculation; 0: none
 
 /// One source of utterances: dictation, a stream, a job. Given by Scheduler::Connect.
 using ClientId = std::uint64_t;
@@ -38,8 +38,8 @@ struct RetryPolicy {
 struct Utterance {
   std::uint64_t id = 0;  // the client's, each at most once at a time
   ClientId client = 0;   // Scheduler::Client sets it
-  RunRequest request = {};
-  Samples samples = {};  // not empty, at most kMaxRunSamples
+  RecognitionOptions request = {};
+  audio::FiniteAudio audio = {};  // not empty, at most kMaxRunSamples
   /// A speculation that had the same request and exactly these samples, or these without silence
   /// at their end: its result, there or still to come, is taken. One that failed or was dropped
   /// costs nothing.
@@ -85,7 +85,7 @@ enum class TierChange {
   kReady,
   kEnded,       // its worker is gone
   kFailed,      // to load or to run
-  kMemoryBack,  // after the end of its worker the card's memory came back
+  kMemoryBack,  // after the end of its worker the GPU's memory came back
   kMemoryKept,  // it did not
 };
 std::string_view Name(TierChange change);  // "loading", "memory_kept", …

@@ -111,13 +111,13 @@ void WorkerPool::CheckLeaving(const memory::Sample& numbers, MonoTime measured_a
       const Bytes back = leaving.used_before - *numbers.vram_used;
       if (back.n >= leaving.held.n / 10 * 9) {
         Report(TierChange::kMemoryBack, leaving.slot.target, since,
-               fmt::format("{} MiB of the card came back after {} had ended",
+               fmt::format("{} MiB of the GPU came back after {} had ended",
                            memory::Mebibytes(leaving.held), tier.Title()));
         return true;
       }
       if (since >= kBackAtLast) {
         Report(TierChange::kMemoryKept, leaving.slot.target, since,
-               fmt::format("{} held {} MiB of the card; {} after it ended {} MiB have come back: "
+               fmt::format("{} held {} MiB of the GPU; {} after it ended {} MiB have come back: "
                            "the driver kept the rest, or another program took it",
                            tier.Title(), memory::Mebibytes(leaving.held), Seconds(since),
                            memory::Mebibytes(std::max(back, Bytes(0)))));

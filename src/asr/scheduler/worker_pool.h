@@ -1,6 +1,6 @@
-// The workers: at most one that decodes, a quick one beside it while it is being loaded, and those
+// The workers: at most one that decodes, a fallback beside it while it is being loaded, and those
 // that are on their way out. A new one is started only when the old one's process is gone and, on a
-// card, its memory is back. Single-threaded like the dispatcher that owns it.
+// GPU, its memory is back. Single-threaded like the dispatcher that owns it.
 #pragma once
 
 #include <array>
@@ -29,10 +29,10 @@ class WorkerPool {
              std::function<void()> wake, const Clock& clock,
              std::function<void(const TierEvent&)> report);
 
-  /// Ends whoever is there.
+  /// Ends the worker that is there.
   void Assign(SlotRole role, memory::Target target);
   void Dismiss(SlotRole role, const memory::Sample& numbers);
-  /// nullptr: nobody was assigned.
+  /// nullptr: none was assigned.
   Slot* At(SlotRole role);
   const Slot* At(SlotRole role) const { return const_cast<WorkerPool*>(this)->At(role); }
   Runner* Ready(SlotRole role);
@@ -41,7 +41,7 @@ class WorkerPool {
   /// `numbers`: the latest, measured at `measured_at`.
   std::vector<PoolEvent> Tick(const memory::Sample& numbers, MonoTime measured_at);
 
-  /// Another program of ours has the card.
+  /// Another program of ours has the GPU.
   bool GpuTaken() const { return taken_.has_value(); }
   bool GpuLeft() const;
   bool Empty() const;
@@ -52,7 +52,7 @@ class WorkerPool {
  private:
   struct Leaving {
     Slot slot;
-    Bytes held, used_before;  // of the card; zero: not known
+    Bytes held, used_before;  // of the GPU; zero: not known
     MonoTime asked{}, ended{};
     bool gone = false;
   };

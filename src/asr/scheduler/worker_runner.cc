@@ -1,13 +1,12 @@
 #include "asr/scheduler/worker_runner.h"
 
 #include <atomic>
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <thread>
 #include <variant>
 
 #include "asr/client/worker.h"
+#include "base/mutex.h"
 
 namespace headroom::asr {
 namespace {
@@ -19,7 +18,7 @@ struct LoadJob {
   LoadRequest request;
 };
 struct RunJob {
-  RunRequest request;
+  RecognitionOptions request;
   std::vector<Clip> clips;
   Milliseconds within;
 };
@@ -36,21 +35,22 @@ class WorkerRunner : public Runner {
   }
 
   void Load(const LoadRequest& request) override { Give(LoadJob{request}); }
-  void Run(const RunRequest& request, std::vector<Clip> clips, Milliseconds within) override {
+  void Run(const RecognitionOptions& request, std::vector<Clip> clips,
+           Milliseconds within) override {
     Give(RunJob{request, std::move(clips), within});
   }
   void Cancel() override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (cancel_) cancel_->Raise();
   }
   void End() override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     end_ = true;
     if (cancel_) cancel_->Raise();
-    asked_.notify_one();
+    asked_.NotifyOne();
   }
   std::optional<RunnerEvent> Take() override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (events_.empty()) return std::nullopt;
     RunnerEvent event = std::move(events_.front());
     events_.pop_front();
@@ -62,15 +62,15 @@ class WorkerRunner : public Runner {
   using AnyJob = std::variant<LoadJob, RunJob>;
 
   void Give(AnyJob job) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     cancel_ = std::make_shared<CancelToken>();
     job_ = std::move(job);
-    asked_.notify_one();
+    asked_.NotifyOne();
   }
 
   void Put(RunnerEvent event) {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       events_.push_back(std::move(event));
     }
     wake_();
@@ -81,15 +81,15 @@ class WorkerRunner : public Runner {
       std::optional<AnyJob> job;
       std::shared_ptr<CancelToken> cancel;
       {
-        std::unique_lock lock(mutex_);
-        asked_.wait(lock, [&] { return end_ || job_; });
+        const MutexLock lock(mutex_);
+        asked_.Wait(mutex_, [this]() REQUIRES(mutex_) { return end_ || job_; });
         if (end_) break;
         job = std::exchange(job_, std::nullopt);
         cancel = cancel_;
       }
       RunnerEvent event = std::visit([&](const auto& one) { return Do(one, *cancel); }, *job);
       {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         cancel_.reset();
         if (end_) break;
       }
@@ -127,8 +127,7 @@ class WorkerRunner : public Runner {
   Result<BatchResult> RunNow(const RunJob& job, CancelToken& cancel) {
     if (!worker_) return Fail(Errc::kWorkerLost, "there is no worker");
     std::vector<std::span<const float>> clips;
-    for (const Clip& clip : job.clips)
-      clips.push_back(std::span(*clip.samples).subspan(clip.begin, clip.count));
+    for (const Clip& clip : job.clips) clips.push_back(clip.samples());
     if (clips.size() > 1) return worker_->RunBatch(job.request, clips, job.within, &cancel);
     BatchResult one;
     TRY_ASSIGN(one.emplace_back(), worker_->Run(job.request, clips.front(), job.within, &cancel));
@@ -149,12 +148,12 @@ class WorkerRunner : public Runner {
   const std::function<void()> wake_;
   std::atomic<pid_t> pid_{-1};
 
-  std::mutex mutex_;
-  std::condition_variable asked_;
-  std::optional<AnyJob> job_;            // guarded by mutex_, as all below
-  std::shared_ptr<CancelToken> cancel_;  // of the request there is
-  std::deque<RunnerEvent> events_;
-  bool end_ = false;
+  Mutex mutex_;
+  CondVar asked_;
+  std::optional<AnyJob> job_ GUARDED_BY(mutex_);
+  std::shared_ptr<CancelToken> cancel_ GUARDED_BY(mutex_);  // of the request there is
+  std::deque<RunnerEvent> events_ GUARDED_BY(mutex_);
+  bool end_ GUARDED_BY(mutex_) = false;
 
   std::thread thread_;
 };

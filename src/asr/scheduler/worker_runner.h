@@ -1,5 +1,5 @@
-// Runners that are worker processes: each has a thread that waits for it, and those on a card hold
-// the card's lock for as long as they live.
+// Runners that are worker processes: each has a thread that waits for it, and those on a GPU hold
+// its lock for as long as they live.
 #pragma once
 
 #include "asr/client/device_lock.h"

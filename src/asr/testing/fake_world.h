@@ -1,5 +1,5 @@
-// For the scheduler's tests: a card of 4096 MiB with a neighbour, workers that are only numbers, a
-// clock that stands still until told, and a dispatcher in the middle.
+// For the scheduler's tests: a GPU of 4096 MiB with a neighbour, workers that are only numbers, a
+// clock that only tests advance, and a dispatcher in the middle.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +23,8 @@ class FakeRunner : public Runner {
       : world_(world), tier_(tier), number_(number) {}
   ~FakeRunner() override;
   void Load(const LoadRequest& request) override;
-  void Run(const RunRequest& request, std::vector<Clip> clips, Milliseconds within) override;
+  void Run(const RecognitionOptions& request, std::vector<Clip> clips,
+           Milliseconds within) override;
   void Cancel() override;
   void End() override;
   std::optional<RunnerEvent> Take() override;
@@ -59,7 +60,7 @@ class FakeWorld : public RunnerMaker, public Readings {
       Tier tier;
       tier.plan = plan;
       tier.model = "/" + plan.model;
-      tier.device = plan.kind == memory::DeviceKind::kDiscrete ? "card" : "";
+      tier.device = plan.kind == memory::DeviceKind::kDiscrete ? "gpu0" : "";
       tier.traits.architecture = "fake";
       tier.traits.languages = {"en"};
       options.tiers.push_back(std::move(tier));
@@ -103,19 +104,21 @@ class FakeWorld : public RunnerMaker, public Readings {
 
   void Submit(std::uint64_t id, Milliseconds length = Milliseconds(4000), Ticket adopt = 0,
               const std::string& language = "en") {
-    Utterance utterance{.id = id, .request = {}, .samples = Sound(length), .adopt = adopt};
+    Utterance utterance{.id = id, .request = {}, .audio = Sound(length), .adopt = adopt};
     utterance.request.language = language;
     if (dispatcher->Submit(std::move(utterance))) ++submitted;
     dispatcher->Tick();
   }
   void Speculate(Ticket ticket, Milliseconds length = Milliseconds(4000)) {
-    dispatcher->Speculate(ticket, {.id = 0, .request = {}, .samples = Sound(length)});
+    dispatcher->Speculate(ticket, {.id = 0, .request = {}, .audio = Sound(length)});
     dispatcher->Tick();
   }
-  static Samples Sound(Milliseconds length) {
-    return std::make_shared<const std::vector<float>>(static_cast<std::size_t>(length.count()) * 16,
-                                                      0.1F);
+  static audio::FiniteAudio Sound(Milliseconds length) {
+    return audio::FiniteAudio(
+        std::vector<float>(static_cast<std::size_t>(length.count()) * 16, 0.1F));
   }
+  /// What the audio is known by in `deadly`, `failed` and `failed_together`.
+  static const void* KeyOf(const audio::FiniteAudio& audio) { return audio.samples().data(); }
 
   /// "big", "" when none is ready.
   std::string Ready() const {
@@ -130,7 +133,7 @@ class FakeWorld : public RunnerMaker, public Readings {
     for (const FakeRunner* runner : runners) held += runner->held();
     return held;
   }
-  /// Counts what stayed on a card in danger for longer than an utterance may end and a worker
+  /// Counts what stayed on a GPU in danger for longer than an utterance may end and a worker
   /// takes to go.
   void WatchDanger() {
     const Bytes held = Held();
@@ -148,7 +151,7 @@ class FakeWorld : public RunnerMaker, public Readings {
     if (tier.on_gpu() && gpu_taken) return Fail(Errc::kBusy, "taken");
     auto runner = std::make_unique<FakeRunner>(*this, tier, ++made);
     if (tier.on_gpu()) {
-      // One owner of the card, also while the one before is going.
+      // One owner of the GPU, also while the one before is going.
       for (const FakeRunner* other : runners) two_at_once += other->held().n > 0;
     }
     runners.push_back(runner.get());
@@ -188,7 +191,7 @@ class FakeWorld : public RunnerMaker, public Readings {
   double rate = 0.1;             // seconds of computing for a second of audio
   std::deque<Fault> faults;      // of the next runs
   std::set<std::string> broken;  // models that cannot be loaded
-  std::set<const void*> deadly;  // samples that crash every run on the card that they are in
+  std::set<const void*> deadly;  // samples that crash every run on the GPU that they are in
   int clip_faults = 0;           // of the next batches: one clip has an error of its own
   bool cancel_kills = false, faults_everywhere = false;
 
@@ -207,7 +210,7 @@ class FakeWorld : public RunnerMaker, public Readings {
   std::vector<Milliseconds> patience;  // with each run
   std::function<void(const memory::Action&)> on_action;
   std::optional<MonoTime> danger_since;  // of the sample that showed it
-  /// From such a sample until the worker on the card was told to end; the longest of all.
+  /// From such a sample until the worker on the GPU began to end; the longest of all.
   std::optional<Milliseconds> stayed;
   int made = 0, samples = 0, stayed_in_danger = 0, submitted = 0, restarts = 0, two_at_once = 0;
 };
@@ -238,7 +241,7 @@ inline void FakeRunner::Load(const LoadRequest& request) {
   Happens(world_.load_time, std::move(event));
 }
 
-inline void FakeRunner::Run(const RunRequest& request, std::vector<Clip> clips,
+inline void FakeRunner::Run(const RecognitionOptions& request, std::vector<Clip> clips,
                             Milliseconds within) {
   ++world_.runs[tier_.plan.model];
   world_.clips.push_back(clips.size());
@@ -254,7 +257,7 @@ inline void FakeRunner::Run(const RunRequest& request, std::vector<Clip> clips,
   const auto time = Milliseconds(static_cast<std::int64_t>(work * world_.rate));
   Fault fault = tier_.on_gpu() || world_.faults_everywhere ? world_.NextFault() : Fault::kNone;
   if (tier_.on_gpu() && std::ranges::any_of(clips, [this](const Clip& clip) {
-        return world_.deadly.contains(clip.samples.get());
+        return world_.deadly.contains(FakeWorld::KeyOf(clip.audio));
       }))
     fault = Fault::kCrash;
   failing_.clear();
@@ -275,13 +278,13 @@ inline void FakeRunner::Run(const RunRequest& request, std::vector<Clip> clips,
     if (clips.size() > 1 && world_.clip_faults > 0) {
       --world_.clip_faults;
       results.back() = Fail(Errc::kUnsupported, "this clip cannot");
-      failing_ = {nullptr, clips.back().samples.get()};
+      failing_ = {nullptr, FakeWorld::KeyOf(clips.back().audio)};
     }
     event.ran = std::move(results);
     Happens(time, std::move(event));
     return;
   }
-  for (const Clip& clip : clips) failing_.push_back(clip.samples.get());
+  for (const Clip& clip : clips) failing_.push_back(FakeWorld::KeyOf(clip.audio));
   const auto lost = [&](const char* words) {
     event.ran =
         Fail(Errc::kWorkerLost, "the worker was killed by signal 6; its last words: {}", words);

@@ -47,7 +47,7 @@ class FakeEngine : public Engine {
     return traits;
   }
 
-  Result<asr::RunResult> Run(const asr::RunRequest& request,
+  Result<asr::RunResult> Run(const speech::RecognitionOptions& request,
                              std::span<const float> samples) override {
     stop_ = false;
     if (Has("abort") || (Has("abort-if") && ::unlink(Text("abort-if").c_str()) == 0)) {

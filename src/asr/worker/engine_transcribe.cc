@@ -51,7 +51,8 @@ Milliseconds LengthOf(std::span<const float> samples) {
 
 // What a run is asked for, in the engine's words. Points into the request, which must outlive it.
 struct RunParameters {
-  RunParameters(const transcribe_model& model, const asr::RunRequest& request, bool fallback) {
+  RunParameters(const transcribe_model& model, const speech::RecognitionOptions& request,
+                bool fallback) {
     transcribe_run_params_init(&params);
     if (!request.language.empty()) params.language = request.language.c_str();
     if (!request.translate_to.empty() && request.translate_to != Spoken(model, request)) {
@@ -81,7 +82,8 @@ struct RunParameters {
   transcribe_run_params params;
 
  private:
-  static std::string Spoken(const transcribe_model& model, const asr::RunRequest& request) {
+  static std::string Spoken(const transcribe_model& model,
+                            const speech::RecognitionOptions& request) {
     if (!request.language.empty()) return request.language;
     transcribe_capabilities able;
     transcribe_capabilities_init(&able);
@@ -119,7 +121,7 @@ class TranscribeEngine : public Engine {
     return traits;
   }
 
-  Result<asr::RunResult> Run(const asr::RunRequest& request,
+  Result<asr::RunResult> Run(const speech::RecognitionOptions& request,
                              std::span<const float> samples) override {
     TRY(BeginRun());
     const Milliseconds length = LengthOf(samples);
@@ -146,7 +148,7 @@ class TranscribeEngine : public Engine {
     }
   }
 
-  Result<asr::BatchResult> RunBatch(const asr::RunRequest& request,
+  Result<asr::BatchResult> RunBatch(const speech::RecognitionOptions& request,
                                     std::span<const std::span<const float>> clips) override {
     TRY(BeginRun());
     const RunParameters run(*model_, request, !Counting());
@@ -286,7 +288,7 @@ class TranscribeEngine : public Engine {
     const std::vector<float> noise = Counting() ? Silence(length) : WarmAudio(length);
     const std::vector<const float*> clips(static_cast<std::size_t>(batch), noise.data());
     const std::vector<int> sizes(clips.size(), static_cast<int>(noise.size()));
-    const asr::RunRequest any;
+    const speech::RecognitionOptions any;
     const RunParameters run(*model_, any, false);
     window_.Set(WindowOf(length), length);
     const transcribe_status status =

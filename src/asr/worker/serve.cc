@@ -4,16 +4,15 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cmath>
-#include <condition_variable>
 #include <cstdio>
-#include <mutex>
 #include <optional>
 #include <thread>
 #include <vector>
 
 #include "asr/client/channel.h"
+#include "audio/format/finite.h"
 #include "base/file.h"
+#include "base/mutex.h"
 #include "base/text.h"
 
 namespace headroom::worker {
@@ -38,24 +37,38 @@ asr::WorkerStats MeasureSelf(std::int64_t runs) {
   return stats;
 }
 
-// Samples that are not numbers would make an engine abort or hang: silence takes their place.
-std::vector<float> FiniteCopy(std::span<const std::byte> bytes) {
-  std::vector<float> samples(bytes.size() / sizeof(float));
-  std::memcpy(samples.data(), bytes.data(), samples.size() * sizeof(float));
-  for (float& s : samples) {
-    if (!std::isfinite(s)) s = 0;
+// The audio of a run: the supervisor's memory itself. What is not finite would make an engine abort
+// or hang, so samples that should not be there are repaired in a copy.
+class RunAudio {
+ public:
+  static Result<RunAudio> Of(const Message& message) {
+    if (message.fds.size() != 1) return Fail(Errc::kProtocol, "a run without its audio");
+    TRY_ASSIGN(auto mapping,
+               Mapping::OfSealed(message.fds[0].get(), asr::kMaxRunSamples * sizeof(float)));
+    const std::size_t bytes = mapping.bytes().size();
+    if (bytes == 0 || bytes % sizeof(float) != 0)
+      return Fail(Errc::kProtocol, "{} bytes of audio", bytes);
+    return RunAudio(std::move(mapping));
   }
-  return samples;
-}
+  std::span<const float> samples() const {
+    return repaired_.empty() ? Mapped() : std::span<const float>(repaired_);
+  }
 
-Result<std::vector<float>> AudioOf(const Message& message) {
-  if (message.fds.size() != 1) return Fail(Errc::kProtocol, "a run without its audio");
-  TRY_ASSIGN(const auto audio,
-             Mapping::OfSealed(message.fds[0].get(), asr::kMaxRunSamples * sizeof(float)));
-  if (audio.bytes().empty() || audio.bytes().size() % sizeof(float) != 0)
-    return Fail(Errc::kProtocol, "{} bytes of audio", audio.bytes().size());
-  return FiniteCopy(audio.bytes());
-}
+ private:
+  explicit RunAudio(Mapping mapping) : mapping_(std::move(mapping)) {
+    if (audio::IsFinite(Mapped())) return;
+    repaired_.assign(Mapped().begin(), Mapped().end());
+    audio::MakeFinite(repaired_);
+  }
+  // A mapping begins with a page, so its floats are aligned.
+  std::span<const float> Mapped() const {
+    const auto bytes = mapping_.bytes();
+    return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
+  }
+
+  Mapping mapping_;
+  std::vector<float> repaired_;  // empty: nothing was to be repaired
+};
 
 Result<std::vector<std::span<const float>>> ClipsOf(std::span<const float> samples,
                                                     const std::vector<std::size_t>& lengths) {
@@ -75,30 +88,30 @@ Result<std::vector<std::span<const float>>> ClipsOf(std::span<const float> sampl
 class RequestSlot {
  public:
   bool TryPut(Message message) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (busy_) return false;
     busy_ = true;
     message_ = std::move(message);
-    ready_.notify_one();
+    ready_.NotifyOne();
     return true;
   }
   Message Take() {
-    std::unique_lock lock(mutex_);
-    ready_.wait(lock, [&] { return message_.has_value(); });
+    const MutexLock lock(mutex_);
+    ready_.Wait(mutex_, [this]() REQUIRES(mutex_) { return message_.has_value(); });
     Message message = std::move(*message_);
     message_.reset();
     return message;
   }
   void Done() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     busy_ = false;
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable ready_;
-  std::optional<Message> message_;  // guarded by mutex_
-  bool busy_ = false;               // guarded by mutex_; from TryPut until Done
+  Mutex mutex_;
+  CondVar ready_;
+  std::optional<Message> message_ GUARDED_BY(mutex_);
+  bool busy_ GUARDED_BY(mutex_) = false;  // from TryPut until Done
 };
 
 class Server {
@@ -157,17 +170,17 @@ class Server {
       return ToJson(traits);
     }
     if (op == "run") {
-      TRY_ASSIGN(const auto request, asr::ParseRunRequest(message.body));
-      TRY_ASSIGN(const std::vector<float> samples, AudioOf(message));
-      TRY_ASSIGN(const auto result, engine_.Run(request, samples));
+      TRY_ASSIGN(const auto request, asr::ParseRecognitionOptions(message.body));
+      TRY_ASSIGN(const RunAudio audio, RunAudio::Of(message));
+      TRY_ASSIGN(const auto result, engine_.Run(request, audio.samples()));
       ++runs_;
       return ToJson(result);
     }
     if (op == "batch") {
       TRY_ASSIGN(const auto request, asr::ParseBatchRequest(message.body));
-      TRY_ASSIGN(const std::vector<float> samples, AudioOf(message));
-      TRY_ASSIGN(const auto clips, ClipsOf(samples, request.clips));
-      TRY_ASSIGN(const auto results, engine_.RunBatch(request.run, clips));
+      TRY_ASSIGN(const RunAudio audio, RunAudio::Of(message));
+      TRY_ASSIGN(const auto clips, ClipsOf(audio.samples(), request.clips));
+      TRY_ASSIGN(const auto results, engine_.RunBatch(request.options, clips));
       ++runs_;
       return ToJson(results);
     }

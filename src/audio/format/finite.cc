@@ -16,4 +16,9 @@ std::size_t MakeFinite(std::span<float> samples) {
   return changed;
 }
 
+bool IsFinite(std::span<const float> samples) {
+  return std::ranges::all_of(samples,
+                             [](float sample) { return std::fabs(sample) <= kLoudestSample; });
+}
+
 }  // namespace headroom::audio

@@ -12,5 +12,7 @@ inline constexpr float kLoudestSample = 16.0F;
 /// NaN and infinities become 0, magnitudes above kLoudestSample are clipped to it (their squares
 /// would overflow further on). Returns how many samples were changed.
 std::size_t MakeFinite(std::span<float> samples);
+/// Whether that would change nothing.
+bool IsFinite(std::span<const float> samples);
 
 }  // namespace headroom::audio

@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "net/server/counters.h"
+#include "speech/text/recognition_options.h"
 
 namespace headroom::net {
 
@@ -52,12 +53,8 @@ struct HistoryRequest {
 using YieldId = std::uint64_t;  // never 0, not used twice
 
 /// A piece of a recording that the client reads and cuts itself.
-struct RecognizeRequest {
+struct RecognizeRequest : speech::RecognitionOptions {
   Fd audio = Fd();  // sealed memory (base/fd.h): 16 kHz mono, 32-bit float
-  std::string language = {}, prompt = {};
-  std::vector<std::string> vocabulary = {};
-  std::string translate_to = {};
-  bool unpunctuated = false, segment_times = false, word_times = false;
 };
 using RecognitionId = std::uint64_t;  // as YieldId
 

@@ -54,6 +54,10 @@ class Arguments {
     return "";
   }
 
+  void Get(const char* name, std::string& value) { value = Text(name); }
+  void Get(const char* name, bool& value) { value = Flag(name); }
+  void Get(const char* name, std::vector<std::string>& value) { value = Texts(name); }
+
   // Also as a text of digits, since that is what a query holds.
   std::optional<std::int64_t> Whole(const char* name, std::int64_t low, std::int64_t high) {
     const auto value = Take(name);
@@ -202,13 +206,8 @@ const std::array kEntries = {
             const bool given = arguments.Has("fd");
             const auto fd = arguments.Whole("fd", 0, INT32_MAX);
             auto how = std::make_shared<RecognizeRequest>();
-            how->language = arguments.Text("language");
-            how->prompt = arguments.Text("prompt");
-            how->vocabulary = arguments.Texts("vocabulary");
-            how->translate_to = arguments.Text("translate_to");
-            how->unpunctuated = arguments.Flag("unpunctuated");
-            how->segment_times = arguments.Flag("segment_times");
-            how->word_times = arguments.Flag("word_times");
+            speech::ForEachOption(
+                *how, [&arguments](const char* name, auto& value) { arguments.Get(name, value); });
             if (!given)
               return Refusal{Invalid("fd is missing: a file descriptor of yours"), 400, ""};
             return RecognizeStream{static_cast<int>(fd.value_or(-1)), std::move(how)};

@@ -18,20 +18,14 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "speech/text/recognition_options.h"
 #include "speech/text/transcript.h"
 
 namespace headroom::net {
 
-/// How speech is to be recognised.
-struct SpeechRequest {
-  std::string model =
-      {};  // "" or "whisper-1": whatever is loaded; else one of ServiceState::models
-  std::string language = {};      // ISO 639-1; "" : the model finds out, or the configured one
-  std::string prompt = {};        // context, for models that take one; else ignored
-  std::string translate_to = {};  // ISO 639-1; "" or the language: not translated
-  bool unpunctuated = false;      // and in lower case, by models that can be told so
-  bool segment_times = false;     // without them a segment is a chunk's whole text
-  bool word_times = false;
+/// How speech is to be recognised, and by what.
+struct SpeechRequest : speech::RecognitionOptions {
+  std::string model = {};  // "" or "whisper-1": what is loaded; else one of ServiceState::models
 };
 
 // ---- whole recordings ----

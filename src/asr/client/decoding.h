@@ -6,6 +6,8 @@
 #pragma once
 
 #include <deque>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "asr/client/protocol.h"
@@ -21,6 +23,10 @@ struct Piece {
 
 /// Every sample is in a piece, none longer than `longest` (at least 4 s).
 std::vector<Piece> CutIntoPieces(std::span<const float> samples, Milliseconds longest);
+
+/// The sample in the middle half of `samples` around which 64 ms are quietest: where to cut speech
+/// that has no better place.
+std::size_t QuietestCut(std::span<const float> samples);
 
 class Decoding {
  public:

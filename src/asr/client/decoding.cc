@@ -1,9 +1,8 @@
-#include "asr/scheduler/decoding.h"
+#include "asr/client/decoding.h"
 
 #include <algorithm>
 #include <array>
 
-#include "asr/client/recognizer.h"
 #include "audio/format/format.h"
 
 namespace headroom::asr {
@@ -92,6 +91,23 @@ std::vector<Piece> CutIntoPieces(std::span<const float> samples, Milliseconds lo
   piece.end = samples.size();
   pieces.push_back(piece);
   return pieces;
+}
+
+std::size_t QuietestCut(std::span<const float> samples) {
+  constexpr std::size_t kWindow = 1024;  // 64 ms
+  const std::size_t begin = samples.size() / 4;
+  const std::size_t end = samples.size() - samples.size() / 4;
+  if (end - begin < kWindow) return samples.size() / 2;
+  double energy = 0;
+  for (std::size_t i = begin; i < begin + kWindow; ++i) energy += samples[i] * samples[i];
+  double least = energy;
+  std::size_t quietest = begin;
+  for (std::size_t i = begin + 1; i + kWindow <= end; ++i) {
+    const double out = samples[i - 1], in = samples[i + kWindow - 1];
+    energy += in * in - out * out;
+    if (energy < least) least = energy, quietest = i;
+  }
+  return quietest + kWindow / 2;
 }
 
 Decoding::Decoding(std::span<const float> samples, Milliseconds longest) : samples_(samples) {
