@@ -59,30 +59,33 @@ void Recording::Governed(const std::string& tier, Milliseconds queue) {
 }
 
 void Recording::Happened(const Event& event) {
-  const auto id = event.data.value("utterance", std::int64_t{0});
-  if (event.name == "speech") {
-    const std::string what = event.data.value("what", "");
-    if (what == "begin") {
-      writer_->Note(Now(EventKind::kSpeechBegin).With(Key::kUtterance, id));
-    } else if (what == "end") {
-      writer_->Note(Now(EventKind::kSpeechEnd)
-                        .With(Key::kUtterance, id)
-                        .With(Key::kAudioMs, event.data.value("audio_ms", std::int64_t{0})));
-    }
-  } else if (event.name == "text") {
-    writer_->Note(
-        Now(EventKind::kUtterance)
-            .With(Key::kUtterance, id)
-            .With(Key::kStep, std::string_view(event.data.value("delivered", true) ? "delivered"
-                                                                                   : "undelivered"))
-            .With(Key::kMs, event.data.value("latency_ms", std::int64_t{0}))
-            .With(Key::kTier, std::string_view(event.data.value("tier", ""))));
-  } else if (event.name == "trouble") {
-    writer_->Note(record::ErrorEvent(
-        record::Now(SystemClock()), event.data.value("code", "internal"), std::nullopt, "service"));
-  } else if (event.name == "reloaded") {
-    writer_->Note(Now(EventKind::kConfig));
-  }
+  std::visit(net::Visitor{
+                 [this](const net::SpeechBegan& e) {
+                   Note(Now(EventKind::kSpeechBegin).With(Key::kUtterance, e.utterance));
+                 },
+                 [this](const net::SpeechEnded& e) {
+                   Note(Now(EventKind::kSpeechEnd)
+                            .With(Key::kUtterance, e.utterance)
+                            .With(Key::kAudioMs, e.audio.count()));
+                 },
+                 [this](const net::TextDelivered& e) {
+                   record::Event note =
+                       Now(EventKind::kUtterance)
+                           .With(Key::kUtterance, e.utterance)
+                           .With(Key::kStep,
+                                 std::string_view(e.failure ? "undelivered" : "delivered"))
+                           .With(Key::kTier, e.tier);
+                   if (e.latency) note.With(Key::kMs, e.latency->count());
+                   Note(std::move(note));
+                 },
+                 [this](const net::Warning& e) {
+                   Note(record::ErrorEvent(record::Now(SystemClock()), Name(e.error.code),
+                                           std::nullopt, "service"));
+                 },
+                 [this](const net::Reloaded&) { Note(Now(EventKind::kConfig)); },
+                 [](const auto&) {},
+             },
+             event);
 }
 
 void Recording::Acted(const memory::Action& action) {

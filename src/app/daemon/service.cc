@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "models/store/store.h"
+#include "net/control/event_json.h"
 #include "net/server/local_socket.h"
 #include "speech/vad/vad.h"
 
@@ -55,7 +56,7 @@ Result<> Service::Start() {
   TRY_ASSIGN(config_, ReadConfig());
   TRY(DictationOptionsFor(config_));
   TRY(MakeDirectories(options_.state));
-  const EventSink tell = [this](const Event& event) { Tell(event); };
+  const EventSink publish = [this](const Event& event) { Publish(event); };
 
   // The spool's lock makes us the only one; nothing else is touched before it is held.
   std::unique_ptr<speech::Spool> spool;
@@ -65,11 +66,11 @@ Result<> Service::Start() {
     spool = std::move(*opened);
     const speech::SpoolRepair& repair = spool->repair();
     if (!repair.set_aside.empty())
-      SetTrouble("spool", "the spool was damaged and set aside as " + repair.set_aside.native());
+      SetWarning("spool", "the spool was damaged and set aside as " + repair.set_aside.native());
   } else if (opened.error().code == Errc::kBusy) {
     return Within(opened, "another headroom is running");
   } else {
-    SetTrouble("spool", "speech is kept in memory only: " + opened.error().what);
+    SetWarning("spool", "speech is kept in memory only: " + opened.error().what);
   }
 
   if (options_.recording) {
@@ -78,7 +79,7 @@ Result<> Service::Start() {
     if (recording) {
       recording_ = std::move(*recording);
     } else {
-      SetTrouble("record", "no flight record is kept: " + recording.error().what);
+      SetWarning("record", "no flight record is kept: " + recording.error().what);
     }
   }
 
@@ -87,22 +88,22 @@ Result<> Service::Start() {
   if (history) {
     history_ = std::move(*history);
     if (!history_->set_aside().empty())
-      SetTrouble("history",
+      SetWarning("history",
                  "the history was damaged and set aside as " + history_->set_aside().native());
   } else {
-    SetTrouble("history", "no history is kept: " + history.error().what);
+    SetWarning("history", "no history is kept: " + history.error().what);
   }
   expired_ = began_;
 
   TRY_ASSIGN(DeliverySettings post, MakeDeliverySettings(config_));
   request_ = RequestFor(config_, post.rewrite.vocabulary);
-  text_delivery_ = std::make_unique<TextDelivery>(std::move(post), history_.get(), tell);
+  text_delivery_ = std::make_unique<TextDelivery>(std::move(post), history_.get(), publish);
   pipeline_ = std::make_unique<UtterancePipeline>(
       PipelineOptions{
           .request = request_,
           .session = static_cast<std::uint64_t>(SystemClock().WallNow().time_since_epoch() /
                                                 std::chrono::milliseconds(1))},
-      std::move(spool), *text_delivery_, tell);
+      std::move(spool), *text_delivery_, publish);
 
   TRY(StartScheduler());
   recognitions_.emplace(*scheduler_);
@@ -113,7 +114,7 @@ Result<> Service::Start() {
     server.socket = net::ControlSocketPath(config_.control_socket);
     TRY_ASSIGN(server_, net::ControlServer::Start(std::move(server), *this));
     to_server_ = publisher_.Subscribe([control = server_.get()](const Event& event) {
-      if (control->has_subscribers()) control->Publish(event.name, event.data);
+      if (control->has_subscribers()) control->Publish(NameOf(event), EventToJson(event));
     });
     StartServers();
   }
@@ -147,7 +148,7 @@ Result<> Service::MakeDictation() {
     return speech::VoiceDetector::Load(vad);
   };
   auto made = std::make_shared<Dictation>(options, std::move(source), make_detector, *pipeline_,
-                                          [this](const Event& event) { Tell(event); });
+                                          [this](const Event& event) { Publish(event); });
   const std::lock_guard lock(mutex_);
   dictation_.swap(made);  // the old one is over before `made` goes
   return {};
@@ -162,7 +163,7 @@ void Service::ReplaceDictation() {
   old->Finish();
   while (old->state() != DictationState::kIdle) std::this_thread::sleep_for(Milliseconds(5));
   if (const auto made = MakeDictation(); !made) {
-    Tell({"trouble", {{"text", "reload: " + made.error().what}}});
+    Publish(net::Warning{Error(made.error()).Within("reload")});
   }
   const bool hands_free = config_.speech.mode == ListenMode::kHandsFree;
   if (on || hands_free) dictation()->Listen();
@@ -230,7 +231,7 @@ Ended Service::Run(CancelToken& stop, const std::function<void()>& turn) {
     if (history_ && SystemClock().Now() - expired_ >= kExpireEvery) {
       expired_ = SystemClock().Now();
       if (const auto gone = history_->Expire(); !gone)
-        SetTrouble("history", "old texts cannot be deleted: " + gone.error().what);
+        SetWarning("history", "old texts cannot be deleted: " + gone.error().what);
     }
     if (serving_) serving_->Expire();
     if (turn) turn();
@@ -263,7 +264,7 @@ void Service::Post(std::function<void()> task) {
 void Service::AskReload() {
   Post([this] {
     const auto reloaded = ReloadNow();
-    if (!reloaded) Tell({"trouble", {{"text", "reload: " + reloaded.error().what}}});
+    if (!reloaded) Publish(net::Warning{Error(reloaded.error()).Within("reload")});
   });
 }
 
@@ -282,7 +283,7 @@ void Service::AskSleep(std::function<void()> ready) {
       recording_->Note({.kind = record::EventKind::kSuspend,
                         .at = record::Now(SystemClock()),
                         .attributes = {}});
-    Tell({"sleep", {{"asleep", true}}});
+    Publish(net::SleepChanged{true});
     scheduler_->Suspend();
     ready();
   });
@@ -294,7 +295,7 @@ void Service::AskWake() {
     if (recording_)
       recording_->Note(
           {.kind = record::EventKind::kResume, .at = record::Now(SystemClock()), .attributes = {}});
-    Tell({"sleep", {{"asleep", false}}});
+    Publish(net::SleepChanged{false});
     if (config_.speech.mode == ListenMode::kHandsFree) dictation()->Listen();
   });
 }
@@ -316,12 +317,12 @@ Result<nlohmann::json> Service::ReloadNow() {
   });
   if (web_) {
     const auto read = web_->ReloadCertificate();
-    SetTrouble("certificate",
+    SetWarning("certificate",
                read ? "" : "the certificate of before is used: " + read.error().what);
   }
-  nlohmann::json answer = {{"changed", change.live}, {"restart", change.restart}};
-  Tell({"reloaded", answer});
-  return answer;
+  const net::Reloaded reloaded{change.live, change.restart};
+  Publish(reloaded);
+  return net::EventToJson(reloaded);
 }
 
 void Service::AnswerListeners() {
@@ -364,15 +365,15 @@ void Service::PublishStatus() {
   if (text == published_) return;
   published_ = std::move(text);
   if (local) server_->Publish("status", json);
-  if (remote) web_->Publish("status", json);
+  if (remote) web_->Publish(net::StatusChanged{status});
 }
 
 // ---- what happens ----
 
-void Service::SetTrouble(const std::string& topic, std::string text) {
+void Service::SetWarning(const std::string& topic, std::string text) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(troubles_, [&](const auto& trouble) { return trouble.first == topic; });
-  if (!text.empty()) troubles_.emplace_back(topic, std::move(text));
+  std::erase_if(warnings_, [&](const auto& warning) { return warning.first == topic; });
+  if (!text.empty()) warnings_.emplace_back(topic, std::move(text));
 }
 
 void Service::Notify(std::string title, std::string text) {
@@ -382,39 +383,47 @@ void Service::Notify(std::string title, std::string text) {
   });
 }
 
-void Service::Tell(const Event& event) {
-  bool undelivered = false;
-  if (event.name == "partial") {
-    const std::lock_guard lock(mutex_);
-    partial_ = event.data.value("committed", "") + event.data.value("tentative", "");
-  } else if (event.name == "text" || event.name == "state") {
+// What the service itself does about it.
+void Service::React(const Event& event) {
+  const auto over = [this] {
     const std::lock_guard lock(mutex_);
     partial_.clear();
-    if (event.name == "text" && !event.data.value("delivered", true)) {
-      ++undelivered_;
-      undelivered = true;
-    }
-  } else if (event.name == "source") {
-    SetTrouble("microphone", event.data.value("trouble", ""));
-  } else if (event.name == "trouble") {
-    SetTrouble("last", event.data.value("text", ""));
-  }
+    news_ = true;  // a client may wait for the first sample, or for a model
+  };
+  const auto news = [this] {
+    const std::lock_guard lock(mutex_);
+    news_ = true;
+  };
+  std::visit(net::Visitor{
+                 [this](const net::PartialText& e) {
+                   const std::lock_guard lock(mutex_);
+                   partial_ = e.committed + e.tentative;
+                 },
+                 [&](const net::StateChanged&) { over(); },
+                 [&](const net::TextDelivered& e) {
+                   over();
+                   if (!e.failure) return;
+                   {
+                     const std::lock_guard lock(mutex_);
+                     ++undelivered_;
+                   }
+                   Notify("A text did not arrive",
+                          e.failure->what + ". It is kept: headroom history paste");
+                 },
+                 [this](const net::SourceChanged& e) { SetWarning("microphone", e.trouble); },
+                 [this](const net::Warning& e) { SetWarning("last", e.error.what); },
+                 [&](const net::TierChanged&) { news(); },
+                 [](const auto&) {},
+             },
+             event);
+  changed_.notify_all();
+}
+
+void Service::Publish(const Event& event) {
+  React(event);
   if (recording_) recording_->Happened(event);
   publisher_.Publish(event);
   if (options_.also) options_.also(event);
-  if (undelivered) {
-    Notify("A text did not arrive", event.data.value("trouble", "") +
-                                        ". It is kept: headroom "
-                                        "history paste");
-  }
-  // Somebody may wait for the first sample, or for a model.
-  if (event.name == "state" || event.name == "text" || event.name == "tier") {
-    {
-      const std::lock_guard lock(mutex_);
-      news_ = true;
-    }
-    changed_.notify_all();
-  }
 }
 
 }  // namespace headroom::app

@@ -124,15 +124,16 @@ class Service : public net::ControlService {
   std::optional<std::string> Inspect(const std::string& name) const;
   Result<Config> ReadConfig() const;
   void Post(std::function<void()> task);
-  void Tell(const Event& event);
-  void TellAction(const memory::Action& action);
-  void TellTier(const asr::TierEvent& event);
+  void Publish(const Event& event);
+  void React(const Event& event);
+  void PublishAction(const memory::Action& action);
+  void PublishTier(const asr::TierEvent& event);
   Result<nlohmann::json> ReloadNow();
   void AnswerListeners();
   void AnswerLoaders();
   nlohmann::json Models() const;
   void PublishStatus();
-  void SetTrouble(const std::string& topic, std::string text);
+  void SetWarning(const std::string& topic, std::string text);
   void Notify(std::string title, std::string text);
   Result<speech::HistoryEntry> EntryToPaste(std::optional<std::int64_t> id);
   Result<nlohmann::json> Paste(const speech::HistoryEntry& entry);
@@ -172,7 +173,7 @@ class Service : public net::ControlService {
   std::vector<Waiting> listeners_;                // who asked to listen and waits for samples
   std::vector<net::YieldId> yields_;
   std::string partial_;
-  std::vector<std::pair<std::string, std::string>> troubles_;  // topic, text
+  std::vector<std::pair<std::string, std::string>> warnings_;  // topic, text
   std::int64_t undelivered_ = 0;
   bool news_ = false, shutdown_ = false, restart_ = false;
 };

@@ -49,7 +49,7 @@ net::Status Service::Status() const {
       status.phase = net::Phase::kListening;
       break;
     case DictationState::kSpeaking:
-      status.phase = net::Phase::kSpeech;
+      status.phase = net::Phase::kSpeaking;
       break;
   }
   status.microphone = {.device = source.device,
@@ -89,7 +89,7 @@ net::Status Service::Status() const {
   status.partial = partial_;
   status.yields = static_cast<int>(yields_.size());
   status.undelivered = undelivered_;
-  for (const auto& [topic, text] : troubles_) status.troubles.push_back(text);
+  for (const auto& [topic, text] : warnings_) status.troubles.push_back(text);
   return status;
 }
 
@@ -225,7 +225,7 @@ void Service::BeginYield(net::YieldId id, const std::string& who, net::Answer an
       const std::lock_guard lock(mutex_);
       yields_.push_back(id);
     }
-    Tell({"yield", {{"who", who}, {"held", true}}});
+    Publish(net::YieldChanged{who, true});
     const bool left = scheduler_->Yield(true);
     (*shared)(left ? Result<nlohmann::json>(nlohmann::json{{"left", true}})
                    : Result<nlohmann::json>(Fail(Errc::kTimeout, "the card was not left in time")));
@@ -240,7 +240,7 @@ void Service::EndYield(net::YieldId id) {
       std::erase(yields_, id);
       none = yields_.empty();
     }
-    Tell({"yield", {{"held", !none}}});
+    Publish(net::YieldChanged{std::nullopt, !none});
     if (none) scheduler_->Yield(false, Milliseconds(0));
   });
 }

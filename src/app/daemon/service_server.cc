@@ -49,7 +49,7 @@ void Service::SetDraining(bool on, net::Answer answer) {
                             "wyoming.listen are empty"));
     serving_->SetDraining(on);
     if (web_) web_->Drain(on);
-    Tell({"drain", {{"on", on}}});
+    Publish(net::DrainChanged{on});
     (*shared)(net::ToJson(Status()));
   });
 }
@@ -57,7 +57,7 @@ void Service::SetDraining(bool on, net::Answer answer) {
 void Service::StartServers() {
   if (config_.server.listen.empty() && config_.wyoming.listen.empty()) return;
   const auto vad = models::ResolveVad();
-  if (!vad) return SetTrouble("server", "nothing is served: " + vad.error().what);
+  if (!vad) return SetWarning("server", "nothing is served: " + vad.error().what);
   ServingParts parts;
   parts.scheduler = [this] { return scheduler_->status(); };
   parts.dictation = [this] { return pipeline_->status(); };
@@ -72,8 +72,8 @@ void Service::StartServers() {
       [path = *vad]() -> Result<std::unique_ptr<speech::SpeechProbability>> {
         return speech::VoiceDetector::Load(path);
       },
-      [this](const Event& event) { Tell(event); });
-  if (!serving) return SetTrouble("server", "nothing is served: " + serving.error().what);
+      [this](const Event& event) { Publish(event); });
+  if (!serving) return SetWarning("server", "nothing is served: " + serving.error().what);
   {
     const std::lock_guard lock(mutex_);
     serving_ = std::move(*serving);
@@ -99,12 +99,12 @@ void Service::StartWeb() {
   web.upload_limit = config.upload_limit;
   web.history = config.history;
   auto started = net::WebServer::Start(std::move(web), *serving_, this);
-  if (!started) return SetTrouble("server", "no HTTP: " + started.error().what);
+  if (!started) return SetWarning("server", "no HTTP: " + started.error().what);
   web_ = std::move(*started);
   to_web_ = publisher_.Subscribe([web = web_.get()](const Event& event) {
-    if (web->has_subscribers()) web->Publish(event.name, event.data);
+    if (web->has_subscribers()) web->Publish(event);
   });
-  Tell({"notice", {{"text", "programs and the page are served at " + config.listen}}});
+  Publish(net::Notice{"programs and the page are served at " + config.listen});
 }
 
 void Service::StartWyoming() {
@@ -113,9 +113,9 @@ void Service::StartWyoming() {
   options.allow = config_.wyoming.allow;
   options.version = HEADROOM_VERSION;
   auto started = net::WyomingServer::Start(std::move(options), *serving_);
-  if (!started) return SetTrouble("wyoming", "no Wyoming: " + started.error().what);
+  if (!started) return SetWarning("wyoming", "no Wyoming: " + started.error().what);
   wyoming_ = std::move(*started);
-  Tell({"notice", {{"text", wyoming_->Notice()}}});
+  Publish(net::Notice{wyoming_->Notice()});
 }
 
 }  // namespace headroom::app

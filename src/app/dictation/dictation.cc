@@ -88,11 +88,11 @@ Dictation::Wish Dictation::wish() const {
 
 void Dictation::SetState(DictationState state) {
   if (state_.exchange(state) == state) return;
-  events_({"state", {{"state", Name(state)}, {"device", source_->report().device}}});
+  events_(net::StateChanged{std::string(Name(state)), source_->report().device});
 }
 
-void Dictation::Trouble(const Error& error) {
-  events_({"trouble", {{"text", error.what}, {"code", Name(error.code)}}});
+void Dictation::Warn(const Error& error) {
+  events_(net::Warning{error});
 }
 
 void Dictation::Loop() {
@@ -119,18 +119,18 @@ void Dictation::Loop() {
 // The source first: it takes longer, and what comes meanwhile waits in it.
 bool Dictation::Open() {
   if (const auto opened = source_->Open(); !opened) {
-    Trouble(opened.error());
+    Warn(opened.error());
     return false;
   }
   auto made = make_detector_();
   if (!made) {
-    Trouble(made.error());
+    Warn(made.error());
     return false;
   }
   detector_ = std::move(*made);
   segmenter_.emplace(options_.segmenter, *detector_, sink_,
                      SegmenterEvents{.on_change = [this](const auto& change) { Changed(change); },
-                                     .on_trouble = [this](const Error& error) { Trouble(error); }},
+                                     .on_warning = [this](const Error& error) { Warn(error); }},
                      clock_);
   return true;
 }
@@ -151,7 +151,7 @@ void Dictation::ListenOnce() {
     const auto read = source_->Read(std::span(block_).subspan(held), kPatience);
     WatchSource();
     if (!read) {
-      Trouble(read.error());
+      Warn(read.error());
       break;
     }
     held += *read;
@@ -170,7 +170,7 @@ void Dictation::ListenOnce() {
     going = Take(std::span(block_).first(std::exchange(held, 0)));
     if (options_.give_up.count() > 0 && !segmenter_->open() &&
         Since(speech_at_, clock_.Now()) >= options_.give_up) {
-      events_({"notice", {{"text", "listening ended: nothing was said for a while"}}});
+      events_(net::Notice{"listening ended: nothing was said for a while"});
       break;
     }
   }
@@ -215,11 +215,8 @@ void Dictation::WatchSource() {
   audio::SourceReport report = source_->report();
   if (report.state != last_report_.state || report.trouble != last_report_.trouble ||
       report.device != last_report_.device || report.dropped != last_report_.dropped) {
-    events_({"source",
-             {{"state", audio::Name(report.state)},
-              {"device", report.device},
-              {"trouble", report.trouble},
-              {"dropped", report.dropped}}});
+    events_(net::SourceChanged{std::string(audio::Name(report.state)), report.device,
+                               report.trouble, report.dropped});
   }
   last_report_ = std::move(report);
 }

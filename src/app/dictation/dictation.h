@@ -71,7 +71,7 @@ class Dictation {
   void Drain();
   void WatchSource();
   void SetState(DictationState state);
-  void Trouble(const Error& error);
+  void Warn(const Error& error);
   Wish wish() const;
 
   const DictationOptions options_;

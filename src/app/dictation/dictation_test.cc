@@ -6,6 +6,7 @@
 #include <limits>
 #include <string>
 
+#include "net/control/event_json.h"
 #include "speech/testing/fake_vad.h"
 
 namespace headroom::app {
@@ -195,10 +196,11 @@ struct Set {
       std::this_thread::sleep_for(Milliseconds(5));
     return dictation->source_ended();
   }
+  /// As programs see them: net/control/event_json.h.
   int Count(const std::string& name) {
     const std::lock_guard lock(sink.mutex);
-    return static_cast<int>(std::count_if(events.begin(), events.end(),
-                                          [&](const Event& event) { return event.name == name; }));
+    return static_cast<int>(std::count_if(
+        events.begin(), events.end(), [&](const Event& event) { return NameOf(event) == name; }));
   }
 
   DictationOptions options;

@@ -49,7 +49,7 @@ struct SegmenterOptions {
 struct SegmenterEvents {
   /// kBegin comes before the intake is told, everything else after. May be empty.
   std::function<void(const speech::Change&)> on_change;
-  std::function<void(const Error&)> on_trouble;
+  std::function<void(const Error&)> on_warning;
 };
 
 class Segmenter {
@@ -88,7 +88,7 @@ class Segmenter {
   AppendPace pace_;
   std::int64_t partial_at_ = 0;
   bool paused_ = false;
-  bool told_ = false;  // of a piece of the open utterance that the spool did not take
+  bool warned_ = false;  // of a piece of the open utterance that the spool did not take
 };
 
 }  // namespace headroom::app

@@ -1,4 +1,5 @@
 #include "app/dictation/text_delivery.h"
+#include "net/control/event_json.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -52,7 +53,7 @@ class TextDeliveryTest : public testing::Test {
     settings.own_commands["de"] = {{"gruss", "Mit freundlichen Grüßen"}};
     office_ = std::make_unique<TextDelivery>(
         std::move(settings), history_.get(),
-        [this](const Event& event) { events_.push_back(event.name); });
+        [this](const Event& event) { events_.emplace_back(NameOf(event)); });
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "app/testing/fake_scheduler.h"
+#include "net/control/event_json.h"
 
 namespace headroom::app {
 namespace {
@@ -28,7 +29,8 @@ class FakeDeliverySink : public DeliverySink {
     texts.push_back(composed);
     return {};
   }
-  bool Remember(const FinalText&, const std::string&, const Result<>&, Milliseconds) override {
+  bool Remember(const FinalText&, const std::string&, const Result<>&,
+                std::optional<Milliseconds>) override {
     return remembers_it;
   }
 
@@ -94,7 +96,16 @@ struct RunOfService {
   }
   int Count(const std::string& name) {
     const std::lock_guard lock(mutex);
-    return static_cast<int>(std::ranges::count(events, name, &Event::name));
+    return static_cast<int>(std::ranges::count(events, name, &net::NameOf));
+  }
+
+  /// With `mutex` held.
+  std::vector<net::TextDelivered> Texts() const {
+    std::vector<net::TextDelivered> texts;
+    for (const Event& event : events) {
+      if (const auto* text = std::get_if<net::TextDelivered>(&event)) texts.push_back(*text);
+    }
+    return texts;
   }
 
   std::mutex mutex;
@@ -178,6 +189,12 @@ TEST_F(UtterancePipelineTest, WhatWasNotDecodedIsDecodedByTheNextRun) {
               ElementsAre(HasSubstr("16000 samples"), HasSubstr("32000 samples"),
                           HasSubstr("8000 samples"), HasSubstr("4000 samples")));
   EXPECT_EQ(run.pipeline->status().counts.recovered, 3);
+  const std::lock_guard lock(run.mutex);
+  const auto texts = run.Texts();
+  ASSERT_EQ(texts.size(), 4U);
+  EXPECT_EQ(texts[0].latency, std::nullopt) << "its last word was spoken before this run";
+  EXPECT_EQ(texts[0].decoded, std::nullopt);
+  EXPECT_NE(texts[3].latency, std::nullopt);
 }
 
 TEST_F(UtterancePipelineTest, NothingIsDeliveredTwice) {
@@ -218,6 +235,13 @@ TEST_F(UtterancePipelineTest, AnUtteranceThatNothingCanDecodeIsKeptForTheNextRun
     EXPECT_EQ(run.pipeline->status().counts.passed_over, 1);
     EXPECT_EQ(run.Count("passed_over"), 1);
     EXPECT_EQ(run.Count("trouble"), 1);
+    const std::lock_guard lock(run.mutex);
+    for (const Event& event : run.events) {
+      if (const auto* failed = std::get_if<net::UtteranceFailed>(&event))
+        EXPECT_EQ(failed->error.code, Errc::kWorkerLost);
+      if (const auto* warning = std::get_if<net::Warning>(&event))
+        EXPECT_EQ(warning->error.code, Errc::kWorkerLost);
+    }
   }
   EXPECT_TRUE(delivery_sink_.texts.empty());
   RunOfService run(folder_, "slow=1", delivery_sink_);
@@ -233,7 +257,8 @@ TEST_F(UtterancePipelineTest, EachFailedTryIsSaid) {
   const std::lock_guard lock(run.mutex);
   std::vector<bool> again;
   for (const Event& event : run.events) {
-    if (event.name == "trouble") again.push_back(event.data.value("again", false));
+    if (const auto* warning = std::get_if<net::Warning>(&event))
+      again.push_back(warning->again.value_or(false));
   }
   EXPECT_THAT(again, ElementsAre(true, true, false));
 }
@@ -287,9 +312,9 @@ TEST_F(UtterancePipelineTest, AnEarlyTextIsTakenWhenNobodyWentOn) {
                   .has_value());
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   const std::lock_guard lock(run.mutex);
-  const auto final = std::ranges::find(run.events, "text", &Event::name);
-  ASSERT_NE(final, run.events.end());
-  EXPECT_TRUE(final->data.value("adopted", false));
+  const auto texts = run.Texts();
+  ASSERT_FALSE(texts.empty());
+  EXPECT_TRUE(texts[0].adopted);
 }
 
 TEST_F(UtterancePipelineTest, AfterDeliveryNothingOfItIsInTheSpool) {

@@ -176,7 +176,7 @@ TEST_F(StreamsTest, NoLockIsHeldWhileADiskThatFailsIsReported) {
   std::promise<bool> answered;
   std::future<std::size_t> open;
   on_event_ = [&](const Event& event) {
-    if (event.name != "trouble" || open.valid()) return;
+    if (!std::holds_alternative<net::Warning>(event) || open.valid()) return;
     open = std::async(std::launch::async, [this] { return streams_->open(); });
     answered.set_value(open.wait_for(std::chrono::seconds(5)) == std::future_status::ready);
   };

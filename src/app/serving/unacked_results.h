@@ -19,10 +19,11 @@ namespace headroom::app {
 
 struct UnackedResult {
   std::uint64_t item = 0;  // ascending
-  std::string text;
-  std::string language;
+  std::string text = {};
+  std::string language = {};
   Milliseconds audio{};
-  std::string failed;  // why there is no text; "" : there is
+  std::string failed = {};        // why there is no text; "" : there is
+  Errc code = Errc::kWorkerLost;  // with `failed`
 };
 
 /// In memory.

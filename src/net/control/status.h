@@ -18,10 +18,11 @@ enum class Phase {
   kIdle,
   kOpening,    // the microphone is asked for; say nothing yet
   kListening,  // samples arrive; silence so far
-  kSpeech,     // somebody speaks
+  kSpeaking,   // an utterance is open
   kDecoding,   // not listening; speech is being turned into text
 };
 std::string_view Name(Phase phase);  // "idle", "opening", …
+/// Also "speech", as kSpeaking was called before.
 std::optional<Phase> PhaseFromName(std::string_view name);
 
 struct Microphone {
