@@ -83,7 +83,8 @@ void LiveView::OnText(const net::TextDelivered& event) {
 
 void LiveView::On(const app::Event& event) {
   const MutexLock lock(mutex_);
-  const auto line = [this](const std::string& words) REQUIRES(mutex_) { Print("headroom: " + Printable(words)); };
+  const auto line = [this](const std::string& words)
+                        REQUIRES(mutex_) { Print("headroom: " + Printable(words)); };
   const auto nothing_said = [this]() REQUIRES(mutex_) {
     committed_.clear();
     tentative_.clear();

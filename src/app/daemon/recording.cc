@@ -13,21 +13,22 @@ namespace {
 using record::EventKind;
 using record::Key;
 
-record::Event Now(EventKind kind) {
-  return {.kind = kind, .at = record::Now(SystemClock()), .attributes = {}};
-}
-
 }  // namespace
+
+record::Event Recording::Now(EventKind kind) const {
+  return {.kind = kind, .at = record::Now(clock_), .attributes = {}};
+}
 
 Result<std::unique_ptr<Recording>> Recording::Open(RecordingOptions options) {
   record::WriterOptions writing;
   writing.path = options.file;
   writing.version = HEADROOM_VERSION;
-  TRY_ASSIGN(auto writer, record::Writer::Open(std::move(writing)));
+  TRY_ASSIGN(auto writer, record::Writer::Open(std::move(writing), *options.clock));
   std::unique_ptr<Recording> recording(new Recording(options, std::move(writer)));
-  recording->Note(Now(EventKind::kStart).With(Key::kVersion, std::string_view(HEADROOM_VERSION)));
   recording->Note(
-      Now(EventKind::kRecording)
+      recording->Now(EventKind::kStart).With(Key::kVersion, std::string_view(HEADROOM_VERSION)));
+  recording->Note(
+      recording->Now(EventKind::kRecording)
           .With(Key::kStep, std::string_view("kernel_log"))
           .With(Key::kReason,
                 std::string_view(recording->kernel_.readable() ? "followed" : "not readable")));
@@ -79,8 +80,8 @@ void Recording::Happened(const Event& event) {
                    Note(std::move(note));
                  },
                  [this](const net::Warning& e) {
-                   Note(record::ErrorEvent(record::Now(SystemClock()), Name(e.error.code),
-                                           std::nullopt, "service"));
+                   Note(record::ErrorEvent(record::Now(clock_), Name(e.error.code), std::nullopt,
+                                           "service"));
                  },
                  [this](const net::Reloaded&) { Note(Now(EventKind::kConfig)); },
                  [](const auto&) {},
@@ -90,10 +91,9 @@ void Recording::Happened(const Event& event) {
 
 void Recording::Acted(const memory::Action& action) {
   if (action.kind == memory::ActionKind::kZone) {
-    writer_->Note(
-        record::ZoneEvent(record::Now(SystemClock()), action.gauge, action.from, action.to));
+    writer_->Note(record::ZoneEvent(record::Now(clock_), action.gauge, action.from, action.to));
   } else {
-    writer_->Note(record::ActionEvent(record::Now(SystemClock()), action, ""));
+    writer_->Note(record::ActionEvent(record::Now(clock_), action, ""));
   }
 }
 

@@ -1,5 +1,5 @@
-// The service's scheduler: made from the configuration and what this machine has, and what it
-// tells.
+// The service's scheduler: made from the configuration and what this machine has, and what
+// it reports.
 #include <malloc.h>
 
 #include <algorithm>
@@ -79,18 +79,15 @@ Result<> Service::StartScheduler() {
   if (config_.speech.language != "auto") options.language = config_.speech.language;
   const bool gpu = std::ranges::any_of(tiers.tiers, &asr::Tier::on_gpu);
   options.tiers = std::move(tiers.tiers);
-  DescribeTiers(options.tiers);
+  std::vector<asr::Tier> ranked = options.tiers;
 
   asr::SchedulerEvents events;
   events.on_action = [this](const memory::Action& action) { PublishAction(action); };
   events.on_tier = [this](const asr::TierEvent& event) { PublishTier(event); };
   events.on_restart = [this](const std::string& reason) {
     Publish(net::Restarting{reason});
-    {
-      const std::lock_guard lock(mutex_);
-      restart_ = true;
-    }
-    changed_.notify_all();
+    restart_ = true;
+    tasks_.Wake();
   };
   asr::ProbeReadingsOptions readings;
   readings.devices = gpu;
@@ -101,6 +98,8 @@ Result<> Service::StartScheduler() {
   TRY_ASSIGN(scheduler_, asr::Scheduler::Make(std::move(options), std::move(events),
                                               std::make_unique<asr::ProbeReadings>(readings),
                                               std::make_unique<asr::WorkerRunnerMaker>()));
+  models_ = std::make_unique<ModelController>(
+      *scheduler_, std::move(ranked), [this] { return MayUnload(); }, clock_);
   return {};
 }
 

@@ -241,7 +241,7 @@ TEST(Dictation, TwoSentencesOfAFile) {
   EXPECT_TRUE(set.Ended());
   EXPECT_FALSE(set.source->open());
   set.dictation.reset();
-  // The second one ends with the file, so nobody waits for silence after it.
+  // The second one ends with the file, so no silence has to follow it.
   EXPECT_EQ(set.sink.log, "listen begin pause end begin end stop ");
   ASSERT_EQ(set.sink.ended.size(), 2U);
   EXPECT_NEAR(static_cast<double>(set.sink.ended[0].size()) / 16'000, 2.0 + 0.5 + 0.32, 0.1);

@@ -109,12 +109,12 @@ bool Segmenter::AppendUpTo(std::int64_t end) {
   const auto kept = sink_.Append(*samples);
   if (!kept && kept.error().code == Errc::kNoSpace) {
     events_.on_warning(kept.error());
-    // What is in the spool up to here is an utterance all the same.
+    // What is in the spool up to here is still an utterance.
     static_cast<void>(sink_.End({}, appended_ - begin_, {}, Milliseconds(0)));
     listener_.Cancel();
     return false;
   }
-  // Of a disk that fails a person is told; the text comes all the same.
+  // A disk that fails is worth one warning; the text comes anyway.
   if (!kept && !std::exchange(warned_, true)) events_.on_warning(kept.error());
   appended_ = end;
   return true;

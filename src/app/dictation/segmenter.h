@@ -21,13 +21,13 @@ class UtteranceSink {
   virtual void SetListening(bool listening) = 0;
   /// An error means that speech cannot be kept any more; listening stops.
   virtual Result<> Begin() = 0;
-  /// More of the open utterance. The same.
+  /// More of the open utterance. An error means what that of Begin does.
   virtual Result<> Append(std::span<const float> samples) = 0;
-  /// The utterance so far, while somebody speaks.
+  /// The utterance so far, during speech.
   virtual void Partial(std::vector<float> samples) = 0;
-  /// A pause: if nobody goes on, this is the whole utterance.
+  /// A pause: unless speech resumes, this is the whole utterance.
   virtual void Pause(std::vector<float> samples) = 0;
-  /// Somebody went on.
+  /// Speech has resumed.
   virtual void Resume() = 0;
   /// What is open ends inside speech; if another begins, it does so EndpointOptions::overlap before
   /// that end. Comes before End.
@@ -47,7 +47,7 @@ struct SegmenterOptions {
 };
 
 struct SegmenterEvents {
-  /// kBegin comes before the intake is told, everything else after. May be empty.
+  /// kBegin comes before the call of the sink, every other change after it. May be empty.
   std::function<void(const speech::Change&)> on_change;
   std::function<void(const Error&)> on_warning;
 };
@@ -62,12 +62,12 @@ class Segmenter {
   bool Take(std::span<const float> samples);
   /// The stream ends, or has a gap here: what is open is an utterance. False as above.
   bool Finish();
-  /// What is open is dropped, and the stream begins anew.
+  /// What is open is dropped, and the stream starts over.
   void Cancel();
 
   /// An utterance is.
   bool open() const { return listener_.open(); }
-  /// In it nobody speaks just now.
+  /// There is a pause in it.
   bool paused() const { return paused_; }
 
  private:

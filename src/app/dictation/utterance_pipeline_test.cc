@@ -1,5 +1,5 @@
-// The desk between a real spool, a real scheduler with workers of the scripted engine, and an
-// outbox that remembers.
+// The pipeline between a real spool, a real scheduler with workers of the scripted engine, and a
+// delivery sink that remembers.
 #include "app/dictation/utterance_pipeline.h"
 
 #include <gmock/gmock.h>
@@ -24,7 +24,7 @@ class FakeDeliverySink : public DeliverySink {
   std::string Compose(const FinalText& final_text) override { return final_text.text; }
   Result<> Deliver(const FinalText& final_text, const std::string& composed) override {
     const std::lock_guard lock(mutex);
-    letters.push_back(final_text);
+    delivered.push_back(final_text);
     if (fails) return Fail(Errc::kIo, "the window has gone");
     texts.push_back(composed);
     return {};
@@ -35,7 +35,7 @@ class FakeDeliverySink : public DeliverySink {
   }
 
   std::mutex mutex;
-  std::vector<FinalText> letters;
+  std::vector<FinalText> delivered;
   std::vector<std::string> texts;
   bool fails = false, remembers_it = true;
 };
@@ -117,7 +117,7 @@ struct RunOfService {
 class UtterancePipelineTest : public testing::Test {
  protected:
   UtterancePipelineTest() {
-    std::string name = (fs::path(testing::TempDir()) / "desk-XXXXXX").native();
+    std::string name = (fs::path(testing::TempDir()) / "pipeline-XXXXXX").native();
     folder_ = ::mkdtemp(name.data());
   }
   ~UtterancePipelineTest() override { fs::remove_all(folder_); }
@@ -220,11 +220,11 @@ TEST_F(UtterancePipelineTest, ATextThatMayHaveArrivedIsRepeatedAsSuch) {
   delivery_sink_.fails = false;
   RunOfService run(folder_, "slow=1", delivery_sink_);
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
-  ASSERT_EQ(delivery_sink_.letters.size(), 2U);
-  EXPECT_FALSE(delivery_sink_.letters[0].repeated);
-  EXPECT_TRUE(delivery_sink_.letters[1].repeated);
-  EXPECT_EQ(delivery_sink_.letters[0].id, delivery_sink_.letters[1].id);
-  EXPECT_EQ(delivery_sink_.letters[0].text, delivery_sink_.letters[1].text);
+  ASSERT_EQ(delivery_sink_.delivered.size(), 2U);
+  EXPECT_FALSE(delivery_sink_.delivered[0].repeated);
+  EXPECT_TRUE(delivery_sink_.delivered[1].repeated);
+  EXPECT_EQ(delivery_sink_.delivered[0].id, delivery_sink_.delivered[1].id);
+  EXPECT_EQ(delivery_sink_.delivered[0].text, delivery_sink_.delivered[1].text);
 }
 
 TEST_F(UtterancePipelineTest, AnUtteranceThatNothingCanDecodeIsKeptForTheNextRun) {

@@ -26,7 +26,7 @@ std::string OutcomeOf(const net::TextDelivered& text) {
 
 }  // namespace
 
-// A job that is counted for as long as somebody holds it.
+// A job that is counted for as long as it exists.
 class Serving::Counted : public net::TranscriptionJob {
  public:
   Counted(std::atomic<std::size_t>& jobs, std::unique_ptr<net::TranscriptionJob> job)
@@ -167,7 +167,7 @@ void Serving::Expire() {
 
 Result<std::unique_ptr<net::SpeechStream>> Serving::OpenStream(
     net::StreamOptions options, std::function<void(const net::StreamEvent&)> on_event) {
-  // Whoever comes back brings what is here already.
+  // A client that comes back takes up what is already here.
   if (options.resume.empty()) TRY(Admit());
   return streams_->Open(options, std::move(on_event));
 }

@@ -24,6 +24,13 @@ Milliseconds LengthOf(std::size_t samples) {
   return audio::DurationOf(static_cast<std::int64_t>(samples));
 }
 
+StreamEvent ItemEvent(StreamEvent::Kind kind, std::uint64_t item) {
+  StreamEvent event;
+  event.kind = kind;
+  event.item = item;
+  return event;
+}
+
 StreamEvent EventOf(const UnackedResult& result) {
   StreamEvent event;
   event.kind = result.failed.empty() ? StreamEvent::Kind::kText : StreamEvent::Kind::kFailed;
@@ -269,48 +276,49 @@ Result<> StreamSession::Deliver(const FinalText& final_text, const std::string& 
 }
 
 void StreamSession::InPipeline(const Event& event) {
-  std::visit(
-      net::Visitor{
-          [this](const net::SpeechBegan& e) {
-            if (config_.turns)
-              Emit({.kind = StreamEvent::Kind::kStarted, .item = e.utterance, .at = begin()});
-          },
-          [this](const net::SpeechEnded& e) {
-            StreamEvent out{.item = e.utterance, .at = begin() + e.audio, .audio = e.audio};
-            out.kind = StreamEvent::Kind::kStopped;
-            if (config_.turns) Emit(out);
-            out.kind = StreamEvent::Kind::kCommitted;
-            Emit(std::move(out));
-          },
-          [this](const net::SpeechDropped& e) {
-            Emit({.kind = StreamEvent::Kind::kDropped, .item = e.utterance});
-          },
-          [this](const net::PartialText& e) {
-            Emit({.kind = StreamEvent::Kind::kPartial,
-                  .item = e.utterance,
-                  .text = e.committed,
-                  .tentative = e.tentative});
-          },
-          [this](const net::TextDelivered& e) {
-            publish_(e);
-            // Where nothing was said there is nothing to deliver.
-            if (e.text.empty())
-              Keep({.item = e.utterance, .language = e.language, .audio = e.audio});
-          },
-          [this](const net::UtteranceFailed& e) {
-            publish_(e);
-            const std::string& why = e.error.what;
-            Keep({.item = e.utterance,
-                  .failed = why.empty() ? "it could not be decoded" : why,
-                  .code = e.error.code});
-          },
-          [this](const net::Warning& e) {
-            publish_(e);
-            Warn(e.error);
-          },
-          [](const auto&) {},
-      },
-      event);
+  std::visit(net::Visitor{
+                 [this](const net::SpeechBegan& e) {
+                   StreamEvent out = ItemEvent(StreamEvent::Kind::kStarted, e.utterance);
+                   out.at = begin();
+                   if (config_.turns) Emit(std::move(out));
+                 },
+                 [this](const net::SpeechEnded& e) {
+                   StreamEvent out = ItemEvent(StreamEvent::Kind::kStopped, e.utterance);
+                   out.audio = e.audio;
+                   out.at = begin() + e.audio;
+                   if (config_.turns) Emit(out);
+                   out.kind = StreamEvent::Kind::kCommitted;
+                   Emit(std::move(out));
+                 },
+                 [this](const net::SpeechDropped& e) {
+                   Emit(ItemEvent(StreamEvent::Kind::kDropped, e.utterance));
+                 },
+                 [this](const net::PartialText& e) {
+                   StreamEvent out = ItemEvent(StreamEvent::Kind::kPartial, e.utterance);
+                   out.text = e.committed;
+                   out.tentative = e.tentative;
+                   Emit(std::move(out));
+                 },
+                 [this](const net::TextDelivered& e) {
+                   publish_(e);
+                   // Where nothing was said there is nothing to deliver.
+                   if (e.text.empty())
+                     Keep({.item = e.utterance, .language = e.language, .audio = e.audio});
+                 },
+                 [this](const net::UtteranceFailed& e) {
+                   publish_(e);
+                   const std::string& why = e.error.what;
+                   Keep({.item = e.utterance,
+                         .failed = why.empty() ? "it could not be decoded" : why,
+                         .code = e.error.code});
+                 },
+                 [this](const net::Warning& e) {
+                   publish_(e);
+                   Warn(e.error);
+                 },
+                 [](const auto&) {},
+             },
+             event);
 }
 
 // ---- the thread ----

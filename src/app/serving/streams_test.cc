@@ -291,7 +291,7 @@ TEST_F(StreamsTest, AfterTheServiceWasStartedAnewNothingThatWasCommittedIsLost) 
     name = stream->session();
     Send(*stream, Milliseconds(1'000), 0.1F);
     ASSERT_TRUE(stream->Commit());
-    first.Wait(Kind::kText, 1);  // it was told, and does not say that it has it
+    first.Wait(Kind::kText, 1);  // it got the text, and does not say so
     scheduler_->Stop();          // nothing is decoded any more
     Send(*stream, Milliseconds(500), 0.1F);
     ASSERT_TRUE(stream->Commit());

@@ -109,7 +109,6 @@ json ToJson(const Status& status) {
                 {"tier", status.tier},
                 {"memory", std::move(memory)},
                 {"waiting", status.waiting},
-                {"spool_free_ms", status.spool_free.count()},
                 {"delivered", status.delivered},
                 {"undelivered", status.undelivered},
                 {"partial", status.partial},
@@ -117,6 +116,7 @@ json ToJson(const Status& status) {
                 {"clients", status.clients},
                 {"yields", status.yields},
                 {"troubles", status.troubles}};
+  if (status.spool_free) value["spool_free_ms"] = status.spool_free->count();
   if (status.latency) value["latency_ms"] = status.latency->count();
   return value;
 }
