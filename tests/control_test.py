@@ -115,7 +115,7 @@ def test_following(headroom, daemon):
     daemon.publish("status", {"phase": "speech", "tier": "t"})
     daemon.publish("delivery", {"target": "type", "ok": False, "why": "the session is locked"})
     assert text.stdout.readline() == "text: hello  [31mthere\n"
-    assert text.stdout.readline() == "speech     t\n"
+    assert text.stdout.readline() == "speaking   t\n"
     assert text.stdout.readline() == "not delivered to type: the session is locked\n"
     assert json.loads(lines.stdout.readline())["data"] == {"committed": "hel", "tentative": "lo"}
     text.send_signal(signal.SIGINT)

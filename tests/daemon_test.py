@@ -40,7 +40,7 @@ def test_speech_from_a_sound_server_arrives_in_a_file(headroom, start, server):
     assert len(server.recorders()) == others + 1
     server.play(headroom.jfk, "speech")
     status = daemon.call("POST", "finish")
-    assert status["phase"] in ("idle", "decoding", "listening", "speech")
+    assert status["phase"] in ("idle", "decoding", "listening", "speaking")
     daemon.idle()
     wait_for(lambda: len(server.recorders()) == others, "the microphone is closed")
     assert alike(" ".join(daemon.lines()), "And so my fellow Americans ask not what your country can do "

@@ -56,23 +56,25 @@ std::unique_ptr<desktop::GlobalShortcut> Shortcut(app::Service& service) {
 // Logs only events that contain nothing spoken.
 void Log(const app::Event& event) {
   using enum app::LogLevel;
-  const auto text = [&](const char* member) { return event.data.value(member, ""); };
   const auto line = [](app::LogLevel level, const std::string& words) {
     if (level <= log_level.load() && !words.empty()) fmt::print(stderr, "headroom: {}\n", words);
   };
-  if (event.name == "trouble") {
-    line(kError, text("text"));
-  } else if (event.name == "restart") {
-    line(kWarning, text("reason"));
-  } else if (event.name == "action") {
-    line(text("verb") == "tell" ? kWarning : kDebug, text("reason"));
-  } else if (event.name == "notice" || event.name == "tier") {
-    line(kInfo, text("text"));
-  } else if (event.name == "state") {
-    line(kDebug, text("state"));
-  } else if (event.name == "source") {
-    line(kDebug, "source " + text("device") + " " + text("state") + " " + text("trouble"));
-  }
+  std::visit(net::Visitor{
+                 [&](const net::Warning& e) { line(kError, e.error.what); },
+                 [&](const net::Restarting& e) { line(kWarning, e.reason); },
+                 [&](const net::ActionTaken& e) {
+                   const bool warns = e.action.kind == memory::ActionKind::kTell;
+                   line(warns ? kWarning : kDebug, e.action.reason);
+                 },
+                 [&](const net::Notice& e) { line(kInfo, e.text); },
+                 [&](const net::TierChanged& e) { line(kInfo, e.text); },
+                 [&](const net::StateChanged& e) { line(kDebug, e.state); },
+                 [&](const net::SourceChanged& e) {
+                   line(kDebug, "source " + e.device + " " + e.state + " " + e.trouble);
+                 },
+                 [](const auto&) {},
+             },
+             event);
 }
 
 // 256 connections, possibly all TLS, and 256 sessions with three files each need more than the

@@ -59,41 +59,59 @@ void LiveView::Print(const std::string& line) {
   fmt::print(stderr, "{}\n", line);
 }
 
+void LiveView::OnText(const net::TextDelivered& event) {
+  committed_.clear();
+  tentative_.clear();
+  const std::string& text = event.text;
+  if (text.empty()) return;
+  ++utterances_;
+  if (event.failure) ++undelivered_;
+  words_ += static_cast<std::size_t>(std::ranges::count(text, ' ')) + 1;
+  audio_ += event.audio;
+  if (event.latency) latencies_.push_back(event.latency->count());
+  if (std::ranges::find(tiers_, event.tier) == tiers_.end()) tiers_.push_back(event.tier);
+  ClearLine();
+  fmt::print("{}\n", Printable(text));
+  std::fflush(stdout);
+  if (!on_terminal_) return;
+  const std::string after = event.latency
+                                ? fmt::format("{:.2f} s after the last word, ",
+                                              static_cast<double>(event.latency->count()) / 1000)
+                                : "";
+  fmt::print(stderr, "\033[2m  {}{}\033[0m\n", after, event.tier);
+}
+
 void LiveView::On(const app::Event& event) {
   const MutexLock lock(mutex_);
-  const nlohmann::json& data = event.data;
-  if (event.name == "partial") {
-    committed_ = data.value("committed", "");
-    tentative_ = data.value("tentative", "");
-  } else if (event.name == "speech") {
+  const auto line = [this](const std::string& words)
+                        REQUIRES(mutex_) { Print("headroom: " + Printable(words)); };
+  const auto nothing_said = [this]() REQUIRES(mutex_) {
     committed_.clear();
     tentative_.clear();
-  } else if (event.name == "text") {
-    committed_.clear();
-    tentative_.clear();
-    const std::string text = data.value("text", "");
-    if (text.empty()) return;
-    ++utterances_;
-    if (!data.value("delivered", true)) ++undelivered_;
-    words_ += static_cast<std::size_t>(std::ranges::count(text, ' ')) + 1;
-    audio_ += Milliseconds(data.value("audio_ms", std::int64_t{0}));
-    latencies_.push_back(data.value("latency_ms", std::int64_t{0}));
-    const std::string tier = data.value("tier", "");
-    if (std::ranges::find(tiers_, tier) == tiers_.end()) tiers_.push_back(tier);
-    ClearLine();
-    fmt::print("{}\n", Printable(text));
-    std::fflush(stdout);
-    if (on_terminal_)
-      fmt::print(stderr, "\033[2m  {:.2f} s after the last word, {}\033[0m\n",
-                 static_cast<double>(latencies_.back()) / 1000, tier);
-  } else if (event.name == "trouble" || event.name == "notice") {
-    if (event.name == "trouble") ++warnings_;
-    Print("headroom: " + Printable(data.value("text", "")));
-  } else if (event.name == "action" && data.value("verb", "") == "tell") {
-    Print("headroom: " + Printable(data.value("reason", "")));
-  } else if (event.name == "tier" && on_terminal_) {
-    Print("\033[2m  " + Printable(data.value("text", "")) + "\033[0m");
-  }
+  };
+  std::visit(net::Visitor{
+                 [this](const net::PartialText& e) REQUIRES(mutex_) {
+                   committed_ = e.committed;
+                   tentative_ = e.tentative;
+                 },
+                 [&](const net::SpeechBegan&) REQUIRES(mutex_) { nothing_said(); },
+                 [&](const net::SpeechEnded&) REQUIRES(mutex_) { nothing_said(); },
+                 [&](const net::SpeechDropped&) REQUIRES(mutex_) { nothing_said(); },
+                 [this](const net::TextDelivered& e) REQUIRES(mutex_) { OnText(e); },
+                 [&](const net::Warning& e) REQUIRES(mutex_) {
+                   ++warnings_;
+                   line(e.error.what);
+                 },
+                 [&](const net::Notice& e) REQUIRES(mutex_) { line(e.text); },
+                 [&](const net::ActionTaken& e) REQUIRES(mutex_) {
+                   if (e.action.kind == memory::ActionKind::kTell) line(e.action.reason);
+                 },
+                 [this](const net::TierChanged& e) REQUIRES(mutex_) {
+                   if (on_terminal_) Print("\033[2m  " + Printable(e.text) + "\033[0m");
+                 },
+                 [](const auto&) {},
+             },
+             event);
 }
 
 void LiveView::Show(const net::Status& status) {

@@ -25,6 +25,7 @@ class LiveView {
   void Summary();
 
  private:
+  void OnText(const net::TextDelivered& event) REQUIRES(mutex_);
   void Print(const std::string& line) REQUIRES(mutex_);
   void ClearLine() REQUIRES(mutex_);
 

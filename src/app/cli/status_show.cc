@@ -56,7 +56,8 @@ std::string StatusText(const net::Status& status) {
     line("programs",
          fmt::format("{} connected{}", status.clients,
                      status.draining ? ", draining (headroom drain --off ends it)" : ""));
-  line("room for", fmt::format("{} min of speech", status.spool_free.count() / 60'000));
+  if (status.spool_free)
+    line("room for", fmt::format("{} min of speech", status.spool_free->count() / 60'000));
   line("daemon", fmt::format("{}, pid {}, up {} min", status.version, status.pid,
                              status.uptime.count() / 60'000));
   for (const std::string& warning : status.troubles) line("warning", warning);

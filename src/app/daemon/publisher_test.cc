@@ -9,7 +9,7 @@
 namespace headroom::app {
 namespace {
 
-const Event kEvent{"notice", {{"text", "hello"}}};
+const Event kEvent = net::Notice{"hello"};
 
 TEST(Publisher, ReachesEverySubscriberUntilItsSubscriptionEnds) {
   Publisher publisher;

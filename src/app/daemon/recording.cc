@@ -13,21 +13,22 @@ namespace {
 using record::EventKind;
 using record::Key;
 
-record::Event Now(EventKind kind) {
-  return {.kind = kind, .at = record::Now(SystemClock()), .attributes = {}};
-}
-
 }  // namespace
+
+record::Event Recording::Now(EventKind kind) const {
+  return {.kind = kind, .at = record::Now(clock_), .attributes = {}};
+}
 
 Result<std::unique_ptr<Recording>> Recording::Open(RecordingOptions options) {
   record::WriterOptions writing;
   writing.path = options.file;
   writing.version = HEADROOM_VERSION;
-  TRY_ASSIGN(auto writer, record::Writer::Open(std::move(writing)));
+  TRY_ASSIGN(auto writer, record::Writer::Open(std::move(writing), *options.clock));
   std::unique_ptr<Recording> recording(new Recording(options, std::move(writer)));
-  recording->Note(Now(EventKind::kStart).With(Key::kVersion, std::string_view(HEADROOM_VERSION)));
   recording->Note(
-      Now(EventKind::kRecording)
+      recording->Now(EventKind::kStart).With(Key::kVersion, std::string_view(HEADROOM_VERSION)));
+  recording->Note(
+      recording->Now(EventKind::kRecording)
           .With(Key::kStep, std::string_view("kernel_log"))
           .With(Key::kReason,
                 std::string_view(recording->kernel_.readable() ? "followed" : "not readable")));
@@ -59,38 +60,40 @@ void Recording::Governed(const std::string& tier, Milliseconds queue) {
 }
 
 void Recording::Happened(const Event& event) {
-  const auto id = event.data.value("utterance", std::int64_t{0});
-  if (event.name == "speech") {
-    const std::string what = event.data.value("what", "");
-    if (what == "begin") {
-      writer_->Note(Now(EventKind::kSpeechBegin).With(Key::kUtterance, id));
-    } else if (what == "end") {
-      writer_->Note(Now(EventKind::kSpeechEnd)
-                        .With(Key::kUtterance, id)
-                        .With(Key::kAudioMs, event.data.value("audio_ms", std::int64_t{0})));
-    }
-  } else if (event.name == "text") {
-    writer_->Note(
-        Now(EventKind::kUtterance)
-            .With(Key::kUtterance, id)
-            .With(Key::kStep, std::string_view(event.data.value("delivered", true) ? "delivered"
-                                                                                   : "undelivered"))
-            .With(Key::kMs, event.data.value("latency_ms", std::int64_t{0}))
-            .With(Key::kTier, std::string_view(event.data.value("tier", ""))));
-  } else if (event.name == "trouble") {
-    writer_->Note(record::ErrorEvent(
-        record::Now(SystemClock()), event.data.value("code", "internal"), std::nullopt, "service"));
-  } else if (event.name == "reloaded") {
-    writer_->Note(Now(EventKind::kConfig));
-  }
+  std::visit(net::Visitor{
+                 [this](const net::SpeechBegan& e) {
+                   Note(Now(EventKind::kSpeechBegin).With(Key::kUtterance, e.utterance));
+                 },
+                 [this](const net::SpeechEnded& e) {
+                   Note(Now(EventKind::kSpeechEnd)
+                            .With(Key::kUtterance, e.utterance)
+                            .With(Key::kAudioMs, e.audio.count()));
+                 },
+                 [this](const net::TextDelivered& e) {
+                   record::Event note =
+                       Now(EventKind::kUtterance)
+                           .With(Key::kUtterance, e.utterance)
+                           .With(Key::kStep,
+                                 std::string_view(e.failure ? "undelivered" : "delivered"))
+                           .With(Key::kTier, e.tier);
+                   if (e.latency) note.With(Key::kMs, e.latency->count());
+                   Note(std::move(note));
+                 },
+                 [this](const net::Warning& e) {
+                   Note(record::ErrorEvent(record::Now(clock_), Name(e.error.code), std::nullopt,
+                                           "service"));
+                 },
+                 [this](const net::Reloaded&) { Note(Now(EventKind::kConfig)); },
+                 [](const auto&) {},
+             },
+             event);
 }
 
 void Recording::Acted(const memory::Action& action) {
   if (action.kind == memory::ActionKind::kZone) {
-    writer_->Note(
-        record::ZoneEvent(record::Now(SystemClock()), action.gauge, action.from, action.to));
+    writer_->Note(record::ZoneEvent(record::Now(clock_), action.gauge, action.from, action.to));
   } else {
-    writer_->Note(record::ActionEvent(record::Now(SystemClock()), action, ""));
+    writer_->Note(record::ActionEvent(record::Now(clock_), action, ""));
   }
 }
 

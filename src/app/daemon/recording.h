@@ -22,11 +22,12 @@ struct RecordingOptions {
   std::filesystem::path file;
   memory::Thresholds thresholds = {};
   std::string kernel_log = "/dev/kmsg";
+  const Clock* clock = &SystemClock();
 };
 
 class Recording {
  public:
-  /// Trouble with the file is no error: status() of the writer says it.
+  /// A failure of the file is no error: status() of the writer says it.
   static Result<std::unique_ptr<Recording>> Open(RecordingOptions options);
 
   /// Also reads what the kernel has logged since the last sample. The sample's zones are those of
@@ -44,9 +45,15 @@ class Recording {
 
  private:
   Recording(const RecordingOptions& options, std::unique_ptr<record::Writer> writer)
-      : thresholds_(options.thresholds), writer_(std::move(writer)), kernel_(options.kernel_log) {}
+      : thresholds_(options.thresholds),
+        clock_(*options.clock),
+        writer_(std::move(writer)),
+        kernel_(options.kernel_log) {}
+
+  record::Event Now(record::EventKind kind) const;
 
   const memory::Thresholds thresholds_;
+  const Clock& clock_;
   const std::unique_ptr<record::Writer> writer_;
   watch::KernelLog kernel_;
   Mutex mutex_;

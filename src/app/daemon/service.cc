@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "app/daemon/options.h"
-#include "base/dirs.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "models/store/store.h"
+#include "net/control/event_json.h"
 #include "net/server/local_socket.h"
 #include "speech/vad/vad.h"
 
@@ -16,7 +16,6 @@ namespace headroom::app {
 namespace {
 
 constexpr Milliseconds kTurn{100}, kQuietTurn{500};
-constexpr Milliseconds kExpireEvery{5 * 60'000};
 constexpr std::size_t kMostVocabulary = 2'000;
 
 // Those of the configuration, and one a line of its file.
@@ -50,75 +49,105 @@ Result<Config> Service::ReadConfig() const {
   return config;
 }
 
-Result<> Service::Start() {
-  began_ = SystemClock().Now();
-  TRY_ASSIGN(config_, ReadConfig());
-  TRY(DictationOptionsFor(config_));
-  TRY(MakeDirectories(options_.state));
-  const EventSink tell = [this](const Event& event) { Tell(event); };
-
-  // The spool's lock makes us the only one; nothing else is touched before it is held.
-  std::unique_ptr<speech::Spool> spool;
-  const auto path = options_.state / "spool";
-  auto opened = speech::Spool::Open(path, {.size = config_.spool.size, .keep = config_.spool.keep});
+// The spool's lock makes us the only one; nothing else is touched before it is held. Null: speech
+// is in memory only.
+Result<std::unique_ptr<speech::Spool>> Service::OpenSpool() {
+  auto opened = speech::Spool::Open(options_.state / "spool",
+                                    {.size = config_.spool.size, .keep = config_.spool.keep});
   if (opened) {
-    spool = std::move(*opened);
-    const speech::SpoolRepair& repair = spool->repair();
+    const speech::SpoolRepair& repair = (*opened)->repair();
     if (!repair.set_aside.empty())
-      SetTrouble("spool", "the spool was damaged and set aside as " + repair.set_aside.native());
-  } else if (opened.error().code == Errc::kBusy) {
-    return Within(opened, "another headroom is running");
-  } else {
-    SetTrouble("spool", "speech is kept in memory only: " + opened.error().what);
+      status_->SetWarning("spool",
+                          "the spool was damaged and set aside as " + repair.set_aside.native());
+    return std::move(*opened);
   }
+  if (opened.error().code == Errc::kBusy) return Within(opened, "another headroom is running");
+  status_->SetWarning("spool", "speech is kept in memory only: " + opened.error().what);
+  return std::unique_ptr<speech::Spool>();
+}
 
+void Service::OpenRecords() {
   if (options_.recording) {
-    auto recording = Recording::Open(
-        {.file = options_.state / "flight-record.db", .thresholds = config_.memory.thresholds});
+    auto recording = Recording::Open({.file = options_.state / "flight-record.db",
+                                      .thresholds = config_.memory.thresholds,
+                                      .clock = &clock_});
     if (recording) {
       recording_ = std::move(*recording);
     } else {
-      SetTrouble("record", "no flight record is kept: " + recording.error().what);
+      status_->SetWarning("record", "no flight record is kept: " + recording.error().what);
     }
   }
-
   auto history = speech::History::Open(options_.state / "history.db",
                                        {.on = config_.history.on, .hours = config_.history.hours});
   if (history) {
     history_ = std::move(*history);
     if (!history_->set_aside().empty())
-      SetTrouble("history",
-                 "the history was damaged and set aside as " + history_->set_aside().native());
+      status_->SetWarning(
+          "history", "the history was damaged and set aside as " + history_->set_aside().native());
   } else {
-    SetTrouble("history", "no history is kept: " + history.error().what);
+    status_->SetWarning("history", "no history is kept: " + history.error().what);
   }
-  expired_ = began_;
+}
 
-  TRY_ASSIGN(DeliverySettings post, MakeDeliverySettings(config_));
-  request_ = RequestFor(config_, post.rewrite.vocabulary);
-  text_delivery_ = std::make_unique<TextDelivery>(std::move(post), history_.get(), tell);
+void Service::MakeStatus() {
+  status_ = std::make_unique<StatusView>(
+      StatusSources{.scheduler = [this] { return scheduler_->status(); },
+                    .pipeline = [this] { return pipeline_->status(); },
+                    .state = [this] { return dictation_->state(); },
+                    .source = [this] { return dictation_->source(); },
+                    .served = [this] { return servers_->served(); },
+                    .undelivered = [this] { return history_controller_->undelivered(); },
+                    .yields = [this] { return yield_count_.load(); }},
+      clock_);
+  status_->SetSpeech(config_.speech.mode, config_.speech.language);
+}
+
+Result<> Service::Start() {
+  TRY_ASSIGN(config_, ReadConfig());
+  TRY(DictationOptionsFor(config_));
+  TRY(MakeDirectories(options_.state));
+  const EventSink publish = [this](const Event& event) { Publish(event); };
+  MakeStatus();
+  TRY_ASSIGN(auto spool, OpenSpool());
+  OpenRecords();
+
+  TRY_ASSIGN(DeliverySettings delivery, MakeDeliverySettings(config_));
+  request_ = RequestFor(config_, delivery.rewrite.vocabulary);
+  text_delivery_ = std::make_unique<TextDelivery>(std::move(delivery), history_.get(), publish);
+  history_controller_ =
+      std::make_unique<HistoryController>(history_.get(), *text_delivery_, clock_);
+  const auto session = clock_.WallNow().time_since_epoch() / std::chrono::milliseconds(1);
   pipeline_ = std::make_unique<UtterancePipeline>(
-      PipelineOptions{
-          .request = request_,
-          .session = static_cast<std::uint64_t>(SystemClock().WallNow().time_since_epoch() /
-                                                std::chrono::milliseconds(1))},
-      std::move(spool), *text_delivery_, tell);
-
+      PipelineOptions{.request = request_, .session = static_cast<std::uint64_t>(session)},
+      std::move(spool), *text_delivery_, publish);
   TRY(StartScheduler());
   recognitions_.emplace(*scheduler_);
 
-  TRY(MakeDictation());
-  if (options_.control) {
-    net::ServerOptions server;
-    server.socket = net::ControlSocketPath(config_.control_socket);
-    TRY_ASSIGN(server_, net::ControlServer::Start(std::move(server), *this));
-    to_server_ = publisher_.Subscribe([control = server_.get()](const Event& event) {
-      if (control->has_subscribers()) control->Publish(event.name, event.data);
-    });
-    StartServers();
-  }
+  dictation_ = std::make_unique<DictationController>(
+      [this] { return MakeDictation(); }, [this] { return net::ToJson(Status()); }, clock_);
+  TRY(dictation_->Start());
+  servers_ = std::make_unique<ServerSet>(
+      ServerSetOptions{
+          .state = options_.state,
+          .publish = publish,
+          .warn = [this](const std::string& topic,
+                         std::string text) { status_->SetWarning(topic, std::move(text)); }},
+      publisher_);
+  if (options_.control) TRY(StartServers());
   pipeline_->Start(*scheduler_, asr::Urgency::kDictation);
-  if (config_.speech.mode == ListenMode::kHandsFree) dictation()->Listen();
+  if (config_.speech.mode == ListenMode::kHandsFree) dictation_->Listen();
+  return {};
+}
+
+Result<> Service::StartServers() {
+  TRY(servers_->StartControl(net::ControlSocketPath(config_.control_socket), *this));
+  ServingParts parts;
+  parts.scheduler = [this] { return scheduler_->status(); };
+  parts.dictation = [this] { return pipeline_->status(); };
+  parts.inspect = [this](const std::string& name) { return Inspect(name); };
+  parts.models = models_->served();
+  parts.thresholds = config_.memory.thresholds;
+  servers_->StartNetwork(config_, std::move(parts), *scheduler_, *this);
   return {};
 }
 
@@ -139,282 +168,150 @@ Result<DeliverySettings> Service::MakeDeliverySettings(const Config& config) con
   return settings;
 }
 
-Result<> Service::MakeDictation() {
+Result<std::unique_ptr<Dictation>> Service::MakeDictation() {
   TRY_ASSIGN(const DictationOptions options, DictationOptionsFor(config_));
   TRY_ASSIGN(const auto vad, models::ResolveVad());
   TRY_ASSIGN(auto source, audio::MakeSource(SourceOptionsFor(config_)));
   const auto make_detector = [vad]() -> Result<std::unique_ptr<speech::SpeechProbability>> {
     return speech::VoiceDetector::Load(vad);
   };
-  auto made = std::make_shared<Dictation>(options, std::move(source), make_detector, *pipeline_,
-                                          [this](const Event& event) { Tell(event); });
-  const std::lock_guard lock(mutex_);
-  dictation_.swap(made);  // the old one is over before `made` goes
-  return {};
-}
-
-void Service::ReplaceDictation() {
-  const auto old = dictation();
-  const DictationState state = old->state();
-  const bool on = old->wanted();
-  if (state != DictationState::kIdle && state != DictationState::kListening) return;
-  replace_dictation_ = false;
-  old->Finish();
-  while (old->state() != DictationState::kIdle) std::this_thread::sleep_for(Milliseconds(5));
-  if (const auto made = MakeDictation(); !made) {
-    Tell({"trouble", {{"text", "reload: " + made.error().what}}});
-  }
-  const bool hands_free = config_.speech.mode == ListenMode::kHandsFree;
-  if (on || hands_free) dictation()->Listen();
-}
-
-std::shared_ptr<Dictation> Service::dictation() const {
-  const std::lock_guard lock(mutex_);
-  return dictation_;
-}
-
-Serving* Service::serving() const {
-  const std::lock_guard lock(mutex_);
-  return serving_.get();
+  return std::make_unique<Dictation>(options, std::move(source), make_detector, *pipeline_,
+                                     [this](const Event& event) { Publish(event); });
 }
 
 Service::~Service() {
-  to_server_ = {}, to_web_ = {};
-  server_.reset();  // no request comes any more
-  web_.reset();
-  wyoming_.reset();
-  pasting_ = {};    // waits
-  reporting_ = {};  // the same
-  {
-    std::shared_ptr<Dictation> last;
-    const std::lock_guard lock(mutex_);
-    last.swap(dictation_);
-  }
-  warm_.reset();
+  if (servers_) servers_->StopRequests();
+  dictation_.reset();
+  models_.reset();
   recognitions_.reset();
   if (pipeline_) pipeline_->Stop();
-  to_serving_ = {};
-  serving_.reset();
+  servers_.reset();
   scheduler_.reset();
   pipeline_.reset();
 }
 
 // ---- Run's thread ----
 
-bool Service::Over() const {
-  const auto dictation = this->dictation();
-  if (!options_.end_with_source || !dictation->source_ended() ||
-      dictation->state() != DictationState::kIdle) {
-    return false;
+bool Service::SourceOver() const {
+  return options_.end_with_source && dictation_->source_ended() &&
+         dictation_->state() == DictationState::kIdle && pipeline_->status().waiting == 0;
+}
+
+void Service::Turn() {
+  if (const auto turned = dictation_->Turn(); !turned)
+    Publish(net::Warning{Error(turned.error()).Within("reload")});
+  models_->Turn();
+  if (servers_->has_subscribers()) {
+    if (const auto status = status_->Changed()) servers_->Publish(*status);
   }
-  return pipeline_->status().waiting == 0;
+  if (const auto expired = history_controller_->Expire(); !expired)
+    status_->SetWarning("history", expired.error().what);
+  servers_->Expire();
+  if (recording_) recording_->Governed(scheduler_->status().tier_title, pipeline_->status().queue);
 }
 
 Ended Service::Run(CancelToken& stop, const std::function<void()>& turn) {
   while (true) {
-    std::deque<std::function<void()>> tasks;
-    const bool quiet = dictation()->state() == DictationState::kIdle;
-    {
-      std::unique_lock lock(mutex_);
-      // A signal handler cannot notify, so it is looked at often enough for a person.
-      changed_.wait_for(lock, quiet ? kQuietTurn : kTurn,
-                        [&] { return !tasks_.empty() || news_ || shutdown_ || restart_; });
-      news_ = false;
-      tasks.swap(tasks_);
-    }
-    for (const auto& task : tasks) task();
-    AnswerListeners();
-    AnswerLoaders();
-    if (replace_dictation_) ReplaceDictation();
-    PublishStatus();
-    if (history_ && SystemClock().Now() - expired_ >= kExpireEvery) {
-      expired_ = SystemClock().Now();
-      if (const auto gone = history_->Expire(); !gone)
-        SetTrouble("history", "old texts cannot be deleted: " + gone.error().what);
-    }
-    if (serving_) serving_->Expire();
+    // A signal handler cannot notify, so it is looked at often enough for a person.
+    const bool quiet = dictation_->state() == DictationState::kIdle;
+    tasks_.RunSome(quiet ? kQuietTurn : kTurn);
+    Turn();
     if (turn) turn();
-    if (recording_ && scheduler_)
-      recording_->Governed(scheduler_->status().tier_title, pipeline_->status().queue);
-    if (Over()) return Ended::kSourceOver;
-    const std::lock_guard lock(mutex_);
+    if (SourceOver()) return Ended::kSourceOver;
     if (restart_) return Ended::kRestart;
     if (stop.raised() || shutdown_) return Ended::kAsked;
   }
 }
 
 void Service::Drain(Milliseconds wait) {
-  if (serving_) serving_->SetDraining(true);
-  dictation()->Finish();
-  const MonoTime until = SystemClock().Now() + wait;
-  while (dictation()->state() != DictationState::kIdle && SystemClock().Now() < until)
-    std::this_thread::sleep_for(Milliseconds(20));
-  pipeline_->WaitUntilEmpty(std::chrono::duration_cast<Milliseconds>(until - SystemClock().Now()));
-}
-
-void Service::Post(std::function<void()> task) {
-  {
-    const std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
-  }
-  changed_.notify_all();
+  servers_->Refuse();
+  dictation_->Finish();
+  const MonoTime until = clock_.Now() + wait;
+  dictation_->WaitUntilIdle(wait);
+  pipeline_->WaitUntilEmpty(std::chrono::duration_cast<Milliseconds>(until - clock_.Now()));
 }
 
 void Service::AskReload() {
-  Post([this] {
+  tasks_.Post([this] {
     const auto reloaded = ReloadNow();
-    if (!reloaded) Tell({"trouble", {{"text", "reload: " + reloaded.error().what}}});
+    if (!reloaded) Publish(net::Warning{Error(reloaded.error()).Within("reload")});
   });
 }
 
 void Service::AskListen(bool listen) {
-  Post([this, listen] { listen ? dictation()->Listen() : dictation()->Finish(); });
+  tasks_.Post([this, listen] { listen ? dictation_->Listen() : dictation_->Finish(); });
 }
 
 void Service::AskToggle() {
-  Post([this] { dictation()->wanted() ? dictation()->Finish() : dictation()->Listen(); });
+  tasks_.Post([this] { dictation_->wanted() ? dictation_->Finish() : dictation_->Listen(); });
+}
+
+void Service::Note(record::EventKind kind) {
+  if (recording_) recording_->Note({.kind = kind, .at = record::Now(clock_), .attributes = {}});
 }
 
 void Service::AskSleep(std::function<void()> ready) {
-  Post([this, ready = std::move(ready)] {
-    dictation()->Finish();
-    if (recording_)
-      recording_->Note({.kind = record::EventKind::kSuspend,
-                        .at = record::Now(SystemClock()),
-                        .attributes = {}});
-    Tell({"sleep", {{"asleep", true}}});
+  tasks_.Post([this, ready = std::move(ready)] {
+    dictation_->Finish();
+    Note(record::EventKind::kSuspend);
+    Publish(net::SleepChanged{true});
     scheduler_->Suspend();
     ready();
   });
 }
 
 void Service::AskWake() {
-  Post([this] {
+  tasks_.Post([this] {
     scheduler_->Resume();
-    if (recording_)
-      recording_->Note(
-          {.kind = record::EventKind::kResume, .at = record::Now(SystemClock()), .attributes = {}});
-    Tell({"sleep", {{"asleep", false}}});
-    if (config_.speech.mode == ListenMode::kHandsFree) dictation()->Listen();
+    Note(record::EventKind::kResume);
+    Publish(net::SleepChanged{false});
+    if (config_.speech.mode == ListenMode::kHandsFree) dictation_->Listen();
   });
 }
 
 Result<nlohmann::json> Service::ReloadNow() {
   TRY_ASSIGN(Config next, ReadConfig());
   const ConfigChange change = Difference(config_, next);
-  TRY_ASSIGN(DeliverySettings post, MakeDeliverySettings(next));
+  TRY_ASSIGN(DeliverySettings delivery, MakeDeliverySettings(next));
   TRY(DictationOptionsFor(next));
-  request_ = RequestFor(next, post.rewrite.vocabulary);
+  request_ = RequestFor(next, delivery.rewrite.vocabulary);
   pipeline_->SetRequest(request_);
-  text_delivery_->Replace(std::move(post));
-  {
-    const std::lock_guard lock(mutex_);
-    config_ = std::move(next);
-  }
-  replace_dictation_ = std::ranges::any_of(change.live, [](const std::string& key) {
-    return key.starts_with("audio.") || key.starts_with("speech.");
-  });
-  if (web_) {
-    const auto read = web_->ReloadCertificate();
-    SetTrouble("certificate",
-               read ? "" : "the certificate of before is used: " + read.error().what);
-  }
-  nlohmann::json answer = {{"changed", change.live}, {"restart", change.restart}};
-  Tell({"reloaded", answer});
-  return answer;
-}
-
-void Service::AnswerListeners() {
-  std::vector<Waiting> ready;
-  const auto dictation = this->dictation();
-  const DictationState state = dictation->state();
-  const bool heard = state == DictationState::kListening || state == DictationState::kSpeaking;
-  const MonoTime now = SystemClock().Now();
-  {
-    const std::lock_guard lock(mutex_);
-    const auto late = [&](const Waiting& one) {
-      return !heard && dictation->wanted() && now < one.until;
-    };
-    const auto middle = std::stable_partition(listeners_.begin(), listeners_.end(), late);
-    std::move(middle, listeners_.end(), std::back_inserter(ready));
-    listeners_.erase(middle, listeners_.end());
-  }
-  for (Waiting& one : ready) {
-    if (heard) {
-      (*one.answer)(net::ToJson(Status()));
-      continue;
-    }
-    const std::string trouble = dictation->source().trouble;
-    (*one.answer)(Fail(Errc::kTimeout, "no sound comes from the microphone{}{}",
-                       trouble.empty() ? "" : ": ", trouble));
-  }
-}
-
-// What a person would want to see again, and not what changes all the time.
-void Service::PublishStatus() {
-  const bool local = server_ && server_->has_subscribers();
-  const bool remote = web_ && web_->has_subscribers();
-  if (!local && !remote) return;
-  const net::Status status = Status();
-  nlohmann::json json = net::ToJson(status);
-  nlohmann::json seen = json;
-  for (const char* often : {"uptime_ms", "memory", "spool_free_ms", "partial"}) seen.erase(often);
-  seen["zone"] = status.memory.zone;
-  std::string text = seen.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  if (text == published_) return;
-  published_ = std::move(text);
-  if (local) server_->Publish("status", json);
-  if (remote) web_->Publish("status", json);
+  text_delivery_->Replace(std::move(delivery));
+  config_ = std::move(next);
+  status_->SetSpeech(config_.speech.mode, config_.speech.language);
+  if (std::ranges::any_of(change.live, [](const std::string& key) {
+        return key.starts_with("audio.") || key.starts_with("speech.");
+      }))
+    dictation_->Replace(config_.speech.mode == ListenMode::kHandsFree);
+  servers_->ReloadCertificate();
+  const net::Reloaded reloaded{change.live, change.restart};
+  Publish(reloaded);
+  return net::EventToJson(reloaded);
 }
 
 // ---- what happens ----
 
-void Service::SetTrouble(const std::string& topic, std::string text) {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(troubles_, [&](const auto& trouble) { return trouble.first == topic; });
-  if (!text.empty()) troubles_.emplace_back(topic, std::move(text));
-}
-
 void Service::Notify(std::string title, std::string text) {
   if (!options_.notify) return;
-  Post([this, title = std::move(title), text = std::move(text)] {
+  tasks_.Post([this, title = std::move(title), text = std::move(text)] {
     if (config_.output.notify) options_.notify(title, text);
   });
 }
 
-void Service::Tell(const Event& event) {
-  bool undelivered = false;
-  if (event.name == "partial") {
-    const std::lock_guard lock(mutex_);
-    partial_ = event.data.value("committed", "") + event.data.value("tentative", "");
-  } else if (event.name == "text" || event.name == "state") {
-    const std::lock_guard lock(mutex_);
-    partial_.clear();
-    if (event.name == "text" && !event.data.value("delivered", true)) {
-      ++undelivered_;
-      undelivered = true;
-    }
-  } else if (event.name == "source") {
-    SetTrouble("microphone", event.data.value("trouble", ""));
-  } else if (event.name == "trouble") {
-    SetTrouble("last", event.data.value("text", ""));
-  }
+void Service::Publish(const Event& event) {
+  status_->On(event);
+  const auto* text = std::get_if<net::TextDelivered>(&event);
+  const bool undelivered = text != nullptr && text->failure;
+  if (undelivered) history_controller_->CountUndelivered();
   if (recording_) recording_->Happened(event);
   publisher_.Publish(event);
   if (options_.also) options_.also(event);
-  if (undelivered) {
-    Notify("A text did not arrive", event.data.value("trouble", "") +
-                                        ". It is kept: headroom "
-                                        "history paste");
-  }
-  // Somebody may wait for the first sample, or for a model.
-  if (event.name == "state" || event.name == "text" || event.name == "tier") {
-    {
-      const std::lock_guard lock(mutex_);
-      news_ = true;
-    }
-    changed_.notify_all();
-  }
+  if (undelivered)
+    Notify("A text did not arrive", text->failure->what + ". It is kept: headroom history paste");
+  // A client may wait for the first sample, or for a model.
+  if (text != nullptr || std::holds_alternative<net::StateChanged>(event) ||
+      std::holds_alternative<net::TierChanged>(event))
+    tasks_.Wake();
 }
 
 }  // namespace headroom::app

@@ -1,101 +1,13 @@
 // What clients of the control socket ask of the service. The calls come on the server's thread.
-#include <unistd.h>
-
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "app/daemon/service.h"
 
 namespace headroom::app {
-namespace {
-
-constexpr Milliseconds kListenWithin{8'000};  // for the first sample
-
-net::HistoryEntry Shown(const speech::HistoryEntry& entry) {
-  net::HistoryEntry shown;
-  shown.id = entry.id;
-  shown.at = entry.at;
-  shown.text = entry.text;
-  shown.arrival = Name(entry.arrival);
-  shown.why = entry.why;
-  shown.targets = entry.target;
-  shown.tier = entry.tier;
-  shown.latency = entry.latency;
-  return shown;
-}
-
-}  // namespace
-
-net::Status Service::Status() const {
-  net::Status status;
-  const asr::SchedulerStatus scheduler = scheduler_->status();
-  const PipelineStatus pipeline = pipeline_->status();
-  const audio::SourceReport source = dictation()->source();
-  status.version = HEADROOM_VERSION;
-  status.pid = ::getpid();
-  status.uptime = std::chrono::duration_cast<Milliseconds>(SystemClock().Now() - began_);
-  switch (dictation()->state()) {
-    case DictationState::kFinishing:
-      status.phase = net::Phase::kDecoding;
-      break;
-    case DictationState::kIdle:
-      status.phase = pipeline.waiting > 0 ? net::Phase::kDecoding : net::Phase::kIdle;
-      break;
-    case DictationState::kOpening:
-      status.phase = net::Phase::kOpening;
-      break;
-    case DictationState::kListening:
-      status.phase = net::Phase::kListening;
-      break;
-    case DictationState::kSpeaking:
-      status.phase = net::Phase::kSpeech;
-      break;
-  }
-  status.microphone = {.device = source.device,
-                       .state = std::string(audio::Name(source.state)),
-                       .trouble = source.trouble,
-                       .dropped_samples = source.dropped};
-  status.tier = scheduler.tier_title;
-  const auto worst = std::ranges::max_element(scheduler.zones);
-  status.memory.zone = Name(*worst);
-  if (*worst != memory::Zone::kSafe) status.memory.why = scheduler.reason;
-  status.memory.ram = scheduler.sample.ram;
-  status.memory.swap = scheduler.sample.swap;
-  status.memory.vram_total = scheduler.sample.vram_total;
-  status.memory.vram_used = scheduler.sample.vram_used;
-  status.memory.vram_ours = scheduler.sample.vram_ours;
-  status.waiting = static_cast<std::int64_t>(pipeline.waiting);
-  status.spool_free = pipeline.room;
-  status.delivered = pipeline.counts.delivered;
-  status.latency = pipeline.last_latency;
-  if (const Serving* serving = this->serving()) {
-    status.draining = serving->draining();
-    status.clients = static_cast<int>(serving->begun());
-  }
-  const std::lock_guard lock(mutex_);
-  switch (config_.speech.mode) {
-    case ListenMode::kToggle:
-      status.mode = "toggle";
-      break;
-    case ListenMode::kPushToTalk:
-      status.mode = "push_to_talk";
-      break;
-    case ListenMode::kHandsFree:
-      status.mode = "hands_free";
-      break;
-  }
-  status.language = config_.speech.language;
-  status.partial = partial_;
-  status.yields = static_cast<int>(yields_.size());
-  status.undelivered = undelivered_;
-  for (const auto& [topic, text] : troubles_) status.troubles.push_back(text);
-  return status;
-}
 
 void Service::Listen(const net::ListenRequest& request, net::Answer answer) {
-  auto shared = std::make_shared<net::Answer>(std::move(answer));
-  Post([this, request, shared] {
+  tasks_.Post([this, request, answer = std::move(answer)]() mutable {
     speech::RecognitionOptions run = request_;
     if (request.language == "auto") {
       run.language.clear();
@@ -103,19 +15,17 @@ void Service::Listen(const net::ListenRequest& request, net::Answer answer) {
       run.language = request.language;
     }
     pipeline_->SetRequest(std::move(run));
-    dictation()->Listen();
-    const std::lock_guard lock(mutex_);
-    listeners_.push_back({shared, SystemClock().Now() + kListenWithin});
+    dictation_->Listen(std::move(answer));
   });
 }
 
 void Service::Finish(net::Answer answer) {
-  dictation()->Finish();
+  dictation_->Finish();
   GetStatus(std::move(answer));
 }
 
 void Service::Toggle(net::Answer answer) {
-  if (dictation()->wanted()) {
+  if (dictation_->wanted()) {
     Finish(std::move(answer));
   } else {
     Listen({}, std::move(answer));
@@ -123,125 +33,104 @@ void Service::Toggle(net::Answer answer) {
 }
 
 void Service::Cancel(net::Answer answer) {
-  dictation()->Cancel();
+  dictation_->Cancel();
   pipeline_->CancelWaiting();
   GetStatus(std::move(answer));
 }
 
 void Service::Reload(net::Answer answer) {
-  auto shared = std::make_shared<net::Answer>(std::move(answer));
-  Post([this, shared] { (*shared)(ReloadNow()); });
+  tasks_.Post([this, answer = std::move(answer)]() mutable { answer(ReloadNow()); });
 }
 
 void Service::Shutdown(net::Answer answer) {
   answer(net::ToJson(Status()));
-  {
-    const std::lock_guard lock(mutex_);
-    shutdown_ = true;
-  }
-  changed_.notify_all();
+  shutdown_ = true;
+  tasks_.Wake();
 }
 
 void Service::GetStatus(net::Answer answer) {
   answer(net::ToJson(Status()));
 }
 
-void Service::GetHistory(const net::HistoryRequest& request, net::Answer answer) {
-  auto shared = std::make_shared<net::Answer>(std::move(answer));
-  Post([this, request, shared] {
-    if (!history_) return (*shared)(Fail(Errc::kUnsupported, "no history is kept"));
-    // Undelivered ones are few: they are looked for among the last thousand.
-    auto entries =
-        history_->Last(request.undelivered_only ? 1000 : static_cast<std::size_t>(request.limit));
-    if (!entries) return (*shared)(std::unexpected(entries.error()));
-    nlohmann::json list = nlohmann::json::array();
-    for (const speech::HistoryEntry& entry : *entries) {
-      if (request.undelivered_only && entry.arrival == speech::Arrival::kDelivered) continue;
-      if (list.size() == static_cast<std::size_t>(request.limit)) break;
-      list.push_back(net::ToJson(Shown(entry)));
-    }
-    (*shared)(nlohmann::json{{"entries", std::move(list)}});
+void Service::SetDraining(bool on, net::Answer answer) {
+  tasks_.Post([this, on, answer = std::move(answer)]() mutable {
+    if (const auto set = servers_->SetDraining(on); !set)
+      return answer(std::unexpected(set.error()));
+    answer(net::ToJson(Status()));
   });
 }
 
-Result<speech::HistoryEntry> Service::EntryToPaste(std::optional<std::int64_t> id) {
-  if (!history_) return Fail(Errc::kUnsupported, "no history is kept");
-  std::optional<speech::HistoryEntry> entry;
-  if (id) {
-    TRY_ASSIGN(entry, history_->Find(*id));
-  } else {
-    TRY_ASSIGN(entry, history_->LastUndelivered());
-    if (!entry) {
-      TRY_ASSIGN(auto last, history_->Last(1));
-      if (!last.empty()) entry = std::move(last.front());
-    }
-  }
-  if (!entry) return Fail(Errc::kNotFound, "there is no such text in the history");
-  return std::move(*entry);
+// For any program that may connect, so nothing that was spoken is in it.
+std::optional<std::string> Service::Inspect(const std::string& name) const {
+  if (name == "plan") return models_->plan();
+  if (name != "status") return std::nullopt;
+  nlohmann::json status = net::ToJson(Status());
+  status.erase("partial");
+  return status.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-Result<nlohmann::json> Service::Paste(const speech::HistoryEntry& entry) {
-  TRY(text_delivery_->Paste(entry));
-  if (entry.arrival != speech::Arrival::kDelivered) {
-    TRY(history_->SetArrival(entry.id, speech::Arrival::kDelivered, "pasted"));
-    const std::lock_guard lock(mutex_);
-    undelivered_ = std::max<std::int64_t>(0, undelivered_ - 1);
-  }
-  return nlohmann::json{{"id", entry.id}, {"text", entry.text}};
+void Service::GetReport(const std::string& since, net::Answer answer) {
+  tasks_.Post([this, since, answer = std::move(answer)]() mutable {
+    reports_.Make(recording_ ? options_.state / "flight-record.db" : "", since, std::move(answer));
+  });
+}
+
+void Service::GetModels(net::Answer answer) {
+  tasks_.Post([this, answer = std::move(answer)]() mutable { models_->Get(std::move(answer)); });
+}
+
+void Service::LoadModel(net::Answer answer) {
+  tasks_.Post([this, answer = std::move(answer)]() mutable { models_->Load(std::move(answer)); });
+}
+
+void Service::UnloadModel(net::Answer answer) {
+  tasks_.Post([this, answer = std::move(answer)]() mutable { models_->Unload(std::move(answer)); });
+}
+
+Result<> Service::MayUnload() const {
+  if (dictation_->state() != DictationState::kIdle)
+    return Fail(Errc::kBusy, "the microphone is in use; end that first: headroom finish");
+  const int clients = servers_->served().second;
+  if (clients > 0 || pipeline_->status().waiting > 0)
+    return Fail(Errc::kBusy, "the model is in use, by {} programs; drain them first", clients);
+  return {};
+}
+
+void Service::GetHistory(const net::HistoryRequest& request, net::Answer answer) {
+  tasks_.Post([this, request, answer = std::move(answer)]() mutable {
+    history_controller_->Get(request, std::move(answer));
+  });
 }
 
 void Service::PasteHistory(std::optional<std::int64_t> id, net::Answer answer) {
-  auto shared = std::make_shared<net::Answer>(std::move(answer));
-  Post([this, id, shared] {
-    if (pasting_.valid() && pasting_.wait_for(Milliseconds(0)) != std::future_status::ready)
-      return (*shared)(Fail(Errc::kBusy, "another text is being pasted"));
-    auto entry = EntryToPaste(id);
-    if (!entry) return (*shared)(std::unexpected(entry.error()));
-    // A long text takes a while to type.
-    pasting_ = std::async(std::launch::async,
-                          [this, shared, entry = std::move(*entry)] { (*shared)(Paste(entry)); });
+  tasks_.Post([this, id, answer = std::move(answer)]() mutable {
+    history_controller_->Paste(id, std::move(answer));
   });
 }
 
 void Service::ClearHistory(net::Answer answer) {
-  auto shared = std::make_shared<net::Answer>(std::move(answer));
-  Post([this, shared] {
-    if (!history_) return (*shared)(Fail(Errc::kUnsupported, "no history is kept"));
-    const auto all = history_->Last(std::numeric_limits<int>::max());
-    const auto cleared = history_->Clear();
-    if (!all || !cleared) return (*shared)(std::unexpected(all ? cleared.error() : all.error()));
-    {
-      const std::lock_guard lock(mutex_);
-      undelivered_ = 0;
-    }
-    (*shared)(nlohmann::json{{"forgotten", all->size()}});
+  tasks_.Post([this, answer = std::move(answer)]() mutable {
+    history_controller_->Clear(std::move(answer));
   });
 }
 
 void Service::BeginYield(net::YieldId id, const std::string& who, net::Answer answer) {
-  auto shared = std::make_shared<net::Answer>(std::move(answer));
-  Post([this, id, who, shared] {
-    {
-      const std::lock_guard lock(mutex_);
-      yields_.push_back(id);
-    }
-    Tell({"yield", {{"who", who}, {"held", true}}});
-    const bool left = scheduler_->Yield(true);
-    (*shared)(left ? Result<nlohmann::json>(nlohmann::json{{"left", true}})
-                   : Result<nlohmann::json>(Fail(Errc::kTimeout, "the card was not left in time")));
+  tasks_.Post([this, id, who, answer = std::move(answer)]() mutable {
+    yields_.insert(id);
+    yield_count_ = static_cast<int>(yields_.size());
+    Publish(net::YieldChanged{who, true});
+    if (!scheduler_->Yield(true))
+      return answer(Fail(Errc::kTimeout, "the GPU was not left in time"));
+    answer(nlohmann::json{{"left", true}});
   });
 }
 
 void Service::EndYield(net::YieldId id) {
-  Post([this, id] {
-    bool none = false;
-    {
-      const std::lock_guard lock(mutex_);
-      std::erase(yields_, id);
-      none = yields_.empty();
-    }
-    Tell({"yield", {{"held", !none}}});
-    if (none) scheduler_->Yield(false, Milliseconds(0));
+  tasks_.Post([this, id] {
+    yields_.erase(id);
+    yield_count_ = static_cast<int>(yields_.size());
+    Publish(net::YieldChanged{std::nullopt, !yields_.empty()});
+    if (yields_.empty()) scheduler_->Yield(false, Milliseconds(0));
   });
 }
 

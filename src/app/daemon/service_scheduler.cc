@@ -1,5 +1,5 @@
-// The service's scheduler: made from the configuration and what this machine has, and what it
-// tells.
+// The service's scheduler: made from the configuration and what this machine has, and what
+// it reports.
 #include <malloc.h>
 
 #include <algorithm>
@@ -62,13 +62,13 @@ Result<> Service::StartScheduler() {
     probe::DeviceProbe devices({});
     config.gpu = planner::FindGpu(devices, kGpuWithin, config_.models.gpu);
     if (!config.gpu && !config_.models.gpu.empty())
-      Tell({"notice",
-            {{"text", fmt::format("models.card: there is no card {} that this installation has a "
+      Publish(
+          net::Notice{fmt::format("models.card: there is no card {} that this installation has a "
                                   "worker for; headroom doctor lists the cards",
-                                  config_.models.gpu)}}});
+                                  config_.models.gpu)});
   }
   TRY_ASSIGN(planner::Tiers tiers, planner::MakeTiers(store, config));
-  if (!tiers.notes.empty()) Tell({"notice", {{"text", Words(tiers.notes)}}});
+  if (!tiers.notes.empty()) Publish(net::Notice{Words(tiers.notes)});
 
   asr::SchedulerOptions options;
   options.policy.chunks = config_.memory.chunks;
@@ -79,18 +79,15 @@ Result<> Service::StartScheduler() {
   if (config_.speech.language != "auto") options.language = config_.speech.language;
   const bool gpu = std::ranges::any_of(tiers.tiers, &asr::Tier::on_gpu);
   options.tiers = std::move(tiers.tiers);
-  DescribeTiers(options.tiers);
+  std::vector<asr::Tier> ranked = options.tiers;
 
   asr::SchedulerEvents events;
-  events.on_action = [this](const memory::Action& action) { TellAction(action); };
-  events.on_tier = [this](const asr::TierEvent& event) { TellTier(event); };
+  events.on_action = [this](const memory::Action& action) { PublishAction(action); };
+  events.on_tier = [this](const asr::TierEvent& event) { PublishTier(event); };
   events.on_restart = [this](const std::string& reason) {
-    Tell({"restart", {{"reason", reason}}});
-    {
-      const std::lock_guard lock(mutex_);
-      restart_ = true;
-    }
-    changed_.notify_all();
+    Publish(net::Restarting{reason});
+    restart_ = true;
+    tasks_.Wake();
   };
   asr::ProbeReadingsOptions readings;
   readings.devices = gpu;
@@ -101,29 +98,25 @@ Result<> Service::StartScheduler() {
   TRY_ASSIGN(scheduler_, asr::Scheduler::Make(std::move(options), std::move(events),
                                               std::make_unique<asr::ProbeReadings>(readings),
                                               std::make_unique<asr::WorkerRunnerMaker>()));
+  models_ = std::make_unique<ModelController>(
+      *scheduler_, std::move(ranked), [this] { return MayUnload(); }, clock_);
   return {};
 }
 
-void Service::TellAction(const memory::Action& action) {
+void Service::PublishAction(const memory::Action& action) {
   if (recording_) recording_->Acted(action);
   if (action.kind == memory::ActionKind::kDropCaches) ::malloc_trim(0);
-  nlohmann::json data = {{"verb", Name(action.kind)}, {"reason", action.reason}};
-  if (action.kind == memory::ActionKind::kZone || action.kind == memory::ActionKind::kTell) {
-    data["gauge"] = Name(action.gauge);
-    data["from"] = Name(action.from);
-    data["to"] = Name(action.to);
+  if (action.kind == memory::ActionKind::kZone) {
+    Publish(net::ZoneChanged{action.gauge, action.from, action.to, action.reason});
+  } else {
+    Publish(net::ActionTaken{action});
   }
-  Tell({action.kind == memory::ActionKind::kZone ? "zone" : "action", std::move(data)});
   if (action.kind == memory::ActionKind::kTell) Notify("Memory runs short", action.reason);
 }
 
-void Service::TellTier(const asr::TierEvent& event) {
+void Service::PublishTier(const asr::TierEvent& event) {
   if (recording_) recording_->TierChanged(event);
-  Tell({"tier",
-        {{"change", Name(event.change)},
-         {"tier", event.title},
-         {"ms", event.took.count()},
-         {"text", event.text}}});
+  Publish(net::TierChanged{std::string(Name(event.change)), event.title, event.took, event.text});
 }
 
 }  // namespace headroom::app

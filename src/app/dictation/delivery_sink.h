@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -28,13 +29,13 @@ class DeliverySink {
   /// What would be written for the recognised text: spoken commands, replacements and vocabulary
   /// applied. May be empty ("scratch that").
   virtual std::string Compose(const FinalText& final_text) = 0;
-  /// To every target, as composed; a repeated letter only to those that take it once. Blocks until
-  /// they are through. An error: at least one did not take it, and the person was told.
+  /// To every target, as composed; a repeated text only to those that take it once. Blocks until
+  /// they are through. An error: at least one did not take it, and a Warning was published.
   virtual Result<> Deliver(const FinalText& final_text, const std::string& composed) = 0;
-  /// Once for each text, when Deliver is through and `latency` after the last word. True: it is
-  /// kept on disk, where the person finds it if it did not arrive.
+  /// Once for each text, when Deliver is through and `latency` after the last word; nullopt: that
+  /// was before this run. True: it is kept on disk, where the person finds it if it did not arrive.
   virtual bool Remember(const FinalText& final_text, const std::string& composed,
-                        const Result<>& arrived, Milliseconds latency) = 0;
+                        const Result<>& arrived, std::optional<Milliseconds> latency) = 0;
 };
 
 }  // namespace headroom::app

@@ -7,7 +7,7 @@ namespace headroom::app {
 namespace {
 
 constexpr std::size_t kBlock = 1600;  // 100 ms at once
-// While nobody speaks three frames are looked at together, which takes 0.4 of the processor that
+// In silence three frames are processed together, which takes 0.4 of the CPU time that
 // three alone take: the detector's weights come from memory once. What was said meanwhile is not
 // missed.
 constexpr std::size_t kQuietPiece = 3 * speech::kFrameSamples;
@@ -51,94 +51,108 @@ Dictation::Dictation(const DictationOptions& options, std::unique_ptr<audio::Sou
 
 Dictation::~Dictation() {
   {
-    const std::lock_guard lock(mutex_);
-    wish_ = Wish::kEnd;
+    const MutexLock lock(mutex_);
+    requested_ = Request::kEnd;
   }
-  changed_.notify_all();
+  changed_.NotifyAll();
   thread_.join();
 }
 
 void Dictation::Listen() {
   {
-    const std::lock_guard lock(mutex_);
-    if (wish_ == Wish::kEnd) return;
-    wish_ = Wish::kListen;
+    const MutexLock lock(mutex_);
+    if (requested_ == Request::kEnd) return;
+    requested_ = Request::kListen;
   }
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 void Dictation::Finish() {
-  const std::lock_guard lock(mutex_);
-  if (wish_ == Wish::kListen) wish_ = Wish::kFinish;
+  const MutexLock lock(mutex_);
+  if (requested_ == Request::kListen) requested_ = Request::kFinish;
 }
 
 void Dictation::Cancel() {
-  const std::lock_guard lock(mutex_);
-  if (wish_ == Wish::kListen || wish_ == Wish::kFinish) wish_ = Wish::kCancel;
+  const MutexLock lock(mutex_);
+  if (requested_ == Request::kListen || requested_ == Request::kFinish)
+    requested_ = Request::kCancel;
 }
 
 bool Dictation::wanted() const {
-  return wish() == Wish::kListen;
+  return requested() == Request::kListen;
 }
 
-Dictation::Wish Dictation::wish() const {
-  const std::lock_guard lock(mutex_);
-  return wish_;
+Dictation::Request Dictation::requested() const {
+  const MutexLock lock(mutex_);
+  return requested_;
 }
 
 void Dictation::SetState(DictationState state) {
   if (state_.exchange(state) == state) return;
-  events_({"state", {{"state", Name(state)}, {"device", source_->report().device}}});
+  events_(net::StateChanged{std::string(Name(state)), source_->report().device});
 }
 
-void Dictation::Trouble(const Error& error) {
-  events_({"trouble", {{"text", error.what}, {"code", Name(error.code)}}});
+void Dictation::Warn(const Error& error) {
+  events_(net::Warning{error});
 }
 
 void Dictation::Loop() {
   while (true) {
     {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return wish_ != Wish::kIdle; });
-      if (wish_ == Wish::kEnd) return;
-      if (wish_ != Wish::kListen) {  // a key that was only touched
-        wish_ = Wish::kIdle;
+      const MutexLock lock(mutex_);
+      changed_.Wait(mutex_, [this]() REQUIRES(mutex_) { return requested_ != Request::kIdle; });
+      if (requested_ == Request::kEnd) return;
+      if (requested_ != Request::kListen) {  // a key that was only touched
+        requested_ = Request::kIdle;
         continue;
       }
+      busy_ = true;
     }
     ListenOnce();
     {
-      const std::lock_guard lock(mutex_);
-      // Who said "listen" again meanwhile is obeyed in the next round.
-      if (wish_ == Wish::kFinish || wish_ == Wish::kCancel) wish_ = Wish::kIdle;
+      const MutexLock lock(mutex_);
+      // A Listen that came meanwhile is for the next round.
+      if (requested_ == Request::kFinish || requested_ == Request::kCancel)
+        requested_ = Request::kIdle;
     }
     SetState(DictationState::kIdle);
+    {
+      const MutexLock lock(mutex_);
+      busy_ = false;
+    }
+    changed_.NotifyAll();
   }
+}
+
+bool Dictation::WaitUntilIdle(Milliseconds wait) {
+  const MutexLock lock(mutex_);
+  return changed_.WaitFor(
+      mutex_, wait, [this]() REQUIRES(mutex_) { return !busy_ && requested_ != Request::kListen; });
 }
 
 // The source first: it takes longer, and what comes meanwhile waits in it.
 bool Dictation::Open() {
   if (const auto opened = source_->Open(); !opened) {
-    Trouble(opened.error());
+    Warn(opened.error());
     return false;
   }
   auto made = make_detector_();
   if (!made) {
-    Trouble(made.error());
+    Warn(made.error());
     return false;
   }
   detector_ = std::move(*made);
   segmenter_.emplace(options_.segmenter, *detector_, sink_,
                      SegmenterEvents{.on_change = [this](const auto& change) { Changed(change); },
-                                     .on_trouble = [this](const Error& error) { Trouble(error); }},
+                                     .on_warning = [this](const Error& error) { Warn(error); }},
                      clock_);
   return true;
 }
 
 void Dictation::ListenOnce() {
   const auto give_up = [this] {
-    const std::lock_guard lock(mutex_);
-    if (wish_ == Wish::kListen) wish_ = Wish::kIdle;
+    const MutexLock lock(mutex_);
+    if (requested_ == Request::kListen) requested_ = Request::kIdle;
   };
   SetState(DictationState::kOpening);
   sink_.SetListening(true);
@@ -147,11 +161,11 @@ void Dictation::ListenOnce() {
   speech_at_ = heard_at_ = clock_.Now();
   bool going = Open(), ended = false;
   std::size_t held = 0;  // samples that the detector has not seen
-  while (going && wish() == Wish::kListen) {
+  while (going && requested() == Request::kListen) {
     const auto read = source_->Read(std::span(block_).subspan(held), kPatience);
     WatchSource();
     if (!read) {
-      Trouble(read.error());
+      Warn(read.error());
       break;
     }
     held += *read;
@@ -170,13 +184,13 @@ void Dictation::ListenOnce() {
     going = Take(std::span(block_).first(std::exchange(held, 0)));
     if (options_.give_up.count() > 0 && !segmenter_->open() &&
         Since(speech_at_, clock_.Now()) >= options_.give_up) {
-      events_({"notice", {{"text", "listening ended: nothing was said for a while"}}});
+      events_(net::Notice{"listening ended: nothing was said for a while"});
       break;
     }
   }
   if (!segmenter_) {
     source_->Close();
-  } else if (wish() == Wish::kCancel) {
+  } else if (requested() == Request::kCancel) {
     source_->Close();
     segmenter_->Cancel();
   } else {
@@ -215,11 +229,8 @@ void Dictation::WatchSource() {
   audio::SourceReport report = source_->report();
   if (report.state != last_report_.state || report.trouble != last_report_.trouble ||
       report.device != last_report_.device || report.dropped != last_report_.dropped) {
-    events_({"source",
-             {{"state", audio::Name(report.state)},
-              {"device", report.device},
-              {"trouble", report.trouble},
-              {"dropped", report.dropped}}});
+    events_(net::SourceChanged{std::string(audio::Name(report.state)), report.device,
+                               report.trouble, report.dropped});
   }
   last_report_ = std::move(report);
 }

@@ -1,14 +1,12 @@
-// The thread between the microphone and the desk: samples in, utterances out. It alone reads the
-// source and runs the voice activity detector; the desk puts everything into the spool and has it
-// decoded. The microphone is open only while somebody listens.
+// The thread between the microphone and the pipeline: samples in, utterances out. It alone reads
+// the source and runs the voice activity detector; the pipeline puts everything into the spool and
+// has it decoded. The microphone is open only while it listens.
 //
 // Listen, Finish and Cancel may be called from any thread and return at once.
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <thread>
 
@@ -16,6 +14,7 @@
 #include "app/dictation/segmenter.h"
 #include "audio/capture/source.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 
 namespace headroom::app {
 
@@ -53,6 +52,8 @@ class Dictation {
   /// The open utterance is dropped, and the microphone closed.
   void Cancel();
 
+  /// The microphone is closed, and what was heard has been handed over. False: not within `wait`.
+  bool WaitUntilIdle(Milliseconds wait);
   bool wanted() const;  // Listen was called, and neither Finish nor Cancel since
   DictationState state() const { return state_.load(); }
   audio::SourceReport source() const { return source_->report(); }
@@ -60,7 +61,7 @@ class Dictation {
   bool source_ended() const { return source_ended_.load(); }
 
  private:
-  enum class Wish { kIdle, kListen, kFinish, kCancel, kEnd };
+  enum class Request { kIdle, kListen, kFinish, kCancel, kEnd };
 
   void Loop();
   void ListenOnce();
@@ -71,8 +72,8 @@ class Dictation {
   void Drain();
   void WatchSource();
   void SetState(DictationState state);
-  void Trouble(const Error& error);
-  Wish wish() const;
+  void Warn(const Error& error);
+  Request requested() const;
 
   const DictationOptions options_;
   const std::unique_ptr<audio::Source> source_;
@@ -82,8 +83,8 @@ class Dictation {
   const Clock& clock_;
 
   // The thread's own.
-  std::unique_ptr<speech::SpeechProbability> detector_;  // while listening, as the next
-  std::optional<Segmenter> segmenter_;
+  std::unique_ptr<speech::SpeechProbability> detector_;  // while listening
+  std::optional<Segmenter> segmenter_;                   // while listening
   std::vector<float> block_;
   MonoTime heard_at_{};   // when samples came last
   MonoTime speech_at_{};  // when speech was heard last, or listening began
@@ -91,9 +92,10 @@ class Dictation {
 
   std::atomic<DictationState> state_{DictationState::kIdle};
   std::atomic<bool> source_ended_{false};
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  Wish wish_ = Wish::kIdle;  // guarded by mutex_
+  mutable Mutex mutex_;
+  CondVar changed_;
+  Request requested_ GUARDED_BY(mutex_) = Request::kIdle;
+  bool busy_ GUARDED_BY(mutex_) = false;  // the thread listens, or finishes that
   std::thread thread_;
 };
 

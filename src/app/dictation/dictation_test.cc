@@ -6,6 +6,7 @@
 #include <limits>
 #include <string>
 
+#include "net/control/event_json.h"
 #include "speech/testing/fake_vad.h"
 
 namespace headroom::app {
@@ -202,10 +203,11 @@ struct Set {
       std::this_thread::sleep_for(Milliseconds(5));
     return dictation->source_ended();
   }
+  /// As programs see them: net/control/event_json.h.
   int Count(const std::string& name) {
     const std::lock_guard lock(sink.mutex);
-    return static_cast<int>(std::count_if(events.begin(), events.end(),
-                                          [&](const Event& event) { return event.name == name; }));
+    return static_cast<int>(std::count_if(
+        events.begin(), events.end(), [&](const Event& event) { return NameOf(event) == name; }));
   }
 
   DictationOptions options;
@@ -246,7 +248,7 @@ TEST(Dictation, TwoSentencesOfAFile) {
   EXPECT_TRUE(set.Ended());
   EXPECT_FALSE(set.source->open());
   set.dictation.reset();
-  // The second one ends with the file, so nobody waits for silence after it.
+  // The second one ends with the file, so no silence has to follow it.
   EXPECT_EQ(set.sink.log, "listen begin pause end begin end stop ");
   ASSERT_EQ(set.sink.ended.size(), 2U);
   EXPECT_NEAR(static_cast<double>(set.sink.ended[0].size()) / 16'000, 2.0 + 0.5 + 0.32, 0.1);

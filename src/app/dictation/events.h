@@ -1,17 +1,13 @@
-// What happens in the daemon, told to whoever watches: subscribers of the control socket, the live
-// view of `headroom dictate`. docs/control.md lists the names and their members.
+// What happens in the daemon, as it is published to everybody who watches: net/control/event.h.
 #pragma once
 
 #include <functional>
-#include <nlohmann/json.hpp>
-#include <string>
+
+#include "net/control/event.h"
 
 namespace headroom::app {
 
-struct Event {
-  std::string name;     // "state", "partial", "final", …
-  nlohmann::json data;  // an object
-};
+using net::Event;
 
 /// Any thread; must return soon.
 using EventSink = std::function<void(const Event&)>;

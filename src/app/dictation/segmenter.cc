@@ -24,7 +24,7 @@ Segmenter::Segmenter(const SegmenterOptions& options, speech::SpeechProbability&
 bool Segmenter::Take(std::span<const float> samples) {
   const auto changes = listener_.Feed(samples);
   if (!changes) {
-    events_.on_trouble(changes.error());
+    events_.on_warning(changes.error());
     static_cast<void>(Finish());
     return false;
   }
@@ -66,11 +66,11 @@ bool Segmenter::HandleOne(const speech::Change& change) {
   switch (change.kind) {
     case speech::SpeechChange::kBegin: {
       begin_ = appended_ = partial_at_ = change.begin;
-      paused_ = told_ = false;
+      paused_ = warned_ = false;
       held_.reset();
       Changed(change);
       if (const auto begun = sink_.Begin(); !begun) {
-        events_.on_trouble(begun.error());
+        events_.on_warning(begun.error());
         listener_.Cancel();
         return false;
       }
@@ -100,7 +100,7 @@ bool Segmenter::HandleOne(const speech::Change& change) {
       held_.reset();
       Changed(change);
       if (!ended) {
-        events_.on_trouble(ended.error());
+        events_.on_warning(ended.error());
         return false;
       }
       return true;
@@ -115,14 +115,14 @@ bool Segmenter::AppendUpTo(std::int64_t end) {
   CHECK(samples.has_value());
   const auto kept = sink_.Append(*samples);
   if (!kept && kept.error().code == Errc::kNoSpace) {
-    events_.on_trouble(kept.error());
-    // What is in the spool up to here is an utterance all the same.
+    events_.on_warning(kept.error());
+    // What is in the spool up to here is still an utterance.
     static_cast<void>(sink_.End({}, appended_ - begin_, {}, Milliseconds(0)));
     listener_.Cancel();
     return false;
   }
-  // Of a disk that fails a person is told; the text comes all the same.
-  if (!kept && !std::exchange(told_, true)) events_.on_trouble(kept.error());
+  // A disk that fails is worth one warning; the text comes anyway.
+  if (!kept && !std::exchange(warned_, true)) events_.on_warning(kept.error());
   appended_ = end;
   return true;
 }

@@ -23,7 +23,7 @@ class UtteranceSink {
   virtual void SetListening(bool listening) = 0;
   /// An error means that speech cannot be kept any more; listening stops.
   virtual Result<> Begin() = 0;
-  /// More of the open utterance. The same.
+  /// More of the open utterance. An error means what that of Begin does.
   virtual Result<> Append(std::span<const float> samples) = 0;
   /// Whether a partial text of the open utterance, which is so long by now, is wanted now.
   virtual bool WantsPartial(Milliseconds length) = 0;
@@ -31,6 +31,7 @@ class UtteranceSink {
   virtual void Partial(audio::FiniteAudio so_far) = 0;
   /// A pause: unless speech resumes, this is the whole utterance.
   virtual void Pause(audio::FiniteAudio whole) = 0;
+  /// Speech has resumed.
   virtual void Resume() = 0;
   /// What is open ends inside speech; if another begins, it does so EndpointOptions::overlap before
   /// that end. Comes before End.
@@ -51,9 +52,9 @@ struct SegmenterOptions {
 };
 
 struct SegmenterEvents {
-  /// kBegin comes before the intake is told, everything else after. May be empty.
+  /// kBegin comes before the call of the sink, every other change after it. May be empty.
   std::function<void(const speech::Change&)> on_change;
-  std::function<void(const Error&)> on_trouble;
+  std::function<void(const Error&)> on_warning;
 };
 
 class Segmenter {
@@ -66,12 +67,12 @@ class Segmenter {
   bool Take(std::span<const float> samples);
   /// The stream ends, or has a gap here: what is open is an utterance. False as above.
   bool Finish();
-  /// What is open is dropped, and the stream begins anew.
+  /// What is open is dropped, and the stream starts over.
   void Cancel();
 
   /// An utterance is.
   bool open() const { return listener_.open(); }
-  /// In it nobody speaks just now.
+  /// There is a pause in it.
   bool paused() const { return paused_; }
 
  private:
@@ -98,7 +99,7 @@ class Segmenter {
     audio::FiniteAudio audio;
   };
   std::optional<Held> held_;  // that the sink was given at the last pause
-  bool told_ = false;         // of a piece of the open utterance that the spool did not take
+  bool warned_ = false;       // of a piece of the open utterance that the spool did not take
 };
 
 }  // namespace headroom::app

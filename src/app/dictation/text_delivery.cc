@@ -35,9 +35,7 @@ const speech::Rewriter& TextDelivery::RewriterFor(Setup& setup, const std::strin
     options.own_commands = own->second;
   auto table = speech::LoadRewriteTable(language);
   if (!table) {
-    events.push_back(
-        {"trouble",
-         {{"text", "spoken commands: " + table.error().what}, {"code", Name(table.error().code)}}});
+    events.emplace_back(net::Warning{Error(table.error()).Within("spoken commands")});
   }
   rewriter = std::make_unique<speech::Rewriter>(table ? std::move(*table) : speech::RewriteTable{},
                                                 options);
@@ -57,7 +55,7 @@ std::string TextDelivery::Compose(const FinalText& final_text) {
     for (const auto& target : setup->settings.targets) {
       if (!rewritten.scratch_previous) break;
       const auto taken = target->TakeBack();
-      if (!taken) events.push_back({"notice", {{"text", "scratch that: " + taken.error().what}}});
+      if (!taken) events.emplace_back(net::Notice{"scratch that: " + taken.error().what});
     }
   }
   Publish(events);
@@ -74,16 +72,14 @@ Result<> TextDelivery::ToTargets(const output::Delivery& delivery) {
       Result<> delivered = delivery.repeated && !target->repeatable()
                                ? Fail(Errc::kExists, "it may have arrived before the service ended")
                                : target->Deliver(delivery);
-      nlohmann::json data = {
-          {"utterance", delivery.id}, {"target", target->name()}, {"ok", delivered.has_value()}};
-      if (!delivered) data["why"] = delivered.error().what;
-      events.push_back({"delivery", std::move(data)});
+      net::TargetTried tried{delivery.id, target->name(), std::nullopt};
+      if (!delivered) tried.failure = delivered.error();
+      events.emplace_back(std::move(tried));
       if (!delivered)
         all = Fail(delivered.error().code, "{}: {}", target->name(), delivered.error().what);
     }
   }
-  if (!all)
-    events.push_back({"trouble", {{"text", all.error().what}, {"code", Name(all.error().code)}}});
+  if (!all) events.emplace_back(net::Warning{all.error()});
   Publish(events);
   return all;
 }
@@ -93,7 +89,7 @@ Result<> TextDelivery::Deliver(const FinalText& final_text, const std::string& c
 }
 
 bool TextDelivery::Remember(const FinalText& final_text, const std::string& composed,
-                            const Result<>& arrived, Milliseconds latency) {
+                            const Result<>& arrived, std::optional<Milliseconds> latency) {
   if (history_ == nullptr) return false;
   speech::HistoryEntry entry;
   entry.utterance = final_text.id;
@@ -103,16 +99,14 @@ bool TextDelivery::Remember(const FinalText& final_text, const std::string& comp
   const auto setup = this->setup();
   for (const auto& target : setup->settings.targets)
     entry.target += (entry.target.empty() ? "" : ", ") + target->name();
-  if (!final_text.repeated) entry.latency = latency;
+  entry.latency = latency;
   if (!arrived) {
     entry.arrival = arrived.error().code == Errc::kExists ? speech::Arrival::kUncertain
                                                           : speech::Arrival::kUndelivered;
     entry.why = arrived.error().what;
   }
   const auto added = history_->Add(entry);
-  if (!added)
-    events_({"trouble",
-             {{"text", "history: " + added.error().what}, {"code", Name(added.error().code)}}});
+  if (!added) events_(net::Warning{Error(added.error()).Within("history")});
   return added && history_->on();
 }
 

@@ -32,7 +32,7 @@ class TextDelivery : public DeliverySink {
   std::string Compose(const FinalText& final_text) override;
   Result<> Deliver(const FinalText& final_text, const std::string& composed) override;
   bool Remember(const FinalText& final_text, const std::string& composed, const Result<>& arrived,
-                Milliseconds latency) override;
+                std::optional<Milliseconds> latency) override;
 
   /// Delivers an entry of the history once more, whatever became of it before. Blocks as Deliver.
   Result<> Paste(const speech::HistoryEntry& entry);

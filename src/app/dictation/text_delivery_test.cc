@@ -1,4 +1,5 @@
 #include "app/dictation/text_delivery.h"
+#include "net/control/event_json.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -50,9 +51,9 @@ class TextDeliveryTest : public testing::Test {
     settings.language = "en";
     settings.rewrite.replacements = {{"head room", "Headroom"}};
     settings.own_commands["de"] = {{"gruss", "Mit freundlichen Grüßen"}};
-    office_ = std::make_unique<TextDelivery>(
+    text_delivery_ = std::make_unique<TextDelivery>(
         std::move(settings), history_.get(),
-        [this](const Event& event) { events_.push_back(event.name); });
+        [this](const Event& event) { events_.emplace_back(NameOf(event)); });
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
@@ -64,10 +65,10 @@ class TextDeliveryTest : public testing::Test {
                                .audio = Milliseconds(900),
                                .took = Milliseconds(20),
                                .repeated = repeated};
-    const std::string composed = office_->Compose(final_text);
+    const std::string composed = text_delivery_->Compose(final_text);
     if (composed.empty()) return {};
-    auto arrived = office_->Deliver(final_text, composed);
-    EXPECT_TRUE(office_->Remember(final_text, composed, arrived, Milliseconds(900)));
+    auto arrived = text_delivery_->Deliver(final_text, composed);
+    EXPECT_TRUE(text_delivery_->Remember(final_text, composed, arrived, Milliseconds(900)));
     return arrived;
   }
 
@@ -75,7 +76,7 @@ class TextDeliveryTest : public testing::Test {
   Window window_;
   std::vector<std::string> events_;
   std::unique_ptr<speech::History> history_;
-  std::unique_ptr<TextDelivery> office_;
+  std::unique_ptr<TextDelivery> text_delivery_;
   std::uint64_t id_ = 0;
 };
 
@@ -95,7 +96,7 @@ TEST_F(TextDeliveryTest, ScratchThatTakesBackTheTextBefore) {
   window_.keeps = true;
   EXPECT_TRUE(Send("Scratch that."));
   EXPECT_THAT(window_.texts, ElementsAre("One"));
-  EXPECT_THAT(events_, testing::Contains("notice")) << "that it stays is told";
+  EXPECT_THAT(events_, testing::Contains("notice")) << "that it stays is published";
 }
 
 TEST_F(TextDeliveryTest, WhatDidNotArriveIsFoundAndPasted) {
@@ -105,10 +106,10 @@ TEST_F(TextDeliveryTest, WhatDidNotArriveIsFoundAndPasted) {
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->text, "Lost");
   EXPECT_EQ(entry->arrival, speech::Arrival::kUndelivered);
-  EXPECT_FALSE(office_->Paste(*entry));
+  EXPECT_FALSE(text_delivery_->Paste(*entry));
   window_.closed = false;
-  EXPECT_TRUE(office_->Paste(*entry));
-  EXPECT_TRUE(office_->Paste(*entry));
+  EXPECT_TRUE(text_delivery_->Paste(*entry));
+  EXPECT_TRUE(text_delivery_->Paste(*entry));
   EXPECT_THAT(window_.texts, ElementsAre("Lost", "Lost"));
   EXPECT_THAT(window_.ids, testing::Each(testing::Gt(id_))) << "not the utterance's";
 }

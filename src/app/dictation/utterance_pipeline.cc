@@ -85,7 +85,7 @@ void UtterancePipeline::Recover() {
   if (found.empty()) return;
   const Section section(*this);
   for (speech::Pending& pending : found) TakeUp(std::move(pending));
-  events_.Push({"recovered", {{"utterances", sentences_.size()}}});
+  events_.Push(net::Recovered{sentences_.size()});
 }
 
 void UtterancePipeline::TakeUp(speech::Pending pending) {
@@ -96,6 +96,7 @@ void UtterancePipeline::TakeUp(speech::Pending pending) {
   sentence->length = audio::DurationOf(pending.samples);
   sentence->began = pending.head.began;
   sentence->spoken_at = sentence->endpoint_at = clock_.Now();
+  sentence->recovered = true;
   sentence->step = Step::kWaiting;
   if (pending.state == speech::SpoolState::kDecoded ||
       pending.state == speech::SpoolState::kOffered) {
@@ -152,7 +153,7 @@ Result<> UtterancePipeline::Begin() {
     const MutexLock lock(mutex_);
     ++counts_.begun;
     partial_took_ /= 2;  // so that one bad moment does not end partial text for good
-    events_.Push({"speech", {{"what", "begin"}, {"utterance", sentence->id}}});
+    events_.Push(net::SpeechBegan{sentence->id});
     sentences_.push_back(std::move(sentence));
   }
   events_.Flush();
@@ -258,9 +259,7 @@ void UtterancePipeline::Close(audio::FiniteAudio whole, std::int64_t length,
       sentence->audio = std::move(whole);
     }
   }
-  events_.Push(
-      {"speech",
-       {{"what", "end"}, {"utterance", sentence->id}, {"audio_ms", sentence->length.count()}}});
+  events_.Push(net::SpeechEnded{sentence->id, sentence->length});
   Feed();
   changed_.NotifyAll();
 }
@@ -273,7 +272,7 @@ void UtterancePipeline::Drop() {
     if (sentence == nullptr) return;
     if (client_) client_->CancelSpeculation();
     id = sentence->id;
-    events_.Push({"speech", {{"what", "dropped"}, {"utterance", id}}});
+    events_.Push(net::SpeechDropped{id});
     sentences_.pop_back();
   }
   events_.Flush();
@@ -330,7 +329,7 @@ void UtterancePipeline::ReadAudio() {
   if (sentence == nullptr || sentence->step != Step::kWaiting) return;
   if (!audio || audio->empty()) {
     sentence->step = Step::kFailed;
-    sentence->trouble = audio ? "nothing of it was kept" : audio.error().what;
+    sentence->error = audio ? Error{Errc::kNotFound, "nothing of it was kept"} : audio.error();
   } else {
     sentence->audio = audio::FiniteAudio::OfFinite(std::move(*audio));
     sentence->length = sentence->audio.duration();
@@ -340,16 +339,14 @@ void UtterancePipeline::ReadAudio() {
 
 void UtterancePipeline::PassOver(Sentence& sentence, const Error& error) {
   sentence.step = Step::kFailed;
-  sentence.trouble = error.what;
+  sentence.error = error;
   sentence.audio = {};
   PushFailure(sentence, error, false);
 }
 
 void UtterancePipeline::PushFailure(const Sentence& sentence, const Error& error, bool again) {
-  events_.Push({"trouble",
-                {{"text", "an utterance could not be decoded: " + error.what},
-                 {"utterance", sentence.id},
-                 {"again", again}}});
+  events_.Push(
+      net::Warning{Error(error).Within("an utterance could not be decoded"), sentence.id, again});
 }
 
 void UtterancePipeline::OnDecoded(asr::Decoded decoded) {
@@ -394,10 +391,7 @@ void UtterancePipeline::OnSpeculated(asr::Speculated speculated) {
   }
   if (!speculated.result) return;
   const auto shown = sentence->agreement.Update(TextOf(speculated.result->transcript));
-  events_.Push({"partial",
-                {{"utterance", sentence->id},
-                 {"committed", shown.committed},
-                 {"tentative", shown.tentative}}});
+  events_.Push(net::PartialText{sentence->id, shown.committed, shown.tentative});
 }
 
 // ---- delivery: a thread of its own ----
@@ -475,9 +469,7 @@ UtterancePipeline::Task UtterancePipeline::NextTask() {
 void UtterancePipeline::Spooled(const char* doing, const Result<>& result) {
   NoteRoom();
   if (result) return;
-  events_.Push({"trouble",
-                {{"text", std::string("spool: ") + doing + ": " + result.error().what},
-                 {"code", Name(result.error().code)}}});
+  events_.Push(net::Warning{Error(result.error()).Within(std::string("spool: ") + doing)});
   events_.Run();
 }
 
@@ -506,7 +498,8 @@ UtterancePipeline::Head UtterancePipeline::TakeHead() {
   head.text.repeated = sentence.repeated;
   head.failed = sentence.step == Step::kFailed;
   head.adopted = sentence.adopted;
-  head.why = sentence.trouble;
+  head.error = sentence.error;
+  head.recovered = sentence.recovered;
   if (head.failed) return head;
   const speech::Transcript& transcript = sentence.result->transcript;
   head.text.language =
@@ -534,26 +527,26 @@ void UtterancePipeline::Settle() {
     }
     arrived = delivery_sink_.Deliver(head.text, composed);
   }
-  const Milliseconds latency = Between(head.spoken_at, clock_.Now());
+  std::optional<Milliseconds> latency;
+  if (!head.recovered) latency = Between(head.spoken_at, clock_.Now());
   const auto done_with = [&] {
     if (spool_) Spooled("mark a text as delivered", spool_->SetDelivered(head.text.id));
   };
   if (head.failed) {
-    events_.Push({"passed_over", {{"utterance", head.text.id}, {"text", head.why}}});
+    events_.Push(net::UtteranceFailed{head.text.id, head.error});
   } else {
     if (arrived) done_with();
-    events_.Push({"text",
-                  {{"utterance", head.text.id},
-                   {"text", composed},
-                   {"language", head.text.language},
-                   {"tier", head.text.tier},
-                   {"audio_ms", head.text.audio.count()},
-                   {"decoded_ms", head.text.took.count()},
-                   {"latency_ms", latency.count()},
-                   {"adopted", head.adopted},
-                   {"phantom", head.hallucination},
-                   {"delivered", arrived.has_value()},
-                   {"trouble", arrived ? "" : arrived.error().what}}});
+    net::TextDelivered event{.utterance = head.text.id,
+                             .text = composed,
+                             .language = head.text.language,
+                             .tier = head.text.tier,
+                             .audio = head.text.audio,
+                             .adopted = head.adopted,
+                             .hallucination = head.hallucination};
+    if (!head.recovered) event.decoded = head.text.took;
+    event.latency = latency;
+    if (!arrived) event.failure = arrived.error();
+    events_.Push(std::move(event));
   }
   events_.Flush();
   if (!head.failed) {
@@ -574,7 +567,7 @@ void UtterancePipeline::Settle() {
     ++counts_.empty;
   } else {
     ++counts_.delivered;
-    last_latency_ = latency;
+    if (latency) last_latency_ = latency;
   }
   Feed();
   changed_.NotifyAll();

@@ -100,11 +100,13 @@ class UtterancePipeline : public UtteranceSink {
     speech::Agreement agreement{kUnsureWords};
     MonoTime spoken_at{}, endpoint_at{};
     std::optional<asr::RunResult> result;
-    std::string tier, trouble;
+    std::string tier;
+    Error error;  // of the last try
     Milliseconds took{};
     bool adopted = false;
     bool continues = false;  // the next one begins in it, and has its last words too
     bool stitched = false;   // it has been freed of words that its neighbour has
+    bool recovered = false;  // of an earlier run: when it was spoken is not known to this clock
     bool repeated = false;   // its delivery had begun when an earlier run ended
     WallTime began{};
   };
@@ -113,8 +115,8 @@ class UtterancePipeline : public UtteranceSink {
   struct Head {
     FinalText text;
     MonoTime spoken_at{};
-    std::string why;  // it failed
-    bool failed = false, hallucination = false, adopted = false;
+    Error error;  // it failed
+    bool failed = false, hallucination = false, adopted = false, recovered = false;
   };
   enum class Task { kEnd, kSettle, kRead, kFeed };
 

@@ -1,5 +1,5 @@
-// The desk between a real spool, a real scheduler with workers of the scripted engine, and an
-// outbox that remembers.
+// The pipeline between a real spool, a real scheduler with workers of the scripted engine, and a
+// delivery sink that remembers.
 #include "app/dictation/utterance_pipeline.h"
 
 #include <gmock/gmock.h>
@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "app/testing/fake_scheduler.h"
+#include "net/control/event_json.h"
 
 namespace headroom::app {
 namespace {
@@ -23,17 +24,18 @@ class FakeDeliverySink : public DeliverySink {
   std::string Compose(const FinalText& final_text) override { return final_text.text; }
   Result<> Deliver(const FinalText& final_text, const std::string& composed) override {
     const std::lock_guard lock(mutex);
-    letters.push_back(final_text);
+    delivered.push_back(final_text);
     if (fails) return Fail(Errc::kIo, "the window has gone");
     texts.push_back(composed);
     return {};
   }
-  bool Remember(const FinalText&, const std::string&, const Result<>&, Milliseconds) override {
+  bool Remember(const FinalText&, const std::string&, const Result<>&,
+                std::optional<Milliseconds>) override {
     return remembers_it;
   }
 
   std::mutex mutex;
-  std::vector<FinalText> letters;
+  std::vector<FinalText> delivered;
   std::vector<std::string> texts;
   bool fails = false, remembers_it = true;
 };
@@ -94,7 +96,16 @@ struct RunOfService {
   }
   int Count(const std::string& name) {
     const std::lock_guard lock(mutex);
-    return static_cast<int>(std::ranges::count(events, name, &Event::name));
+    return static_cast<int>(std::ranges::count(events, name, &net::NameOf));
+  }
+
+  /// With `mutex` held.
+  std::vector<net::TextDelivered> Texts() const {
+    std::vector<net::TextDelivered> texts;
+    for (const Event& event : events) {
+      if (const auto* text = std::get_if<net::TextDelivered>(&event)) texts.push_back(*text);
+    }
+    return texts;
   }
 
   std::mutex mutex;
@@ -106,7 +117,7 @@ struct RunOfService {
 class UtterancePipelineTest : public testing::Test {
  protected:
   UtterancePipelineTest() {
-    std::string name = (fs::path(testing::TempDir()) / "desk-XXXXXX").native();
+    std::string name = (fs::path(testing::TempDir()) / "pipeline-XXXXXX").native();
     folder_ = ::mkdtemp(name.data());
   }
   ~UtterancePipelineTest() override { fs::remove_all(folder_); }
@@ -178,6 +189,12 @@ TEST_F(UtterancePipelineTest, WhatWasNotDecodedIsDecodedByTheNextRun) {
               ElementsAre(HasSubstr("16000 samples"), HasSubstr("32000 samples"),
                           HasSubstr("8000 samples"), HasSubstr("4000 samples")));
   EXPECT_EQ(run.pipeline->status().counts.recovered, 3);
+  const std::lock_guard lock(run.mutex);
+  const auto texts = run.Texts();
+  ASSERT_EQ(texts.size(), 4U);
+  EXPECT_EQ(texts[0].latency, std::nullopt) << "its last word was spoken before this run";
+  EXPECT_EQ(texts[0].decoded, std::nullopt);
+  EXPECT_NE(texts[3].latency, std::nullopt);
 }
 
 TEST_F(UtterancePipelineTest, NothingIsDeliveredTwice) {
@@ -203,11 +220,11 @@ TEST_F(UtterancePipelineTest, ATextThatMayHaveArrivedIsRepeatedAsSuch) {
   delivery_sink_.fails = false;
   RunOfService run(folder_, "slow=1", delivery_sink_);
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
-  ASSERT_EQ(delivery_sink_.letters.size(), 2U);
-  EXPECT_FALSE(delivery_sink_.letters[0].repeated);
-  EXPECT_TRUE(delivery_sink_.letters[1].repeated);
-  EXPECT_EQ(delivery_sink_.letters[0].id, delivery_sink_.letters[1].id);
-  EXPECT_EQ(delivery_sink_.letters[0].text, delivery_sink_.letters[1].text);
+  ASSERT_EQ(delivery_sink_.delivered.size(), 2U);
+  EXPECT_FALSE(delivery_sink_.delivered[0].repeated);
+  EXPECT_TRUE(delivery_sink_.delivered[1].repeated);
+  EXPECT_EQ(delivery_sink_.delivered[0].id, delivery_sink_.delivered[1].id);
+  EXPECT_EQ(delivery_sink_.delivered[0].text, delivery_sink_.delivered[1].text);
 }
 
 TEST_F(UtterancePipelineTest, AnUtteranceThatNothingCanDecodeIsKeptForTheNextRun) {
@@ -218,6 +235,13 @@ TEST_F(UtterancePipelineTest, AnUtteranceThatNothingCanDecodeIsKeptForTheNextRun
     EXPECT_EQ(run.pipeline->status().counts.passed_over, 1);
     EXPECT_EQ(run.Count("passed_over"), 1);
     EXPECT_EQ(run.Count("trouble"), 1);
+    const std::lock_guard lock(run.mutex);
+    for (const Event& event : run.events) {
+      if (const auto* failed = std::get_if<net::UtteranceFailed>(&event))
+        EXPECT_EQ(failed->error.code, Errc::kWorkerLost);
+      if (const auto* warning = std::get_if<net::Warning>(&event))
+        EXPECT_EQ(warning->error.code, Errc::kWorkerLost);
+    }
   }
   EXPECT_TRUE(delivery_sink_.texts.empty());
   RunOfService run(folder_, "slow=1", delivery_sink_);
@@ -233,7 +257,8 @@ TEST_F(UtterancePipelineTest, EachFailedTryIsSaid) {
   const std::lock_guard lock(run.mutex);
   std::vector<bool> again;
   for (const Event& event : run.events) {
-    if (event.name == "trouble") again.push_back(event.data.value("again", false));
+    if (const auto* warning = std::get_if<net::Warning>(&event))
+      again.push_back(warning->again.value_or(false));
   }
   EXPECT_THAT(again, ElementsAre(true, true, false));
 }
@@ -286,9 +311,9 @@ TEST_F(UtterancePipelineTest, AnEarlyTextIsTakenWhenNobodyWentOn) {
                   .has_value());
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   const std::lock_guard lock(run.mutex);
-  const auto final = std::ranges::find(run.events, "text", &Event::name);
-  ASSERT_NE(final, run.events.end());
-  EXPECT_TRUE(final->data.value("adopted", false));
+  const auto texts = run.Texts();
+  ASSERT_FALSE(texts.empty());
+  EXPECT_TRUE(texts[0].adopted);
 }
 
 TEST_F(UtterancePipelineTest, AfterDeliveryNothingOfItIsInTheSpool) {

@@ -96,8 +96,8 @@ void WriteMetrics(net::PrometheusText& page, const MetricsOf& of) {
   bytes("swap", "headroom", s.sample.swap);
   bytes("vram", "headroom", s.sample.vram_ours);
   if (s.sample.vram_used) {
-    const Bytes ours = s.sample.vram_ours.value_or(Bytes(0));
-    bytes("vram", "others", std::max(Bytes(0), *s.sample.vram_used - ours));
+    if (s.sample.vram_ours)
+      bytes("vram", "others", std::max(Bytes(0), *s.sample.vram_used - *s.sample.vram_ours));
     if (s.sample.vram_total) bytes("vram", "free", *s.sample.vram_total - *s.sample.vram_used);
   }
   WriteThresholds(page, of.thresholds, s.sample);
@@ -109,8 +109,9 @@ void WriteMetrics(net::PrometheusText& page, const MetricsOf& of) {
   page.Gauge("queue_utterances", "Utterances that wait for their text.", of.waiting);
   page.Gauge("undelivered_utterances", "Dictated utterances that have not arrived.",
              of.dictation.waiting);
-  page.Gauge("spool_free_seconds", "Speech that still fits into the spool.",
-             Seconds(of.dictation.room));
+  if (of.dictation.spooled)
+    page.Gauge("spool_free_seconds", "Speech that still fits into the spool.",
+               Seconds(of.dictation.room));
   page.Gauge("jobs", "Recordings being recognised.", of.jobs);
   page.Gauge("streams", "Live streams with a client.", of.streams);
   page.Counter("loads_total", "Models that were loaded.", s.counts.loads);

@@ -45,7 +45,7 @@ class Tally {
  private:
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, std::string>, std::uint64_t> utterances_;  // guarded by mutex_
-  std::map<std::string, std::uint64_t> errors_;                              // the same
+  std::map<std::string, std::uint64_t> errors_;                              // guarded by mutex_
 };
 
 struct MetricsOf {

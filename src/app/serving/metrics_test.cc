@@ -87,5 +87,19 @@ TEST(Metrics, AreWellFormedAndSayWhatIsKnown) {
   EXPECT_GT(seen.size(), 12U);
 }
 
+TEST(Metrics, WhatIsNotKnownIsAbsent) {
+  MetricsOf of;
+  of.scheduler.sample.vram_total = GiB(4);
+  of.scheduler.sample.vram_used = GiB(3);
+  of.dictation.spooled = false;
+  net::PrometheusText page;
+  WriteMetrics(page, of);
+  const std::string text = std::move(page).text();
+  EXPECT_THAT(text, Not(HasSubstr("kind=\"vram\",owner=\"others\"")))
+      << "whose the used memory is, the driver does not say";
+  EXPECT_THAT(text, HasSubstr("kind=\"vram\",owner=\"free\""));
+  EXPECT_THAT(text, Not(HasSubstr("spool_free_seconds")));
+}
+
 }  // namespace
 }  // namespace headroom::app

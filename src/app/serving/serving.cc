@@ -3,7 +3,6 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 namespace headroom::app {
@@ -18,26 +17,16 @@ constexpr Bytes kSpare = MiB(192);          // of the machine, which is left alo
 constexpr Milliseconds kSampleAge{10'000};  // samples are taken every 5 s at least
 constexpr Milliseconds kLookAgain{1'000};
 
-std::string OutcomeOf(const nlohmann::json& text) {
-  return text.value("failed", false)      ? "failed"
-         : text.value("phantom", false)   ? "phantom"
-         : text.value("text", "").empty() ? "empty"
-         : text.value("delivered", true)  ? "text"
-                                          : "undelivered";
-}
-
-// What became of somebody's speech, without a word of it.
-nlohmann::json Shown(const char* source, const std::string& outcome, const nlohmann::json& of) {
-  nlohmann::json shown = {{"source", source}, {"outcome", outcome}};
-  for (const char* field : {"tier", "audio_ms", "latency_ms"}) {
-    if (of.contains(field)) shown[field] = of[field];
-  }
-  return shown;
+std::string OutcomeOf(const net::TextDelivered& text) {
+  return text.hallucination  ? "phantom"
+         : text.text.empty() ? "empty"
+         : text.failure      ? "undelivered"
+                             : "text";
 }
 
 }  // namespace
 
-// A job that is counted for as long as somebody holds it.
+// A job that is counted for as long as it exists.
 class Serving::Counted : public net::TranscriptionJob {
  public:
   Counted(std::atomic<std::size_t>& jobs, std::unique_ptr<net::TranscriptionJob> job)
@@ -55,33 +44,26 @@ class Serving::Counted : public net::TranscriptionJob {
 };
 
 Serving::Serving(ServingParts parts, asr::Scheduler& scheduler, DetectorMaker make_detector,
-                 EventSink tell)
+                 EventSink publish)
     : parts_(std::move(parts)),
       scheduler_(scheduler),
       make_detector_(std::move(make_detector)),
-      tell_(std::move(tell)),
-      began_(SystemClock().Now()) {}
+      publish_(std::move(publish)),
+      began_(parts_.clock->Now()) {}
 
 Serving::~Serving() = default;
 
 Result<std::unique_ptr<Serving>> Serving::Make(ServingParts parts, StreamsOptions streams,
                                                asr::Scheduler& scheduler,
-                                               DetectorMaker make_detector, EventSink tell) {
+                                               DetectorMaker make_detector, EventSink publish) {
   std::unique_ptr<Serving> serving(
-      new Serving(std::move(parts), scheduler, std::move(make_detector), std::move(tell)));
-  const auto heard = [s = serving.get()](const Event& event) {
-    if (event.name == "served") {
-      s->CountText("stream", event.data);
-      return s->tell_({"served", Shown("stream", OutcomeOf(event.data), event.data)});
-    }
-    s->tell_(event);  // comes back by Count
-  };
-  TRY_ASSIGN(serving->streams_, Streams::Make(
-                                    std::move(streams), scheduler, serving->make_detector_,
-                                    [s = serving.get()](const net::SpeechRequest& wanted) {
-                                      return s->RequestFor(wanted);
-                                    },
-                                    heard));
+      new Serving(std::move(parts), scheduler, std::move(make_detector), std::move(publish)));
+  TRY_ASSIGN(
+      serving->streams_,
+      Streams::Make(
+          std::move(streams), scheduler, serving->make_detector_,
+          [s = serving.get()](const net::SpeechRequest& wanted) { return s->RequestFor(wanted); },
+          [s = serving.get()](const Event& event) { s->OfStream(event); }));
   return serving;
 }
 
@@ -125,7 +107,7 @@ Result<speech::RecognitionOptions> Serving::RequestFor(const net::SpeechRequest&
 Result<std::unique_ptr<net::TranscriptionJob>> Serving::Transcribe(Fd recording,
                                                                    net::SpeechRequest wanted,
                                                                    net::JobEvents events) {
-  const MonoTime began = SystemClock().Now();
+  const MonoTime began = parts_.clock->Now();
   auto job = BeginJob(std::move(recording), wanted, std::move(events), began);
   if (!job) CountFile(Fail(job.error()), began);
   return job;
@@ -151,14 +133,13 @@ void Serving::CountFile(const Result<net::JobEvents::Outcome>& outcome, MonoTime
   const bool cancelled = !outcome && outcome.error().code == Errc::kCancelled;
   const std::string became = outcome ? "text" : cancelled ? "cancelled" : "failed";
   tally_.Utterance("file", became);
-  nlohmann::json of = nlohmann::json::object();
+  net::Served served{.source = "file", .outcome = became};
   if (outcome) {
-    const auto took = std::chrono::duration_cast<Milliseconds>(SystemClock().Now() - began);
-    of = {{"tier", outcome->model},
-          {"audio_ms", outcome->duration.count()},
-          {"latency_ms", took.count()}};
+    served.tier = outcome->model;
+    served.audio = outcome->duration;
+    served.latency = std::chrono::duration_cast<Milliseconds>(parts_.clock->Now() - began);
   }
-  tell_({"served", Shown("file", became, of)});
+  publish_(std::move(served));
   if (!outcome && !cancelled) tally_.Error(std::string(Name(outcome.error().code)));
 }
 
@@ -179,7 +160,7 @@ void Serving::Expire() {
 
 Result<std::unique_ptr<net::SpeechStream>> Serving::OpenStream(
     net::StreamOptions options, std::function<void(const net::StreamEvent&)> on_event) {
-  // Whoever comes back brings what is here already.
+  // A client that comes back takes up what is already here.
   if (options.resume.empty()) TRY(Admit());
   return streams_->Open(options, std::move(on_event));
 }
@@ -203,16 +184,32 @@ net::ServiceState Serving::State() const {
   return state;
 }
 
-void Serving::CountText(const std::string& source, const nlohmann::json& data) {
-  tally_.Utterance(source, OutcomeOf(data));
-  (source == "dictation" ? dictation_latency_ : stream_latency_)
-      .Observe(Milliseconds(data.value("latency_ms", std::int64_t{0})));
+void Serving::OfStream(const Event& event) {
+  if (const auto* text = std::get_if<net::TextDelivered>(&event)) {
+    tally_.Utterance("stream", OutcomeOf(*text));
+    if (text->latency) stream_latency_.Observe(*text->latency);
+    publish_(net::Served{.source = "stream",
+                         .outcome = OutcomeOf(*text),
+                         .tier = text->tier,
+                         .audio = text->audio,
+                         .latency = text->latency});
+  } else if (std::holds_alternative<net::UtteranceFailed>(event)) {
+    tally_.Utterance("stream", "failed");
+    publish_(net::Served{.source = "stream", .outcome = "failed"});
+  } else {
+    publish_(event);  // comes back by Count
+  }
 }
 
 void Serving::Count(const Event& event) {
-  if (event.name == "text") CountText("dictation", event.data);
-  if (event.name == "passed_over") tally_.Utterance("dictation", "failed");
-  if (event.name == "trouble") tally_.Error(event.data.value("code", "internal"));
+  if (const auto* text = std::get_if<net::TextDelivered>(&event)) {
+    tally_.Utterance("dictation", OutcomeOf(*text));
+    if (text->latency) dictation_latency_.Observe(*text->latency);
+  } else if (std::holds_alternative<net::UtteranceFailed>(event)) {
+    tally_.Utterance("dictation", "failed");
+  } else if (const auto* warning = std::get_if<net::Warning>(&event)) {
+    tally_.Error(std::string(Name(warning->error.code)));
+  }
 }
 
 std::string Serving::Metrics() const {
@@ -225,7 +222,7 @@ std::string Serving::Metrics() const {
                 .waiting = board_.waiting(),
                 .jobs = jobs_,
                 .streams = streams_->open(),
-                .uptime = std::chrono::duration_cast<Milliseconds>(SystemClock().Now() - began_)});
+                .uptime = std::chrono::duration_cast<Milliseconds>(parts_.clock->Now() - began_)});
   tally_.Write(page);
   page.Begin("latency_seconds", "histogram", "From the end of speech to its text.");
   dictation_latency_.Write(page, "dictation");

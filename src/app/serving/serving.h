@@ -35,7 +35,7 @@ class Serving : public net::SpeechService {
   /// `scheduler` must outlive it.
   static Result<std::unique_ptr<Serving>> Make(ServingParts parts, StreamsOptions streams,
                                                asr::Scheduler& scheduler,
-                                               DetectorMaker make_detector, EventSink tell);
+                                               DetectorMaker make_detector, EventSink publish);
   /// Every job and stream must be gone.
   ~Serving() override;
 
@@ -62,7 +62,7 @@ class Serving : public net::SpeechService {
  private:
   class Counted;
   Serving(ServingParts parts, asr::Scheduler& scheduler, DetectorMaker make_detector,
-          EventSink tell);
+          EventSink publish);
   /// kBusy, with the reason, while nothing more is to be begun.
   Result<> Admit() const;
   /// What the last sample of memory has not seen yet of those that were begun.
@@ -73,12 +73,12 @@ class Serving : public net::SpeechService {
                                                           net::JobEvents events, MonoTime began);
   /// What became of a recording, also of one that was refused.
   void CountFile(const Result<net::JobEvents::Outcome>& outcome, MonoTime began);
-  void CountText(const std::string& source, const nlohmann::json& data);
+  void OfStream(const Event& event);
 
   const ServingParts parts_;
   asr::Scheduler& scheduler_;
   const DetectorMaker make_detector_;
-  const EventSink tell_;
+  const EventSink publish_;
   const MonoTime began_;
   std::atomic<bool> draining_{false};
   std::atomic<std::size_t> jobs_{0};

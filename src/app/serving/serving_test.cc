@@ -168,8 +168,8 @@ TEST_F(ServingTest, CountsStreamsAndOutcomes) {
   const auto empty = Transcribe({});  // 0 bytes
   ASSERT_FALSE(empty);
   EXPECT_EQ(empty.error().code, Errc::kCorrupt);
-  serving_->Count({"text", {{"text", "hello"}, {"latency_ms", 400}, {"delivered", true}}});
-  serving_->Count({"text", {{"text", ""}, {"latency_ms", 400}, {"phantom", true}}});
+  serving_->Count(net::TextDelivered{.text = "hello", .latency = Milliseconds(400)});
+  serving_->Count(net::TextDelivered{.latency = Milliseconds(400), .hallucination = true});
   const std::string text = serving_->Metrics();
   for (const char* line :
        {"headroom_utterances_total{source=\"file\",outcome=\"failed\"} 1\n",

@@ -24,6 +24,13 @@ Milliseconds LengthOf(std::size_t samples) {
   return audio::DurationOf(static_cast<std::int64_t>(samples));
 }
 
+StreamEvent ItemEvent(StreamEvent::Kind kind, std::uint64_t item) {
+  StreamEvent event;
+  event.kind = kind;
+  event.item = item;
+  return event;
+}
+
 StreamEvent EventOf(const UnackedResult& result) {
   StreamEvent event;
   event.kind = result.failed.empty() ? StreamEvent::Kind::kText : StreamEvent::Kind::kFailed;
@@ -31,7 +38,7 @@ StreamEvent EventOf(const UnackedResult& result) {
   event.audio = result.audio;
   event.text = result.text;
   event.language = result.language;
-  if (!result.failed.empty()) event.error = {Errc::kWorkerLost, result.failed};
+  if (!result.failed.empty()) event.error = {result.code, result.failed};
   return event;
 }
 
@@ -232,7 +239,7 @@ void StreamSession::HandOver(const Out& out) {
   (*on_event)(out.event);
 }
 
-void StreamSession::Trouble(const Error& error) {
+void StreamSession::Warn(const Error& error) {
   StreamEvent event;
   event.kind = StreamEvent::Kind::kTrouble;
   event.error = error;
@@ -251,7 +258,7 @@ void StreamSession::Keep(UnackedResult result) {
   Result<> kept = Fail(Errc::kNoSpace, "");
   if (lines) kept = file_.Rewrite(std::move(*lines), result);
   if (!kept) kept = file_.Append(result);
-  if (!kept) publish_({"trouble", {{"text", kept.error().what}}});
+  if (!kept) publish_(net::Warning{kept.error()});
   {
     const MutexLock lock(client_mutex_);
     if (on_event_) out_.Push({client_, EventOf(result)});
@@ -264,57 +271,54 @@ Result<> StreamSession::Deliver(const FinalText& final_text, const std::string& 
   Keep({.item = final_text.id,
         .text = composed,
         .language = final_text.language,
-        .audio = final_text.audio,
-        .failed = {}});
+        .audio = final_text.audio});
   return {};
 }
 
 void StreamSession::InPipeline(const Event& event) {
-  StreamEvent out;
-  out.item = event.data.value("utterance", std::uint64_t{0});
-  if (event.name == "speech") {
-    const std::string what = event.data.value("what", "");
-    const Milliseconds begin = audio::DurationOf(begin_.load());
-    if (what == "begin") {
-      out.kind = StreamEvent::Kind::kStarted;
-      out.at = begin;
-      if (config_.turns) Emit(out);
-    } else if (what == "dropped") {
-      out.kind = StreamEvent::Kind::kDropped;
-      Emit(out);
-    } else {
-      out.audio = Milliseconds(event.data.value("audio_ms", std::int64_t{0}));
-      out.at = begin + out.audio;
-      out.kind = StreamEvent::Kind::kStopped;
-      if (config_.turns) Emit(out);
-      out.kind = StreamEvent::Kind::kCommitted;
-      Emit(out);
-    }
-  } else if (event.name == "partial") {
-    out.kind = StreamEvent::Kind::kPartial;
-    out.text = event.data.value("committed", "");
-    out.tentative = event.data.value("tentative", "");
-    Emit(std::move(out));
-  } else if (event.name == "text") {
-    publish_({"served", event.data});
-    // Where nothing was said there is nothing to deliver.
-    if (event.data.value("text", "").empty())
-      Keep({.item = out.item,
-            .text = {},
-            .language = event.data.value("language", ""),
-            .audio = Milliseconds(event.data.value("audio_ms", std::int64_t{0})),
-            .failed = {}});
-  } else if (event.name == "passed_over") {
-    const std::string why = event.data.value("text", "");
-    Keep({.item = out.item,
-          .text = {},
-          .language = {},
-          .audio = {},
-          .failed = why.empty() ? "it could not be decoded" : why});
-  } else if (event.name == "trouble") {
-    publish_(event);
-    Trouble({Errc::kIo, event.data.value("text", "")});
-  }
+  std::visit(net::Visitor{
+                 [this](const net::SpeechBegan& e) {
+                   StreamEvent out = ItemEvent(StreamEvent::Kind::kStarted, e.utterance);
+                   out.at = begin();
+                   if (config_.turns) Emit(std::move(out));
+                 },
+                 [this](const net::SpeechEnded& e) {
+                   StreamEvent out = ItemEvent(StreamEvent::Kind::kStopped, e.utterance);
+                   out.audio = e.audio;
+                   out.at = begin() + e.audio;
+                   if (config_.turns) Emit(out);
+                   out.kind = StreamEvent::Kind::kCommitted;
+                   Emit(std::move(out));
+                 },
+                 [this](const net::SpeechDropped& e) {
+                   Emit(ItemEvent(StreamEvent::Kind::kDropped, e.utterance));
+                 },
+                 [this](const net::PartialText& e) {
+                   StreamEvent out = ItemEvent(StreamEvent::Kind::kPartial, e.utterance);
+                   out.text = e.committed;
+                   out.tentative = e.tentative;
+                   Emit(std::move(out));
+                 },
+                 [this](const net::TextDelivered& e) {
+                   publish_(e);
+                   // Where nothing was said there is nothing to deliver.
+                   if (e.text.empty())
+                     Keep({.item = e.utterance, .language = e.language, .audio = e.audio});
+                 },
+                 [this](const net::UtteranceFailed& e) {
+                   publish_(e);
+                   const std::string& why = e.error.what;
+                   Keep({.item = e.utterance,
+                         .failed = why.empty() ? "it could not be decoded" : why,
+                         .code = e.error.code});
+                 },
+                 [this](const net::Warning& e) {
+                   publish_(e);
+                   Warn(e.error);
+                 },
+                 [](const auto&) {},
+             },
+             event);
 }
 
 // ---- the thread ----
@@ -353,7 +357,7 @@ void StreamSession::Do(Order& order) {
       return;
     case What::kCommit:
       if (!EndOpen())
-        Trouble({Errc::kInvalid, "nothing was committed: there was no speech in the audio"});
+        Warn({Errc::kInvalid, "nothing was committed: there was no speech in the audio"});
       return;
     case What::kClear:
       DropOpen();
@@ -383,7 +387,7 @@ bool StreamSession::PrepareDetector() {
   if (!detector_) {
     auto made = make_detector_();
     if (!made) {
-      Trouble(made.error());
+      Warn(made.error());
       return false;
     }
     detector_ = std::move(*made);
@@ -398,7 +402,7 @@ bool StreamSession::PrepareDetector() {
                                            if (change.kind == speech::SpeechChange::kBegin)
                                              begin_ = detector_began_ + change.begin;
                                          },
-                                     .on_trouble = [this](const Error& error) { Trouble(error); }},
+                                     .on_warning = [this](const Error& error) { Warn(error); }},
                      clock_);
   return true;
 }
@@ -407,7 +411,7 @@ void StreamSession::Hear(std::span<const float> samples) {
   if (!PrepareDetector()) return;
   while (!samples.empty()) {
     const auto block = samples.first(std::min(samples.size(), speech::Listener::kMostAtOnce));
-    static_cast<void>(segmenter_->Take(block));  // on_trouble has said why not
+    static_cast<void>(segmenter_->Take(block));  // on_warning has said why not
     samples = samples.subspan(block.size());
   }
 }
@@ -415,7 +419,7 @@ void StreamSession::Hear(std::span<const float> samples) {
 void StreamSession::Gather(std::span<const float> samples) {
   if (!gathering_) {
     begin_ = heard_;
-    if (const auto begun = pipeline_->Begin(); !begun) return Trouble(begun.error());
+    if (const auto begun = pipeline_->Begin(); !begun) return Warn(begun.error());
     gathering_ = true;
     appended_ = offered_ = 0;
     gathered_.clear();
@@ -432,7 +436,7 @@ void StreamSession::Gather(std::span<const float> samples) {
 
 void StreamSession::AppendGathered() {
   const auto kept = pipeline_->Append(std::span(gathered_).subspan(appended_));
-  if (!kept) Trouble(kept.error());
+  if (!kept) Warn(kept.error());
   appended_ = gathered_.size();
 }
 
@@ -443,7 +447,7 @@ bool StreamSession::EndOpen() {
     if (const auto kept =
             pipeline_->End({}, static_cast<std::int64_t>(gathered_.size()), {}, Milliseconds(0));
         !kept)
-      Trouble(kept.error());
+      Warn(kept.error());
     gathered_ = {};
     return true;
   }

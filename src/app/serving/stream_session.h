@@ -17,6 +17,7 @@
 #include "app/dictation/utterance_pipeline.h"
 #include "app/serving/jobs.h"
 #include "app/serving/unacked_results.h"
+#include "audio/format/format.h"
 #include "base/mutex.h"
 #include "net/server/speech_service.h"
 
@@ -91,14 +92,16 @@ class StreamSession : private DeliverySink {
   // What the pipeline calls.
   std::string Compose(const FinalText& final_text) override { return final_text.text; }
   Result<> Deliver(const FinalText& final_text, const std::string& composed) override;
-  bool Remember(const FinalText&, const std::string&, const Result<>&, Milliseconds) override {
+  bool Remember(const FinalText&, const std::string&, const Result<>&,
+                std::optional<Milliseconds>) override {
     return true;  // it is among the unacknowledged results
   }
   void InPipeline(const Event& event);
   void Keep(UnackedResult result);
   void Emit(net::StreamEvent event);
   void HandOver(const Out& out);
-  void Trouble(const Error& error);
+  void Warn(const Error& error);
+  Milliseconds begin() const { return audio::DurationOf(begin_.load()); }
 
   bool Give(Order order);
   void Loop();

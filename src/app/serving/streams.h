@@ -62,7 +62,7 @@ class Streams {
         clock_(clock) {}
   Result<StreamConfig> ConfigFor(const net::StreamOptions& options) const;
   Result<std::shared_ptr<StreamSession>> MakeSession(const std::string& name);
-  /// Makes sure that nobody but the caller opens, expires or replaces it until Release; gives the
+  /// Makes sure that no other thread opens, expires or replaces it until Release; gives the
   /// session where it is open already.
   Result<std::shared_ptr<StreamSession>> Claim(const std::string& name, bool resume, Ended& over);
   void Release(const std::string& name, std::shared_ptr<StreamSession> session);

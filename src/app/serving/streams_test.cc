@@ -176,7 +176,7 @@ TEST_F(StreamsTest, NoLockIsHeldWhileADiskThatFailsIsReported) {
   std::promise<bool> answered;
   std::future<std::size_t> open;
   on_event_ = [&](const Event& event) {
-    if (event.name != "trouble" || open.valid()) return;
+    if (!std::holds_alternative<net::Warning>(event) || open.valid()) return;
     open = std::async(std::launch::async, [this] { return streams_->open(); });
     answered.set_value(open.wait_for(std::chrono::seconds(5)) == std::future_status::ready);
   };
@@ -291,7 +291,7 @@ TEST_F(StreamsTest, AfterTheServiceWasStartedAnewNothingThatWasCommittedIsLost) 
     name = stream->session();
     Send(*stream, Milliseconds(1'000), 0.1F);
     ASSERT_TRUE(stream->Commit());
-    first.Wait(Kind::kText, 1);  // it was told, and does not say that it has it
+    first.Wait(Kind::kText, 1);  // it got the text, and does not say so
     scheduler_->Stop();          // nothing is decoded any more
     Send(*stream, Milliseconds(500), 0.1F);
     ASSERT_TRUE(stream->Commit());

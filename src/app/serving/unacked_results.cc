@@ -27,17 +27,19 @@ std::optional<UnackedResult> ParseUnackedResult(const std::string& line) {
   result.text = text("text");
   result.language = text("language");
   result.failed = text("failed");
+  if (const std::string code = text("code"); !code.empty()) result.code = ErrcFromName(code);
   if (const auto audio = json.find("audio_ms"); audio != json.end() && audio->is_number_integer())
     result.audio = Milliseconds(audio->get<std::int64_t>());
   return result;
 }
 
 std::string Line(const UnackedResult& result) {
-  const nlohmann::json json = {{"item", result.item},
-                               {"text", result.text},
-                               {"language", result.language},
-                               {"audio_ms", result.audio.count()},
-                               {"failed", result.failed}};
+  nlohmann::json json = {{"item", result.item},
+                         {"text", result.text},
+                         {"language", result.language},
+                         {"audio_ms", result.audio.count()},
+                         {"failed", result.failed}};
+  if (!result.failed.empty()) json["code"] = Name(result.code);
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 

@@ -19,10 +19,11 @@ namespace headroom::app {
 
 struct UnackedResult {
   std::uint64_t item = 0;  // ascending
-  std::string text;
-  std::string language;
+  std::string text = {};
+  std::string language = {};
   Milliseconds audio{};
-  std::string failed;  // why there is no text; "" : there is
+  std::string failed = {};        // why there is no text; "" : there is
+  Errc code = Errc::kWorkerLost;  // with `failed`
 };
 
 /// In memory.
@@ -64,8 +65,8 @@ class ResultFile {
   bool Outgrown(std::int64_t wanted) const {
     return written_ - wanted > std::max(kSlack.n, wanted);
   }
-  /// Replaces what is there by `lines` and the newest, which tells the next start how far the
-  /// numbers had come.
+  /// Replaces what is there by `lines` and the newest, from which the next start knows how far
+  /// the numbers had come.
   Result<> Rewrite(std::string lines, const UnackedResult& newest);
   Result<> Append(const UnackedResult& newest);
 

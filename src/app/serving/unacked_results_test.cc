@@ -58,11 +58,7 @@ class UnackedResultsTest : public testing::Test {
     return texts;
   }
   static UnackedResult Text(std::uint64_t item, std::string text) {
-    return {.item = item,
-            .text = std::move(text),
-            .language = "en",
-            .audio = Milliseconds(700),
-            .failed = {}};
+    return {.item = item, .text = std::move(text), .language = "en", .audio = Milliseconds(700)};
   }
 
   fs::path folder_, path_;
@@ -72,13 +68,13 @@ TEST_F(UnackedResultsTest, WhatWasAddedIsThereAgainOnce) {
   {
     Box box = Open();
     EXPECT_EQ(box.Add(Text(3, "one")), true);
-    EXPECT_EQ(box.Add({.item = 5, .text = {}, .language = {}, .audio = {}, .failed = "gone"}),
-              true);
+    EXPECT_EQ(box.Add({.item = 5, .failed = "gone", .code = Errc::kNoMemory}), true);
     EXPECT_EQ(box.Add(Text(5, "again")), false);
     EXPECT_EQ(box.Add(Text(4, "too late")), false);
   }
   Box box = Open();
   EXPECT_THAT(Texts(box), ElementsAre("3 one", "5 gone"));
+  EXPECT_EQ(box.result().back().code, Errc::kNoMemory);
   EXPECT_EQ(box.result().front().language, "en");
   EXPECT_EQ(box.result().front().audio, Milliseconds(700));
   EXPECT_EQ(box.Add(Text(5, "again")), false);

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <nlohmann/json.hpp>
+
 namespace headroom::net {
 namespace {
 
@@ -10,35 +12,56 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 TEST(PublicEvent, NoEventHasAWordThatWasSpoken) {
-  const json everything = {{"utterance", 7},        {"text", "secret"},    {"committed", "secret"},
-                           {"tentative", "secret"}, {"partial", "secret"}, {"language", "de"},
-                           {"target", "/home/me"},  {"why", "secret"},     {"trouble", "secret"},
-                           {"who", "secret"},       {"device", "secret"},  {"latency_ms", 180},
-                           {"tier", "base"},        {"future", "secret"},  {"entries", {"secret"}}};
-  for (const char* name : {"status",  "partial", "text",       "served", "delivery",  "speech",
-                           "state",   "source",  "zone",       "action", "recovered", "passed_over",
-                           "trouble", "notice",  "reloaded",   "sleep",  "yield",     "restart",
-                           "drain",   "history", "unheard of", ""}) {
-    json event = everything;
-    if (std::string_view(name) == "status") event = {{"partial", "secret"}, {"phase", "idle"}};
-    const auto shown = PublicEvent(name, event);
-    EXPECT_THAT(shown ? shown->dump() : "", Not(HasSubstr("secret"))) << name;
+  const std::string secret = "secret";
+  const Error error{Errc::kIo, secret};
+  Status status;
+  status.partial = secret;
+  const Event events[] = {
+      SpeechBegan{7},
+      SpeechEnded{7, Milliseconds(5)},
+      SpeechDropped{7},
+      PartialText{7, secret, secret},
+      TextDelivered{.utterance = 7, .text = secret, .language = secret, .failure = error},
+      TargetTried{7, secret, error},
+      UtteranceFailed{7, error},
+      Recovered{1},
+      StateChanged{"idle", secret},
+      SourceChanged{"lost", secret, secret, 1},
+      Warning{error, 7, true},
+      Notice{secret},
+      Reloaded{{secret}, {secret}},
+      DrainChanged{true},
+      SleepChanged{true},
+      YieldChanged{secret, true},
+      StatusChanged{status},
+  };
+  for (const Event& event : events) {
+    const auto shown = PublicEvent(event);
+    EXPECT_THAT(shown ? shown->dump() : "", Not(HasSubstr("secret"))) << event.index();
   }
-  EXPECT_FALSE(PublicEvent("partial", everything));
-  EXPECT_FALSE(PublicEvent("notice", everything));
-  EXPECT_FALSE(PublicEvent("text", json::array({"secret"})));
+  EXPECT_FALSE(PublicEvent(PartialText{7, secret, secret}));
+  EXPECT_FALSE(PublicEvent(Notice{secret}));
 }
 
 TEST(PublicEvent, WhatIsOfTheMachineIsThere) {
-  EXPECT_EQ(PublicEvent("text", {{"utterance", 7}, {"text", "a"}, {"latency_ms", 180}}),
-            (json{{"utterance", 7}, {"latency_ms", 180}}));
-  const json zone = {{"gauge", "RAM"}, {"from", "safe"}, {"to", "danger"}, {"reason", "it grew"}};
-  EXPECT_EQ(PublicEvent("zone", zone), zone);
-  EXPECT_EQ(PublicEvent("tier", {{"change", "ready"}, {"text", "base is ready"}})->at("text"),
+  EXPECT_EQ(PublicEvent(TextDelivered{.utterance = 7, .text = "a", .latency = Milliseconds(180)}),
+            (json{{"utterance", 7},
+                  {"tier", ""},
+                  {"audio_ms", 0},
+                  {"latency_ms", 180},
+                  {"adopted", false},
+                  {"phantom", false},
+                  {"delivered", true}}));
+  EXPECT_EQ(PublicEvent(ZoneChanged{memory::Gauge::kRam, memory::Zone::kSafe, memory::Zone::kDanger,
+                                    "it grew"}),
+            (json{{"gauge", "RAM"}, {"from", "safe"}, {"to", "danger"}, {"reason", "it grew"}}));
+  EXPECT_EQ(PublicEvent(TierChanged{"ready", "base", {}, "base is ready"})->at("text"),
             "base is ready")
       << "a tier's own words";
-  EXPECT_EQ(PublicEvent("status", {{"phase", "idle"}, {"partial", "a"}}),
-            (json{{"phase", "idle"}}));
+  EXPECT_EQ(PublicEvent(Warning{{Errc::kNoSpace, "x"}}), (json{{"code", "no_space"}}));
+  Status status;
+  status.phase = Phase::kListening;
+  EXPECT_EQ(PublicEvent(StatusChanged{status})->at("phase"), "listening");
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array kPhases = {Phase::kIdle, Phase::kOpening, Phase::kListening, Phase::kSpeech,
+constexpr std::array kPhases = {Phase::kIdle, Phase::kOpening, Phase::kListening, Phase::kSpeaking,
                                 Phase::kDecoding};
 
 // Typed values of an object; what is absent or of another type leaves the default.
@@ -71,8 +71,8 @@ std::string_view Name(Phase phase) {
       return "opening";
     case Phase::kListening:
       return "listening";
-    case Phase::kSpeech:
-      return "speech";
+    case Phase::kSpeaking:
+      return "speaking";
     case Phase::kDecoding:
       return "decoding";
   }
@@ -83,6 +83,7 @@ std::optional<Phase> PhaseFromName(std::string_view name) {
   for (const Phase phase : kPhases) {
     if (Name(phase) == name) return phase;
   }
+  if (name == "speech") return Phase::kSpeaking;
   return std::nullopt;
 }
 
@@ -108,7 +109,6 @@ json ToJson(const Status& status) {
                 {"tier", status.tier},
                 {"memory", std::move(memory)},
                 {"waiting", status.waiting},
-                {"spool_free_ms", status.spool_free.count()},
                 {"delivered", status.delivered},
                 {"undelivered", status.undelivered},
                 {"partial", status.partial},
@@ -116,6 +116,7 @@ json ToJson(const Status& status) {
                 {"clients", status.clients},
                 {"yields", status.yields},
                 {"troubles", status.troubles}};
+  if (status.spool_free) value["spool_free_ms"] = status.spool_free->count();
   if (status.latency) value["latency_ms"] = status.latency->count();
   return value;
 }

@@ -18,10 +18,11 @@ enum class Phase {
   kIdle,
   kOpening,    // the microphone is asked for; say nothing yet
   kListening,  // samples arrive; silence so far
-  kSpeech,     // somebody speaks
+  kSpeaking,   // an utterance is open
   kDecoding,   // not listening; speech is being turned into text
 };
 std::string_view Name(Phase phase);  // "idle", "opening", …
+/// Also "speech", as kSpeaking was called before.
 std::optional<Phase> PhaseFromName(std::string_view name);
 
 struct Microphone {
@@ -48,16 +49,16 @@ struct Status {
   Microphone microphone;
   std::string tier;  // what turns speech into text: "whisper-base:Q8_0 on cpu"; "" : none loaded
   MemoryUse memory;
-  std::int64_t waiting = 0;             // utterances that are not delivered yet
-  Milliseconds spool_free{};            // speech that still fits
-  std::int64_t delivered = 0;           // utterances since the start
-  std::int64_t undelivered = 0;         // texts that reached no target, kept in the history
-  std::optional<Milliseconds> latency;  // of the last text, from the end of speech to delivery
-  std::string partial;                  // what is being said now, as far as it is known
-  bool draining = false;                // nothing new of other programs is taken
-  int clients = 0;                      // recordings and streams of programs, in work
-  int yields = 0;                       // programs that hold the card
-  std::vector<std::string> troubles;    // one line each: what is wrong and what to do
+  std::int64_t waiting = 0;                // utterances that are not delivered yet
+  std::optional<Milliseconds> spool_free;  // speech that still fits; absent: there is no spool
+  std::int64_t delivered = 0;              // utterances since the start
+  std::int64_t undelivered = 0;            // texts that reached no target, kept in the history
+  std::optional<Milliseconds> latency;     // of the last text, from the end of speech to delivery
+  std::string partial;                     // what is being said now, as far as it is known
+  bool draining = false;                   // nothing new of other programs is taken
+  int clients = 0;                         // recordings and streams of programs, in work
+  int yields = 0;                          // programs that hold the card
+  std::vector<std::string> troubles;       // one line each: what is wrong and what to do
 };
 nlohmann::json ToJson(const Status& status);
 /// kProtocol unless it is an object.

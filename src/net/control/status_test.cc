@@ -12,7 +12,7 @@ TEST(Status, WhatIsWrittenIsRead) {
   status.version = "1.2";
   status.pid = 7;
   status.uptime = Milliseconds(3000);
-  status.phase = Phase::kSpeech;
+  status.phase = Phase::kSpeaking;
   status.mode = "hands_free";
   status.language = "de";
   status.microphone = {"USB", "running", "lost 3 ms", 48};
@@ -30,7 +30,8 @@ TEST(Status, WhatIsWrittenIsRead) {
   status.troubles = {"one", "two"};
   const nlohmann::json json = ToJson(status);
   EXPECT_EQ(ToJson(ParseStatus(json).value()), json);
-  EXPECT_EQ(json["phase"], "speech");
+  EXPECT_EQ(json["phase"], "speaking");
+  EXPECT_EQ(PhaseFromName("speech"), Phase::kSpeaking) << "its earlier name";
   EXPECT_EQ(json["memory"]["vram_used_bytes"], GiB(3).n);
 }
 

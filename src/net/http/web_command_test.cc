@@ -50,6 +50,10 @@ TEST_F(WebServerTest, ACommandOfAnotherSiteOrThatIsNoJsonIsRefused) {
   EXPECT_EQ(control_.asked().size(), 1u);
 }
 
+Event Zone(const std::string& reason) {
+  return ZoneChanged{memory::Gauge::kRam, memory::Zone::kSafe, memory::Zone::kDanger, reason};
+}
+
 TEST_F(WebServerTest, EventsHaveNoWordThatWasSpoken) {
   Start();
   RawClient client = Connect();
@@ -57,10 +61,10 @@ TEST_F(WebServerTest, EventsHaveNoWordThatWasSpoken) {
   const std::string head = client.Receive("\n\n");
   EXPECT_THAT(head, HasSubstr("Content-Type: text/event-stream"));
   EXPECT_TRUE(Soon([&] { return server_->has_subscribers(); }));
-  server_->Publish("partial", {{"committed", "secret"}});
-  server_->Publish("text", {{"utterance", 7}, {"text", "secret"}, {"latency_ms", 180}});
+  server_->Publish(PartialText{7, "secret", "secret"});
+  server_->Publish(TextDelivered{.utterance = 7, .text = "secret", .latency = Milliseconds(180)});
   const std::string event = client.Receive("180");
-  EXPECT_THAT(event, HasSubstr("event: text\ndata: {\"latency_ms\":180"));
+  EXPECT_THAT(event, AllOf(HasSubstr("event: text\ndata: {"), HasSubstr("\"latency_ms\":180")));
   EXPECT_THAT(event, Not(HasSubstr("secret")));
   EXPECT_EQ(server_->counters().subscribers, 1u);
   client.HangUp();
@@ -80,12 +84,12 @@ TEST_F(WebServerTest, AFollowerThatDoesNotReadIsClosedAndTheOthersGoOn) {
   const std::string reason(20'000, 'x');
   int sent = 0;
   EXPECT_TRUE(Soon([&] {
-    server_->Publish("zone", {{"gauge", "RAM"}, {"reason", reason + std::to_string(++sent)}});
+    server_->Publish(Zone(reason + std::to_string(++sent)));
     quick.Receive("x" + std::to_string(sent) + "\"");
     return server_->counters().slow_readers == 1;
   }));
   EXPECT_EQ(server_->counters().subscribers, 1u);
-  server_->Publish("zone", {{"gauge", "last"}});
+  server_->Publish(Zone("last"));
   EXPECT_THAT(quick.Receive("last"), HasSubstr("last"));
   server_.reset();
   EXPECT_TRUE(quick.Closed());

@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "net/control/event_json.h"
 #include "net/control/public_event.h"
 #include "net/control/route.h"
 #include "net/http/web_core.h"
@@ -79,9 +80,9 @@ WebServer::~WebServer() {
   core_->connections.End();
 }
 
-void WebServer::Publish(std::string_view name, const nlohmann::json& data) {
+void WebServer::Publish(const Event& event) {
   if (!has_subscribers()) return;
-  const auto shown = PublicEvent(name, data);
+  const auto shown = PublicEvent(event);
   if (!shown) return;
   if (core_->posted >= kMostPosted) {
     core_->Count([](WebCounters& c) { ++c.events_lost; });
@@ -89,12 +90,12 @@ void WebServer::Publish(std::string_view name, const nlohmann::json& data) {
   }
   ++core_->posted;
   asio::post(core_->connections.io(),
-             [core = core_.get(), event = std::make_shared<const std::string>(
-                                      EventText(core_->next_event++, name, *shown))] {
+             [core = core_.get(), text = std::make_shared<const std::string>(
+                                      EventText(core_->next_event++, NameOf(event), *shown))] {
                --core->posted;
                // One that does not read is closed here, never destroyed: its handlers still own it.
                for (Session* session : core->connections.connections<Session>())
-                 session->Tell(event);
+                 session->Tell(text);
              });
 }
 

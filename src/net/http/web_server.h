@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "net/control/control.h"
+#include "net/control/event.h"
 #include "net/server/counters.h"
 #include "net/server/speech_service.h"
 
@@ -93,7 +94,7 @@ class WebServer {
 
   /// One event to every follower of /api/events, as far as PublicEvent lets it. Any thread, never
   /// blocks.
-  void Publish(std::string_view name, const nlohmann::json& data);
+  void Publish(const Event& event);
   /// Whether anybody would get an event; lets the caller skip making it.
   bool has_subscribers() const;
 

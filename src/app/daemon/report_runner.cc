@@ -1,14 +1,15 @@
-// The memory report for the page: made by headroom-report, in a process of its own, from the flight
-// record.
+#include "app/daemon/report_runner.h"
+
 #include <sys/mman.h>
 #include <sys/resource.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
-#include "app/daemon/service.h"
 #include "base/child.h"
 #include "base/dirs.h"
 #include "base/duration.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
 
@@ -19,7 +20,7 @@ constexpr Milliseconds kReportWithin{45'000};
 constexpr Bytes kMostHtml = MiB(32);
 constexpr int kNothingKnown = 4;  // headroom-report's code for a record without numbers
 
-Result<nlohmann::json> MakeReport(const std::filesystem::path& record, Milliseconds since) {
+Result<std::string> MakeReport(const std::filesystem::path& record, Milliseconds since) {
   TRY_ASSIGN(const std::filesystem::path program, FindProgram("headroom-report"));
   const Fd page(::memfd_create("report", MFD_CLOEXEC)), said(::memfd_create("said", MFD_CLOEXEC));
   if (!page || !said) return FailErrno(errno, "report");
@@ -28,7 +29,7 @@ Result<nlohmann::json> MakeReport(const std::filesystem::path& record, Milliseco
                                                  "--title", "Headroom"},
                                         .fds = {{1, page.get()}, {2, said.get()}},
                                         .environment = {}}));
-  // Whoever speaks meanwhile goes first.
+  // Speech that comes meanwhile goes first.
   static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(child.pid()), 10));
   TRY_ASSIGN(const auto exit, child.WaitUntil(SystemClock().Now() + kReportWithin));
   if (!exit) return Fail(Errc::kTimeout, "the report takes too long; headroom report has no limit");
@@ -45,25 +46,27 @@ Result<nlohmann::json> MakeReport(const std::filesystem::path& record, Milliseco
     return Fail(Errc::kInternal, "headroom-report {}{}{}", Describe(*exit), why.empty() ? "" : ": ",
                 Printable(why.substr(0, why.find('\n'))));
   }
-  TRY_ASSIGN(std::string html, text(page));
-  return nlohmann::json{{"html", std::move(html)}};
+  return text(page);
 }
 
 }  // namespace
 
-void Service::GetReport(const std::string& since, net::Answer answer) {
+ReportRunner::ReportRunner(Maker make) : make_(make ? std::move(make) : Maker(MakeReport)) {}
+
+void ReportRunner::Make(const std::filesystem::path& record, const std::string& since,
+                        net::Answer answer) {
   const auto length = ParseDuration(since);
   if (!length || length->count() <= 0)
     return answer(Fail(Errc::kInvalid, "since has to be a length of time, such as 12h"));
-  auto shared = std::make_shared<net::Answer>(std::move(answer));
-  Post([this, length = *length, shared] {
-    if (!recording_) return (*shared)(Fail(Errc::kNotFound, "no flight record is kept"));
-    if (reporting_.valid() && reporting_.wait_for(Milliseconds(0)) != std::future_status::ready)
-      return (*shared)(Fail(Errc::kBusy, "another report is being made"));
-    reporting_ = std::async(std::launch::async, [shared, length, state = options_.state] {
-      (*shared)(MakeReport(state / "flight-record.db", length));
-    });
-  });
+  if (record.empty()) return answer(Fail(Errc::kNotFound, "no flight record is kept"));
+  if (making_.valid() && making_.wait_for(Milliseconds(0)) != std::future_status::ready)
+    return answer(Fail(Errc::kBusy, "another report is being made"));
+  making_ = std::async(std::launch::async,
+                       [this, record, length = *length, answer = std::move(answer)]() mutable {
+                         auto html = make_(record, length);
+                         if (!html) return answer(std::unexpected(html.error()));
+                         answer(nlohmann::json{{"html", std::move(*html)}});
+                       });
 }
 
 }  // namespace headroom::app
