@@ -81,3 +81,10 @@ def test_the_daemon_gives_every_number_that_is_asked_for(metrics, promtool):
     assert asked <= given, f"unknown: {asked - given}"
     linted = promtool("check", "metrics", input=metrics)
     assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+def test_the_page_lists_every_metric(metrics):
+    given = {name for name in re.findall(r"^# TYPE (\w+)", metrics, re.M)
+             if not name.startswith(("headroom_http_", "headroom_wyoming_"))}
+    table = (ROOT / "docs/monitoring.md").read_text().split("| metric |")[1].split("| alert |")[0]
+    assert set(re.findall(r"`(headroom_[a-z_]+[a-z])`", table)) == given

@@ -1,7 +1,5 @@
 #include "app/serving/metrics.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -14,50 +12,15 @@ double Seconds(Milliseconds time) {
   return static_cast<double>(time.count()) / 1000;
 }
 
-// A label's value: backslash, quote and line end escaped.
-std::string Label(const std::string& value) {
-  std::string text;
-  for (const char c : value) {
-    if (c == '\\' || c == '"') text += '\\';
-    if (c == '\n') {
-      text += "\\n";
-    } else {
-      text += c;
-    }
-  }
-  return text;
-}
-
-class Page {
- public:
-  void Head(const std::string& name, const char* type, const char* help) {
-    text_ += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
-  }
-  template <class Value>
-  void Line(const std::string& name, const std::string& labels, Value value) {
-    text_ += fmt::format("{}{} {}\n", name, labels.empty() ? "" : "{" + labels + "}", value);
-  }
-  template <class Value>
-  void One(const std::string& name, const char* type, const char* help, Value value) {
-    Head(name, type, help);
-    Line(name, "", value);
-  }
-  std::string text() && { return std::move(text_); }
-
- private:
-  std::string text_;
-};
-
 // Where the zones begin, in bytes of the device as it is.
-void Thresholds(Page& page, const memory::Thresholds& thresholds, const memory::Sample& sample) {
-  page.Head("headroom_zone_border_bytes", "gauge", "Where the zones of a gauge begin.");
+void WriteThresholds(net::PrometheusText& page, const memory::Thresholds& thresholds,
+                     const memory::Sample& sample) {
+  page.Begin("zone_border_bytes", "gauge", "Where the zones of a gauge begin.");
   const auto gauge = [&page](memory::Gauge which, Bytes warning, Bytes danger, Bytes critical) {
     for (const auto& [zone, threshold] :
          {std::pair(memory::Zone::kWarning, warning), std::pair(memory::Zone::kDanger, danger),
           std::pair(memory::Zone::kCritical, critical)})
-      page.Line("headroom_zone_border_bytes",
-                fmt::format("gauge=\"{}\",zone=\"{}\"", memory::Name(which), memory::Name(zone)),
-                threshold.n);
+      page.Value({{"gauge", memory::Name(which)}, {"zone", memory::Name(zone)}}, threshold.n);
   };
   if (sample.vram_total) {
     const auto share = [&sample](double percent) {
@@ -83,20 +46,17 @@ void Histogram::Observe(Milliseconds value) {
   sum_ += seconds;
 }
 
-std::string Histogram::Text(const std::string& name, const std::string& labels) const {
+void Histogram::Write(net::PrometheusText& page, std::string_view source) const {
   const std::lock_guard lock(mutex_);
-  const std::string more = labels.empty() ? "" : labels + ",";
-  const std::string alone = labels.empty() ? "" : "{" + labels + "}";
-  std::string text;
   std::uint64_t below = 0;
   for (std::size_t i = 0; i < kBounds.size(); ++i) {
     below += counts_[i];
-    text += fmt::format("{}_bucket{{{}le=\"{}\"}} {}\n", name, more, kBounds[i], below);
+    page.Value({{"source", source}, {"le", fmt::to_string(kBounds[i])}}, below, "_bucket");
   }
   below += counts_.back();
-  text += fmt::format("{}_bucket{{{}le=\"+Inf\"}} {}\n", name, more, below);
-  text += fmt::format("{}_sum{} {}\n{}_count{} {}\n", name, alone, sum_, name, alone, below);
-  return text;
+  page.Value({{"source", source}, {"le", "+Inf"}}, below, "_bucket");
+  page.Value({{"source", source}}, sum_, "_sum");
+  page.Value({{"source", source}}, below, "_count");
 }
 
 void Tally::Utterance(const std::string& source, const std::string& outcome) {
@@ -109,33 +69,24 @@ void Tally::Error(const std::string& code) {
   ++errors_[code];
 }
 
-std::string Tally::Text() const {
-  Page page;
+void Tally::Write(net::PrometheusText& page) const {
   const std::lock_guard lock(mutex_);
-  page.Head("headroom_utterances_total", "counter", "Utterances by source and outcome.");
+  page.Begin("utterances_total", "counter", "Utterances by source and outcome.");
   for (const auto& [what, count] : utterances_)
-    page.Line("headroom_utterances_total",
-              fmt::format("source=\"{}\",outcome=\"{}\"", Label(what.first), Label(what.second)),
-              count);
-  page.Head("headroom_errors_total", "counter", "Errors by class.");
-  for (const auto& [code, count] : errors_)
-    page.Line("headroom_errors_total", fmt::format("class=\"{}\"", Label(code)), count);
-  return std::move(page).text();
+    page.Value({{"source", what.first}, {"outcome", what.second}}, count);
+  page.Begin("errors_total", "counter", "Errors by class.");
+  for (const auto& [code, count] : errors_) page.Value({{"class", code}}, count);
 }
 
-std::string MetricsText(const MetricsOf& of) {
-  Page page;
+void WriteMetrics(net::PrometheusText& page, const MetricsOf& of) {
   const asr::SchedulerStatus& s = of.scheduler;
-  page.Head("headroom_zone", "gauge", "0 safe, 1 warning, 2 danger, 3 critical.");
+  page.Begin("zone", "gauge", "0 safe, 1 warning, 2 danger, 3 critical.");
   for (std::size_t i = 0; i < s.zones.size(); ++i)
-    page.Line("headroom_zone",
-              fmt::format("gauge=\"{}\"", memory::Name(static_cast<memory::Gauge>(i))),
-              static_cast<int>(s.zones[i]));
-  page.Head("headroom_memory_bytes", "gauge", "Memory by kind and owner.");
+    page.Value({{"gauge", memory::Name(static_cast<memory::Gauge>(i))}},
+               static_cast<int>(s.zones[i]));
+  page.Begin("memory_bytes", "gauge", "Memory by kind and owner.");
   const auto bytes = [&page](const char* kind, const char* owner, std::optional<Bytes> value) {
-    if (value)
-      page.Line("headroom_memory_bytes", fmt::format("kind=\"{}\",owner=\"{}\"", kind, owner),
-                value->n);
+    if (value) page.Value({{"kind", kind}, {"owner", owner}}, value->n);
   };
   bytes("ram", "headroom", s.sample.ram);
   bytes("ram", "free", s.sample.ram_available);
@@ -149,37 +100,32 @@ std::string MetricsText(const MetricsOf& of) {
     bytes("vram", "others", std::max(Bytes(0), *s.sample.vram_used - ours));
     if (s.sample.vram_total) bytes("vram", "free", *s.sample.vram_total - *s.sample.vram_used);
   }
-  Thresholds(page, of.thresholds, s.sample);
-  page.Head("headroom_tier", "gauge", "1 for the tier that decodes now.");
+  WriteThresholds(page, of.thresholds, s.sample);
+  page.Begin("tier", "gauge", "1 for the tier that decodes now.");
   for (const asr::TierStatus& tier : s.tiers)
-    page.Line("headroom_tier",
-              fmt::format("tier=\"{}\",state=\"{}\"", Label(tier.title), Label(tier.state)),
-              tier.title == s.tier_title ? 1 : 0);
-  page.One("headroom_decoding_paused", "gauge", "1 while memory is too short to decode.",
-           s.paused ? 1 : 0);
-  page.One("headroom_queue_seconds", "gauge", "Speech that waits for its text.", Seconds(of.queue));
-  page.One("headroom_queue_utterances", "gauge", "Utterances that wait for their text.",
-           of.waiting);
-  page.One("headroom_undelivered_utterances", "gauge", "Dictated utterances that have not arrived.",
-           of.dictation.waiting);
-  page.One("headroom_spool_free_seconds", "gauge", "Speech that still fits into the spool.",
-           Seconds(of.dictation.room));
-  page.One("headroom_jobs", "gauge", "Recordings being recognised.", of.jobs);
-  page.One("headroom_streams", "gauge", "Live streams with a client.", of.streams);
-  page.One("headroom_loads_total", "counter", "Models that were loaded.", s.counts.loads);
-  page.One("headroom_runs_total", "counter",
-           "Runs of a model; one may decode several utterances, or a part of one.", s.counts.runs);
-  page.One("headroom_worker_failures_total", "counter", "Workers that failed.",
-           s.counts.worker_failures);
-  page.One("headroom_device_allocations_total", "counter",
-           "Allocations on the device while speech was decoded; to stay 0.",
-           s.counts.device_allocations);
-  page.Head("headroom_speculations_total", "counter",
-            "Decodings before the end of an utterance, by what became of them.");
-  page.Line("headroom_speculations_total", "outcome=\"adopted\"", s.counts.adopted);
-  page.Line("headroom_speculations_total", "outcome=\"dropped\"", s.counts.dropped);
-  page.One("headroom_uptime_seconds", "gauge", "Since the service began.", Seconds(of.uptime));
-  return std::move(page).text();
+    page.Value({{"tier", tier.title}, {"state", tier.state}}, tier.title == s.tier_title ? 1 : 0);
+  page.Gauge("decoding_paused", "1 while memory is too short to decode.", s.paused ? 1 : 0);
+  page.Gauge("queue_seconds", "Speech that waits for its text.", Seconds(of.queue));
+  page.Gauge("queue_utterances", "Utterances that wait for their text.", of.waiting);
+  page.Gauge("undelivered_utterances", "Dictated utterances that have not arrived.",
+             of.dictation.waiting);
+  page.Gauge("spool_free_seconds", "Speech that still fits into the spool.",
+             Seconds(of.dictation.room));
+  page.Gauge("jobs", "Recordings being recognised.", of.jobs);
+  page.Gauge("streams", "Live streams with a client.", of.streams);
+  page.Counter("loads_total", "Models that were loaded.", s.counts.loads);
+  page.Counter("runs_total",
+               "Runs of a model; one may decode several utterances, or a part of one.",
+               s.counts.runs);
+  page.Counter("worker_failures_total", "Workers that failed.", s.counts.worker_failures);
+  page.Counter("device_allocations_total",
+               "Allocations on the device while speech was decoded; to stay 0.",
+               s.counts.device_allocations);
+  page.Begin("speculations_total", "counter",
+             "Decodings before the end of an utterance, by what became of them.");
+  page.Value({{"outcome", "adopted"}}, s.counts.adopted);
+  page.Value({{"outcome", "dropped"}}, s.counts.dropped);
+  page.Gauge("uptime_seconds", "Since the service began.", Seconds(of.uptime));
 }
 
 }  // namespace headroom::app

@@ -1,5 +1,4 @@
-// The service's numbers as Prometheus text.
-// https://prometheus.io/docs/instrumenting/exposition_formats
+// The service's numbers for Prometheus.
 #pragma once
 
 #include <array>
@@ -7,11 +6,13 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "app/dictation/utterance_pipeline.h"
 #include "asr/scheduler/utterance.h"
 #include "base/clock.h"
+#include "net/server/prometheus_text.h"
 
 namespace headroom::app {
 
@@ -22,8 +23,8 @@ class Histogram {
                                                   1,    1.5, 2.5, 5,    10,  30};  // seconds
 
   void Observe(Milliseconds value);
-  /// name_bucket, name_sum and name_count; `labels` such as `source="stream"`, or "".
-  std::string Text(const std::string& name, const std::string& labels) const;
+  /// The buckets, their sum and their count, as values of the metric that was begun on `page`.
+  void Write(net::PrometheusText& page, std::string_view source) const;
 
  private:
   mutable std::mutex mutex_;
@@ -39,7 +40,7 @@ class Tally {
   void Utterance(const std::string& source, const std::string& outcome);
   /// By class: "no_memory", "worker_lost", … (base/error.h's names).
   void Error(const std::string& code);
-  std::string Text() const;
+  void Write(net::PrometheusText& page) const;
 
  private:
   mutable std::mutex mutex_;
@@ -57,6 +58,6 @@ struct MetricsOf {
   Milliseconds uptime{};
 };
 /// Everything but the histograms and tallies.
-std::string MetricsText(const MetricsOf& of);
+void WriteMetrics(net::PrometheusText& page, const MetricsOf& of);
 
 }  // namespace headroom::app

@@ -17,14 +17,16 @@ using ::testing::Not;
 TEST(Histogram, CountsUpToAndIncludingEachBound) {
   Histogram histogram;
   for (const int ms : {1, 50, 51, 30'000, 30'001}) histogram.Observe(Milliseconds(ms));
-  const std::string text = histogram.Text("h", "source=\"x\"");
-  EXPECT_THAT(text, HasSubstr("h_bucket{source=\"x\",le=\"0.05\"} 2\n"));
-  EXPECT_THAT(text, HasSubstr("h_bucket{source=\"x\",le=\"0.1\"} 3\n"));
-  EXPECT_THAT(text, HasSubstr("h_bucket{source=\"x\",le=\"30\"} 4\n"));
-  EXPECT_THAT(text, HasSubstr("h_bucket{source=\"x\",le=\"+Inf\"} 5\n"));
-  EXPECT_THAT(text, HasSubstr("h_sum{source=\"x\"} 60.103"));
-  EXPECT_THAT(text, HasSubstr("h_count{source=\"x\"} 5\n"));
-  EXPECT_THAT(histogram.Text("h", ""), HasSubstr("h_sum 60.103"));
+  net::PrometheusText page("h");
+  page.Begin("s", "histogram", "Help.");
+  histogram.Write(page, "x");
+  const std::string text = std::move(page).text();
+  EXPECT_THAT(text, HasSubstr("h_s_bucket{source=\"x\",le=\"0.05\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("h_s_bucket{source=\"x\",le=\"0.1\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("h_s_bucket{source=\"x\",le=\"30\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("h_s_bucket{source=\"x\",le=\"+Inf\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("h_s_sum{source=\"x\"} 60.103"));
+  EXPECT_THAT(text, HasSubstr("h_s_count{source=\"x\"} 5\n"));
 }
 
 TEST(Tally, CountsByWhatHappened) {
@@ -32,7 +34,9 @@ TEST(Tally, CountsByWhatHappened) {
   tally.Utterance("file", "text");
   tally.Utterance("file", "text");
   tally.Error("no_\"memory\n");
-  const std::string text = tally.Text();
+  net::PrometheusText page;
+  tally.Write(page);
+  const std::string text = std::move(page).text();
   EXPECT_THAT(text, HasSubstr("headroom_utterances_total{source=\"file\",outcome=\"text\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("headroom_errors_total{class=\"no_\\\"memory\\n\"} 1\n"));
 }
@@ -51,7 +55,9 @@ TEST(Metrics, AreWellFormedAndSayWhatIsKnown) {
   of.scheduler.sample.vram_ours = GiB(1);
   of.scheduler.zones[0] = memory::Zone::kDanger;
   of.queue = Milliseconds(2'500);
-  const std::string text = MetricsText(of);
+  net::PrometheusText page;
+  WriteMetrics(page, of);
+  const std::string text = std::move(page).text();
   EXPECT_THAT(text, HasSubstr("headroom_zone{gauge=\"VRAM\"} 2\n"));
   EXPECT_THAT(text,
               HasSubstr("headroom_memory_bytes{kind=\"vram\",owner=\"others\"} 2147483648\n"));

@@ -129,43 +129,44 @@ Result<asr::RunRequest> Serving::RequestFor(const net::SpeechRequest& wanted) co
   return request;
 }
 
-std::unique_ptr<net::TranscriptionJob> Serving::Transcribe(Fd recording, net::SpeechRequest wanted,
-                                                           net::JobEvents events) {
-  auto request = RequestFor(wanted);
-  auto admitted = Admit();
-  std::optional<Error> refused;
-  if (!request) refused = request.error();
-  if (request && !admitted) refused = admitted.error();
-  auto on_end = std::move(events.on_end);
-  events.on_end = [this, on_end = std::move(on_end),
-                   began = SystemClock().Now()](Result<net::JobEvents::Outcome> outcome) {
-    const bool cancelled = !outcome && outcome.error().code == Errc::kCancelled;
-    const std::string became = outcome ? "text" : cancelled ? "cancelled" : "failed";
-    tally_.Utterance("file", became);
-    nlohmann::json of = nlohmann::json::object();
-    if (outcome) {
-      const auto took = std::chrono::duration_cast<Milliseconds>(SystemClock().Now() - began);
-      of = {{"tier", outcome->model},
-            {"audio_ms", outcome->duration.count()},
-            {"latency_ms", took.count()}};
-    }
-    tell_({"served", Shown("file", became, of)});
-    if (!outcome && !cancelled) tally_.Error(std::string(Name(outcome.error().code)));
+Result<std::unique_ptr<net::TranscriptionJob>> Serving::Transcribe(Fd recording,
+                                                                   net::SpeechRequest wanted,
+                                                                   net::JobEvents events) {
+  const MonoTime began = SystemClock().Now();
+  auto job = BeginJob(std::move(recording), wanted, std::move(events), began);
+  if (!job) CountFile(Fail(job.error()), began);
+  return job;
+}
+
+Result<std::unique_ptr<net::TranscriptionJob>> Serving::BeginJob(Fd recording,
+                                                                 const net::SpeechRequest& wanted,
+                                                                 net::JobEvents events,
+                                                                 MonoTime began) {
+  TRY_ASSIGN(asr::RunRequest request, RequestFor(wanted));
+  TRY(Admit());
+  events.on_end = [this, on_end = std::move(events.on_end),
+                   began](Result<net::JobEvents::Outcome> outcome) {
+    CountFile(outcome, began);
     on_end(std::move(outcome));
   };
-  // A refusal comes the way every other end does.
-  const DetectorMaker detector =
-      refused ? [why = *refused]() -> Result<std::unique_ptr<speech::SpeechProbability>> {
-    return std::unexpected(why);
+  TRY_ASSIGN(auto job, StartJob(board_, decoder_, make_detector_, std::move(recording),
+                                std::move(request), std::move(events)));
+  return std::make_unique<Counted>(jobs_, std::move(job));
+}
+
+void Serving::CountFile(const Result<net::JobEvents::Outcome>& outcome, MonoTime began) {
+  const bool cancelled = !outcome && outcome.error().code == Errc::kCancelled;
+  const std::string became = outcome ? "text" : cancelled ? "cancelled" : "failed";
+  tally_.Utterance("file", became);
+  nlohmann::json of = nlohmann::json::object();
+  if (outcome) {
+    const auto took = std::chrono::duration_cast<Milliseconds>(SystemClock().Now() - began);
+    of = {{"tier", outcome->model},
+          {"audio_ms", outcome->duration.count()},
+          {"latency_ms", took.count()}};
   }
-  : make_detector_;
-  auto job = StartJob(board_, decoder_, detector, std::move(recording),
-                      request ? std::move(*request) : asr::RunRequest(), events);
-  if (!job) {
-    events.on_end(std::unexpected(job.error()));
-    return std::make_unique<net::TranscriptionJob>();
-  }
-  return std::make_unique<Counted>(jobs_, std::move(*job));
+  tell_({"served", Shown("file", became, of)});
+  if (!outcome && !cancelled) tally_.Error(std::string(Name(outcome.error().code)));
 }
 
 void Serving::Expire() {
@@ -222,21 +223,21 @@ void Serving::Count(const Event& event) {
 }
 
 std::string Serving::Metrics() const {
-  std::string text = MetricsText(
-      {.scheduler = parts_.scheduler(),
-       .thresholds = parts_.thresholds,
-       .dictation = parts_.dictation(),
-       .queue = board_.queue(),
-       .waiting = board_.waiting(),
-       .jobs = jobs_,
-       .streams = streams_->open(),
-       .uptime = std::chrono::duration_cast<Milliseconds>(SystemClock().Now() - began_)});
-  text += tally_.Text();
-  const std::string name = "headroom_latency_seconds";
-  text +=
-      "# HELP " + name + " From the end of speech to its text.\n# TYPE " + name + " histogram\n";
-  text += dictation_latency_.Text(name, "source=\"dictation\"");
-  text += stream_latency_.Text(name, "source=\"stream\"");
+  net::PrometheusText page;
+  WriteMetrics(page,
+               {.scheduler = parts_.scheduler(),
+                .thresholds = parts_.thresholds,
+                .dictation = parts_.dictation(),
+                .queue = board_.queue(),
+                .waiting = board_.waiting(),
+                .jobs = jobs_,
+                .streams = streams_->open(),
+                .uptime = std::chrono::duration_cast<Milliseconds>(SystemClock().Now() - began_)});
+  tally_.Write(page);
+  page.Begin("latency_seconds", "histogram", "From the end of speech to its text.");
+  dictation_latency_.Write(page, "dictation");
+  stream_latency_.Write(page, "stream");
+  std::string text = std::move(page).text();
   if (parts_.servers) text += parts_.servers();
   return text;
 }

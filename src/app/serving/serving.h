@@ -39,8 +39,8 @@ class Serving : public net::SpeechService {
   /// Every job and stream must be gone.
   ~Serving() override;
 
-  std::unique_ptr<net::TranscriptionJob> Transcribe(Fd recording, net::SpeechRequest request,
-                                                    net::JobEvents events) override;
+  Result<std::unique_ptr<net::TranscriptionJob>> Transcribe(Fd recording, net::SpeechRequest wanted,
+                                                            net::JobEvents events) override;
   Result<std::unique_ptr<net::SpeechStream>> OpenStream(
       net::StreamOptions options, std::function<void(const net::StreamEvent&)> on_event) override;
   net::ServiceState State() const override;
@@ -67,6 +67,11 @@ class Serving : public net::SpeechService {
   /// What the last sample of memory has not seen yet of those that were begun.
   Bytes Coming() const;
   Result<asr::RunRequest> RequestFor(const net::SpeechRequest& wanted) const;
+  Result<std::unique_ptr<net::TranscriptionJob>> BeginJob(Fd recording,
+                                                          const net::SpeechRequest& wanted,
+                                                          net::JobEvents events, MonoTime began);
+  /// What became of a recording, also of one that was refused.
+  void CountFile(const Result<net::JobEvents::Outcome>& outcome, MonoTime began);
   void CountText(const std::string& source, const nlohmann::json& data);
 
   const ServingParts parts_;

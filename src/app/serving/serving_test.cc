@@ -58,6 +58,7 @@ class ServingTest : public testing::Test {
         std::move(*recording), request,
         {.on_segment = {},
          .on_end = [&](Result<net::JobEvents::Outcome> outcome) { promise.set_value(outcome); }});
+    if (!job) return Fail(job.error());
     if (future.wait_for(std::chrono::seconds(30)) != std::future_status::ready)
       return Fail(Errc::kTimeout, "no end");
     return future.get();

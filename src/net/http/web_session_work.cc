@@ -182,7 +182,10 @@ void WebServer::HttpSession::StartJob(Fd recording, TranscriptionForm form) {
   stream_.expires_never();
   WatchPeer();
   if (streams_) Beat();
-  job_ = core_.service.Transcribe(std::move(recording), form.request, JobFeed::EventsInto(feed_));
+  auto job =
+      core_.service.Transcribe(std::move(recording), form.request, JobFeed::EventsInto(feed_));
+  if (!job) return FailJob(job.error());
+  job_ = std::move(*job);
 }
 
 void WebServer::HttpSession::DropJob() {

@@ -88,6 +88,22 @@ TEST_F(WebServerTest, TheServicesErrorsAreOpenAis) {
                           HasSubstr("\"message\":\"the reason\"")));
 }
 
+TEST_F(WebServerTest, ARefusedRecordingIsAnsweredAndTheConnectionIsUsedAgain) {
+  Start();
+  speech_.Change([](FakeSpeech& fake) {
+    fake.refuse_recordings = Error{Errc::kBusy, "the service is being drained"};
+  });
+  RawClient client = Connect();
+  for (const char* stream : {"false", "true"}) {
+    ASSERT_TRUE(client.Send(Upload(Part("stream", stream) + File("RIFF") + kEnd)));
+    EXPECT_THAT(client.Receive("}\n"), AllOf(StartsWith("HTTP/1.1 429"), HasSubstr("drained")));
+  }
+  speech_.Change([](FakeSpeech& fake) { fake.refuse_recordings.reset(); });
+  ASSERT_TRUE(client.Send(Upload(File("RIFF") + kEnd)));
+  EXPECT_THAT(client.Receive("}\n"), StartsWith("HTTP/1.1 200"));
+  EXPECT_EQ(speech_.asked().size(), 1u);
+}
+
 TEST_F(WebServerTest, WhatIsWrongWithAFormIsSaid) {
   Start();
   const auto why = [&](const std::string& form) { return Ask(Upload(form)); };

@@ -1,11 +1,9 @@
-// What a server counts of itself, and its numbers as Prometheus text.
+// What a server counts of itself.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <string>
-#include <string_view>
 
 namespace headroom::net {
 
@@ -36,17 +34,5 @@ class Counted {
   mutable std::mutex mutex_;
   Numbers numbers_;
 };
-
-/// One number as Prometheus text. `type`: "counter" or "gauge".
-void AddNumber(std::string& text, std::string_view name, std::string_view type,
-               std::string_view help, std::uint64_t value);
-
-/// Adds numbers to the text of one server, whose names begin with `prefix`.
-inline auto AddsTo(std::string& text, std::string_view prefix) {
-  return [&text, prefix](std::string_view name, std::string_view type, std::string_view help,
-                         std::uint64_t value) {
-    AddNumber(text, std::string(prefix) + "_" + std::string(name), type, help, value);
-  };
-}
 
 }  // namespace headroom::net

@@ -146,10 +146,11 @@ struct ServiceState {
 class SpeechService {
  public:
   virtual ~SpeechService() = default;
-  /// `recording`: a media file of any kind, read from its begin; it is parsed outside of this
-  /// process. Never fails at once: the error comes by on_end. Must not block.
-  virtual std::unique_ptr<TranscriptionJob> Transcribe(Fd recording, SpeechRequest request,
-                                                       JobEvents events) = 0;
+  /// `recording`: a media file of any kind, read from its start and parsed outside of this process.
+  /// An error is a refusal, after which no event comes: kNotFound: no such model; kBusy: nothing
+  /// more is taken now. Must not block.
+  virtual Result<std::unique_ptr<TranscriptionJob>> Transcribe(Fd recording, SpeechRequest request,
+                                                               JobEvents events) = 0;
   /// Must not block for longer than a disk takes. kBusy: no room for another stream now.
   virtual Result<std::unique_ptr<SpeechStream>> OpenStream(
       StreamOptions options, std::function<void(const StreamEvent&)> on_event) = 0;

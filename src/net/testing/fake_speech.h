@@ -70,11 +70,12 @@ class FakeSpeech : public SpeechService {
 
   // ---- for the servers ----
 
-  std::unique_ptr<TranscriptionJob> Transcribe(Fd recording, SpeechRequest request,
-                                               JobEvents events) override {
+  Result<std::unique_ptr<TranscriptionJob>> Transcribe(Fd recording, SpeechRequest request,
+                                                       JobEvents events) override {
     struct stat file{};
     ::fstat(recording.get(), &file);
     const std::lock_guard guard(mutex_);
+    if (refuse_recordings) return Fail(*refuse_recordings);
     asked_.push_back({request, static_cast<std::int64_t>(file.st_size), file.st_mode & 0777U});
     return std::make_unique<Job>(*this, script, std::move(events));
   }
@@ -115,7 +116,7 @@ class FakeSpeech : public SpeechService {
   /// Change these under Change(), once a server runs.
   Script script;
   ServiceState state;
-  std::optional<Error> refuse_streams;
+  std::optional<Error> refuse_recordings, refuse_streams;
   std::optional<Error> refuse_samples;       // Append's answer
   std::optional<std::string> commit_text{};  // Commit and Finish are answered with this text
 
