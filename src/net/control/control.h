@@ -139,21 +139,15 @@ struct ServerOptions {
 };
 
 /// Since the server began; also in GET /v1/status as "control".
-struct ServerCounters : ConnectionCounters {
-  std::uint64_t requests = 0;      // understood
-  std::uint64_t bad_requests = 0;  // not HTTP, or more than the limits allow
-  std::uint64_t timed_out = 0;     // clients that never finished a request or never read
-  std::uint64_t slow_readers = 0;  // subscribers dropped because they did not read
-  std::uint64_t events_lost = 0;   // not published because the server did not keep up
-  std::uint64_t unanswered = 0;    // the service took longer than answer_time
-  std::size_t subscribers = 0;     // now
+struct ServerCounters : HttpCounters {
+  std::uint64_t unanswered = 0;  // requests that the service did not answer within answer_time
 };
 
 class ControlServer {
  public:
   /// Binds the socket, mode 0600, and serves until destroyed. A socket that nobody listens on is
   /// replaced; kBusy "already running, pid N" when somebody does. `service` outlives the server.
-  static Result<std::unique_ptr<ControlServer>> Start(ServerOptions options,
+  static Result<std::unique_ptr<ControlServer>> Start(const ServerOptions& options,
                                                       ControlService& service);
   ~ControlServer();
 
@@ -165,7 +159,6 @@ class ControlServer {
 
  private:
   struct Core;
-  class Session;
   explicit ControlServer(std::shared_ptr<Core> core) : core_(std::move(core)) {}
   std::shared_ptr<Core> core_;
 };

@@ -53,25 +53,19 @@ struct WebOptions {
 };
 
 /// Since the server began; also in /metrics.
-struct WebCounters : ConnectionCounters {
-  std::uint64_t requests = 0;       // understood
-  std::uint64_t bad_requests = 0;   // not HTTP, or more than the limits allow
-  std::uint64_t timed_out = 0;      // too slow to send or to take
+struct WebCounters : HttpCounters {
   std::uint64_t quiet = 0;          // realtime sockets closed because no audio came
   std::uint64_t refused_token = 0;  // no token, or one that is not known
   std::uint64_t refused_site = 0;   // a wrong Host or Origin
-  std::uint64_t refused_rate = 0;   // more requests than a connection may send
   std::uint64_t refused_busy = 0;   // 429 and 503 for the service's sake
-  std::uint64_t slow_readers = 0;   // event streams and sockets closed: nobody read
-  std::uint64_t vanished = 0;       // clients that left before their answer
   std::uint64_t uploads = 0;        // recordings given to the service
   std::uint64_t upload_bytes = 0;
-  std::uint64_t realtime = 0;     // connections handed to the realtime socket
-  std::uint64_t events_lost = 0;  // not sent: the server did not keep up
-  std::size_t subscribers = 0;    // now
+  std::uint64_t realtime = 0;  // connections handed to the realtime socket
 };
 /// Prometheus text.
 std::string CountersText(const WebCounters& counters);
+
+struct WebCore;
 
 class WebServer {
  public:
@@ -101,12 +95,8 @@ class WebServer {
   WebCounters counters() const;
 
  private:
-  struct Core;
-  class Session;
-  class HttpSession;
-  class RealtimeSlotOf;
-  explicit WebServer(std::shared_ptr<Core> core) : core_(std::move(core)) {}
-  std::shared_ptr<Core> core_;
+  explicit WebServer(std::shared_ptr<WebCore> core) : core_(std::move(core)) {}
+  std::shared_ptr<WebCore> core_;
 };
 
 }  // namespace headroom::net

@@ -16,6 +16,18 @@ struct ConnectionCounters {
   std::size_t open = 0;             // now
 };
 
+/// What every HTTP listener counts.
+struct HttpCounters : ConnectionCounters {
+  std::uint64_t requests = 0;      // understood
+  std::uint64_t bad_requests = 0;  // not HTTP, or more than the limits allow
+  std::uint64_t timed_out = 0;     // clients too slow to send or to take
+  std::uint64_t slow_readers = 0;  // event streams closed because nobody read
+  std::uint64_t vanished = 0;      // clients that left before their answer
+  std::uint64_t refused_rate = 0;  // more requests than a connection may send
+  std::uint64_t events_lost = 0;   // not sent because the server did not keep up
+  std::size_t subscribers = 0;     // followers of the events now
+};
+
 /// Numbers that one thread changes while others read them.
 template <class Numbers>
 class Counted {

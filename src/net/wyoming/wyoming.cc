@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "net/control/route.h"
+#include "net/control/json_text.h"
 #include "speech/text/words.h"
 
 namespace headroom::net {
