@@ -30,15 +30,14 @@ void Take(const std::string& method, const std::string& target, const std::strin
   FakeService service;
   std::atomic<std::size_t> followers{0};
   std::atomic<std::uint64_t> events{1};
-  ControlBackend backend{
-      .service = service,
-      .fail =
-          [](const headroom::Error& error, unsigned status) {
-            if (status < 400 || status > 599) __builtin_trap();
-            return HttpAnswer{.status = status, .body = Dump(ErrorJson(error))};
-          },
-      .followers = followers,
-      .next_event = events};
+  ControlBackend backend{.service = service,
+                         .fail =
+                             [](const headroom::Error& error, unsigned status) {
+                               if (status < 400 || status > 599) __builtin_trap();
+                               return HttpAnswer{.status = status, .body = Dump(ErrorJson(error))};
+                             },
+                         .followers = followers,
+                         .next_event = events};
   const RouteTable table(RoutesOn(ControlRoutes(backend), true));
   const auto found = table.Find(method, target);
   const auto* match = std::get_if<RouteTable::Match>(&found);

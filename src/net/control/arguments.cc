@@ -31,7 +31,8 @@ std::string Arguments::Text(const char* name) {
   return "";
 }
 
-std::optional<std::int64_t> Arguments::Whole(const char* name, std::int64_t low, std::int64_t high) {
+std::optional<std::int64_t> Arguments::Whole(const char* name, std::int64_t low,
+                                             std::int64_t high) {
   const auto value = Take(name);
   if (!value) return std::nullopt;
   std::optional<std::int64_t> number;

@@ -38,8 +38,9 @@ Call Plain(Arguments&) {
 }
 
 Call Listen(Arguments& arguments) {
-  return [request = ListenRequest{arguments.Text("language")}](
-             ControlService& service, Answer answer) { service.Listen(request, std::move(answer)); };
+  return
+      [request = ListenRequest{arguments.Text("language")}](
+          ControlService& service, Answer answer) { service.Listen(request, std::move(answer)); };
 }
 
 Call Drain(Arguments& arguments) {
@@ -49,9 +50,8 @@ Call Drain(Arguments& arguments) {
 }
 
 Call EndDrain(Arguments&) {
-  return [](ControlService& service, Answer answer) {
-    service.SetDraining(false, std::move(answer));
-  };
+  return
+      [](ControlService& service, Answer answer) { service.SetDraining(false, std::move(answer)); };
 }
 
 Call Report(Arguments& arguments) {
@@ -168,11 +168,11 @@ std::vector<Route> ControlRoutes(ControlBackend& backend) {
       {"GET", "/v1/events", Access::kSocket, reads(FollowEvents)},
       {"POST", "/v1/yield", Access::kSocket, reads(Yield)},
       {"POST", "/v1/recognize", Access::kSocket, reads(Recognize)},
-      {"DELETE", "/v1/history", Access::kSocket, command(Plain<&Service::ClearHistory>)},
       {"POST", "/v1/history/paste", Access::kSocket, command(PasteHistory)},
 
       {"GET", "/v1/history", Access::kSocket, command(History)},
       {"GET", "/api/history", Access::kHistory, command(History)},
+      {"DELETE", "/v1/history", Access::kSocket, command(Plain<&Service::ClearHistory>)},
       {"POST", "/v1/drain", Access::kSocket, command(Drain)},
       {"POST", "/api/drain", Access::kOwnSite, command(Drain)},
       {"DELETE", "/v1/drain", Access::kSocket, command(EndDrain)},
@@ -189,9 +189,8 @@ std::vector<Route> ControlRoutes(ControlBackend& backend) {
 }
 
 std::vector<Route> RoutesOn(std::vector<Route> routes, bool socket) {
-  std::erase_if(routes, [socket](const Route& route) {
-    return (route.access == Access::kSocket) != socket;
-  });
+  std::erase_if(
+      routes, [socket](const Route& route) { return (route.access == Access::kSocket) != socket; });
   return routes;
 }
 

@@ -20,13 +20,12 @@ class Routes : public ::testing::Test {
     FakeService service;
     std::atomic<std::size_t> followers{0};
     std::atomic<std::uint64_t> events{1};
-    ControlBackend backend{.service = service,
-                           .fail =
-                               [](const Error& error, unsigned status) {
-                                 return HttpAnswer{.status = status, .body = error.what};
-                               },
-                           .followers = followers,
-                           .next_event = events};
+    ControlBackend backend{
+        .service = service,
+        .fail = [](const Error& error,
+                   unsigned status) { return HttpAnswer{.status = status, .body = error.what}; },
+        .followers = followers,
+        .next_event = events};
     const RouteTable table(RoutesOn(ControlRoutes(backend), true));
     FakeExchange exchange(method, target, body);
     const auto found = table.Find(method, target);
@@ -88,7 +87,8 @@ TEST_F(Routes, WhatIsNotUnderstoodIsNamed) {
         << limit;
   EXPECT_EQ(Outcome("POST", "/v1/history/paste", R"({"id":18446744073709551615})"),
             fmt::format("400: id has to be a whole number from 1 to {}", INT64_MAX));
-  EXPECT_THAT(Outcome("GET", "/v1/events?only=%00"), HasSubstr("400: the query has control characters"));
+  EXPECT_THAT(Outcome("GET", "/v1/events?only=%00"),
+              HasSubstr("400: the query has control characters"));
 }
 
 TEST_F(Routes, DeepJsonIsTakenApartWithoutHarm) {

@@ -130,8 +130,8 @@ ControlServer::~ControlServer() {
 
 void ControlServer::Publish(std::string_view name, const nlohmann::json& data) {
   if (!has_subscribers()) return;
-  core_->PublishText(std::string(name), std::make_shared<const std::string>(EventText(
-                                        core_->next_event++, name, data)));
+  core_->PublishText(std::string(name), std::make_shared<const std::string>(
+                                            EventText(core_->next_event++, name, data)));
 }
 
 bool ControlServer::has_subscribers() const {

@@ -18,7 +18,7 @@ enum class Phase {
   kIdle,
   kOpening,    // the microphone is asked for; say nothing yet
   kListening,  // samples arrive; silence so far
-  kSpeech,     // somebody speaks
+  kSpeech,     // speech is being heard
   kDecoding,   // not listening; speech is being turned into text
 };
 std::string_view Name(Phase phase);  // "idle", "opening", …
@@ -35,7 +35,7 @@ struct MemoryUse {
   std::string zone = "safe";                              // the worst of them
   std::string why;                                        // of a zone that is not safe
   std::optional<Bytes> ram, swap;                         // of all our processes
-  std::optional<Bytes> vram_total, vram_used, vram_ours;  // of the card
+  std::optional<Bytes> vram_total, vram_used, vram_ours;  // of the GPU
 };
 
 struct Status {
@@ -56,7 +56,7 @@ struct Status {
   std::string partial;                  // what is being said now, as far as it is known
   bool draining = false;                // nothing new of other programs is taken
   int clients = 0;                      // recordings and streams of programs, in work
-  int yields = 0;                       // programs that hold the card
+  int yields = 0;                       // programs that hold the GPU
   std::vector<std::string> troubles;    // one line each: what is wrong and what to do
 };
 nlohmann::json ToJson(const Status& status);

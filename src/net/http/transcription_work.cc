@@ -34,8 +34,7 @@ class TranscriptionWork final : public HttpWork {
         [post = exchange_.MakePoster(), this] { post([this] { TakeFeed(); }); });
     exchange_.WatchPeer();
     if (streams_) exchange_.KeepAlive();
-    auto job =
-        core_.service.Transcribe(std::move(recording), request, JobFeed::EventsInto(feed_));
+    auto job = core_.service.Transcribe(std::move(recording), request, JobFeed::EventsInto(feed_));
     if (!job) return Fail(job.error());
     job_ = std::move(*job);
   }
@@ -87,10 +86,9 @@ void BeginUpload(Exchange& exchange, WebCore& core, bool translate, Milliseconds
   if (core.uploads.size() >= core.options.most_uploads && !core.MakeRoomForUpload()) {
     if (waited >= core.options.upload_wait)
       return core.RefuseForService(
-          exchange,
-          FromService({Errc::kBusy, fmt::format("{} recordings are on their way already",
-                                                core.uploads.size())},
-                      state));
+          exchange, FromService({Errc::kBusy, fmt::format("{} recordings are on their way already",
+                                                          core.uploads.size())},
+                                state));
     exchange.Begin(std::make_unique<WaitsForRoom>(exchange));
     return exchange.After(kLookForRoom, [&exchange, &core, translate, waited] {
       BeginUpload(exchange, core, translate, waited + kLookForRoom);
@@ -118,8 +116,7 @@ UploadWork::UploadWork(Exchange& exchange, WebCore& core, const std::string& bou
 
 void UploadWork::OnBody(std::string_view bytes) {
   if (const auto wrong = form_.Feed(bytes)) return exchange_.SendUnread(ToAnswer(*wrong));
-  const auto took =
-      std::chrono::duration_cast<Milliseconds>(SystemClock().Now() - form_.began());
+  const auto took = std::chrono::duration_cast<Milliseconds>(SystemClock().Now() - form_.began());
   if (took > core_.options.body_time && form_.SlowerThan(core_.options.slowest_upload, took)) Cut();
 }
 
@@ -141,9 +138,8 @@ void UploadWork::OnBodyEnd() {
 
 std::optional<MonoTime> UploadWork::SlowSince(MonoTime now) const {
   const auto took = std::chrono::duration_cast<Milliseconds>(now - form_.began());
-  const bool slow =
-      took >= kUploadBegins &&
-      form_.SlowerThan(core_.options.slowest_upload, std::max(took, Milliseconds(1'000)));
+  const bool slow = took >= kUploadBegins && form_.SlowerThan(core_.options.slowest_upload,
+                                                              std::max(took, Milliseconds(1'000)));
   return slow ? std::optional(form_.began()) : std::nullopt;
 }
 

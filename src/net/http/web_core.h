@@ -70,8 +70,8 @@ struct WebCore final : std::enable_shared_from_this<WebCore>, HttpHost {
   TokenGate gate;
   std::uint16_t port = 0;
   bool draining = false;
-  std::set<UploadWork*> uploads;      // each takes itself out
-  std::set<WebRealtimeSlot*> slots;   // the same
+  std::set<UploadWork*> uploads;     // each takes itself out
+  std::set<WebRealtimeSlot*> slots;  // the same
   Counted<WebCounters> counters;
   std::optional<ControlBackend> control;  // nullopt: nothing can be managed
   const RouteTable routes;
@@ -85,11 +85,11 @@ struct WebCore final : std::enable_shared_from_this<WebCore>, HttpHost {
   void AnswerPreflight(Exchange& exchange);
 };
 
-// A realtime socket's place among the connections.
+// Counts a realtime socket among the connections.
 class WebRealtimeSlot final : public RealtimeSlot {
  public:
   WebRealtimeSlot(WebCore& core, std::string client)
-      : core_(core), client_(std::move(client)), place_(core.connections) {
+      : core_(core), client_(std::move(client)), permit_(core.connections) {
     core_.slots.insert(this);
   }
   WebRealtimeSlot(const WebRealtimeSlot&) = delete;
@@ -115,7 +115,7 @@ class WebRealtimeSlot final : public RealtimeSlot {
  private:
   WebCore& core_;
   const std::string client_;
-  const ConnectionServer::Place place_;
+  const ConnectionServer::Permit permit_;
 };
 
 }  // namespace headroom::net

@@ -47,8 +47,8 @@ void ListModels(Exchange& exchange, WebCore& core) {
 void ShowModel(Exchange& exchange, WebCore& core) {
   auto model = ModelJson(core.service.State(), exchange.name());
   if (model) return exchange.Send({.body = std::move(*model)});
-  WebError error = BadField("model", "there is no such model; GET /v1/models has the list",
-                            "model_not_found");
+  WebError error =
+      BadField("model", "there is no such model; GET /v1/models has the list", "model_not_found");
   error.status = 404;
   exchange.Send(ToAnswer(error));
 }
@@ -90,8 +90,7 @@ void FollowEvents(Exchange& exchange, WebCore& core) {
     return;
   }
   std::ranges::replace(*status, '\n', ' ');  // an event's data is one line
-  exchange.Push(
-      fmt::format("id: {}\nevent: status\ndata: {}\n\n", core.next_event++, *status));
+  exchange.Push(fmt::format("id: {}\nevent: status\ndata: {}\n\n", core.next_event++, *status));
 }
 
 void OpenRealtime(Exchange& exchange, WebCore& core) {
@@ -107,9 +106,9 @@ void OpenRealtime(Exchange& exchange, WebCore& core) {
   if (!connection) return refuse(400);
   core.Count([](WebCounters& c) { ++c.realtime; });
   auto slot = std::make_unique<WebRealtimeSlot>(core, exchange.client);
-  WebRealtimeSlot& place = *slot;
+  WebRealtimeSlot& opened = *slot;
   ServeRealtime(std::move(*connection), head, core.service, std::move(slot));
-  if (core.draining) place.Drain();
+  if (core.draining) opened.Drain();
 }
 
 HttpAnswer PageOf(const PageFile& file) {
@@ -147,8 +146,8 @@ std::vector<Route> WebRoutes(WebCore& core) {
   for (const PageFile& file : PageFiles())
     routes.push_back({"GET", file.path, Access::kOpen,
                       [&file](Exchange& exchange) { exchange.Send(PageOf(file)); }});
-  if (core.control) std::ranges::move(RoutesOn(ControlRoutes(*core.control), false),
-                                      std::back_inserter(routes));
+  if (core.control)
+    std::ranges::move(RoutesOn(ControlRoutes(*core.control), false), std::back_inserter(routes));
   return routes;
 }
 

@@ -12,7 +12,7 @@
 namespace headroom::net {
 namespace {
 
-constexpr Bytes kFormBytes = MiB(1);   // what a form may have besides the recording
+constexpr Bytes kFormBytes = MiB(1);     // what a form may have besides the recording
 constexpr Bytes kCommandBytes = KiB(4);  // of a command that manages the service
 constexpr std::string_view kFieldCharacters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_, ";
@@ -103,9 +103,8 @@ bool WebCore::AdmitSite(Exchange& exchange) {
 bool WebCore::AdmitToken(Exchange& exchange, const Route* route) {
   if (route && route->access == Access::kOpen) return true;
   const bool realtime = route && route->path == kRealtimePath;
-  auto admitted =
-      gate.Admit(TokenOf(exchange.Field("Authorization"),
-                         realtime ? exchange.Field("Sec-WebSocket-Protocol") : ""));
+  auto admitted = gate.Admit(TokenOf(exchange.Field("Authorization"),
+                                     realtime ? exchange.Field("Sec-WebSocket-Protocol") : ""));
   if (admitted) {
     exchange.client = std::move(*admitted);
     return true;
@@ -131,7 +130,8 @@ bool WebCore::AdmitCommand(Exchange& exchange, const Route& route) {
     return refuse(403, "forbidden_site", "a page of another site may not do this");
   }
   const std::string_view type = exchange.Field("Content-Type");
-  if (route.method == "POST" && type != "application/json" && !type.starts_with("application/json;"))
+  if (route.method == "POST" && type != "application/json" &&
+      !type.starts_with("application/json;"))
     return refuse(415, "not_json", "the body has to be application/json");
   return true;
 }
@@ -157,8 +157,8 @@ HttpAnswer WebCore::AnswerFor(const HttpRefusal& refusal) {
     case Kind::kHeaderTooLong:
       break;
     case Kind::kBodyTooLong:
-      error.message = fmt::format("the recording is larger than {}",
-                                  FormatBinary(options.upload_limit));
+      error.message =
+          fmt::format("the recording is larger than {}", FormatBinary(options.upload_limit));
       error.param = "file";
       error.code = "unsupported";
       break;
@@ -244,8 +244,8 @@ void WebServer::Publish(std::string_view name, const nlohmann::json& data) {
   if (!has_subscribers()) return;
   const auto shown = PublicEvent(name, data);
   if (!shown) return;
-  core_->PublishText(std::string(name), std::make_shared<const std::string>(EventText(
-                                                  core_->next_event++, name, *shown)));
+  core_->PublishText(std::string(name), std::make_shared<const std::string>(
+                                            EventText(core_->next_event++, name, *shown)));
 }
 
 bool WebServer::has_subscribers() const {

@@ -1,5 +1,5 @@
 // The HTTP server for programs on this machine and, when asked to, on the network: OpenAI's
-// transcription routes, health, metrics, the page, and the door to the realtime WebSocket.
+// transcription routes, health, metrics, the page, and the way to the realtime WebSocket.
 // docs/api.md has every route, field and error.
 //
 // One thread of its own, on which nothing waits. Everything a client can make grow is bounded and
@@ -71,7 +71,7 @@ class WebServer {
  public:
   /// Listens and serves until destroyed. kInvalid: an address that is none, or one off loopback
   /// without tokens, or without TLS and `insecure`; a certificate and a key that are
-  /// none. kBusy: somebody else has the port.
+  /// none. kBusy: another program has the port.
   /// `service` and `control` outlive the server; without `control` nothing can be managed.
   static Result<std::unique_ptr<WebServer>> Start(WebOptions options, SpeechService& service,
                                                   ControlService* control = nullptr);
@@ -81,14 +81,14 @@ class WebServer {
   /// once. What else is refused is the service's business. Any thread.
   void Drain(bool on);
 
-  /// Reads the certificate and its key anew, for connections from now on; an error leaves those
+  /// Reads the certificate and its key again, for connections from now on; an error leaves those
   /// that were. Nothing to do without TLS. Any thread.
   Result<> ReloadCertificate();
 
   /// One event to every follower of /api/events, as far as PublicEvent lets it. Any thread, never
   /// blocks.
   void Publish(std::string_view name, const nlohmann::json& data);
-  /// Whether anybody would get an event; lets the caller skip making it.
+  /// Whether there is a follower; lets the caller skip making it.
   bool has_subscribers() const;
 
   std::uint16_t port() const;

@@ -147,7 +147,7 @@ void RealtimeSession::OnText(std::string_view message) {
   if (!found->is_string()) return BadEvent({"invalid_type", "type", "type has to be text"});
   const std::string type = *found;
   const bool audio = type == "input_audio_buffer.append" || type == "input_audio_buffer.commit";
-  if (audio && draining_) return;  // the client has been told
+  if (audio && draining_) return;  // the client knows
   if (type == "input_audio_buffer.append") return Append(event);
   if (std::cmp_greater(message.size(), kLongestEvent.n))
     return BadEvent(
@@ -312,7 +312,7 @@ bool RealtimeSession::Commit() {
 
 void RealtimeSession::OnEvent(const StreamEvent& event) {
   using Kind = StreamEvent::Kind;
-  if (event.kind == Kind::kTrouble)
+  if (event.kind == Kind::kWarning)
     return SendError("server_error", {std::string(Name(event.error.code)), "", event.error.what},
                      "");
   if (event.item <= last_ended_) return;
@@ -340,7 +340,7 @@ void RealtimeSession::OnEvent(const StreamEvent& event) {
     case Kind::kFailed:
       return Ended(event);
     case Kind::kDropped:
-    case Kind::kTrouble:
+    case Kind::kWarning:
       return;
   }
 }

@@ -105,7 +105,8 @@ class Socket : public std::enable_shared_from_this<Socket> {
       }));
     }
     ws_.async_accept(request_, [self = shared_from_this()](const ErrorCode& failed) {
-      if (!failed && !self->closing_) self->OnAccepted();
+      if (failed) return self->Drop();
+      if (!self->closing_) self->OnAccepted();
     });
   }
 
@@ -192,7 +193,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
     }
   }
 
-  // Whether the other end is closed, which nobody else notices while nothing is read.
+  // Whether the other end is closed, which only this notices while nothing is read.
   bool HasLeft() {
     pollfd socket{ws_.next_layer().socket(), POLLRDHUP, 0};
     return ::poll(&socket, 1, 0) > 0 && (socket.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
@@ -312,7 +313,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
 
   // ---- the end ----
 
-  // Sends what waits and a close frame; nobody is waited for longer than `within`. Whatever the
+  // Sends what waits and a close frame; waits for at most `within`. Whatever the
   // session holds is given back at once.
   void Close(Code code, const char* reason, Milliseconds within) {
     if (gone_ || farewell_) {

@@ -42,7 +42,8 @@ ByteStream::ByteStream(asio::ip::tcp::socket socket)
     : carrier_(std::make_shared<PlainCarrier<asio::ip::tcp::socket>>(std::move(socket))) {}
 
 ByteStream::ByteStream(asio::local::stream_protocol::socket socket)
-    : carrier_(std::make_shared<PlainCarrier<asio::local::stream_protocol::socket>>(
-          std::move(socket))) {}
+    : carrier_(
+          std::make_shared<PlainCarrier<asio::local::stream_protocol::socket>>(std::move(socket))) {
+}
 
 }  // namespace headroom::net

@@ -24,8 +24,7 @@ class EventFollower final : public HttpWork {
   ~EventFollower() override { --followers_; }
 
   void OnEvent(std::string_view name, const std::shared_ptr<const std::string>& text) override {
-    if (only_.empty() || std::ranges::find(only_, name) != only_.end())
-      exchange_.Push(text, false);
+    if (only_.empty() || std::ranges::find(only_, name) != only_.end()) exchange_.Push(text, false);
   }
 
  private:

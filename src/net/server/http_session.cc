@@ -66,7 +66,7 @@ class Session final : public ConnectionServer::Connection,
     if (state_ == State::kClosed) return;
     state_ = State::kClosed;
     EndWork();
-    deadline_.cancel();
+    NoLimit();
     stream_.Close();
   }
   void OnEvent(std::string_view name, const Text& text) {
@@ -115,7 +115,7 @@ class Session final : public ConnectionServer::Connection,
     EndWork();
     work_ = std::move(work);
     state_ = State::kWorking;
-    deadline_.cancel();
+    NoLimit();
   }
 
   void ReadBody(std::optional<Milliseconds> within) override {
@@ -156,15 +156,15 @@ class Session final : public ConnectionServer::Connection,
   void CancelTimer() override { timer_.cancel(); }
 
   Poster MakePoster() override {
-    return [host = host_.weak(), weak = weak_from_this(),
-            turn = turn_](std::function<void()> call) {
-      const auto alive = host.lock();
-      if (!alive) return;
-      asio::post(alive->server().io(), [weak, turn, call = std::move(call)] {
-        const auto self = weak.lock();
-        if (self && self->turn_ == turn) call();
-      });
-    };
+    return
+        [host = host_.weak(), weak = weak_from_this(), turn = turn_](std::function<void()> call) {
+          const auto alive = host.lock();
+          if (!alive) return;
+          asio::post(alive->server().io(), [weak, turn, call = std::move(call)] {
+            const auto self = weak.lock();
+            if (self && self->turn_ == turn) call();
+          });
+        };
   }
 
   // ---- Exchange: the answer ----
@@ -172,6 +172,7 @@ class Session final : public ConnectionServer::Connection,
   void Send(HttpAnswer answer) override {
     if (state_ == State::kClosed) return;
     const bool head = parser_->get().method() == http::verb::head;
+    if (has_body()) keep_ = false, unread_ = true;
     EndWork();
     state_ = State::kWriting;
     http::response<http::string_body> made;
@@ -238,7 +239,7 @@ class Session final : public ConnectionServer::Connection,
     for (const auto& field : parser_->get())
       head.fields.emplace_back(FromBeast(field.name_string()), FromBeast(field.value()));
     state_ = State::kClosed;
-    deadline_.cancel();
+    NoLimit();
     return std::make_unique<ByteStream>(stream_);
   }
 
@@ -252,7 +253,7 @@ class Session final : public ConnectionServer::Connection,
     if (failed) return OnBadRead(failed);
     host_.CountChange([](HttpCounters& c) { ++c.requests; });
     keep_ = parser_->keep_alive();
-    deadline_.cancel();
+    NoLimit();
     name_ = {};
     if (host_.limits.requests_per_second > 0 && !rate_.Admit(SystemClock().Now())) {
       host_.CountChange([](HttpCounters& c) { ++c.refused_rate; });
@@ -285,7 +286,7 @@ class Session final : public ConnectionServer::Connection,
 
   void ReadPiece() {
     if (parser_->is_done()) {
-      deadline_.cancel();
+      NoLimit();
       state_ = State::kWorking;
       return work_->OnBodyEnd();
     }
@@ -315,7 +316,8 @@ class Session final : public ConnectionServer::Connection,
     if (streaming_ || state_ == State::kLingering) buffer_.clear();
     if (state_ == State::kLingering) return failed ? Close() : Linger();
     if (state_ == State::kHeader) return failed ? OnBadRead(failed) : ReadHeader();
-    if (state_ == State::kWriting) return;  // a write that fails will say so
+    // A write that fails says so.
+    if (state_ == State::kWriting || (timed_out_ && !queue_.empty())) return;
     if (failed || buffer_.size() > kMostAhead) {
       host_.CountChange([](HttpCounters& c) { ++c.vanished; });
       return Close();
@@ -365,14 +367,15 @@ class Session final : public ConnectionServer::Connection,
         [self = shared_from_this(), text = queue_.front()](const BoostError& failed, std::size_t) {
           if (self->state_ == State::kClosed) return;
           if (failed) {
-            self->host_.CountChange(self->timed_out_ ? [](HttpCounters& c) { ++c.slow_readers; }
-                                                     : [](HttpCounters& c) { ++c.vanished; });
+            const bool slow = self->timed_out_;
+            self->host_.CountChange(slow ? +[](HttpCounters& c) { ++c.slow_readers; }
+                                         : +[](HttpCounters& c) { ++c.vanished; });
             return self->Abort();
           }
           self->queue_.pop_front();
           self->queue_bytes_ -= static_cast<std::int64_t>(text->size());
           if (!self->queue_.empty()) return self->WriteNext();
-          self->deadline_.cancel();
+          self->NoLimit();
           if (self->last_) self->Close();
         });
   }
@@ -392,6 +395,7 @@ class Session final : public ConnectionServer::Connection,
       self->stream_.Abort();
     });
   }
+  void NoLimit() { deadline_.expires_at(asio::steady_timer::time_point::max()); }
   BoostError Why(const BoostError& failed) const {
     return failed && timed_out_ ? BoostError(beast::error::timeout) : failed;
   }
