@@ -167,14 +167,14 @@ def test_the_chart_has_lines_over_zones(page):
 def test_what_would_fit(page):
     until(page, "#fit", r"3.0 GiB\s+SAFE: 3.0 GiB left, 28 s at once")
     until(page, "#fit", "runs beside it")
-    page.run("(() => { card.value = 4; card.dispatchEvent(new Event('input')); })()")
+    page.run("(() => { gpu.value = 4; gpu.dispatchEvent(new Event('input')); })()")
     assert "UNSAFE: 512.0 MiB short" in text(page, "#fit")
-    assert text(page, "#card-size") == "4.0 GiB"
+    assert text(page, "#gpu-size") == "4.0 GiB"
     for size, verdict in (("6", "SAFE: 1.0 GiB left, 28 s"), ("5.5", "MARGINAL: 1.0 GiB left, 10 s"),
                           ("5", "UNSAFE: 512.0 MiB left")):
-        page.run(f"(() => {{ card.value = {size}; card.dispatchEvent(new Event('input')); }})()")
+        page.run(f"(() => {{ gpu.value = {size}; gpu.dispatchEvent(new Event('input')); }})()")
         assert verdict in text(page, "#fit"), size
-    assert page.run("card.getAttribute('aria-valuetext')") == "5.0 GiB"
+    assert page.run("gpu.getAttribute('aria-valuetext')") == "5.0 GiB"
 
 
 def test_events_and_utterances_as_they_happen(page, server):
@@ -209,7 +209,7 @@ def test_a_report_is_shown_in_a_frame_of_another_origin(page, server):
     page.run("(() => { since.value = '1h'; document.querySelector('#report-make').click(); })()")
     end = time.monotonic() + PATIENCE
     while page.run("report.hidden"):
-        assert time.monotonic() < end, text(page, "#report-trouble")
+        assert time.monotonic() < end, text(page, "#report-problem")
         time.sleep(0.05)
     server.tell("asked")
     assert server.process.stdout.readline() == "report 1h|\n"
@@ -220,7 +220,7 @@ def test_a_report_is_shown_in_a_frame_of_another_origin(page, server):
 def until_said(browser, server, words):
     before, end = server.samples(), time.monotonic() + PATIENCE
     while server.samples() <= before:
-        assert time.monotonic() < end, text(browser, "#speak-trouble")
+        assert time.monotonic() < end, text(browser, "#speak-problem")
         time.sleep(0.1)
     server.tell(f"say {words}")
     until(browser, "#said", words)
@@ -234,7 +234,7 @@ def drop(browser, name="speech.wav"):
 def test_a_dropped_recording_becomes_text(page):
     drop(page)
     until(page, "#text", r"^Guten Tag\.\s*How are you\?$")
-    assert text(page, "#trouble") == ""
+    assert text(page, "#problem") == ""
     assert page.run("document.querySelector('#stop').hidden") is True
 
 
@@ -243,7 +243,7 @@ def test_what_is_said_becomes_text_while_it_is_said(page, server):
     assert page.run("speak.getAttribute('aria-pressed')") == "true"
     end = time.monotonic() + PATIENCE
     while server.samples() < 16000:  # a second of the file that the microphone plays
-        assert time.monotonic() < end, text(page, "#speak-trouble")
+        assert time.monotonic() < end, text(page, "#speak-problem")
         time.sleep(0.1)
     page.run("new Promise(done => { const look = () => level.value > 0.05 ? done() : setTimeout(look, 20); look(); })")
     server.tell("say Ask not what")
@@ -255,7 +255,7 @@ def test_what_is_said_becomes_text_while_it_is_said(page, server):
     page.click("#speak")
     until(page, "#speak", "^Listen$")
     page.run("new Promise(done => { const look = () => level.value === 0 ? done() : setTimeout(look, 20); look(); })")
-    assert text(page, "#speak-trouble") == ""
+    assert text(page, "#speak-problem") == ""
 
 
 def test_a_lost_connection_is_taken_up_again(page, server):
@@ -265,11 +265,11 @@ def test_a_lost_connection_is_taken_up_again(page, server):
     page.click("#speak")
     until_said(page, server, "before")
     page.run("sockets[0].close(4000)")
-    until(page, "#speak-trouble", "connection was lost")
+    until(page, "#speak-problem", "connection was lost")
     page.run("new Promise(done => { const look = () => sockets[1]?.readyState === 1 ? done() : setTimeout(look, 20); look(); })")
     assert "session=sess_" in page.run("sockets[1].url") and "last_item=item_" in page.run("sockets[1].url")
     until_said(page, server, "afterwards")
-    assert text(page, "#speak-trouble") == ""
+    assert text(page, "#speak-problem") == ""
     assert page.run("said.children.length") == 2
     page.click("#speak")
     until(page, "#speak", "^Listen$")
@@ -307,7 +307,7 @@ def test_everything_has_a_name_and_is_reached_by_keyboard(page):
         for kind in ("keyDown", "keyUp"):
             page.call("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
         reached.append(page.run("document.activeElement.id || document.activeElement.getAttribute('aria-label')"))
-    assert {"language", "speak", "file", "card", "others", "Card since this page was opened"} <= set(reached)
+    assert {"language", "speak", "file", "gpu", "others", "GPU since this page was opened"} <= set(reached)
 
 
 def test_on_a_phone_and_in_the_dark(page):
@@ -337,7 +337,7 @@ def test_a_real_sentence_into_the_real_daemon(chromium, start):
     until(chromium, "#facts", "whisper-tiny.en F16 on cpu")
     chromium.click("#speak")
     until(chromium, "#speak", "^Listen$")
-    assert text(chromium, "#speak-trouble") == ""
+    assert text(chromium, "#speak-problem") == ""
     until(chromium, "#gauges", r"RAM\s+Headroom \d.*(safe|warning|danger|critical)")
     until(chromium, "#fit", "whisper-tiny.en")
     chromium.picture(PICTURES / "page-real.png")
@@ -345,7 +345,7 @@ def test_a_real_sentence_into_the_real_daemon(chromium, start):
     chromium.run("(() => { since.value = '1h'; document.querySelector('#report-make').click(); })()")
     end = time.monotonic() + PATIENCE
     while "RAM of headroom" not in (shown := chromium.frame_text()):
-        assert time.monotonic() < end, (shown, text(chromium, "#report-trouble"))
+        assert time.monotonic() < end, (shown, text(chromium, "#report-problem"))
         time.sleep(0.2)
     assert "the model is ready" in shown
     chromium.run("report.scrollIntoView()")
