@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "net/control/client.h"
-#include "net/control/route.h"
+#include "net/control/control_routes.h"
+#include "net/control/json_text.h"
+#include "net/testing/fake_exchange.h"
 #include "net/testing/fake_service.h"
 
 namespace {
@@ -24,22 +26,28 @@ std::vector<std::string> Events(std::string_view first, std::string_view second)
   return events;
 }
 
-void Take(std::string_view method, std::string_view target, std::string_view body) {
-  const auto route = FindRoute(method, target, body);
-  if (const auto* refusal = std::get_if<Refusal>(&route)) {
-    if (refusal->status < 400 || refusal->status > 599) __builtin_trap();
-    if (Dump(ErrorJson(refusal->error)).find('\n') != std::string::npos) __builtin_trap();
-  }
-  if (const auto* call = std::get_if<Call>(&route)) {
-    FakeService service;
-    int answers = 0;
-    (*call)(service, Answer([&](headroom::Result<nlohmann::json> answer) {
-              ++answers;
-              const std::string text = Dump(answer ? *answer : ErrorJson(answer.error()));
-              if (text.find('\n') != std::string::npos) __builtin_trap();
-            }));
-    if (answers != 1 || service.asked().size() != 1) __builtin_trap();
-  }
+void Take(const std::string& method, const std::string& target, const std::string& body) {
+  FakeService service;
+  std::atomic<std::size_t> followers{0};
+  std::atomic<std::uint64_t> events{1};
+  ControlBackend backend{.service = service,
+                         .fail =
+                             [](const headroom::Error& error, unsigned status) {
+                               if (status < 400 || status > 599) __builtin_trap();
+                               return HttpAnswer{.status = status, .body = Dump(ErrorJson(error))};
+                             },
+                         .followers = followers,
+                         .next_event = events};
+  const RouteTable table(RoutesOn(ControlRoutes(backend), true));
+  const auto found = table.Find(method, target);
+  const auto* match = std::get_if<RouteTable::Match>(&found);
+  if (!match) return;
+  FakeExchange exchange(method, target, body);
+  match->route->handler(exchange);
+  if (exchange.answers > 1 || (exchange.answers == 0 && !exchange.streaming())) __builtin_trap();
+  if (service.asked().size() > 2) __builtin_trap();
+  const std::string& text = exchange.answer.body;
+  if (text.find('\n') < text.size() - 1 && !text.empty()) __builtin_trap();
 }
 
 }  // namespace
@@ -49,7 +57,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view line = text.substr(0, text.find('\n'));
   const std::string_view body = line.size() < text.size() ? text.substr(line.size() + 1) : "";
   const std::string_view method = line.substr(0, line.find(' '));
-  Take(method, method.size() < line.size() ? line.substr(method.size() + 1) : "", body);
+  Take(std::string(method),
+       std::string(method.size() < line.size() ? line.substr(method.size() + 1) : ""),
+       std::string(body));
 
   const auto json = nlohmann::json::parse(body, nullptr, false);
   if (!json.is_discarded()) {

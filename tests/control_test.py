@@ -195,8 +195,10 @@ def test_the_examples_of_the_documentation(headroom, runtime, daemon):
 
 
 def test_the_documentation_has_every_route(headroom, daemon):
-    source = (Path(__file__).parent.parent / "src/net/control/route.cc").read_text()
-    routes = set(re.findall(r'Entry\{"(\w+)", "([^"]+)"', source))
+    source = (Path(__file__).parent.parent / "src/net/control/control_routes.cc").read_text()
+    routes = set(re.findall(r'\{"(\w+)", "(/v1/[^"]+)", Access::kSocket', source))
+    network = set(re.findall(r'\{"(\w+)", "(/api/[^"]+)", Access::k', source))
+    assert network and network <= set(re.findall(r"`(GET|POST|DELETE) (/api/[a-z/]+)", (DOCS / "api.md").read_text()))
     page = (DOCS / "control.md").read_text()
     assert routes == set(re.findall(r"^\| `(\w+) (/v1/[a-z/]+)` ", page, re.M))
     status = json.loads(headroom("status", "-f", "json").out)

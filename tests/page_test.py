@@ -161,14 +161,14 @@ def test_the_chart_has_lines_over_zones(page):
 def test_what_would_fit(page):
     until(page, "#fit", r"3.0 GiB\s+SAFE: 3.0 GiB left, 28 s at once")
     until(page, "#fit", "runs beside it")
-    page.run("(() => { card.value = 4; card.dispatchEvent(new Event('input')); })()")
+    page.run("(() => { gpu.value = 4; gpu.dispatchEvent(new Event('input')); })()")
     assert "UNSAFE: 512.0 MiB short" in text(page, "#fit")
-    assert text(page, "#card-size") == "4.0 GiB"
+    assert text(page, "#gpu-size") == "4.0 GiB"
     for size, verdict in (("6", "SAFE: 1.0 GiB left, 28 s"), ("5.5", "MARGINAL: 1.0 GiB left, 10 s"),
                           ("5", "UNSAFE: 512.0 MiB left")):
-        page.run(f"(() => {{ card.value = {size}; card.dispatchEvent(new Event('input')); }})()")
+        page.run(f"(() => {{ gpu.value = {size}; gpu.dispatchEvent(new Event('input')); }})()")
         assert verdict in text(page, "#fit"), size
-    assert page.run("card.getAttribute('aria-valuetext')") == "5.0 GiB"
+    assert page.run("gpu.getAttribute('aria-valuetext')") == "5.0 GiB"
 
 
 def test_events_and_utterances_as_they_happen(page, server):
@@ -201,7 +201,7 @@ def test_events_and_utterances_as_they_happen(page, server):
 
 def test_a_report_is_shown_in_a_frame_of_another_origin(page, server):
     page.run("(() => { since.value = '1h'; document.querySelector('#report-make').click(); })()")
-    wait_for(lambda: not page.run("report.hidden"), lambda: text(page, "#report-trouble"), PATIENCE)
+    wait_for(lambda: not page.run("report.hidden"), lambda: text(page, "#report-problem"), PATIENCE)
     server.send("asked")
     assert server.process.stdout.readline() == "report 1h|\n"
     assert page.run("report.contentDocument") is None
@@ -210,7 +210,7 @@ def test_a_report_is_shown_in_a_frame_of_another_origin(page, server):
 
 def until_said(browser, server, words):
     before = server.samples()
-    wait_for(lambda: server.samples() > before, lambda: text(browser, "#speak-trouble"), PATIENCE)
+    wait_for(lambda: server.samples() > before, lambda: text(browser, "#speak-problem"), PATIENCE)
     server.send(f"say {words}")
     until(browser, "#said", words)
 
@@ -223,7 +223,7 @@ def drop(browser, name="speech.wav"):
 def test_a_dropped_recording_becomes_text(page):
     drop(page)
     until(page, "#text", r"^Guten Tag\.\s*How are you\?$")
-    assert text(page, "#trouble") == ""
+    assert text(page, "#problem") == ""
     assert page.run("document.querySelector('#stop').hidden") is True
 
 
@@ -231,7 +231,7 @@ def test_what_is_said_becomes_text_while_it_is_said(page, server):
     page.click("#speak")
     assert page.run("speak.getAttribute('aria-pressed')") == "true"
     # A second of the file that the microphone plays.
-    wait_for(lambda: server.samples() >= 16000, lambda: text(page, "#speak-trouble"), PATIENCE)
+    wait_for(lambda: server.samples() >= 16000, lambda: text(page, "#speak-problem"), PATIENCE)
     page.run("new Promise(done => { const look = () => level.value > 0.05 ? done() : setTimeout(look, 20); look(); })")
     server.send("say Ask not what")
     until(page, "#said", r"Ask not what\s*\d+ ms")
@@ -242,7 +242,7 @@ def test_what_is_said_becomes_text_while_it_is_said(page, server):
     page.click("#speak")
     until(page, "#speak", "^Listen$")
     page.run("new Promise(done => { const look = () => level.value === 0 ? done() : setTimeout(look, 20); look(); })")
-    assert text(page, "#speak-trouble") == ""
+    assert text(page, "#speak-problem") == ""
 
 
 def test_a_lost_connection_is_taken_up_again(page, server):
@@ -252,11 +252,11 @@ def test_a_lost_connection_is_taken_up_again(page, server):
     page.click("#speak")
     until_said(page, server, "before")
     page.run("sockets[0].close(4000)")
-    until(page, "#speak-trouble", "connection was lost")
+    until(page, "#speak-problem", "connection was lost")
     page.run("new Promise(done => { const look = () => sockets[1]?.readyState === 1 ? done() : setTimeout(look, 20); look(); })")
     assert "session=sess_" in page.run("sockets[1].url") and "last_item=item_" in page.run("sockets[1].url")
     until_said(page, server, "afterwards")
-    assert text(page, "#speak-trouble") == ""
+    assert text(page, "#speak-problem") == ""
     assert page.run("said.children.length") == 2
     page.click("#speak")
     until(page, "#speak", "^Listen$")
@@ -294,7 +294,7 @@ def test_everything_has_a_name_and_is_reached_by_keyboard(page):
         for kind in ("keyDown", "keyUp"):
             page.call("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
         reached.append(page.run("document.activeElement.id || document.activeElement.getAttribute('aria-label')"))
-    assert {"language", "speak", "file", "card", "others", "Card since this page was opened"} <= set(reached)
+    assert {"language", "speak", "file", "gpu", "others", "GPU since this page was opened"} <= set(reached)
 
 
 def test_on_a_phone_and_in_the_dark(page):
@@ -324,14 +324,14 @@ def test_a_real_sentence_into_the_real_daemon(chromium, start):
     until(chromium, "#facts", "whisper-tiny.en F16 on cpu")
     chromium.click("#speak")
     until(chromium, "#speak", "^Listen$")
-    assert text(chromium, "#speak-trouble") == ""
+    assert text(chromium, "#speak-problem") == ""
     until(chromium, "#gauges", r"RAM\s+Headroom \d.*(safe|warning|danger|critical)")
     until(chromium, "#fit", "whisper-tiny.en")
     chromium.picture(PICTURES / "page-real.png")
     assert chromium.problems == []
     chromium.run("(() => { since.value = '1h'; document.querySelector('#report-make').click(); })()")
     wait_for(lambda: "RAM of headroom" in chromium.frame_text(),
-             lambda: chromium.frame_text() + text(chromium, "#report-trouble"), PATIENCE)
+             lambda: chromium.frame_text() + text(chromium, "#report-problem"), PATIENCE)
     assert "the model is ready" in chromium.frame_text()
     chromium.run("report.scrollIntoView()")
     chromium.picture(PICTURES / "page-report.png")

@@ -23,7 +23,7 @@ StreamEvent EventOf(const json& said) {
   static const std::map<std::string, Kind> kinds = {
       {"started", Kind::kStarted}, {"stopped", Kind::kStopped}, {"committed", Kind::kCommitted},
       {"partial", Kind::kPartial}, {"text", Kind::kText},       {"failed", Kind::kFailed},
-      {"dropped", Kind::kDropped}, {"trouble", Kind::kTrouble}};
+      {"dropped", Kind::kDropped}, {"trouble", Kind::kWarning}};
   StreamEvent event;
   event.kind = kinds.at(said.at("kind"));
   event.item = said.value("item", std::uint64_t{0});

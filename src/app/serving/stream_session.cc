@@ -241,7 +241,7 @@ void StreamSession::HandOver(const Out& out) {
 
 void StreamSession::Warn(const Error& error) {
   StreamEvent event;
-  event.kind = StreamEvent::Kind::kTrouble;
+  event.kind = StreamEvent::Kind::kWarning;
   event.error = error;
   Emit(std::move(event));
 }

@@ -207,7 +207,7 @@ TEST_F(StreamsTest, SilenceThatIsCommittedIsNoItem) {
   const auto stream = Open(client);
   Send(*stream, Milliseconds(1'000), 0);
   ASSERT_TRUE(stream->Commit());
-  EXPECT_THAT(client.Wait(Kind::kTrouble, 1)[0].error.what, HasSubstr("no speech"));
+  EXPECT_THAT(client.Wait(Kind::kWarning, 1)[0].error.what, HasSubstr("no speech"));
 }
 
 TEST_F(StreamsTest, OptionsHoldForItemsThatBeginLater) {
@@ -455,7 +455,7 @@ TEST_F(StreamsTest, ShortItemsFasterThanTheirTextsWaitUntilThereIsRoom) {
   EXPECT_GT(said, 100U);
   const auto committed = client.Wait(Kind::kCommitted, said);
   EXPECT_EQ(committed.size(), said);
-  EXPECT_EQ(client.Wait(Kind::kTrouble, 0).size(), 0U);
+  EXPECT_EQ(client.Wait(Kind::kWarning, 0).size(), 0U);
 }
 
 TEST_F(StreamsTest, ALongItemInSmallPiecesFitsItsSpool) {

@@ -10,7 +10,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/owned.h"
-#include "net/control/route.h"
+#include "net/control/json_text.h"
 
 namespace headroom::net {
 namespace {

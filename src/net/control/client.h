@@ -18,8 +18,9 @@ class ControlClient {
   /// Connects only when asked something.
   explicit ControlClient(std::filesystem::path socket) : socket_(std::move(socket)) {}
 
-  /// "POST", "/v1/listen". The service's own errors come back as they were; kNotFound when nobody
-  /// listens there, with what to do; kCancelled once `cancel` was raised. `within` 0: for ever.
+  /// "POST", "/v1/listen". The service's own errors come back as they were; kNotFound when no
+  /// daemon listens there, with what to do; kCancelled once `cancel` was raised. `within` 0: for
+  /// ever.
   Result<nlohmann::json> Ask(const std::string& method, const std::string& target,
                              const nlohmann::json& body = nullptr,
                              Milliseconds within = Milliseconds(65'000),

@@ -2,7 +2,7 @@
 // with JSON and event streams over a Unix socket. docs/control.md has every route and event.
 //
 // The daemon implements ControlService; ControlServer speaks HTTP on a thread of its own, asks the
-// service, and sends events to whoever subscribed. Everything a client can make grow is bounded:
+// service, and sends events to every subscriber. Everything a client can make grow is bounded:
 // connections, header, body, time for a request, events waiting for a reader.
 #pragma once
 
@@ -90,8 +90,8 @@ class ControlService {
   /// What happens when listening begins. Answers as GetModels once a tier is ready; kNoMemory with
   /// the reason when none fits.
   virtual void LoadModel(Answer answer) = 0;
-  /// What happens when nobody has spoken for long. Answers as GetModels once the memory is back;
-  /// kBusy while somebody speaks or a text is awaited.
+  /// What happens when there was no speech for long. Answers as GetModels once the memory is back;
+  /// kBusy during speech, or while a text is awaited.
   virtual void UnloadModel(Answer answer) = 0;
 
   /// The memory report of that much of the past, as one HTML page: {"html": "…"}. "12h" and the
@@ -107,7 +107,7 @@ class ControlService {
   /// Forgets all texts. {"forgotten": count}
   virtual void ClearHistory(Answer answer) = 0;
 
-  /// A program wants the card to itself until EndYield. Answers once the card has been left:
+  /// A program wants the GPU to itself until EndYield. Answers once the GPU has been left:
   /// {"freed_bytes": …} or anything else worth knowing. Several may hold it at once. After an error
   /// given in time no EndYield follows.
   virtual void BeginYield(YieldId id, const std::string& who, Answer answer) = 0;
@@ -136,33 +136,26 @@ struct ServerOptions {
 };
 
 /// Since the server began; also in GET /v1/status as "control".
-struct ServerCounters : ConnectionCounters {
-  std::uint64_t requests = 0;      // understood
-  std::uint64_t bad_requests = 0;  // not HTTP, or more than the limits allow
-  std::uint64_t timed_out = 0;     // clients that never finished a request or never read
-  std::uint64_t slow_readers = 0;  // subscribers dropped because they did not read
-  std::uint64_t events_lost = 0;   // not published because the server did not keep up
-  std::uint64_t unanswered = 0;    // the service took longer than answer_time
-  std::size_t subscribers = 0;     // now
+struct ServerCounters : HttpCounters {
+  std::uint64_t unanswered = 0;  // requests that the service did not answer within answer_time
 };
 
 class ControlServer {
  public:
-  /// Binds the socket, mode 0600, and serves until destroyed. A socket that nobody listens on is
-  /// replaced; kBusy "already running, pid N" when somebody does. `service` outlives the server.
-  static Result<std::unique_ptr<ControlServer>> Start(ServerOptions options,
+  /// Binds the socket, mode 0600, and serves until destroyed. A socket without a listener is
+  /// replaced; kBusy "already running, pid N" when it has one. `service` outlives the server.
+  static Result<std::unique_ptr<ControlServer>> Start(const ServerOptions& options,
                                                       ControlService& service);
   ~ControlServer();
 
   /// One event to every subscriber. Any thread, never blocks.
   void Publish(std::string_view name, const nlohmann::json& data);
-  /// Whether anybody would get an event; lets the caller skip making it.
+  /// Whether there is a subscriber; lets the caller skip making it.
   bool has_subscribers() const;
   ServerCounters counters() const;
 
  private:
   struct Core;
-  class Session;
   explicit ControlServer(std::shared_ptr<Core> core) : core_(std::move(core)) {}
   std::shared_ptr<Core> core_;
 };

@@ -274,10 +274,10 @@ TEST_F(ServerTest, ARefusedYieldIsAnErrorAndHasNoEnd) {
   Start();
   const auto refused = ControlClient(options_.socket)
                            .Follow("POST", "/v1/yield", [](auto, const auto&) { return true; },
-                                   nullptr, {{"who", "nobody"}});
+                                   nullptr, {{"who", "refused"}});
   EXPECT_EQ(refused.error().code, Errc::kBusy);
   server_.reset();
-  EXPECT_THAT(service_.asked(), ElementsAre("yield 1 nobody"));
+  EXPECT_THAT(service_.asked(), ElementsAre("yield 1 refused"));
 }
 
 TEST_F(ServerTest, SamplesAreHandedOverByTheirDescriptor) {
@@ -371,9 +371,9 @@ TEST_F(ServerTest, StreamsAreNotEvicted) {
 }
 
 TEST_F(ServerTest, AnotherUserIsTurnedAway) {
-  if (::geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become another user";
   Start();
-  // As if somebody had opened both up: who connects is looked at as well.
+  // Even when both are open to everyone, the peer is checked as well.
   fs::permissions(folder_, fs::perms::all);
   fs::permissions(options_.socket, fs::perms::all);
   const pid_t child = ::fork();

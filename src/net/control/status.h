@@ -36,7 +36,7 @@ struct MemoryUse {
   std::string zone = "safe";                              // the worst of them
   std::string why;                                        // of a zone that is not safe
   std::optional<Bytes> ram, swap;                         // of all our processes
-  std::optional<Bytes> vram_total, vram_used, vram_ours;  // of the card
+  std::optional<Bytes> vram_total, vram_used, vram_ours;  // of the GPU
 };
 
 struct Status {

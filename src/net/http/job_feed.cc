@@ -5,29 +5,33 @@
 namespace headroom::net {
 
 JobEvents JobFeed::EventsInto(const std::shared_ptr<JobFeed>& feed) {
-  JobEvents events;
-  events.on_segment = [feed](const speech::Segment& segment) {
-    const std::lock_guard guard(feed->mutex_);
-    if (feed->bytes_ > feed->limit_.n) return;  // the answer will say so
-    feed->bytes_ += 100 + static_cast<std::int64_t>(segment.text.size() * 3);
-    feed->waiting_.segments.push_back(segment);
-    feed->Tell();
-  };
-  events.on_end = [feed](Result<JobEvents::Outcome> outcome) {
-    const std::lock_guard guard(feed->mutex_);
-    feed->waiting_.end = std::move(outcome);
-    feed->Tell();
-  };
-  return events;
+  return {.on_segment = [feed](const speech::Segment& segment) { feed->Add(segment); },
+          .on_end = [feed](Result<JobEvents::Outcome> outcome) { feed->End(std::move(outcome)); }};
 }
 
-void JobFeed::Tell() {
-  if (!std::exchange(told_, true)) on_news_();
+void JobFeed::Add(const speech::Segment& segment) {
+  {
+    const MutexLock lock(mutex_);
+    if (bytes_ > limit_.n) return;  // the answer will say so
+    bytes_ += 100 + static_cast<std::int64_t>(segment.text.size() * 3);
+    waiting_.segments.push_back(segment);
+    if (std::exchange(notified_, true)) return;
+  }
+  on_news_();
+}
+
+void JobFeed::End(Result<JobEvents::Outcome> outcome) {
+  {
+    const MutexLock lock(mutex_);
+    waiting_.end = std::move(outcome);
+    if (std::exchange(notified_, true)) return;
+  }
+  on_news_();
 }
 
 JobFeed::Taken JobFeed::Take() {
-  const std::lock_guard guard(mutex_);
-  told_ = false;
+  const MutexLock lock(mutex_);
+  notified_ = false;
   Taken taken = std::exchange(waiting_, {});
   if (std::exchange(bytes_, 0) > limit_.n)
     taken.end = Fail(Errc::kUnsupported, "the text is longer than one answer may be");

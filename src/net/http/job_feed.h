@@ -4,12 +4,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/mutex.h"
 #include "net/server/speech_service.h"
 
 namespace headroom::net {
@@ -28,17 +28,18 @@ class JobFeed {
   /// Events for the job; they keep the feed alive.
   static JobEvents EventsInto(const std::shared_ptr<JobFeed>& feed);
   /// All since the last one.
-  Taken Take();
+  Taken Take() EXCLUDES(mutex_);
 
  private:
-  void Tell();
+  void Add(const speech::Segment& segment) EXCLUDES(mutex_);
+  void End(Result<JobEvents::Outcome> outcome) EXCLUDES(mutex_);
 
   const Bytes limit_;
   const std::function<void()> on_news_;
-  std::mutex mutex_;
-  Taken waiting_;  // guarded by mutex_, as all below
-  std::int64_t bytes_ = 0;
-  bool told_ = false;  // somebody is on the way to take it
+  Mutex mutex_;
+  Taken waiting_ GUARDED_BY(mutex_);
+  std::int64_t bytes_ GUARDED_BY(mutex_) = 0;
+  bool notified_ GUARDED_BY(mutex_) = false;  // since the last Take
 };
 
 }  // namespace headroom::net

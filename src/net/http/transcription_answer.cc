@@ -1,6 +1,6 @@
 #include "net/http/transcription_answer.h"
 
-#include "net/control/route.h"
+#include "net/control/json_text.h"
 #include "speech/text/words.h"
 
 namespace headroom::net {

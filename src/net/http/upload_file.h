@@ -1,5 +1,5 @@
-// A recording that comes over the network, in a file without a name: nobody else can open it, and
-// it is gone with its last descriptor, also after a crash.
+// A recording that comes over the network, in a file without a name: no other program can open it,
+// and it is gone with its last descriptor, also after a crash.
 #pragma once
 
 #include <filesystem>

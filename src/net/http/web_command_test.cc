@@ -75,24 +75,24 @@ TEST_F(WebServerTest, AFollowerThatDoesNotReadIsClosedAndTheOthersGoOn) {
   options_.bytes_waiting = KiB(64);
   options_.most_subscribers = 2;
   Start();
-  RawClient slow = Connect(4096), quick = Connect();
+  RawClient slow = Connect(4096), reader = Connect();
   ASSERT_TRUE(slow.Send(Get("/api/events")));
-  ASSERT_TRUE(quick.Send(Get("/api/events")));
+  ASSERT_TRUE(reader.Send(Get("/api/events")));
   EXPECT_TRUE(Soon([&] { return server_->counters().subscribers == 2; }));
   EXPECT_THAT(Ask(Get("/api/events")), StartsWith("HTTP/1.1 429"));
-  quick.Receive("\n\n");
+  reader.Receive("\n\n");
   const std::string reason(20'000, 'x');
   int sent = 0;
   EXPECT_TRUE(Soon([&] {
     server_->Publish(Zone(reason + std::to_string(++sent)));
-    quick.Receive("x" + std::to_string(sent) + "\"");
+    reader.Receive("x" + std::to_string(sent) + "\"");
     return server_->counters().slow_readers == 1;
   }));
   EXPECT_EQ(server_->counters().subscribers, 1u);
   server_->Publish(Zone("last"));
-  EXPECT_THAT(quick.Receive("last"), HasSubstr("last"));
+  EXPECT_THAT(reader.Receive("last"), HasSubstr("last"));
   server_.reset();
-  EXPECT_TRUE(quick.Closed());
+  EXPECT_TRUE(reader.Closed());
 }
 
 TEST_F(WebServerTest, AReportIsAPageThatCanReachNothing) {
@@ -136,7 +136,7 @@ TEST_F(WebServerTest, ACommandThatIsNotAnsweredTimesOutAndAClientMayLeave) {
     RawClient client = Connect();
     client.Send(Post("/api/drain", "{}"));
   }
-  control_.TakeHeld().clear();  // answered too late, and to nobody
+  control_.TakeHeld().clear();  // answered too late, without a client
   EXPECT_TRUE(Soon([&] { return server_->counters().open == 0; }));
   EXPECT_THAT(Ask(Get("/livez")), StartsWith("HTTP/1.1 200"));
 }

@@ -1,58 +1,53 @@
-// What the listening side (web_server.cc), the seats (web_seats.cc) and the connections
-// (web_session.h) of the HTTP server share. Only for those.
+// What the parts of the HTTP server for programs share: who may ask (web_server.cc), the realtime
+// sockets (web_slots.cc), the routes (web_routes.cc). Only for those.
 #pragma once
 
-#include <atomic>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <memory>
 #include <optional>
 #include <set>
 
-#include "net/control/control.h"
+#include "net/control/control_routes.h"
+#include "net/http/web_error.h"
 #include "net/http/web_server.h"
 #include "net/realtime/realtime_slot.h"
-#include "net/server/connection_server.h"
+#include "net/server/http_host.h"
+#include "net/server/tls.h"
 #include "net/server/tokens.h"
 #include "net/server/web_access.h"
-#include "net/server/web_tls.h"
 
 namespace headroom::net {
 
-using Tcp = asio::ip::tcp;
-
-// One connection, as the server sees it.
-class WebServer::Session : public ConnectionServer::Connection {
- public:
-  using ConnectionServer::Connection::Connection;
-  /// Since when it sends its recording; nullopt: it does not, or fast enough.
-  virtual std::optional<MonoTime> UploadsSlowlySince(MonoTime now) const = 0;
-  /// Its place is for somebody faster.
-  virtual void CutUpload() = 0;
-  /// One more event, when this one follows them.
-  virtual void Tell(const std::shared_ptr<const std::string>& event) = 0;
-};
+class UploadWork;
+class WebRealtimeSlot;
 
 // Everything but the counters belongs to the server's thread.
-struct WebServer::Core final : std::enable_shared_from_this<WebServer::Core>,
-                               ConnectionServer::Owner {
-  Core(WebOptions with, SpeechService& to, ControlService* by, ListenAddress at,
-       std::unique_ptr<TlsTerminator> terminator)
-      : options(std::move(with)),
-        service(to),
-        control(by),
-        listen(at),
-        tls(std::move(terminator)),
-        rules(listen, options.hosts, options.origins, tls != nullptr),
-        gate(options.tokens, !listen.address.is_loopback()) {}
+struct WebCore final : std::enable_shared_from_this<WebCore>, HttpHost {
+  WebCore(WebOptions with, SpeechService& to, ControlService* by, ListenAddress at,
+          std::shared_ptr<TlsContext> context);
 
   Result<> Begin();
-  bool MayConnect(int) override { return true; }  // who asks without a token learns that
+
+  // ---- ConnectionServer::Owner ----
+  bool MayConnect(int) override { return true; }  // a client without a token is answered so
   void Serve(Fd peer) override;
-  void Greet(Tcp::socket peer);
   bool MakeRoom() override;
   void OnEnd() override;
+
+  // ---- HttpHost ----
+  bool Admit(Exchange& exchange, const Route* route) override;
+  HttpAnswer AnswerFor(const HttpRefusal& refusal) override;
+  void AddFields(const Exchange& exchange, HttpFields& fields) const override;
+  void CountChange(void (*change)(HttpCounters&)) override { counters.Count(change); }
+  ConnectionServer& server() override { return connections; }
+  const RouteTable& table() const override { return routes; }
+  std::weak_ptr<HttpHost> weak() override { return weak_from_this(); }
+
+  void RefuseForService(Exchange& exchange, const WebError& error);
+  /// Ends the oldest of the uploads that hardly come; false: there is none.
   bool MakeRoomForUpload();
-  RealtimeSlotOf* Quietest(MonoTime since);
+  WebRealtimeSlot* Quietest(MonoTime since);
   void Sweep();
   void Drain(bool on);
 
@@ -69,33 +64,37 @@ struct WebServer::Core final : std::enable_shared_from_this<WebServer::Core>,
 
   const WebOptions options;
   SpeechService& service;
-  ControlService* const control;  // nullptr: nothing can be managed
   const ListenAddress listen;
-  std::unique_ptr<TlsTerminator> tls;  // nullptr: plain text
+  std::shared_ptr<TlsContext> tls;  // nullptr: plain text
   const SiteRules rules;
   TokenGate gate;
   std::uint16_t port = 0;
   bool draining = false;
-  std::size_t uploads = 0;
-  std::set<RealtimeSlotOf*> seats;  // each takes itself out
+  std::set<UploadWork*> uploads;     // each takes itself out
+  std::set<WebRealtimeSlot*> slots;  // the same
   Counted<WebCounters> counters;
-  std::atomic<std::uint64_t> next_event{1};
-  std::atomic<std::size_t> posted{0};       // events on their way to the thread
-  std::atomic<std::size_t> subscribers{0};  // changed by the thread
-  ConnectionServer connections{*this, options.most_connections};
+  std::optional<ControlBackend> control;  // nullopt: nothing can be managed
+  const RouteTable routes;
+  ConnectionServer connections;  // its connections use what is above
   asio::steady_timer sweep{connections.io()};
+
+ private:
+  bool AdmitSite(Exchange& exchange);
+  bool AdmitToken(Exchange& exchange, const Route* route);
+  bool AdmitCommand(Exchange& exchange, const Route& route);
+  void AnswerPreflight(Exchange& exchange);
 };
 
-// A realtime socket's place.
-class WebServer::RealtimeSlotOf final : public RealtimeSlot {
+// Counts a realtime socket among the connections.
+class WebRealtimeSlot final : public RealtimeSlot {
  public:
-  RealtimeSlotOf(Core& core, std::string client)
-      : core_(core), client_(std::move(client)), place_(core.connections) {
-    core_.seats.insert(this);
+  WebRealtimeSlot(WebCore& core, std::string client)
+      : core_(core), client_(std::move(client)), permit_(core.connections) {
+    core_.slots.insert(this);
   }
-  RealtimeSlotOf(const RealtimeSlotOf&) = delete;
-  RealtimeSlotOf& operator=(const RealtimeSlotOf&) = delete;
-  ~RealtimeSlotOf() override { core_.seats.erase(this); }
+  WebRealtimeSlot(const WebRealtimeSlot&) = delete;
+  WebRealtimeSlot& operator=(const WebRealtimeSlot&) = delete;
+  ~WebRealtimeSlot() override { core_.slots.erase(this); }
 
   void OnSlowReader() override {
     core_.Count([](WebCounters& c) { ++c.slow_readers; });
@@ -114,9 +113,9 @@ class WebServer::RealtimeSlotOf final : public RealtimeSlot {
   }
 
  private:
-  Core& core_;
+  WebCore& core_;
   const std::string client_;
-  const ConnectionServer::Place place_;
+  const ConnectionServer::Permit permit_;
 };
 
 }  // namespace headroom::net

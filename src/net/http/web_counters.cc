@@ -11,7 +11,7 @@ std::string CountersText(const WebCounters& counters) {
   page.Counter("upload_bytes_total", "Bytes of them.", counters.upload_bytes);
   page.Counter("realtime_total", "Connections handed to the realtime socket.", counters.realtime);
   page.Counter("vanished_total", "Clients that left before their answer.", counters.vanished);
-  page.Counter("slow_readers_total", "Event streams closed because nobody read.",
+  page.Counter("slow_readers_total", "Event streams closed because their client did not read.",
                counters.slow_readers);
   page.Counter("events_lost_total", "Events not sent because the server did not keep up.",
                counters.events_lost);

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
-#include "net/control/route.h"
+#include "net/control/json_text.h"
 
 namespace headroom::net {
 
@@ -18,6 +18,16 @@ std::string WebError::Json() const {
                  {"param", text(param)},
                  {"code", text(code)}}}}) +
          '\n';
+}
+
+HttpAnswer ToAnswer(const WebError& error) {
+  HttpAnswer answer{.status = error.status, .body = error.Json()};
+  if (error.retry_after_s > 0)
+    answer.fields.emplace_back("Retry-After", std::to_string(error.retry_after_s));
+  if (!error.allow.empty()) answer.fields.emplace_back("Allow", error.allow);
+  if (error.status == 426) answer.fields.emplace_back("Upgrade", "websocket");
+  if (error.authenticate) answer.fields.emplace_back("WWW-Authenticate", "Bearer");
+  return answer;
 }
 
 int RetryAfterSeconds(const ServiceState& state) {

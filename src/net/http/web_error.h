@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "net/server/http_exchange.h"
 #include "net/server/speech_service.h"
 
 namespace headroom::net {
@@ -21,6 +22,8 @@ struct WebError {
   /// {"error": {"message", "type", "param", "code"}}
   std::string Json() const;
 };
+
+HttpAnswer ToAnswer(const WebError& error);
 
 /// The client is at fault.
 WebError BadRequest(unsigned status, std::string code, std::string message);

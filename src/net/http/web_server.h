@@ -1,5 +1,5 @@
 // The HTTP server for programs on this machine and, when asked to, on the network: OpenAI's
-// transcription routes, health, metrics, the page, and the door to the realtime WebSocket.
+// transcription routes, health, metrics, the page, and the way to the realtime WebSocket.
 // docs/api.md has every route, field and error.
 //
 // One thread of its own, on which nothing waits. Everything a client can make grow is bounded and
@@ -54,31 +54,25 @@ struct WebOptions {
 };
 
 /// Since the server began; also in /metrics.
-struct WebCounters : ConnectionCounters {
-  std::uint64_t requests = 0;       // understood
-  std::uint64_t bad_requests = 0;   // not HTTP, or more than the limits allow
-  std::uint64_t timed_out = 0;      // too slow to send or to take
+struct WebCounters : HttpCounters {
   std::uint64_t quiet = 0;          // realtime sockets closed because no audio came
   std::uint64_t refused_token = 0;  // no token, or one that is not known
   std::uint64_t refused_site = 0;   // a wrong Host or Origin
-  std::uint64_t refused_rate = 0;   // more requests than a connection may send
   std::uint64_t refused_busy = 0;   // 429 and 503 for the service's sake
-  std::uint64_t slow_readers = 0;   // event streams and sockets closed: nobody read
-  std::uint64_t vanished = 0;       // clients that left before their answer
   std::uint64_t uploads = 0;        // recordings given to the service
   std::uint64_t upload_bytes = 0;
-  std::uint64_t realtime = 0;     // connections handed to the realtime socket
-  std::uint64_t events_lost = 0;  // not sent: the server did not keep up
-  std::size_t subscribers = 0;    // now
+  std::uint64_t realtime = 0;  // connections handed to the realtime socket
 };
 /// Prometheus text.
 std::string CountersText(const WebCounters& counters);
+
+struct WebCore;
 
 class WebServer {
  public:
   /// Listens and serves until destroyed. kInvalid: an address that is none, or one off loopback
   /// without tokens, or without TLS and `insecure`; a certificate and a key that are
-  /// none. kBusy: somebody else has the port.
+  /// none. kBusy: another program has the port.
   /// `service` and `control` outlive the server; without `control` nothing can be managed.
   static Result<std::unique_ptr<WebServer>> Start(WebOptions options, SpeechService& service,
                                                   ControlService* control = nullptr);
@@ -88,26 +82,22 @@ class WebServer {
   /// once. What else is refused is the service's business. Any thread.
   void Drain(bool on);
 
-  /// Reads the certificate and its key anew, for connections from now on; an error leaves those
+  /// Reads the certificate and its key again, for connections from now on; an error leaves those
   /// that were. Nothing to do without TLS. Any thread.
   Result<> ReloadCertificate();
 
   /// One event to every follower of /api/events, as far as PublicEvent lets it. Any thread, never
   /// blocks.
   void Publish(const Event& event);
-  /// Whether anybody would get an event; lets the caller skip making it.
+  /// Whether there is a follower; lets the caller skip making it.
   bool has_subscribers() const;
 
   std::uint16_t port() const;
   WebCounters counters() const;
 
  private:
-  struct Core;
-  class Session;
-  class HttpSession;
-  class RealtimeSlotOf;
-  explicit WebServer(std::shared_ptr<Core> core) : core_(std::move(core)) {}
-  std::shared_ptr<Core> core_;
+  explicit WebServer(std::shared_ptr<WebCore> core) : core_(std::move(core)) {}
+  std::shared_ptr<WebCore> core_;
 };
 
 }  // namespace headroom::net

@@ -38,7 +38,7 @@ TEST_F(WebServerTest, AnEndingServerSaysSoToThoseWhoWait) {
   EXPECT_EQ(speech_.cancelled(), 1u);
 }
 
-TEST_F(WebServerTest, WhoeverSendsSlowlyIsCutOff) {
+TEST_F(WebServerTest, AClientThatSendsSlowlyIsCutOff) {
   options_.header_time = Milliseconds(300);
   options_.body_time = Milliseconds(300);
   Start();

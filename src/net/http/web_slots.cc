@@ -6,9 +6,9 @@
 namespace headroom::net {
 
 // The one without audio for the longest time, if that is since before `since`.
-WebServer::RealtimeSlotOf* WebServer::Core::Quietest(MonoTime since) {
-  RealtimeSlotOf* quietest = nullptr;
-  for (RealtimeSlotOf* slot : seats) {
+WebRealtimeSlot* WebCore::Quietest(MonoTime since) {
+  WebRealtimeSlot* quietest = nullptr;
+  for (WebRealtimeSlot* slot : slots) {
     if (!slot->may_quiet() || slot->active_at > since) continue;
     if (!quietest || slot->active_at < quietest->active_at) quietest = slot;
   }
@@ -16,42 +16,42 @@ WebServer::RealtimeSlotOf* WebServer::Core::Quietest(MonoTime since) {
 }
 
 // Closes the one that has been quiet for longest.
-bool WebServer::Core::MakeRoom() {
-  RealtimeSlotOf* slot = Quietest(SystemClock().Now() - options.realtime_spare);
+bool WebCore::MakeRoom() {
+  WebRealtimeSlot* slot = Quietest(SystemClock().Now() - options.realtime_spare);
   if (slot) slot->Quiet("no audio came, and the place is wanted; resume the session to go on");
   return slot != nullptr;
 }
 
 // One whose token was revoked, or that is quiet for too long, does not live on.
-void WebServer::Core::Sweep() {
+void WebCore::Sweep() {
   sweep.expires_after(options.keep_alive);
   sweep.async_wait([this](const BoostError& cancelled) {
     if (cancelled || connections.ending()) return;
-    std::vector<RealtimeSlotOf*> revoked;
-    std::ranges::copy_if(seats, std::back_inserter(revoked), [this](const RealtimeSlotOf* slot) {
+    std::vector<WebRealtimeSlot*> revoked;
+    std::ranges::copy_if(slots, std::back_inserter(revoked), [this](const WebRealtimeSlot* slot) {
       return !gate.Knows(slot->client());
     });
-    for (RealtimeSlotOf* slot : revoked) {
-      if (seats.contains(slot)) slot->End();
+    for (WebRealtimeSlot* slot : revoked) {
+      if (slots.contains(slot)) slot->End();
     }
-    while (RealtimeSlotOf* slot = Quietest(SystemClock().Now() - options.realtime_quiet))
+    while (WebRealtimeSlot* slot = Quietest(SystemClock().Now() - options.realtime_quiet))
       slot->Quiet("no audio came for too long; resume the session to go on");
     Sweep();
   });
 }
 
-void WebServer::Core::Drain(bool on) {
+void WebCore::Drain(bool on) {
   draining = on;
   if (!on) return;
-  for (RealtimeSlotOf* slot : std::vector(seats.begin(), seats.end())) {
-    if (seats.contains(slot)) slot->Drain();
+  for (WebRealtimeSlot* slot : std::vector(slots.begin(), slots.end())) {
+    if (slots.contains(slot)) slot->Drain();
   }
 }
 
-void WebServer::Core::OnEnd() {
+void WebCore::OnEnd() {
   sweep.cancel();
-  for (RealtimeSlotOf* slot : std::vector(seats.begin(), seats.end())) {
-    if (seats.contains(slot)) slot->End();
+  for (WebRealtimeSlot* slot : std::vector(slots.begin(), slots.end())) {
+    if (slots.contains(slot)) slot->End();
   }
 }
 

@@ -6,7 +6,8 @@
 #include "base/check.h"
 #include "base/sha256.h"
 #include "base/text.h"
-#include "net/control/route.h"
+#include "net/control/json_text.h"
+#include "net/server/query.h"
 
 namespace headroom::net {
 namespace {
@@ -37,29 +38,6 @@ std::optional<std::uint64_t> ItemNumber(const std::string& session, std::string_
   return number;
 }
 
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-Result<std::string> Unescaped(std::string_view text) {
-  std::string plain;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      plain += text[i] == '+' ? ' ' : text[i];
-      continue;
-    }
-    const int high = i + 2 < text.size() ? HexDigit(text[i + 1]) : -1;
-    const int low = i + 2 < text.size() ? HexDigit(text[i + 2]) : -1;
-    if (high < 0 || low < 0) return Fail(Errc::kInvalid, "a % in the query has no two hex digits");
-    plain += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return plain;
-}
-
 const char* TypeOf(const Error& error) {
   const bool theirs = error.code == Errc::kInvalid || error.code == Errc::kNotFound ||
                       error.code == Errc::kUnsupported;
@@ -71,14 +49,8 @@ const char* TypeOf(const Error& error) {
 Result<RealtimeConnect> ParseRealtimeConnect(std::string_view target, bool beta) {
   RealtimeConnect connect;
   connect.spelling = beta ? Spelling::kBeta : Spelling::kCurrent;
-  const std::size_t mark = target.find('?');
-  const std::string_view query =
-      mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
-  for (const std::string& pair : Split(query, '&')) {
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    const std::string name = pair.substr(0, equals);
-    TRY_ASSIGN(const std::string value,
-               Unescaped(std::string_view(pair).substr(std::min(equals + 1, pair.size()))));
+  TRY_ASSIGN(const auto query, ParseQuery(target));
+  for (const auto& [name, value] : query) {
     if (name == "intent") connect.for_transcription = value == "transcription";
     if (name == "model") connect.model = value;
     if (name == "language") connect.language = value;
@@ -175,7 +147,7 @@ void RealtimeSession::OnText(std::string_view message) {
   if (!found->is_string()) return BadEvent({"invalid_type", "type", "type has to be text"});
   const std::string type = *found;
   const bool audio = type == "input_audio_buffer.append" || type == "input_audio_buffer.commit";
-  if (audio && draining_) return;  // the client has been told
+  if (audio && draining_) return;  // the client knows
   if (type == "input_audio_buffer.append") return Append(event);
   if (std::cmp_greater(message.size(), kLongestEvent.n))
     return BadEvent(
@@ -340,7 +312,7 @@ bool RealtimeSession::Commit() {
 
 void RealtimeSession::OnEvent(const StreamEvent& event) {
   using Kind = StreamEvent::Kind;
-  if (event.kind == Kind::kTrouble)
+  if (event.kind == Kind::kWarning)
     return SendError("server_error", {std::string(Name(event.error.code)), "", event.error.what},
                      "");
   if (event.item <= last_ended_) return;
@@ -368,7 +340,7 @@ void RealtimeSession::OnEvent(const StreamEvent& event) {
     case Kind::kFailed:
       return Ended(event);
     case Kind::kDropped:
-    case Kind::kTrouble:
+    case Kind::kWarning:
       return;
   }
 }

@@ -2,7 +2,7 @@
 // SpeechStream and the server's events out. Pure but for the stream; one thread, which is the one
 // the stream's events are brought to. docs/realtime.md has every event.
 //
-// Deltas carry what will not change any more, while somebody still speaks; `completed` has the
+// Deltas carry what will not change any more, during speech; `completed` has the
 // whole text. Each item is completed or failed once, in the order of the items.
 #pragma once
 
@@ -20,8 +20,8 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "net/realtime/realtime_settings.h"
+#include "net/server/client_audio.h"
 #include "net/server/speech_service.h"
-#include "net/server/wire_audio.h"
 
 namespace headroom::net {
 
@@ -64,7 +64,7 @@ class RealtimeSession {
 
   bool begun() const { return stream_ != nullptr; }
 
-  /// No more audio is taken, and the client is told so; what was taken still becomes text, and
+  /// No more audio is taken, which the client learns; what was taken still becomes text, and
   /// after it `on_idle` is called, on a thread of the service.
   void Drain(std::function<void()> on_idle);
 

@@ -36,21 +36,21 @@ TEST_F(Realtime, UpdateChangesWhatItNames) {
   EXPECT_EQ(input["format"]["rate"], 16000);
   EXPECT_EQ(input["transcription"]["model"], "gpt-4o-transcribe");
   EXPECT_EQ(input["turn_detection"]["prefix_padding_ms"], 300);
-  ASSERT_EQ(told.configured.size(), 1U);
-  EXPECT_EQ(told.configured[0].request.model, "");  // whatever is loaded
-  EXPECT_EQ(told.configured[0].request.language, "de");
-  EXPECT_EQ(told.configured[0].request.prompt, "Kürbis");
-  EXPECT_EQ(told.configured[0].turns->silence, Milliseconds(500));
-  EXPECT_EQ(told.configured[0].turns->threshold, 0.7);
+  ASSERT_EQ(log.configured.size(), 1U);
+  EXPECT_EQ(log.configured[0].request.model, "");  // whatever is loaded
+  EXPECT_EQ(log.configured[0].request.language, "de");
+  EXPECT_EQ(log.configured[0].request.prompt, "Kürbis");
+  EXPECT_EQ(log.configured[0].turns->silence, Milliseconds(500));
+  EXPECT_EQ(log.configured[0].turns->threshold, 0.7);
 
   Set({{"turn_detection", nullptr}});
-  EXPECT_FALSE(told.configured[1].turns);
-  EXPECT_EQ(told.configured[1].request.language, "de");
+  EXPECT_FALSE(log.configured[1].turns);
+  EXPECT_EQ(log.configured[1].request.language, "de");
   Set({{"transcription", nullptr}, {"turn_detection", {{"type", "server_vad"}}}});
-  EXPECT_EQ(told.configured[2].request.language, "");
-  EXPECT_EQ(told.configured[2].turns->silence, Milliseconds(800));
+  EXPECT_EQ(log.configured[2].request.language, "");
+  EXPECT_EQ(log.configured[2].turns->silence, Milliseconds(800));
   Set({{"transcription", {{"model", "whisper-base"}}}});
-  EXPECT_EQ(told.configured[3].request.model, "whisper-base");
+  EXPECT_EQ(log.configured[3].request.model, "whisper-base");
 }
 
 TEST_F(Realtime, UpdateSaysWhatIsWrongAndChangesNothing) {
@@ -102,15 +102,15 @@ TEST_F(Realtime, UpdateSaysWhatIsWrongAndChangesNothing) {
   const json near = ErrorOfInput({{"turn_detection", {{"treshold", 0.5}}}});
   expect(near, "unknown_parameter", in + ".turn_detection.treshold");
   EXPECT_THAT(near["message"].get<std::string>(), HasSubstr("threshold?"));
-  EXPECT_TRUE(told.configured.empty());
+  EXPECT_TRUE(log.configured.empty());
 
-  told.configure = Error{Errc::kNotFound, "there is no model nemo"};
+  log.configure = Error{Errc::kNotFound, "there is no model nemo"};
   const json error = ErrorOfInput({{"transcription", {{"model", "nemo"}}}});
   EXPECT_EQ(error["code"], "model_not_found");
   EXPECT_EQ(error["message"], "there is no model nemo");
-  told.configure.reset();
+  log.configure.reset();
   Set({{"turn_detection", nullptr}});
-  EXPECT_EQ(told.configured[0].request.model, "");
+  EXPECT_EQ(log.configured[0].request.model, "");
 }
 
 TEST_F(Realtime, EventsThatAreNone) {
@@ -133,14 +133,14 @@ TEST_F(Realtime, EventsThatAreNone) {
   EXPECT_EQ(unknown["param"], "type");
   EXPECT_EQ(unknown["event_id"], "mine");
   EXPECT_THAT(unknown["message"].get<std::string>(), HasSubstr("input_audio_buffer.append"));
-  EXPECT_TRUE(told.configured.empty() && told.samples.empty() && told.clears == 0);
+  EXPECT_TRUE(log.configured.empty() && log.samples.empty() && log.clears == 0);
 }
 
 TEST_F(Realtime, AppendTakesBase64AndBinary) {
   Set({{"format", {{"type", "audio/pcm"}, {"rate", 16000}}}});
   Client({{"type", "input_audio_buffer.append"}, {"audio", "AIAAQAA="}});  // 5 bytes
   session->OnBinary(std::vector<std::uint8_t>{0x40, 0x00, 0x20});
-  EXPECT_THAT(told.samples, ElementsAre(-1, 0.5, 0.5, 0.25));
+  EXPECT_THAT(log.samples, ElementsAre(-1, 0.5, 0.5, 0.25));
   EXPECT_TRUE(Take().empty());
   EXPECT_EQ(ErrorOf(R"({"type": "input_audio_buffer.append"})")["param"], "audio");
   EXPECT_EQ(ErrorOf(R"({"type": "input_audio_buffer.append", "audio": [1]})")["code"],
@@ -149,7 +149,7 @@ TEST_F(Realtime, AppendTakesBase64AndBinary) {
       ErrorOf(R"({"type": "input_audio_buffer.append", "audio": "AIA!", "event_id": "a1"})");
   EXPECT_EQ(bad["code"], "invalid_value");
   EXPECT_EQ(bad["event_id"], "a1");
-  EXPECT_EQ(told.samples.size(), 4U);
+  EXPECT_EQ(log.samples.size(), 4U);
 }
 
 // 24 kHz is the protocol's: 2.4 s in pieces of any size are 1.6 s at 16 kHz, and all of them are
@@ -158,13 +158,13 @@ TEST_F(Realtime, CommitTakesTheWhole) {
   const std::vector<std::uint8_t> bytes(4801);
   session->OnBinary(bytes);
   Client({{"type", "input_audio_buffer.commit"}});
-  EXPECT_EQ(told.commits, 1);
-  EXPECT_EQ(told.samples.size(), 1600U);
-  told.commit = Error{Errc::kInvalid, "nothing was appended"};
+  EXPECT_EQ(log.commits, 1);
+  EXPECT_EQ(log.samples.size(), 1600U);
+  log.commit = Error{Errc::kInvalid, "nothing was appended"};
   const json error = ErrorOf(R"({"type": "input_audio_buffer.commit", "event_id": "c2"})");
   EXPECT_EQ(error["code"], "input_audio_buffer_commit_empty");
   EXPECT_EQ(error["event_id"], "c2");
-  told.commit = Error{Errc::kNoSpace, "the disk is full"};
+  log.commit = Error{Errc::kNoSpace, "the disk is full"};
   EXPECT_EQ(ErrorOf(R"({"type": "input_audio_buffer.commit"})")["type"], "server_error");
 }
 
@@ -176,9 +176,9 @@ TEST_F(Realtime, ALargeAppendGoesInTurnsAndPieces) {
   for (; session->waits() == Wait::kSoon; ++turns) session->Continue();
   EXPECT_GT(turns, 10);
   EXPECT_EQ(session->waits(), Wait::kNone);
-  EXPECT_LE(told.most, 160'000U);
+  EXPECT_LE(log.most, 160'000U);
   Client({{"type", "input_audio_buffer.commit"}});
-  EXPECT_EQ(told.samples.size(), 3'500'000U);
+  EXPECT_EQ(log.samples.size(), 3'500'000U);
   EXPECT_EQ(ErrorOf(json{{"type", "input_audio_buffer.append"},
                          {"audio", std::string(20 * 1024 * 1024 + 4, 'A')}}
                         .dump())["code"],
@@ -187,27 +187,27 @@ TEST_F(Realtime, ALargeAppendGoesInTurnsAndPieces) {
 
 TEST_F(Realtime, WaitsWhileTheServiceDoesNotKeepUp) {
   Set({{"format", {{"type", "audio/pcm"}, {"rate", 16000}}}});
-  told.room = 0;
+  log.room = 0;
   session->OnBinary(std::vector<std::uint8_t>(2000));
   EXPECT_EQ(session->waits(), Wait::kLater);
   session->Continue();
   EXPECT_EQ(session->waits(), Wait::kLater);
-  told.room = 1000;
+  log.room = 1000;
   session->Continue();
   EXPECT_EQ(session->waits(), Wait::kNone);
-  EXPECT_EQ(told.samples.size(), 1000U);
+  EXPECT_EQ(log.samples.size(), 1000U);
   EXPECT_TRUE(Take().empty());
-  told.commit = Error{Errc::kBusy, "later"};
+  log.commit = Error{Errc::kBusy, "later"};
   Client({{"type", "input_audio_buffer.commit"}});
   EXPECT_EQ(session->waits(), Wait::kLater);
-  told.commit.reset();
+  log.commit.reset();
   session->Continue();
   EXPECT_EQ(session->waits(), Wait::kNone);
-  EXPECT_EQ(told.commits, 1);
+  EXPECT_EQ(log.commits, 1);
 }
 
 TEST_F(Realtime, AudioThatTheServiceRefuses) {
-  told.append = Error{Errc::kNoSpace, "the disk is full"};
+  log.append = Error{Errc::kNoSpace, "the disk is full"};
   const json error = ErrorOf(json{{"type", "input_audio_buffer.append"},
                                   {"audio", std::string(400'000, 'A')},
                                   {"event_id", "a3"}}
@@ -221,14 +221,14 @@ TEST_F(Realtime, AudioThatTheServiceRefuses) {
 TEST_F(Realtime, FormatChangesBetweenSamples) {
   session->OnBinary(std::vector<std::uint8_t>(4801));  // and half a sample
   Set({{"format", {{"type", "audio/pcm"}, {"rate", 16000}}}});
-  EXPECT_EQ(told.samples.size(), 1600U);
+  EXPECT_EQ(log.samples.size(), 1600U);
   session->OnBinary(std::vector<std::uint8_t>{0x00, 0x40});
-  EXPECT_EQ(told.samples.size(), 1601U);
-  EXPECT_EQ(told.samples.back(), 0.5F);
+  EXPECT_EQ(log.samples.size(), 1601U);
+  EXPECT_EQ(log.samples.back(), 0.5F);
   Set({{"format", {{"type", "audio/pcma"}}}});
   session->OnBinary(std::vector<std::uint8_t>(800, 0xd5));
   Client({{"type", "input_audio_buffer.commit"}});
-  EXPECT_EQ(told.samples.size(), 3201U);
+  EXPECT_EQ(log.samples.size(), 3201U);
 }
 
 }  // namespace

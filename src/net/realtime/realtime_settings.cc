@@ -119,15 +119,16 @@ class Fields {
 
 void ReadFormat(Fields& in, const json& value, RealtimeSettings& settings) {
   Fields format = in.In("format", value);
-  WireFormat wanted;
+  ClientFormat wanted;
   const auto type = format.OneOf("type", {"audio/pcm", "audio/pcmu", "audio/pcma"});
   const json* const rate = format.Find("rate");
-  if (type == "audio/pcmu") wanted = {WireFormat::Coding::kUlaw, 8'000};
-  if (type == "audio/pcma") wanted = {WireFormat::Coding::kAlaw, 8'000};
+  if (type == "audio/pcmu") wanted = {ClientFormat::Coding::kUlaw, 8'000};
+  if (type == "audio/pcma") wanted = {ClientFormat::Coding::kAlaw, 8'000};
   if (rate && !rate->is_null()) {
-    const bool pcm = wanted.coding == WireFormat::Coding::kPcm16;
+    const bool pcm = wanted.coding == ClientFormat::Coding::kPcm16;
     const std::vector<int> rates =
-        pcm ? std::vector<int>(std::begin(kWireRates), std::end(kWireRates)) : std::vector{8'000};
+        pcm ? std::vector<int>(std::begin(kClientRates), std::end(kClientRates))
+            : std::vector{8'000};
     if (!rate->is_number_integer())
       format.Wrong("rate", "invalid_type", "has to be a whole number");
     else if (std::ranges::none_of(rates, [&](int known) { return *rate == known; }))
@@ -198,8 +199,8 @@ void ReadCurrent(Fields& session, RealtimeSettings& settings) {
 void ReadBeta(Fields& session, RealtimeSettings& settings) {
   const auto coding = session.OneOf("input_audio_format", {"pcm16", "g711_ulaw", "g711_alaw"});
   if (coding == "pcm16") settings.format = {};
-  if (coding == "g711_ulaw") settings.format = {WireFormat::Coding::kUlaw, 8'000};
-  if (coding == "g711_alaw") settings.format = {WireFormat::Coding::kAlaw, 8'000};
+  if (coding == "g711_ulaw") settings.format = {ClientFormat::Coding::kUlaw, 8'000};
+  if (coding == "g711_alaw") settings.format = {ClientFormat::Coding::kAlaw, 8'000};
   if (const json* const value = session.Find("input_audio_transcription"))
     ReadTranscription(session, "input_audio_transcription", *value, settings);
   if (const json* const value = session.Find("turn_detection"))
@@ -248,8 +249,8 @@ std::expected<RealtimeSettings, EventError> Apply(const json& session, Spelling 
 }
 
 json SessionJson(const RealtimeSettings& settings, Spelling spelling, const std::string& id) {
-  const bool ulaw = settings.format.coding == WireFormat::Coding::kUlaw;
-  const bool pcm = settings.format.coding == WireFormat::Coding::kPcm16;
+  const bool ulaw = settings.format.coding == ClientFormat::Coding::kUlaw;
+  const bool pcm = settings.format.coding == ClientFormat::Coding::kPcm16;
   const json transcription = {{"model", OrNull(settings.model)},
                               {"language", OrNull(settings.language)},
                               {"prompt", OrNull(settings.prompt)}};

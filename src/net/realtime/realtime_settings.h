@@ -8,15 +8,15 @@
 #include <optional>
 #include <string>
 
+#include "net/server/client_audio.h"
 #include "net/server/speech_service.h"
-#include "net/server/wire_audio.h"
 
 namespace headroom::net {
 
 enum class Spelling { kCurrent, kBeta };
 
 struct RealtimeSettings {
-  WireFormat format;
+  ClientFormat format;
   std::string model;     // as the client said it
   std::string language;  // ISO 639-1
   std::string prompt;

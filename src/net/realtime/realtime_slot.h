@@ -1,4 +1,4 @@
-// The place of a realtime socket among the HTTP server's connections.
+// A realtime socket, as the HTTP server counts it among its connections.
 #pragma once
 
 #include <functional>
@@ -20,7 +20,7 @@ class RealtimeSlot {
   /// close once the client has the text of what was taken.
   std::function<void()> on_drain;
   /// Called at most once, on the server's thread, when the client has been quiet for too long or
-  /// its place is wanted: say `why` and close; the session may be resumed.
+  /// another needs its slot: say `why` and close; the session may be resumed.
   std::function<void(const char* why)> on_quiet;
   /// When there was last any audio of the client, or news for it; kept by the socket.
   MonoTime active_at = SystemClock().Now();

@@ -6,6 +6,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/message.hpp>
 #include <boost/beast/http/rfc7230.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <boost/beast/websocket/stream.hpp>
@@ -23,6 +25,7 @@ namespace beast = boost::beast;
 namespace websocket = boost::beast::websocket;
 using ErrorCode = boost::system::error_code;
 using Code = websocket::close_code;
+using RealtimeRequest = beast::http::request<beast::http::empty_body>;
 
 constexpr headroom::Bytes kLongestMessage =
     MiB(20) + KiB(64);                             // base64 of kMostAudio, and its event
@@ -53,28 +56,26 @@ bool AsksForBeta(const RealtimeRequest& request) {
          Offers(request, kBetaProtocol);
 }
 
-// Ends differently from its base, which would close the socket while the client is still sending:
-// then a reset overtakes the close frame, and the client never learns why.
-struct Wire : beast::tcp_stream {
-  explicit Wire(beast::tcp_stream&& stream) : beast::tcp_stream(std::move(stream)) {}
-};
-template <class Handler>
-void async_teardown(beast::role_type, Wire& wire, Handler&& handler) {
-  ErrorCode ignored;
-  static_cast<void>(wire.socket().shutdown(asio::socket_base::shutdown_send, ignored));
-  asio::post(wire.get_executor(),
-             beast::bind_front_handler(std::forward<Handler>(handler), ErrorCode()));
+RealtimeRequest RequestOf(const HttpHead& head) {
+  RealtimeRequest request;
+  request.method_string(beast::string_view(head.method.data(), head.method.size()));
+  request.target(beast::string_view(head.target.data(), head.target.size()));
+  request.version(11);
+  for (const auto& [name, value] : head.fields)
+    request.insert(beast::string_view(name.data(), name.size()),
+                   beast::string_view(value.data(), value.size()));
+  return request;
 }
 
 // Owned by its handlers, of which there is always one until the connection is closed.
 class Socket : public std::enable_shared_from_this<Socket> {
  public:
-  Socket(beast::tcp_stream&& stream, RealtimeRequest&& request, SpeechService& service,
+  Socket(ByteStream&& stream, RealtimeRequest&& request, SpeechService& service,
          std::unique_ptr<RealtimeSlot> slot)
       : request_(std::move(request)),
         service_(service),
         slot_(std::move(slot)),
-        ws_(Wire(std::move(stream))),
+        ws_(std::move(stream)),
         tick_(ws_.get_executor()),
         again_(ws_.get_executor()),
         deadline_(ws_.get_executor()) {}
@@ -90,7 +91,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
     slot_->on_quiet = [weak = weak_from_this()](const char* why) {
       if (const auto self = weak.lock()) self->Close(Code::going_away, why, kLastGoodbye);
     };
-    beast::get_lowest_layer(ws_).expires_after(kGoodbye);
+    Limit(kGoodbye);
     ws_.read_message_max(static_cast<std::size_t>(kLongestMessage.n));
     ws_.text(true);
     ws_.auto_fragment(false);
@@ -104,13 +105,14 @@ class Socket : public std::enable_shared_from_this<Socket> {
       }));
     }
     ws_.async_accept(request_, [self = shared_from_this()](const ErrorCode& failed) {
-      if (!failed && !self->closing_) self->OnAccepted();
+      if (failed) return self->Drop();
+      if (!self->closing_) self->OnAccepted();
     });
   }
 
  private:
   void OnAccepted() {
-    beast::get_lowest_layer(ws_).expires_never();
+    deadline_.cancel();
     const auto target = request_.target();
     auto connect = ParseRealtimeConnect({target.data(), target.size()}, AsksForBeta(request_));
     const std::optional<Error> misread =
@@ -191,9 +193,9 @@ class Socket : public std::enable_shared_from_this<Socket> {
     }
   }
 
-  // Whether the other end is closed, which nobody else notices while nothing is read.
+  // Whether the other end is closed, which only this notices while nothing is read.
   bool HasLeft() {
-    pollfd socket{beast::get_lowest_layer(ws_).socket().native_handle(), POLLRDHUP, 0};
+    pollfd socket{ws_.next_layer().socket(), POLLRDHUP, 0};
     return ::poll(&socket, 1, 0) > 0 && (socket.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
   }
 
@@ -230,7 +232,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
   // Until the client has closed its end too.
   void Linger() {
     buffer_.clear();
-    beast::get_lowest_layer(ws_).socket().async_read_some(
+    ws_.next_layer().async_read_some(
         buffer_.prepare(kKeptBuffer),
         [self = shared_from_this()](const ErrorCode& failed, std::size_t) {
           failed || self->gone_ ? self->Drop() : self->Linger();
@@ -311,7 +313,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
 
   // ---- the end ----
 
-  // Sends what waits and a close frame; nobody is waited for longer than `within`. Whatever the
+  // Sends what waits and a close frame; waits for at most `within`. Whatever the
   // session holds is given back at once.
   void Close(Code code, const char* reason, Milliseconds within) {
     if (gone_ || farewell_) {
@@ -349,13 +351,13 @@ class Socket : public std::enable_shared_from_this<Socket> {
     tick_.cancel();
     again_.cancel();
     deadline_.cancel();
-    beast::get_lowest_layer(ws_).close();
+    ws_.next_layer().Close();
   }
 
   RealtimeRequest request_;
   SpeechService& service_;
   const std::unique_ptr<RealtimeSlot> slot_;
-  websocket::stream<Wire, false> ws_;
+  websocket::stream<ByteStream, false> ws_;
   asio::steady_timer tick_, again_, deadline_;
   std::unique_ptr<RealtimeSession> session_;  // none: not yet, or no more
 
@@ -376,10 +378,9 @@ class Socket : public std::enable_shared_from_this<Socket> {
 
 }  // namespace
 
-void ServeRealtime(beast::tcp_stream&& stream, RealtimeRequest&& request, SpeechService& service,
+void ServeRealtime(ByteStream&& stream, const HttpHead& head, SpeechService& service,
                    std::unique_ptr<RealtimeSlot> slot) {
-  std::make_shared<Socket>(std::move(stream), std::move(request), service, std::move(slot))
-      ->Begin();
+  std::make_shared<Socket>(std::move(stream), RequestOf(head), service, std::move(slot))->Begin();
 }
 
 }  // namespace headroom::net

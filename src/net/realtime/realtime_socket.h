@@ -1,12 +1,11 @@
-// The door from the HTTP server to the realtime WebSocket. Only for the two files that speak Beast.
+// The realtime WebSocket on a connection that came to the HTTP server.
 #pragma once
 
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/message.hpp>
 #include <memory>
 
 #include "net/realtime/realtime_slot.h"
+#include "net/server/byte_stream.h"
+#include "net/server/http_exchange.h"
 #include "net/server/speech_service.h"
 
 namespace headroom::net {
@@ -16,8 +15,7 @@ namespace headroom::net {
 /// thread, which is the only one that runs the stream's executor; must not block. A token that a
 /// browser sent came as the subprotocol "openai-insecure-api-key.TOKEN" beside "realtime": answer
 /// "realtime".
-using RealtimeRequest = boost::beast::http::request<boost::beast::http::empty_body>;
-void ServeRealtime(boost::beast::tcp_stream&& stream, RealtimeRequest&& request,
-                   SpeechService& service, std::unique_ptr<RealtimeSlot> slot);
+void ServeRealtime(ByteStream&& stream, const HttpHead& head, SpeechService& service,
+                   std::unique_ptr<RealtimeSlot> slot);
 
 }  // namespace headroom::net

@@ -100,7 +100,7 @@ TEST_F(Realtime, NothingSaidIsAnEmptyTranscript) {
                                    "conversation.item.input_audio_transcription.completed"));
 }
 
-TEST_F(Realtime, FailedAndTrouble) {
+TEST_F(Realtime, FailuresAndWarnings) {
   StreamEvent failed = Said(Kind::kFailed, 1);
   failed.error = {Errc::kWorkerLost, "the worker ended"};
   session->OnEvent(failed);
@@ -109,9 +109,9 @@ TEST_F(Realtime, FailedAndTrouble) {
   EXPECT_EQ(event["item_id"], kItem + "1");
   EXPECT_EQ(event["error"]["code"], "worker_lost");
   EXPECT_EQ(event["error"]["message"], "the worker ended");
-  StreamEvent trouble = Said(Kind::kTrouble, 0);
-  trouble.error = {Errc::kNoSpace, "the disk is full"};
-  session->OnEvent(trouble);
+  StreamEvent warning = Said(Kind::kWarning, 0);
+  warning.error = {Errc::kNoSpace, "the disk is full"};
+  session->OnEvent(warning);
   const json error = Take().back();
   EXPECT_EQ(error["error"]["type"], "server_error");
   EXPECT_EQ(error["error"]["event_id"], nullptr);
@@ -131,7 +131,7 @@ TEST_F(Realtime, ClearForgetsWhatIsNotCommitted) {
   session->OnBinary(std::vector<std::uint8_t>(481));
   Take();
   Client({{"type", "input_audio_buffer.clear"}});
-  EXPECT_EQ(told.clears, 1);
+  EXPECT_EQ(log.clears, 1);
   EXPECT_THAT(Types(), ElementsAre("input_audio_buffer.cleared"));
   session->OnEvent(Said(Kind::kPartial, 2, "too late"));
   session->OnEvent(Said(Kind::kStopped, 2));
@@ -170,7 +170,7 @@ TEST_F(Realtime, TheBetasSpelling) {
   EXPECT_EQ(updated["type"], "transcription_session.updated");
   EXPECT_EQ(updated["session"]["input_audio_format"], "g711_ulaw");
   EXPECT_EQ(updated["session"]["input_audio_transcription"]["language"], "de");
-  EXPECT_EQ(told.configured[0].turns->silence, Milliseconds(200));
+  EXPECT_EQ(log.configured[0].turns->silence, Milliseconds(200));
   Text(1, "one");
   EXPECT_THAT(Types(), ElementsAre("input_audio_buffer.committed", "conversation.item.created",
                                    "conversation.item.input_audio_transcription.delta",
@@ -178,13 +178,14 @@ TEST_F(Realtime, TheBetasSpelling) {
   Client(json::parse(R"({"type": "session.update", "session": {"turn_detection": null,
       "instructions": "Be kind.", "voice": "alloy"}})"));
   EXPECT_EQ(Take().back()["type"], "session.updated");
-  EXPECT_FALSE(told.configured[1].turns);
+  EXPECT_FALSE(log.configured[1].turns);
   EXPECT_EQ(ErrorOf(R"({"type": "transcription_session.update",
       "session": {"input_audio_format": "mp3"}})")["param"],
             "session.input_audio_format");
 }
 
-// Whoever begins in one spelling and updates in the other is answered in the other from then on.
+// A client that begins in one spelling and updates in the other is answered in the other from then
+// on.
 TEST_F(Realtime, TheSpellingFollowsTheClient) {
   Client(json::parse(R"({"type": "transcription_session.update", "session": {}})"));
   EXPECT_THAT(Types(), ElementsAre("transcription_session.updated"));
@@ -218,19 +219,19 @@ TEST_F(Realtime, WhatWasDeliveredIsAcknowledgedOnce) {
   Text(1, "one");
   Text(2, "two");
   EXPECT_EQ(session->last_ended(), 2U);
-  session->OnDelivered(9);  // nobody sent that
+  session->OnDelivered(9);  // that was never sent
   session->OnDelivered(2);
   session->OnDelivered(2);
   session->OnDelivered(1);
-  EXPECT_THAT(told.acknowledged, ElementsAre(2));
+  EXPECT_THAT(log.acknowledged, ElementsAre(2));
   session->Forget();
-  EXPECT_TRUE(told.forgotten);
+  EXPECT_TRUE(log.forgotten);
   session.reset();
-  EXPECT_TRUE(told.destroyed);
+  EXPECT_TRUE(log.destroyed);
 }
 
 TEST_F(Realtime, DrainedItFinishesWhatItHas) {
-  told.room = 16000;
+  log.room = 16000;
   session->OnBinary(std::vector<std::uint8_t>(4 * 24000, 1));  // two seconds: half of it is taken
   ASSERT_EQ(session->waits(), Wait::kLater);
   bool idle = false;
@@ -239,21 +240,21 @@ TEST_F(Realtime, DrainedItFinishesWhatItHas) {
   ASSERT_EQ(events.size(), 1U);
   EXPECT_EQ(events[0]["error"]["code"], "draining");
   EXPECT_EQ(events[0]["error"]["type"], "server_error");
-  EXPECT_FALSE(told.on_idle) << "what was sent before is not with the service yet";
-  told.room = SIZE_MAX;
+  EXPECT_FALSE(log.on_idle) << "what was sent before is not with the service yet";
+  log.room = SIZE_MAX;
   session->Continue();
   EXPECT_EQ(session->waits(), Wait::kNone);
-  const std::size_t had = told.samples.size();
+  const std::size_t had = log.samples.size();
   EXPECT_GT(had, 31'000U);
-  ASSERT_TRUE(told.on_idle);
+  ASSERT_TRUE(log.on_idle);
   Client({{"type", "input_audio_buffer.append"}, {"audio", "AAAAAAAA"}});
   session->OnBinary(std::vector<std::uint8_t>(4000, 1));
   Client({{"type", "input_audio_buffer.commit"}});
-  EXPECT_EQ(told.samples.size(), had) << "no more is taken";
-  EXPECT_EQ(told.commits, 0);
+  EXPECT_EQ(log.samples.size(), had) << "no more is taken";
+  EXPECT_EQ(log.commits, 0);
   Text(1, "one");
   EXPECT_EQ(Take().back()["transcript"], "one");
-  told.on_idle();
+  log.on_idle();
   EXPECT_TRUE(idle);
 }
 

@@ -18,21 +18,21 @@ constexpr Milliseconds kAcceptAgain{200};  // after running out of descriptors o
 
 }  // namespace
 
-// ---- places ----
+// ---- permits ----
 
-ConnectionServer::Place::Place(ConnectionServer& connections) : connections_(connections) {
-  ++connections.places_;
-  connections.counters_.Count([&](ConnectionCounters& c) { c.open = connections.places_; });
+ConnectionServer::Permit::Permit(ConnectionServer& connections) : connections_(connections) {
+  ++connections.permits_;
+  connections.counters_.Count([&](ConnectionCounters& c) { c.open = connections.permits_; });
 }
 
-ConnectionServer::Place::~Place() {
-  --connections_.places_;
-  connections_.counters_.Count([&](ConnectionCounters& c) { c.open = connections_.places_; });
+ConnectionServer::Permit::~Permit() {
+  --connections_.permits_;
+  connections_.counters_.Count([&](ConnectionCounters& c) { c.open = connections_.permits_; });
   connections_.OnGone();
 }
 
 ConnectionServer::Connection::Connection(ConnectionServer& connections)
-    : connections_(connections), place_(connections) {
+    : connections_(connections), permit_(connections) {
   connections.connections_.insert(this);
   connections.counters_.Count([](ConnectionCounters& c) { ++c.connections; });
 }
@@ -47,7 +47,7 @@ void ConnectionServer::Release() {
 }
 
 void ConnectionServer::OnGone() {
-  if (running_ && ending_ && places_ == 0 && held_ == 0) farewell_.cancel();
+  if (running_ && ending_ && permits_ == 0 && held_ == 0) farewell_.cancel();
 }
 
 // ---- the thread ----
@@ -96,7 +96,7 @@ void ConnectionServer::End() {
   asio::post(io_, [this] { EndAll(); });
   thread_.join();
   running_ = false;
-  // Whoever did not take the last words in time.
+  // Those that did not take the last words in time.
   for (Connection* connection : connections()) connection->Close();
 }
 
@@ -107,7 +107,7 @@ void ConnectionServer::EndAll() {
   accept_again_.cancel();
   for (Connection* connection : connections()) connection->End();
   owner_.OnEnd();
-  if (places_ == 0 && held_ == 0) return;
+  if (permits_ == 0 && held_ == 0) return;
   farewell_.expires_after(kFarewell);
   farewell_.async_wait([this](const BoostError& cancelled) {
     if (!cancelled) io_.stop();
@@ -147,7 +147,7 @@ void ConnectionServer::AcceptLater() {
 void ConnectionServer::Admit(Fd peer) {
   if (!owner_.MayConnect(peer.get()))
     return counters_.Count([](ConnectionCounters& c) { ++c.refused_peers; });
-  if (places_ >= most_ && !MakeRoom())
+  if (permits_ >= most_ && !MakeRoom())
     return counters_.Count([](ConnectionCounters& c) { ++c.refused_full; });
   owner_.Serve(std::move(peer));
 }

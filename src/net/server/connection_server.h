@@ -27,28 +27,28 @@ using BoostError = boost::system::error_code;
 /// handlers of `io` own them, and are destroyed with it. Before it is destroyed: End().
 class ConnectionServer {
  public:
-  /// The server. Every call comes on the reception's thread.
+  /// The server. Every call comes on the server's thread.
   class Owner {
    public:
     virtual bool MayConnect(int peer) = 0;
-    /// There is a place for it: make a Connection, or forget it.
+    /// It may stay: make a Connection, or drop it.
     virtual void Serve(Fd peer) = 0;
-    /// No connection is idle. Whether something else has left its place.
+    /// No connection is idle. Whether something else has given up its permit.
     virtual bool MakeRoom() { return false; }
-    /// Nothing new comes, and every connection has been told to end.
+    /// Nothing new comes, and every connection is about to end.
     virtual void OnEnd() = 0;
 
    protected:
     ~Owner() = default;
   };
 
-  /// Counts among the connections, for as long as it lives. On the reception's thread.
-  class Place {
+  /// Counts among the connections, for as long as it lives. On the server's thread.
+  class Permit {
    public:
-    explicit Place(ConnectionServer& connections);
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
-    ~Place();
+    explicit Permit(ConnectionServer& connections);
+    Permit(const Permit&) = delete;
+    Permit& operator=(const Permit&) = delete;
+    ~Permit();
 
    private:
     ConnectionServer& connections_;
@@ -62,7 +62,7 @@ class ConnectionServer {
     Connection& operator=(const Connection&) = delete;
     virtual ~Connection();
 
-    /// Waits for its client to ask for something; may be closed for somebody else's sake.
+    /// Waits for its client to ask for something; may be closed in favour of another.
     virtual bool idle() const = 0;
     /// The server ends: what is on its way may still go out.
     virtual void End() = 0;
@@ -70,14 +70,14 @@ class ConnectionServer {
     virtual void Close() = 0;
 
    protected:
-    /// Whoever is idle and has said this longest ago is closed first.
+    /// The idle connection that said this longest ago is closed first.
     void Touch() { age_ = ++connections_.age_; }
 
    private:
     friend class ConnectionServer;
     ConnectionServer& connections_;
     std::uint64_t age_ = 0;
-    Place place_;
+    Permit permit_;
   };
 
   ConnectionServer(Owner& owner, std::size_t most_connections);
@@ -87,7 +87,7 @@ class ConnectionServer {
   /// Accepts on a socket that listens and does not block, on a thread of that name. Call once.
   Result<> Begin(Fd socket, std::string name);
   /// Ends every connection, waits for half a second at most, and closes those that are left. After
-  /// a Begin that succeeded, once, on any thread but the reception's own.
+  /// a Begin that succeeded, once, on any thread but its own.
   void End();
 
   asio::io_context& io() { return io_; }
@@ -122,7 +122,7 @@ class ConnectionServer {
   // These outlive `io_`, whose handlers own the connections.
   Counted<ConnectionCounters> counters_;
   std::set<Connection*> connections_;  // each takes itself out
-  std::size_t places_ = 0, held_ = 0;
+  std::size_t permits_ = 0, held_ = 0;
   std::uint64_t age_ = 0;  // grows with each Touch
   bool running_ = false;   // the thread; false again once it has been joined
   bool ending_ = false;

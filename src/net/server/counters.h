@@ -3,7 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
+
+#include "base/mutex.h"
 
 namespace headroom::net {
 
@@ -16,23 +17,35 @@ struct ConnectionCounters {
   std::size_t open = 0;             // now
 };
 
+/// What every HTTP listener counts.
+struct HttpCounters : ConnectionCounters {
+  std::uint64_t requests = 0;      // understood
+  std::uint64_t bad_requests = 0;  // not HTTP, or more than the limits allow
+  std::uint64_t timed_out = 0;     // clients too slow to send or to take
+  std::uint64_t slow_readers = 0;  // event streams closed because their client did not read
+  std::uint64_t vanished = 0;      // clients that left before their answer
+  std::uint64_t refused_rate = 0;  // more requests than a connection may send
+  std::uint64_t events_lost = 0;   // not sent because the server did not keep up
+  std::size_t subscribers = 0;     // followers of the events now
+};
+
 /// Numbers that one thread changes while others read them.
 template <class Numbers>
 class Counted {
  public:
   template <class Change>
   void Count(Change change) {
-    const std::lock_guard guard(mutex_);
+    const MutexLock lock(mutex_);
     change(numbers_);
   }
   Numbers Now() const {
-    const std::lock_guard guard(mutex_);
+    const MutexLock lock(mutex_);
     return numbers_;
   }
 
  private:
-  mutable std::mutex mutex_;
-  Numbers numbers_;
+  mutable Mutex mutex_;
+  Numbers numbers_ GUARDED_BY(mutex_);
 };
 
 }  // namespace headroom::net

@@ -16,7 +16,7 @@ class LocalSocket {
  public:
   /// Makes the folder (0700) and the socket (0600), and listens, non-blocking. A lock file beside
   /// it is held for as long as the object lives, so two can never serve one path. What a dead
-  /// process left is replaced. kBusy when somebody listens ("already running, pid N"); kPermission
+  /// process left is replaced. kBusy when a process listens ("already running, pid N"); kPermission
   /// when the folder is another user's or others may write to it; kExists when the path is no
   /// socket.
   static Result<LocalSocket> Listen(const std::filesystem::path& path, int backlog = 4096);
@@ -50,7 +50,7 @@ Result<Fd> OpenOfPeer(const Peer& peer, int fd);
 /// Whether a process of that user may use our sockets: our own user, or root.
 bool MayConnect(uid_t uid);
 
-/// The process that listens at `path`; nullopt when nobody does.
+/// The process that listens at `path`; nullopt when none does.
 std::optional<Peer> ListenerAt(const std::filesystem::path& path);
 
 /// `configured`, or control.sock in base/dirs' RuntimeDir().

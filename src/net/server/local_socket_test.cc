@@ -71,7 +71,7 @@ TEST_F(LocalSocketTest, AForeignListenerIsLeftAlone) {
   ASSERT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
   ASSERT_EQ(::listen(fd.get(), 0), 0);
   EXPECT_EQ(LocalSocket::Listen(path_).error().code, Errc::kBusy);
-  // Also when its queue is full and nobody accepts.
+  // Also when its queue is full and no connection is accepted.
   std::vector<Fd> waiting;
   for (int i = 0; i < 4; ++i) {
     waiting.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));

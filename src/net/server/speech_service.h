@@ -52,7 +52,7 @@ class TranscriptionJob {
 
 // ---- live streams ----
 
-/// When speech is cut into utterances ("items") without being told.
+/// When speech is cut into utterances ("items") by the service.
 struct TurnDetection {
   double threshold = 0.5;  // probability of speech, 0 to 1
   Milliseconds prefix_padding{300};
@@ -76,16 +76,16 @@ struct StreamOptions {
 /// kText and kFailed. Texts come in the order of the items.
 struct StreamEvent {
   enum class Kind {
-    kStarted,    // somebody speaks, since `at`
+    kStarted,    // speech began at `at`
     kStopped,    // until `at`
     kCommitted,  // the item's audio is complete, and kept until its text is delivered
     kPartial,    // what is known so far: `text` will not change, `tentative` may
     kText,       // final; `text` may be "" : nothing was said
     kFailed,     // `error`; the others go on
     kDropped,    // the item was begun and is not wanted (Clear)
-    kTrouble,    // `error`, of the stream and not of an item: audio was lost, the disk is full
+    kWarning,    // `error`, of the stream and not of an item: audio was lost, the disk is full
   };
-  Kind kind = Kind::kTrouble;
+  Kind kind = Kind::kWarning;
   std::uint64_t item = 0;
   Milliseconds at{};     // of the stream's audio
   Milliseconds audio{};  // kText, kCommitted: the length of the item

@@ -9,7 +9,7 @@
 
 namespace headroom::net {
 
-/// Non-blocking. kBusy: somebody else has the port; kNetwork: not an address of this machine, or
+/// Non-blocking. kBusy: another program has the port; kNetwork: not an address of this machine, or
 /// anything else the system has against it.
 Result<Fd> ListenTcp(const ListenAddress& at, int backlog = 4096);
 

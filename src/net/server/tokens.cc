@@ -145,25 +145,23 @@ void TokenGate::Refresh() {
            file.st_ctim.tv_sec * 1'000'000'000 + file.st_ctim.tv_nsec};
   if (there && now == version_) return;
   version_ = now;
-  trouble_.clear();
+  unreadable_ = false;
   known_.reset();
   if (!there) {
-    if (failed != ENOENT) trouble_ = Errno(failed, path_.string()).what;
+    unreadable_ = failed != ENOENT;
     return;
   }
   auto read = ReadTokens(path_);
   if (read)
     known_ = std::move(*read);
   else
-    trouble_ = std::move(read.error().what);
+    unreadable_ = true;
 }
 
 Result<std::string> TokenGate::Admit(std::string_view token) {
   const std::string hash = HashOf(token);
-  const std::lock_guard guard(mutex_);
   Refresh();
-  if (!trouble_.empty())
-    return Fail(Errc::kPermission, "the server cannot read its tokens; see its log");
+  if (unreadable_) return Fail(Errc::kPermission, "the server cannot read its tokens; see its log");
   if (!known_) {
     if (!always_) return "";
     return Fail(Errc::kPermission, "this server has no tokens; make one: headroom token add NAME");
@@ -179,9 +177,8 @@ Result<std::string> TokenGate::Admit(std::string_view token) {
 }
 
 bool TokenGate::Knows(const std::string& name) {
-  const std::lock_guard guard(mutex_);
   Refresh();
-  if (!trouble_.empty()) return false;
+  if (unreadable_) return false;
   if (!known_) return !always_ && name.empty();
   return std::ranges::any_of(*known_, [&](const auto& one) { return one.name == name; });
 }

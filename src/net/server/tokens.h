@@ -3,7 +3,6 @@
 #pragma once
 
 #include <filesystem>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,14 +31,14 @@ Result<std::vector<ClientToken>> ReadTokens(const std::filesystem::path& path);
 /// client has one. kInvalid: not a name.
 Result<std::string> AddToken(const std::filesystem::path& path, const std::string& name,
                              WallTime now);
-/// kNotFound: no such client. The file stays, also when it was the last: then nobody gets in.
+/// kNotFound: no such client. The file stays, also when it was the last: then no client gets in.
 Result<> RevokeToken(const std::filesystem::path& path, const std::string& name);
 
-/// Decides by the file as it is now: a revoked token stops working with the next question.
-/// Thread-safe.
+/// Decides by the file as it is now: a revoked token stops working with the next question. One
+/// thread, which reads the file when it has changed.
 class TokenGate {
  public:
-  /// `always`: without a file nobody gets in; else everybody. An empty path is no file.
+  /// `always`: without a file no client gets in; else every client. An empty path is no file.
   TokenGate(std::filesystem::path path, bool always) : path_(std::move(path)), always_(always) {}
 
   /// The client's name, "" when no token is needed; kPermission when it does not get in. Takes as
@@ -53,14 +52,13 @@ class TokenGate {
     std::int64_t device = -1, inode = -1, size = -1, changed_ns = -1;
     bool operator==(const Version&) const = default;
   };
-  void Refresh();  // under mutex_
+  void Refresh();
 
   const std::filesystem::path path_;
   const bool always_;
-  std::mutex mutex_;
-  Version version_;                                // guarded by mutex_
+  Version version_;
   std::optional<std::vector<ClientToken>> known_;  // nullopt: there is no file
-  std::string trouble_;                            // why the file cannot be used; "" : it can
+  bool unreadable_ = false;                        // there is a file that cannot be used
 };
 
 }  // namespace headroom::net

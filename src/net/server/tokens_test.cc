@@ -61,7 +61,7 @@ TEST_F(Tokens, AGateFollowsTheFile) {
     EXPECT_FALSE(one->Admit(phone + "0"));
     EXPECT_FALSE(one->Admit(phone.substr(0, 66)));
     EXPECT_TRUE(one->Knows("phone"));
-    EXPECT_FALSE(one->Knows("")) << "whoever came when none was needed";
+    EXPECT_FALSE(one->Knows("")) << "a client of the time when none was needed";
   }
   ASSERT_TRUE(RevokeToken(path_, "phone"));
   EXPECT_FALSE(gate.Admit(phone));
@@ -69,7 +69,7 @@ TEST_F(Tokens, AGateFollowsTheFile) {
   EXPECT_TRUE(gate.Admit(tower));
   EXPECT_EQ(RevokeToken(path_, "phone").error().code, Errc::kNotFound);
   ASSERT_TRUE(RevokeToken(path_, "tower"));
-  EXPECT_FALSE(gate.Admit("")) << "revoking the last one must not open the door";
+  EXPECT_FALSE(gate.Admit("")) << "revoking the last one must not let every client in";
   EXPECT_FALSE(gate.Admit(tower));
 }
 

@@ -63,7 +63,7 @@ bool SiteRules::KnowsHost(std::string_view host) const {
   if (SameWord(name, "localhost")) return true;
   if (const auto address = ParseIpAddress(name)) {
     const std::string text = ToText(*address);
-    // A rebound name is a name: whoever was sent to an address meant it.
+    // A rebound name is a name: a client that uses an address meant it.
     return text == "127.0.0.1" || text == "::1" || *address == listen_.address ||
            IsAny(listen_.address);
   }

@@ -1,4 +1,4 @@
-// A ControlService that remembers what it was asked and answers at once, or when told to.
+// A ControlService that remembers what it was asked and answers at once, or when the test says so.
 #pragma once
 
 #include <atomic>
@@ -75,7 +75,7 @@ fetch("/api/status").then(() => document.body.dataset.leaked = "yes");</script><
   }
   void BeginYield(YieldId id, const std::string& who, Answer answer) override {
     Note(fmt::format("yield {} {}", id, who));
-    if (who == "nobody") return answer(Fail(Errc::kBusy, "the card is not ours to leave"));
+    if (who == "refused") return answer(Fail(Errc::kBusy, "the GPU is not ours to leave"));
     ++yields;
     Hold(std::move(answer), nlohmann::json{{"freed_bytes", 1000}});
   }

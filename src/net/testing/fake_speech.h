@@ -1,4 +1,4 @@
-// A SpeechService that remembers what it was asked and says what it was told to, on threads of its
+// A SpeechService that remembers what it was asked and plays a script, on threads of its
 // own as the real one does.
 #pragma once
 
@@ -31,7 +31,7 @@ class FakeSpeech : public SpeechService {
     std::int64_t size = 0;  // of the recording
     mode_t mode = 0;        // of its file
   };
-  /// What a stream was told. Kept after the stream is gone.
+  /// The calls of a stream. Kept after the stream is gone.
   struct StreamLog {
     StreamOptions options;
     std::vector<float> samples;
@@ -141,7 +141,7 @@ class FakeSpeech : public SpeechService {
     const auto found = logs_.find(session);
     return found == logs_.end() ? StreamLog{} : found->second;
   }
-  /// The event reaches the stream's owner on the fake's thread; nobody there: it is lost.
+  /// The event reaches the stream's owner on the fake's thread; without an owner it is lost.
   void Push(const std::string& session, StreamEvent event) {
     {
       const std::lock_guard guard(mutex_);

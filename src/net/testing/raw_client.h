@@ -1,4 +1,4 @@
-// A connection to a server under test that sends what it is told and nothing else.
+// A connection to a server under test that sends what the test gives it and nothing else.
 #pragma once
 
 #include <arpa/inet.h>

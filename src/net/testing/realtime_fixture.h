@@ -1,5 +1,5 @@
-// A session of the realtime protocol without its socket, over a stream that remembers what it was
-// told.
+// A session of the realtime protocol without its socket, over a stream that remembers its
+// calls.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -38,8 +38,8 @@ class Realtime : public ::testing::Test {
   using Kind = StreamEvent::Kind;
   using Wait = RealtimeSession::Wait;
 
-  // What a stream was told, and how it is to answer; outlives it.
-  struct Told {
+  // The calls of a stream, and how it is to answer; outlives it.
+  struct Log {
     std::vector<float> samples;
     int commits = 0, clears = 0;
     std::vector<StreamOptions> configured;
@@ -53,34 +53,34 @@ class Realtime : public ::testing::Test {
 
   class Stream : public SpeechStream {
    public:
-    explicit Stream(Told& told) : told_(told) {}
-    ~Stream() override { told_.destroyed = true; }
+    explicit Stream(Log& log) : log_(log) {}
+    ~Stream() override { log_.destroyed = true; }
     const std::string& session() const override { return session_; }
     Result<> Append(std::span<const float> samples) override {
-      if (told_.append) return Fail(*told_.append);
-      if (samples.size() > told_.room) return Fail(Errc::kBusy, "the spool is full");
-      told_.room -= samples.size();
-      told_.most = std::max(told_.most, samples.size());
-      told_.samples.insert(told_.samples.end(), samples.begin(), samples.end());
+      if (log_.append) return Fail(*log_.append);
+      if (samples.size() > log_.room) return Fail(Errc::kBusy, "the spool is full");
+      log_.room -= samples.size();
+      log_.most = std::max(log_.most, samples.size());
+      log_.samples.insert(log_.samples.end(), samples.begin(), samples.end());
       return {};
     }
     Result<> Commit() override {
-      if (told_.commit) return Fail(*told_.commit);
-      ++told_.commits;
+      if (log_.commit) return Fail(*log_.commit);
+      ++log_.commits;
       return {};
     }
-    void Clear() override { ++told_.clears; }
+    void Clear() override { ++log_.clears; }
     Result<> Configure(const StreamOptions& options) override {
-      if (told_.configure) return Fail(*told_.configure);
-      told_.configured.push_back(options);
+      if (log_.configure) return Fail(*log_.configure);
+      log_.configured.push_back(options);
       return {};
     }
-    void Acknowledge(std::uint64_t item) override { told_.acknowledged.push_back(item); }
-    void Finish(std::function<void()> on_idle) override { told_.on_idle = std::move(on_idle); }
-    void Forget() override { told_.forgotten = true; }
+    void Acknowledge(std::uint64_t item) override { log_.acknowledged.push_back(item); }
+    void Finish(std::function<void()> on_idle) override { log_.on_idle = std::move(on_idle); }
+    void Forget() override { log_.forgotten = true; }
 
    private:
-    Told& told_;
+    Log& log_;
     const std::string session_ = "abc";
   };
 
@@ -90,7 +90,7 @@ class Realtime : public ::testing::Test {
     session = std::make_unique<RealtimeSession>(
         std::move(connect), "n",
         [this](const std::string& event) { sent.push_back(json::parse(event)); });
-    session->Begin(std::make_unique<Stream>(told));
+    session->Begin(std::make_unique<Stream>(log));
     begin = Take();
   }
   // What was sent since the last time.
@@ -121,7 +121,7 @@ class Realtime : public ::testing::Test {
     session->OnEvent(Said(Kind::kText, item, std::move(text)));
   }
 
-  Told told;
+  Log log;
   std::vector<json> sent;
   std::vector<json> begin;
   std::unique_ptr<RealtimeSession> session;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "net/control/route.h"
+#include "net/control/json_text.h"
 #include "speech/text/words.h"
 
 namespace headroom::net {
@@ -168,9 +168,9 @@ Result<WyomingSession::Format> WyomingSession::FormatOf(const WyomingEvent& even
   TRY_ASSIGN(format.rate, Number(event, "rate"));
   TRY_ASSIGN(format.width, Number(event, "width"));
   TRY_ASSIGN(format.channels, Number(event, "channels"));
-  if (std::ranges::find(kWireRates, format.rate) == std::end(kWireRates))
+  if (std::ranges::find(kClientRates, format.rate) == std::end(kClientRates))
     return Fail(Errc::kUnsupported, "{}: rate: {} Hz; {} are taken", event.type, format.rate,
-                fmt::join(kWireRates, ", "));
+                fmt::join(kClientRates, ", "));
   if (format.width < 1 || format.width > 4)
     return Fail(Errc::kUnsupported, "{}: width: 1 to 4 bytes are taken", event.type);
   if (format.channels < 1 || format.channels > 2)
@@ -210,7 +210,7 @@ Result<> WyomingSession::Chunk(const WyomingEvent& event, WyomingStep& step) {
     step.open->request = request_;
     step.open->turns->silence = kSilence;
     open_ = true;
-    intake_.emplace(WireFormat{.rate = format_->rate});
+    intake_.emplace(ClientFormat{.rate = format_->rate});
   }
   step.audio = intake_->Take(Pcm16(event.payload, format_->width, format_->channels));
   return {};
@@ -260,7 +260,7 @@ WyomingStep WyomingSession::OnSpeech(const StreamEvent& event) {
       items_.erase(event.item);
       sent_ = text_;
       break;
-    case Kind::kTrouble:
+    case Kind::kWarning:
       if (!failed_) failed_ = event.error;
       break;
   }

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "net/server/client_audio.h"
 #include "net/server/speech_service.h"
-#include "net/server/wire_audio.h"
 #include "net/wyoming/wyoming_event.h"
 
 namespace headroom::net {

@@ -11,7 +11,7 @@ std::string CountersText(const WyomingCounters& counters) {
   page.Counter("failed_total", "Connections closed because the service failed.", counters.failed);
   page.Counter("bad_events_total", "Connections closed for what they sent.", counters.bad_events);
   page.Counter("timed_out_total", "Connections closed for waiting too long.", counters.timed_out);
-  page.Counter("slow_readers_total", "Connections closed because nobody read.",
+  page.Counter("slow_readers_total", "Connections closed because their client did not read.",
                counters.slow_readers);
   page.Counter("evicted_idle_total", "Idle connections closed because there were too many.",
                counters.evicted_idle);

@@ -1,7 +1,7 @@
 #include "net/wyoming/wyoming_event.h"
 
 #include "base/text.h"
-#include "net/control/route.h"
+#include "net/control/json_text.h"
 
 namespace headroom::net {
 namespace {

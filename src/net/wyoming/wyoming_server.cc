@@ -147,7 +147,7 @@ class WyomingServer::Session final : public ConnectionServer::Connection,
     LookAgain();
   }
 
-  // While nothing is read, only asking tells that the client has gone.
+  // While nothing is read, only asking shows that the client has gone.
   void LookAgain() {
     again_.expires_after(audio_.empty() ? kLookAgain : core_.options.busy_again);
     again_.async_wait([self = shared_from_this()](const BoostError& cancelled) {

@@ -52,7 +52,7 @@ std::string CountersText(const WyomingCounters& counters);
 class WyomingServer {
  public:
   /// Listens and serves until destroyed. kInvalid: an address that is none, or one off loopback
-  /// with nobody allowed. kBusy: somebody else has the port. `service` outlives the server.
+  /// with no client allowed. kBusy: another program has the port. `service` outlives the server.
   static Result<std::unique_ptr<WyomingServer>> Start(WyomingOptions options,
                                                       SpeechService& service);
   ~WyomingServer();

@@ -241,7 +241,7 @@ TEST_F(WyomingServerTest, TheOldestIdleConnectionMakesRoom) {
   EXPECT_EQ(idle.Next(), "closed");
   third.Send(Audio());
   ASSERT_TRUE(Soon([&] { return speech_.streams() == 2; }));
-  EXPECT_EQ(Connect().Next(), "closed");  // nobody is idle
+  EXPECT_EQ(Connect().Next(), "closed");  // none is idle
   EXPECT_EQ(server_->counters().evicted_idle, 1U);
   EXPECT_EQ(server_->counters().refused_full, 1U);
 }

@@ -111,7 +111,7 @@ StreamEvent Of(Kind kind, std::uint64_t item, std::string text = "", std::string
   event.item = item;
   event.text = std::move(text);
   event.language = std::move(language);
-  if (kind == Kind::kFailed || kind == Kind::kTrouble)
+  if (kind == Kind::kFailed || kind == Kind::kWarning)
     event.error = {Errc::kNoSpace, "the disk is full"};
   return event;
 }
@@ -218,7 +218,7 @@ TEST(WyomingSession, AudioAgainFromTheBeginKeepsTheRequest) {
 TEST(WyomingSession, ChunksAloneAreEnough) {
   WyomingSession session;
   EXPECT_THAT(Said(session.OnEvent(Chunk())), ElementsAre("open", "audio 2"));
-  // As whoever sent audio-start may do.
+  // As a client that sent audio-start may do.
   EXPECT_THAT(Said(session.OnEvent({"audio-chunk", json::object(), "abcd"})),
               ElementsAre("audio 2"));
 }
@@ -288,7 +288,7 @@ TEST(WyomingSession, AWrongFieldIsNamedAndEndsTheConnection) {
 }
 
 TEST(WyomingSession, ALostItemIsAnErrorAndNoTranscriptWithAHole) {
-  for (const Kind kind : {Kind::kFailed, Kind::kTrouble}) {
+  for (const Kind kind : {Kind::kFailed, Kind::kWarning}) {
     WyomingSession session = Listening();
     static_cast<void>(session.OnSpeech(Of(kind, 1)));
     static_cast<void>(session.OnSpeech(Of(Kind::kText, 2, "off")));

@@ -16,7 +16,7 @@ const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { hou
 export class MemoryChart {
   #lines; // [{title, colour, dash}]
   #data; // times in seconds, then a list for each line
-  #borders = [];
+  #thresholds = [];
   #top = 1;
   #at; // the sample that a person looks at; undefined: the newest
   #plot;
@@ -41,19 +41,19 @@ export class MemoryChart {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw(true));
   }
 
-  // values: bytes for each line, null where they are not known; borders: where warning, danger and
+  // values: bytes for each line, null where they are not known; thresholds: where warning, danger and
   // critical begin; most: of the device, or undefined.
-  add(values, borders, whole) {
+  add(values, thresholds, whole) {
     if (values.every((value) => value === null) && !this.#data[0].length) return;
     [Date.now() / 1000, ...values].forEach((value, at) => this.#data[at].push(value));
     if (this.#data[0].length > most) {
       for (const list of this.#data) list.shift();
       if (this.#at !== undefined) this.#at = Math.max(0, this.#at - 1);
     }
-    this.#borders = borders;
+    this.#thresholds = thresholds;
     const highest = Math.max(...this.#data.slice(1).flat().filter((value) => value !== null), 1);
-    this.#top = whole ?? Math.max(1.15 * highest, 1.25 * (borders[0] ?? 0));
-    const begins = zones.map((zone, at) => borders[at] && `${zone} from ${bytes(borders[at])}`).filter(Boolean);
+    this.#top = whole ?? Math.max(1.15 * highest, 1.25 * (thresholds[0] ?? 0));
+    const begins = zones.map((zone, at) => thresholds[at] && `${zone} from ${bytes(thresholds[at])}`).filter(Boolean);
     this.#caption.textContent = [this.title, ...begins].join(" · ");
     this.#figure.hidden = false;
     this.#draw(false);
@@ -63,9 +63,9 @@ export class MemoryChart {
     return { width: Math.max(200, this.#figure.clientWidth), height };
   }
 
-  #draw(anew) {
+  #draw(afresh) {
     if (this.#figure.hidden) return;
-    if (anew) {
+    if (afresh) {
       this.#plot?.destroy();
       this.#plot = undefined;
     }
@@ -112,9 +112,9 @@ export class MemoryChart {
     ctx.textBaseline = "top";
     ctx.font = `${11 * uPlot.pxRatio}px system-ui, sans-serif`;
     zones.forEach((zone, at) => {
-      const begin = this.#borders[at];
+      const begin = this.#thresholds[at];
       if (begin === undefined || begin >= this.#top) return;
-      const upper = plot.valToPos(Math.min(this.#borders[at + 1] ?? this.#top, this.#top), "y", true);
+      const upper = plot.valToPos(Math.min(this.#thresholds[at + 1] ?? this.#top, this.#top), "y", true);
       const tall = plot.valToPos(begin, "y", true) - upper;
       const [name, alpha] = shades[zone];
       ctx.fillStyle = colour(name);

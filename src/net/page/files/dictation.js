@@ -22,7 +22,7 @@ export class Dictation {
   #finished = false;
   #lostAt = 0;
 
-  // on: {item(id, {delta | text | failed | stopped}), level(0…1), trouble(text), end()}
+  // on: {item(id, {delta | text | failed | stopped}), level(0…1), warn(text), end()}
   constructor(on) {
     this.#on = on;
   }
@@ -48,7 +48,7 @@ export class Dictation {
     this.#context.createMediaStreamSource(this.#microphone).connect(recorder);
     for (const track of this.#microphone.getTracks()) {
       track.onended = () => {
-        this.#on.trouble("The microphone has gone.");
+        this.#on.warn("The microphone has gone.");
         this.stop();
       };
     }
@@ -106,13 +106,13 @@ export class Dictation {
     this.#lostAt ||= performance.now();
     const later = event.code === 1013; // the server says that it would be in vain
     if (this.#session && !later && !this.#ended && performance.now() - this.#lostAt < patience) {
-      this.#on.trouble("The connection was lost; what is said is kept.");
+      this.#on.warn("The connection was lost; what is said is kept.");
       setTimeout(() => socket === this.#socket && this.#connect(), again);
       return;
     }
     if (!this.#ended) this.#closeMicrophone();
     this.#ended = true;
-    this.#on.trouble(event.reason || (this.#session ? "The connection was lost." : "The server refused to listen."));
+    this.#on.warn(event.reason || (this.#session ? "The connection was lost." : "The server refused to listen."));
     this.#finish();
   }
 
@@ -125,7 +125,7 @@ export class Dictation {
     this.#held.push(audio);
     if (this.#held.length <= mostHeld) return;
     this.#held.shift();
-    this.#on.trouble("The server does not answer; the oldest of what was said is lost.");
+    this.#on.warn("The server does not answer; the oldest of what was said is lost.");
   }
 
   #hear(event) {
@@ -148,7 +148,7 @@ export class Dictation {
         break;
       case "session.updated":
         this.#ready = true;
-        if (this.#lostAt) this.#on.trouble("");
+        if (this.#lostAt) this.#on.warn("");
         this.#lostAt = 0;
         for (const audio of this.#held) this.#socket.send(audio);
         this.#held = [];
@@ -178,7 +178,7 @@ export class Dictation {
         // Nothing was left to commit when the user stopped.
         // By its id when the buffer was empty, by its code when there was only silence in it.
         if (!this.#ended || (event.error.event_id !== "rest" && event.error.code !== "invalid"))
-          return this.#on.trouble(event.error.message);
+          return this.#on.warn(event.error.message);
         this.#settled = true;
         this.#finishIfDone();
         break;

@@ -17,9 +17,9 @@ const words = {
   passed_over: (e) => `utterance ${e.utterance} could not be decoded; its speech is kept`,
   recovered: (e) => `${e.utterances} utterances of an earlier run are taken up`,
   sleep: (e) => (e.asleep ? "the computer goes to sleep" : "the computer is awake"),
-  yield: (e) => (e.held ? "the card is left to another program" : "the card is ours again"),
+  yield: (e) => (e.held ? "the GPU is left to another program" : "the GPU is ours again"),
   drain: (e) => (e.on ? "drained: nothing new of other programs is taken" : "work is taken again"),
-  restart: (e) => `the service starts anew: ${e.reason}`,
+  restart: (e) => `the service restarts: ${e.reason}`,
   reloaded: () => "the configuration was read again",
   state: (e) => `dictation: ${e.state}`,
 };

@@ -1,4 +1,4 @@
-// Memory as it is now, as it was, and as it would be with another card.
+// Memory as it is now, as it was, and as it would be with another GPU.
 import { MemoryChart } from "/chart.js";
 import { bytes, make } from "/service.js";
 
@@ -36,7 +36,7 @@ export function showGauges(to, metrics) {
   const kinds = owners(metrics);
   const rows = [];
   const zoneOf = (name) => zones[metrics.find((m) => m.name === "headroom_zone" && m.labels.gauge === name)?.value];
-  for (const [kind, name, title] of [["vram", "VRAM", "Card"], ["ram", "RAM", "RAM"], ["swap", "swap", "Swap"]]) {
+  for (const [kind, name, title] of [["vram", "VRAM", "GPU"], ["ram", "RAM", "RAM"], ["swap", "swap", "Swap"]]) {
     if (kinds[kind]) rows.push(gauge(title, kinds[kind], zoneOf(name)));
   }
   const pressure = zoneOf("pressure");
@@ -48,32 +48,32 @@ export function showGauges(to, metrics) {
   to.replaceChildren(...(rows.length ? rows : [make("p", "Nothing is known yet.", "soft")]));
 }
 
-// The card's and the RAM's lines since the page was opened.
+// The GPU's and the RAM's lines since the page was opened.
 export class Charts {
-  #card;
+  #gpu;
   #ram;
 
   constructor(to) {
     const ours = { title: "Headroom", colour: "ours" };
-    this.#card = new MemoryChart(to, "Card", [ours, { title: "others", colour: "others", dash: [6, 4] }, { title: "together", colour: "fg" }]);
+    this.#gpu = new MemoryChart(to, "GPU", [ours, { title: "others", colour: "others", dash: [6, 4] }, { title: "together", colour: "fg" }]);
     this.#ram = new MemoryChart(to, "RAM of Headroom", [ours]);
   }
 
   add(metrics) {
     const { ram = {}, vram = {} } = owners(metrics);
-    const borders = (gauge) =>
+    const thresholds = (gauge) =>
       zones.slice(1).map((zone) => metrics.find((m) => m.name === "headroom_zone_border_bytes" && m.labels.gauge === gauge && m.labels.zone === zone)?.value);
     const { headroom = null, others = null, free } = vram;
     const together = headroom === null && others === null ? null : (headroom ?? 0) + (others ?? 0);
-    this.#card.add([headroom, others, together], borders("VRAM"), free === undefined ? undefined : together + free);
-    this.#ram.add([ram.headroom ?? null], borders("RAM"));
+    this.#gpu.add([headroom, others, together], thresholds("VRAM"), free === undefined ? undefined : together + free);
+    this.#ram.add([ram.headroom ?? null], thresholds("RAM"));
   }
 }
 
 // The service's own rule: resident and others in the first line, the longest piece of audio that
 // leaves room for its workspace in the second.
-export function judge(tier, rules, card, others) {
-  const within = (held, percent) => held * 100 <= card * percent;
+export function judge(tier, rules, gpu, others) {
+  const within = (held, percent) => held * 100 <= gpu * percent;
   const chunks = [...tier.chunks].sort((a, b) => b.chunk_ms - a.chunk_ms);
   for (const chunk of chunks.length ? chunks : [{ peak_bytes: tier.resident_bytes }]) {
     if (!within(tier.resident_bytes + others, rules.marginal) || !within(chunk.peak_bytes + others, rules.peak)) continue;
@@ -84,13 +84,13 @@ export function judge(tier, rules, card, others) {
 
 const colours = { SAFE: "safe", MARGINAL: "warning", UNSAFE: "danger" };
 
-// A row for each model: what it takes, and the verdict on a card of that size.
-export function showFit(to, tiers, rules, card, others) {
+// A row for each model: what it takes, and the verdict on a GPU of that size.
+export function showFit(to, tiers, rules, gpu, others) {
   to.replaceChildren(
     ...tiers.map((tier) => {
-      const { fit, chunk } = judge(tier, rules, card, others);
+      const { fit, chunk } = judge(tier, rules, gpu, others);
       const needs = Math.max(tier.resident_bytes, chunk.peak_bytes);
-      const left = card - others - needs;
+      const left = gpu - others - needs;
       const row = make("tr");
       row.append(make("td", tier.tier), make("td", bytes(needs)));
       if (!tier.on_card) {

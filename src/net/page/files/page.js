@@ -13,7 +13,7 @@ const silent = "The service does not answer.";
 const charts = new Charts(part("charts"));
 let plan = { tiers: [], rules: { safe: 70, marginal: 80, peak: 85 } };
 let numbers = []; // the last metrics
-let touched = false; // the card's size is the user's
+let touched = false; // the GPU's size is the user's
 
 function showReady(state) {
   const loaded = state.models.filter((model) => model.loaded).map((model) => model.id);
@@ -51,17 +51,17 @@ function showFacts(status, metrics) {
 }
 
 function showWhatFits() {
-  const [card, others] = [Number(part("card").value) * GiB, Number(part("others").value) * GiB];
-  part("card-size").value = bytes(card);
+  const [gpu, others] = [Number(part("gpu").value) * GiB, Number(part("others").value) * GiB];
+  part("gpu-size").value = bytes(gpu);
   part("others-size").value = bytes(others);
-  part("card").setAttribute("aria-valuetext", bytes(card));
+  part("gpu").setAttribute("aria-valuetext", bytes(gpu));
   part("others").setAttribute("aria-valuetext", bytes(others));
-  showFit(part("fit"), plan.tiers, plan.rules, card, others);
+  showFit(part("fit"), plan.tiers, plan.rules, gpu, others);
 }
 
 function takeCard(memory) {
   if (touched || !memory?.vram_total_bytes) return;
-  part("card").value = memory.vram_total_bytes / GiB;
+  part("gpu").value = memory.vram_total_bytes / GiB;
   part("others").value = ((memory.vram_used_bytes ?? 0) - (memory.vram_ours_bytes ?? 0)) / GiB;
 }
 
@@ -86,7 +86,7 @@ async function show() {
   }
 }
 
-for (const id of ["card", "others"]) {
+for (const id of ["gpu", "others"]) {
   part(id).addEventListener("input", () => {
     touched = true;
     showWhatFits();
@@ -118,7 +118,7 @@ async function transcribe(file) {
   if (language()) form.append("language", language());
   form.append("stream", "true");
   form.append("file", file);
-  part("text").textContent = part("trouble").textContent = "";
+  part("text").textContent = part("problem").textContent = "";
   upload?.abort();
   upload = new AbortController();
   const ours = upload;
@@ -135,7 +135,7 @@ async function transcribe(file) {
     if (!whole) throw new Error("The answer ended early.");
   } catch (error) {
     if (ours.signal.aborted) return;
-    part("trouble").textContent = error instanceof TypeError ? silent : error.message;
+    part("problem").textContent = error instanceof TypeError ? silent : error.message;
   } finally {
     if (ours === upload) done();
   }
@@ -197,11 +197,11 @@ part("speak").addEventListener("click", async () => {
     showListening(false);
     return dictation.stop();
   }
-  part("speak-trouble").textContent = "";
+  part("speak-problem").textContent = "";
   const ours = new Dictation({
     item: onItem,
     level: (peak) => (part("level").value = peak),
-    trouble: (text) => (part("speak-trouble").textContent = text),
+    warn: (text) => (part("speak-problem").textContent = text),
     end: () => {
       if (dictation === ours) dictation = undefined;
       showListening(false);
@@ -213,7 +213,7 @@ part("speak").addEventListener("click", async () => {
     if (!navigator.mediaDevices) throw new Error("browsers give a microphone only to https and to localhost");
     await ours.start(language());
   } catch (error) {
-    part("speak-trouble").textContent = `No microphone: ${error.message}`;
+    part("speak-problem").textContent = `No microphone: ${error.message}`;
     ours.stop();
   }
 });
@@ -222,15 +222,15 @@ part("speak").addEventListener("click", async () => {
 
 new Events(
   { events: part("events"), utterances: part("utterances") },
-  { status: (status) => showFacts(status, numbers), state: (text) => (part("events-trouble").textContent = text) },
+  { status: (status) => showFacts(status, numbers), state: (text) => (part("events-problem").textContent = text) },
 );
 
 // ---- the report ----
 
 part("report-form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const [button, frame, trouble] = [part("report-make"), part("report"), part("report-trouble")];
-  trouble.textContent = "";
+  const [button, frame, problem] = [part("report-make"), part("report"), part("report-problem")];
+  problem.textContent = "";
   button.disabled = true;
   button.textContent = "Reading the record…";
   try {
@@ -244,7 +244,7 @@ part("report-form").addEventListener("submit", async (event) => {
     frame.src = "/frame.html";
     frame.hidden = false;
   } catch (error) {
-    trouble.textContent = error instanceof TypeError ? silent : error.message;
+    problem.textContent = error instanceof TypeError ? silent : error.message;
   } finally {
     button.disabled = false;
     button.textContent = "Show";

@@ -1,4 +1,4 @@
-#include "net/server/wire_audio.h"
+#include "net/server/client_audio.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@ namespace headroom::net {
 namespace {
 
 using Octets = std::vector<std::uint8_t>;
-using Coding = WireFormat::Coding;
+using Coding = ClientFormat::Coding;
 
 Octets Sine(double hertz, int rate, std::size_t count, double size = 0.5) {
   Octets bytes;
@@ -24,7 +24,7 @@ Octets Sine(double hertz, int rate, std::size_t count, double size = 0.5) {
   return bytes;
 }
 
-std::vector<float> All(WireFormat format, const Octets& bytes) {
+std::vector<float> All(ClientFormat format, const Octets& bytes) {
   AudioDecoder intake(format);
   std::vector<float> samples = intake.Take(bytes);
   const std::vector<float> rest = intake.Finish();
@@ -80,8 +80,8 @@ TEST(AudioDecoder, G711) {
 }
 
 TEST(AudioDecoder, SplitAnywhereTheSamplesAreTheSame) {
-  for (const int rate : kWireRates) {
-    const WireFormat format{Coding::kPcm16, rate};
+  for (const int rate : kClientRates) {
+    const ClientFormat format{Coding::kPcm16, rate};
     const Octets bytes = Sine(440, rate, 3000);
     const std::vector<float> whole = All(format, bytes);
     for (const std::size_t step : {1U, 2U, 3U, 7U, 160U, 481U, 4095U}) {
@@ -101,7 +101,7 @@ TEST(AudioDecoder, SplitAnywhereTheSamplesAreTheSame) {
 
 // What is not the sine that it should be is at least 70 dB below it, from the first sample on.
 TEST(AudioDecoder, ASineStaysASine) {
-  for (const int rate : kWireRates) {
+  for (const int rate : kClientRates) {
     const auto count = static_cast<std::size_t>(rate);
     const std::vector<float> samples = All({Coding::kPcm16, rate}, Sine(1000, rate, count));
     ASSERT_EQ(samples.size(), 16'000U) << rate;

@@ -1,4 +1,4 @@
-#include "net/server/wire_audio.h"
+#include "net/server/client_audio.h"
 
 #include <openssl/evp.h>
 #include <speex/speex_resampler.h>
@@ -135,8 +135,8 @@ class AudioDecoder::Resampler {
   std::unique_ptr<SpeexResamplerState, Destroy> state_;
 };
 
-AudioDecoder::AudioDecoder(WireFormat format) : format_(format) {
-  CHECK(std::ranges::find(kWireRates, format.rate) != std::end(kWireRates));
+AudioDecoder::AudioDecoder(ClientFormat format) : format_(format) {
+  CHECK(std::ranges::find(kClientRates, format.rate) != std::end(kClientRates));
   if (format.rate != kRate) resampler_ = std::make_unique<Resampler>(format.rate);
 }
 AudioDecoder::~AudioDecoder() = default;
@@ -145,7 +145,7 @@ AudioDecoder& AudioDecoder::operator=(AudioDecoder&&) noexcept = default;
 
 std::vector<float> AudioDecoder::Take(std::span<const std::uint8_t> bytes) {
   std::vector<float> samples;
-  if (format_.coding == WireFormat::Coding::kPcm16) {
+  if (format_.coding == ClientFormat::Coding::kPcm16) {
     samples.reserve(bytes.size() / 2 + 1);
     for (const std::uint8_t byte : bytes) {
       if (half_ < 0) {
@@ -158,7 +158,7 @@ std::vector<float> AudioDecoder::Take(std::span<const std::uint8_t> bytes) {
   } else {
     static const Table ulaw = TableOf(Ulaw);
     static const Table alaw = TableOf(Alaw);
-    const Table& table = format_.coding == WireFormat::Coding::kUlaw ? ulaw : alaw;
+    const Table& table = format_.coding == ClientFormat::Coding::kUlaw ? ulaw : alaw;
     samples.reserve(bytes.size());
     for (const std::uint8_t byte : bytes) samples.push_back(table[byte]);
   }
