@@ -62,7 +62,7 @@ Findings CheckConfig(DoctorContext& context) {
 
 Findings CheckOutput(const DoctorContext& context) {
   const auto& targets = context.config.output.targets;
-  if (std::ranges::find(targets, app::OutputTarget::kType) == targets.end())
+  if (std::ranges::find(targets, output::TargetKind::kType) == targets.end())
     return {{Health::kOk, "typing", "not used: output.targets does not contain type", ""}};
   const output::InjectorContext injectors{output::FindSession(), {}, Milliseconds(2000)};
   if (injectors.session.kind == output::SessionKind::kNone)

@@ -165,13 +165,9 @@ class Reader {
                            c.speech.vad_enter));
     if (c.audio.source == SourceKind::kFile && c.audio.files.empty())
       Together({"audio.source"}, "audio.source: \"file\" needs audio.files");
-    const auto to = [&](OutputTarget target) {
-      return std::ranges::find(c.output.targets, target) != c.output.targets.end();
-    };
-    if (to(OutputTarget::kFile) && c.output.file.empty())
-      Together({"output.targets"}, "output.targets: \"file\" needs output.file");
-    if (to(OutputTarget::kCommand) && c.output.command.empty())
-      Together({"output.targets"}, "output.targets: \"command\" needs output.command");
+    for (const output::TargetOptions& options : TargetOptionsFor(c))
+      if (const auto complete = output::Check(options); !complete)
+        Together({"output.targets"}, "output.targets: " + complete.error().what);
     if (!c.output.command.empty() && c.output.command.front().empty())
       Together({"output.command"}, "output.command: the first element must be a program");
     if (c.memory.chunks.empty() ||
@@ -306,6 +302,26 @@ Result<> SetConfig(Config& config, std::span<const std::string> settings) {
   if (!whole.problems.empty()) return Fail(Errc::kInvalid, "{}", whole.problems.front().text);
   config = std::move(changed);
   return {};
+}
+
+std::vector<output::TargetOptions> TargetOptionsFor(const Config& config) {
+  const OutputConfig& from = config.output;
+  std::vector<output::TargetOptions> all;
+  for (const output::TargetKind kind : from.targets) {
+    // Each target uses those of the options that are its own.
+    output::TargetOptions& options = all.emplace_back();
+    options.kind = kind;
+    options.path = from.file;
+    options.command = from.command;
+    if (from.typing != "auto") options.typing.injectors = {from.typing};
+    options.typing.key_delay = from.key_delay;
+    if (from.paste_key != "auto") options.typing.paste_key = from.paste_key;
+    if (!from.restore_clipboard) options.typing.restore_after = Milliseconds(0);
+    if (kind != output::TargetKind::kType) continue;
+    options.newlines = from.newline;
+    options.after = from.after_utterance;
+  }
+  return all;
 }
 
 ConfigChange Difference(const Config& before, const Config& after) {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/output/target.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -24,13 +25,6 @@ enum class SourceKind { kAuto, kPulse, kAlsa, kFile, kStdin, kNone };
 enum class ListenMode { kToggle, kPushToTalk, kHandsFree };
 enum class DeviceChoice { kAuto, kGpu, kCpu };
 enum class WhenCold { kWait, kFast };
-enum class OutputTarget { kType, kClipboard, kStdout, kFile, kCommand };
-enum class TypingMethod { kAuto, kWtype, kXdotool, kYdotool, kPaste };
-enum class NewlinePolicy {
-  kSpace,  // never Enter
-  kShiftEnter,
-  kEnter,  // in a terminal too
-};
 enum class LogLevel { kError, kWarning, kInfo, kDebug };
 
 struct AudioConfig {
@@ -90,10 +84,10 @@ struct MemoryConfig {
 };
 
 struct OutputConfig {
-  std::vector<OutputTarget> targets = {OutputTarget::kType};
-  TypingMethod typing = TypingMethod::kAuto;
-  Milliseconds key_delay{0};  // between two typed keys
-  NewlinePolicy newline = NewlinePolicy::kSpace;
+  std::vector<output::TargetKind> targets = {output::TargetKind::kType};
+  std::string typing = "auto";                          // or one of output::kInjectors
+  Milliseconds key_delay{0};                            // between two typed keys
+  output::Newlines newline = output::Newlines::kSpace;  // of typed text; kKeep: Enter
   std::string paste_key = "auto";     // "auto", "ctrl+v", "ctrl+shift+v", "shift+insert"
   bool restore_clipboard = true;      // after pasting
   std::string after_utterance = " ";  // put after each text
@@ -184,6 +178,9 @@ Result<Config> LoadConfig(const std::filesystem::path& path);
 /// Settings over a configuration, as on a command line: "speech.mode=hands_free". The value is
 /// TOML, but text needs no quotes. `config` is unchanged when one of them is wrong.
 Result<> SetConfig(Config& config, std::span<const std::string> settings);
+
+/// The targets that `config` names, with their options.
+std::vector<output::TargetOptions> TargetOptionsFor(const Config& config);
 
 /// The keys ("speech.silence") in which the two differ.
 struct ConfigChange {

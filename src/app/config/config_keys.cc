@@ -27,19 +27,19 @@ const Names<ListenMode> kModes = {{"toggle", ListenMode::kToggle},
 const Names<DeviceChoice> kDevices = {
     {"auto", DeviceChoice::kAuto}, {"gpu", DeviceChoice::kGpu}, {"cpu", DeviceChoice::kCpu}};
 const Names<WhenCold> kWhenCold = {{"wait", WhenCold::kWait}, {"fast", WhenCold::kFast}};
-const Names<OutputTarget> kTargets = {{"type", OutputTarget::kType},
-                                      {"clipboard", OutputTarget::kClipboard},
-                                      {"stdout", OutputTarget::kStdout},
-                                      {"file", OutputTarget::kFile},
-                                      {"command", OutputTarget::kCommand}};
-const Names<TypingMethod> kTyping = {{"auto", TypingMethod::kAuto},
-                                     {"wtype", TypingMethod::kWtype},
-                                     {"xdotool", TypingMethod::kXdotool},
-                                     {"ydotool", TypingMethod::kYdotool},
-                                     {"paste", TypingMethod::kPaste}};
-const Names<NewlinePolicy> kNewlines = {{"space", NewlinePolicy::kSpace},
-                                        {"shift_enter", NewlinePolicy::kShiftEnter},
-                                        {"enter", NewlinePolicy::kEnter}};
+const Names<output::TargetKind> kTargets = [] {
+  Names<output::TargetKind> names;
+  for (const output::TargetKind kind : output::kTargetKinds) names.emplace_back(Name(kind), kind);
+  return names;
+}();
+const Names<std::string> kTyping = [] {
+  Names<std::string> names = {{"auto", "auto"}};
+  for (const std::string_view injector : output::kInjectors) names.emplace_back(injector, injector);
+  return names;
+}();
+const Names<output::Newlines> kNewlines = {{"space", output::Newlines::kSpace},
+                                           {"shift_enter", output::Newlines::kShiftEnter},
+                                           {"enter", output::Newlines::kKeep}};
 const Names<LogLevel> kLevels = {{"error", LogLevel::kError},
                                  {"warning", LogLevel::kWarning},
                                  {"info", LogLevel::kInfo},
@@ -384,7 +384,7 @@ void AddOutput(std::vector<ConfigKey>& keys) {
        "in any case."},
       Listed(kTargets, ", "), AT(output.targets),
       [](const std::string& word) { return FromName(kTargets, word); },
-      [](OutputTarget target) { return ToName(kTargets, target); }));
+      [](output::TargetKind target) { return ToName(kTargets, target); }));
   keys.push_back(Choice({"output", "typing",
                          "How text is typed. auto: the first that is exact in this session; see "
                          "`headroom doctor output`."},

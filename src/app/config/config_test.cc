@@ -99,8 +99,9 @@ level = "debug"
   EXPECT_EQ(c.memory.thresholds.vram, (memory::ZoneLevels<double>{60, 80, 95}));
   EXPECT_EQ(c.memory.thresholds.ram.warning, Bytes(1'500'000'000));
   EXPECT_THAT(c.memory.chunks, ElementsAre(Milliseconds(20'000), Milliseconds(10'000)));
-  EXPECT_THAT(c.output.targets, ElementsAre(OutputTarget::kStdout, OutputTarget::kCommand));
-  EXPECT_EQ(c.output.newline, NewlinePolicy::kEnter);
+  EXPECT_THAT(c.output.targets,
+              ElementsAre(output::TargetKind::kStdout, output::TargetKind::kCommand));
+  EXPECT_EQ(c.output.newline, output::Newlines::kKeep);
   EXPECT_EQ(c.spool.size, MiB(128));
   EXPECT_FALSE(c.history.on);
   EXPECT_EQ(c.control_socket, "/run/x.sock");
@@ -263,7 +264,8 @@ TEST(Config, AppliesSettingsFromTheCommandLine) {
   const auto set = SetConfig(c, good);
   ASSERT_TRUE(set) << set.error().what;
   EXPECT_EQ(c.speech.mode, ListenMode::kHandsFree);
-  EXPECT_THAT(c.output.targets, ElementsAre(OutputTarget::kStdout, OutputTarget::kFile));
+  EXPECT_THAT(c.output.targets,
+              ElementsAre(output::TargetKind::kStdout, output::TargetKind::kFile));
   EXPECT_EQ(c.models.threads, 3);
   EXPECT_EQ(c.audio.device, "12");
   EXPECT_FALSE(c.history.on);

@@ -24,50 +24,6 @@ audio::SourceKind KindFor(SourceKind kind) {
   return audio::SourceKind::kNone;
 }
 
-std::vector<std::string> InjectorsFor(TypingMethod method) {
-  switch (method) {
-    case TypingMethod::kAuto:
-      return {};
-    case TypingMethod::kWtype:
-      return {"wtype"};
-    case TypingMethod::kXdotool:
-      return {"xdotool"};
-    case TypingMethod::kYdotool:
-      return {"ydotool"};
-    case TypingMethod::kPaste:
-      return {"paste"};
-  }
-  return {};
-}
-
-output::TargetKind KindFor(OutputTarget target) {
-  switch (target) {
-    case OutputTarget::kType:
-      return output::TargetKind::kType;
-    case OutputTarget::kClipboard:
-      return output::TargetKind::kClipboard;
-    case OutputTarget::kStdout:
-      return output::TargetKind::kStdout;
-    case OutputTarget::kFile:
-      return output::TargetKind::kFile;
-    case OutputTarget::kCommand:
-      return output::TargetKind::kCommand;
-  }
-  return output::TargetKind::kStdout;
-}
-
-output::Newlines NewlinesFor(NewlinePolicy policy) {
-  switch (policy) {
-    case NewlinePolicy::kSpace:
-      return output::Newlines::kSpace;
-    case NewlinePolicy::kShiftEnter:
-      return output::Newlines::kShiftEnter;
-    case NewlinePolicy::kEnter:
-      return output::Newlines::kKeep;
-  }
-  return output::Newlines::kSpace;
-}
-
 }  // namespace
 
 audio::SourceOptions SourceOptionsFor(const Config& config) {
@@ -107,35 +63,6 @@ speech::RecognitionOptions RequestFor(const Config& config, std::vector<std::str
   request.unpunctuated = !config.speech.punctuation;
   request.vocabulary = std::move(vocabulary);
   return request;
-}
-
-std::vector<output::TargetOptions> TargetOptionsFor(const Config& config) {
-  std::vector<output::TargetOptions> all;
-  for (const OutputTarget target : config.output.targets) {
-    output::TargetOptions options;
-    options.kind = KindFor(target);
-    switch (target) {
-      case OutputTarget::kType:
-        options.newlines = NewlinesFor(config.output.newline);
-        options.after = config.output.after_utterance;
-        options.typing.injectors = InjectorsFor(config.output.typing);
-        options.typing.key_delay = config.output.key_delay;
-        if (config.output.paste_key != "auto") options.typing.paste_key = config.output.paste_key;
-        if (!config.output.restore_clipboard) options.typing.restore_after = Milliseconds(0);
-        break;
-      case OutputTarget::kFile:
-        options.path = config.output.file;
-        break;
-      case OutputTarget::kCommand:
-        options.command = config.output.command;
-        break;
-      case OutputTarget::kClipboard:
-      case OutputTarget::kStdout:
-        break;
-    }
-    all.push_back(std::move(options));
-  }
-  return all;
 }
 
 }  // namespace headroom::app

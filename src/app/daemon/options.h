@@ -16,6 +16,5 @@ audio::SourceOptions SourceOptionsFor(const Config& config);
 Result<DictationOptions> DictationOptionsFor(const Config& config);
 /// `vocabulary`: the words of the configuration and of its file.
 speech::RecognitionOptions RequestFor(const Config& config, std::vector<std::string> vocabulary);
-std::vector<output::TargetOptions> TargetOptionsFor(const Config& config);
 
 }  // namespace headroom::app

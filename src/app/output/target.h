@@ -2,6 +2,7 @@
 // text is there, or is given up at a deadline, and never needs another target to make progress.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -50,8 +51,11 @@ class Target {
   }
 };
 
-enum class TargetKind { kStdout, kFile, kCommand, kClipboard, kType };
-std::string_view Name(TargetKind kind);  // "stdout", "file", …
+enum class TargetKind { kType, kClipboard, kStdout, kFile, kCommand };
+inline constexpr std::array kTargetKinds = {TargetKind::kType, TargetKind::kClipboard,
+                                            TargetKind::kStdout, TargetKind::kFile,
+                                            TargetKind::kCommand};
+std::string_view Name(TargetKind kind);  // "type", "clipboard", …
 Result<TargetKind> ParseTargetKind(std::string_view text);
 
 /// What becomes of a new line in the text.
@@ -61,9 +65,12 @@ enum class Newlines {
   kShiftEnter,  // typing only: a new line in most chat windows, which send on Enter
 };
 
+/// The programs that can type; "paste" uses the clipboard.
+inline constexpr std::array<std::string_view, 4> kInjectors = {"wtype", "xdotool", "ydotool",
+                                                               "paste"};
+
 struct TypingOptions {
-  /// Of "wtype", "xdotool", "ydotool", "paste", in order of preference. Empty: what suits the
-  /// session, see docs/desktop.md.
+  /// Of kInjectors, in order of preference. Empty: what suits the session, see docs/desktop.md.
   std::vector<std::string> injectors = {};
   /// What pastes: Insert or v with shift, ctrl, alt or super. Shift+Insert is what terminals and
   /// other windows have in common.
@@ -92,7 +99,10 @@ struct TargetOptions {
   std::function<bool()> locked = {};
 };
 
-/// kInvalid when the options make no sense. Looks at nothing outside until Deliver.
+/// kInvalid, naming the missing configuration key, when the target lacks an option that it needs.
+Result<> Check(const TargetOptions& options);
+
+/// kInvalid for invalid options. Looks at nothing outside until Deliver.
 Result<std::unique_ptr<Target>> MakeTarget(const TargetOptions& options);
 
 }  // namespace headroom::output

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "app/output/injector.h"
 #include "app/output/targets.h"
 #include "app/output/text_for.h"
@@ -103,7 +105,7 @@ class TypingTarget : public Target {
 Result<std::unique_ptr<Target>> MakeTypingTarget(const TargetOptions& options) {
   TRY(ParseChord(options.typing.paste_key));
   for (const std::string& name : options.typing.injectors) {
-    if (name == "wtype" || name == "xdotool" || name == "ydotool" || name == "paste") continue;
+    if (std::ranges::find(kInjectors, name) != kInjectors.end()) continue;
     return Fail(Errc::kInvalid,
                 "\"{}\" is not a typing method; use wtype, xdotool, ydotool or paste", name);
   }
