@@ -1,10 +1,12 @@
 // Checks whether models can run on a GPU and says what is missing where they cannot.
 #include <filesystem>
+#include <string_view>
+#include <vector>
 
 #include "app/cli/doctor.h"
+#include "asr/planner/gpu_backends.h"
 #include "asr/planner/worker_devices.h"
 #include "base/bytes.h"
-#include "base/dirs.h"
 #include "observe/probe/pci.h"
 
 namespace headroom::cli {
@@ -13,32 +15,29 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Milliseconds kAnswersWithin{20'000};  // loading the driver takes seconds
-constexpr const char* kHowToBuild =
-    "configure with -DHEADROOM_CUDA=ON (NVIDIA's CUDA toolkit) or -DHEADROOM_VULKAN=ON (apt-get "
-    "install libvulkan-dev glslc spirv-headers), see docs/gpu.md";
 
-std::string HintFor(const std::string& program, const std::string& error) {
-  const auto says = [&](const char* text) { return error.contains(text); };
-  if (says("libvulkan.so")) return "apt-get install libvulkan1";
-  if (says("libcuda.so")) return "install the NVIDIA driver; nvidia-smi shows whether it works";
-  if (says("libcublas") || says("libcudart")) return "install the CUDA toolkit's libraries";
-  if (says("in time")) return "the driver hangs; restart the machine";
-  return program == planner::kCudaWorker ? "nvidia-smi shows whether the driver works"
-                                         : "vulkaninfo --summary shows whether the driver works";
+std::string HowToBuild() {
+  std::vector<std::string_view> options;
+  for (const planner::GpuBackend& backend : planner::GpuBackends())
+    options.push_back(backend.build);
+  return fmt::format("configure with {}, see docs/gpu.md", fmt::join(options, " or "));
 }
 
-Findings OfWorker(const std::string& program) {
+std::string_view HintFor(const planner::GpuBackend& backend, std::string_view error) {
+  for (const planner::MissingLibrary& missing : backend.libraries)
+    if (error.contains(missing.library)) return missing.help;
+  if (error.contains("in time")) return "the driver hangs; restart the machine";
+  return backend.check;
+}
+
+Findings OfWorker(const planner::GpuBackend& backend) {
+  const std::string program = backend.worker;
   const auto devices = planner::AskDevices(program, kAnswersWithin);
   if (!devices)
     return {{Health::kWarn, "GPU worker", devices.error().what,
-             HintFor(program, devices.error().what)}};
+             std::string(HintFor(backend, devices.error().what))}};
   if (devices->empty())
-    return {
-        {Health::kWarn, "GPU worker", program + " found no GPU",
-         program == planner::kCudaWorker
-             ? "nvidia-smi shows whether the NVIDIA driver works"
-             : "apt-get install mesa-vulkan-drivers for AMD and Intel; the NVIDIA driver brings "
-               "its own; you need access to /dev/dri/renderD* (group render)"}};
+    return {{Health::kWarn, "GPU worker", program + " found no GPU", std::string(backend.no_gpu)}};
   Findings findings;
   for (const planner::WorkerDevice& device : *devices)
     findings.push_back({Health::kOk, "GPU worker",
@@ -56,10 +55,10 @@ Findings CheckGpuWorkers(const DoctorContext&) {
     for (Finding& one : more) findings.push_back(std::move(one));
   };
   bool any = false;
-  for (const char* program : {planner::kCudaWorker, planner::kVulkanWorker}) {
-    if (!FindProgram(program)) continue;
+  for (const planner::GpuBackend& backend : planner::GpuBackends()) {
+    if (!backend.IsInstalled()) continue;
     any = true;
-    add(OfWorker(program));
+    add(OfWorker(backend));
   }
   const fs::path root = "/";
   const auto nvidia = probe::FindDisplayCards(root, probe::kVendorNvidia);
@@ -71,7 +70,7 @@ Findings CheckGpuWorkers(const DoctorContext&) {
           "install your distribution's nvidia-driver package and restart the machine"}});
   if (!any && !(nvidia.empty() && amd.empty()))
     add({{Health::kWarn, "GPU worker", "this installation has no worker for the graphics card",
-          kHowToBuild}});
+          HowToBuild()}});
   return findings;
 }
 
