@@ -16,10 +16,10 @@ record::Sample SampleOf(const probe::Sample& sample, const std::map<pid_t, std::
 
 std::vector<record::GpuName> GpuNames(const probe::Sample& sample);
 
-/// Zones by the numbers in it; the worst card counts. Without a number there is no zone.
+/// Zones by the numbers in it; the worst GPU counts. Without a number there is no zone.
 void FillZones(record::Sample& sample, const memory::Thresholds& thresholds);
 
-/// The changes from one sample to the next: zones, and states of cards.
+/// The changes from one sample to the next: zones, and states of GPUs.
 std::vector<record::Event> Changes(const record::Sample& before, const record::Sample& now);
 
 }  // namespace headroom::watch
