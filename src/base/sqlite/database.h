@@ -58,7 +58,7 @@ class Statement {
 
 enum class Access {
   kReadOnly,
-  /// The file alone, as if nobody wrote it: no lock, no -wal, no -shm. For files at rest and
+  /// The file alone, as if no process wrote it: no lock, no -wal, no -shm. For files at rest and
   /// folders that cannot be written.
   kImmutable,
   kReadWrite,  // creates the file, with mode 0600 whatever the umask; -wal and -shm get the same

@@ -35,7 +35,7 @@ void Risks(Context& context) {
         "HIGH: peak >= 85 % or full within a day; MEDIUM: peak >= 70 % or any leak; else LOW");
   } else if (vram) {
     add("card memory used up", "UNKNOWN", "the card's size is not in the record",
-        "needs the card's size");
+        "needs the GPU's size");
   }
   const Gauge* ram = context.First(GaugeKind::kRam);
   if (ram) {
@@ -101,7 +101,7 @@ void Recommend(Context& context) {
   };
   const auto sleep = [&] {
     if (best == "suspend-resume")
-      add("end the process that uses the card before the machine sleeps, and start it after",
+      add("end the process that uses the GPU before the machine sleeps, and start it after",
           "the device's context does not survive; memory that is free does not help",
           "/usr/lib/systemd/system-sleep/" + unit + ".sh (executable)",
           {"#!/bin/sh", "case $1 in", fmt::format("pre) systemctl stop {} ;;", unit),
@@ -116,7 +116,7 @@ void Recommend(Context& context) {
         {"[Service]", "Restart=on-failure", "RestartSec=5"});
   const Gauge* vram = context.First(GaugeKind::kVram);
   if (vram && vram->zoned && vram->peak_zone != Zone::kSafe)
-    add("watch the card with these borders", "the zones that this report uses", "config.toml",
+    add("watch the GPU with these thresholds", "the zones that this report uses", "config.toml",
         {"[memory]", fmt::format("vram_warning = {:g}", context.options.thresholds.vram.warning),
          fmt::format("vram_danger = {:g}", context.options.thresholds.vram.danger),
          fmt::format("vram_critical = {:g}", context.options.thresholds.vram.critical)});
@@ -156,14 +156,14 @@ void Missing(Context& context) {
   };
   const bool vram = has([](const Series& s) { return s.metric == Metric::kVramUsed; });
   lacks(vram,
-        "memory of the card (nvidia-smi --query-gpu=timestamp,memory.used,memory.total "
+        "memory of the GPU (nvidia-smi --query-gpu=timestamp,memory.used,memory.total "
         "--format=csv -l 1)");
   lacks(!vram || has([](const Series& s) { return s.metric == Metric::kVramTotal; }) ||
             context.options.gpu,
-        "the size of the card: no zones without it (--card 4096MiB)");
+        "the size of the GPU: no zones without it (--card 4096MiB)");
   lacks(!vram ||
             has([](const Series& s) { return s.metric == Metric::kVramUsed && !s.owner.empty(); }),
-        "memory of each program on the card (nvidia-smi pmon -s m -o DT): another program can "
+        "memory of each program on the GPU (nvidia-smi pmon -s m -o DT): another program can "
         "neither be blamed nor ruled out");
   lacks(has([](const Series& s) { return s.metric == Metric::kRam; }),
         "memory of the service on the host");

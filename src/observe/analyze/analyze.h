@@ -3,9 +3,9 @@
 #pragma once
 
 #include "memory/plan.h"
-#include "observe/analyze/civil.h"
 #include "observe/analyze/evidence.h"
 #include "observe/analyze/findings.h"
+#include "observe/analyze/timestamps.h"
 
 namespace headroom::analyze {
 

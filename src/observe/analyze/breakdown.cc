@@ -1,4 +1,4 @@
-// Who held the memory at the baseline and at the peak; what nobody accounts for is a part of its
+// Who held the memory at the baseline and at the peak; what has no known owner is a part of its
 // own.
 #include <fmt/format.h>
 
@@ -56,7 +56,7 @@ void Gpu(Context& context, const Gauge& gauge, Instant at, double whole, const c
     for (const auto& [owner, bytes] : allocated)
       part(owner + ": model and tensors", bytes, Basis::kMeasured);
   }
-  if (breakdown.parts.empty()) return;  // nobody is known: the missing evidence says so
+  if (breakdown.parts.empty()) return;  // no owner is known: the missing evidence says so
   breakdown.unaccounted = whole - sum;
   std::stable_sort(breakdown.parts.begin(), breakdown.parts.end(),
                    [](const Part& a, const Part& b) { return a.bytes > b.bytes; });
@@ -64,7 +64,7 @@ void Gpu(Context& context, const Gauge& gauge, Instant at, double whole, const c
 }
 
 // The middle of the time for which the peak was held: programs are often read at other moments than
-// the card is, and the first reading after a jump knows only the owners from before it.
+// the GPU is, and the first reading after a jump knows only the owners from before it.
 Instant MiddleOfPeak(const Gauge& gauge, Points points) {
   const auto peak = std::find_if(points.begin(), points.end(),
                                  [&](const Point& point) { return point.at >= gauge.peak_at; });

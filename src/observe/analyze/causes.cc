@@ -31,26 +31,26 @@ struct About {
   const char* decide;
 };
 constexpr std::array<About, kWhiches> kAbout = {{
-    {"memory-exhausted", "the card's memory was used up",
+    {"memory-exhausted", "the GPU's memory was used up",
      "device memory sampled every second through the next failure, and the allocator's own message "
      "(error 2 names what was tried and what was free)"},
     {"suspend-resume", "the machine slept, and the device's state did not survive",
      "suspend with the service running: if the same code follows, it is this; ending the worker "
      "before sleep makes it go away"},
-    {"driver-reset", "the driver or the card was reset",
+    {"driver-reset", "the driver or the GPU was reset",
      "kernel lines (Xid, amdgpu reset) of the minute before the first error"},
-    {"device-fault", "a kernel faulted by itself: a bug of the program, the driver or the card",
+    {"device-fault", "a kernel faulted by itself: a bug of the program, the driver or the GPU",
      "run once with CUDA_LAUNCH_BLOCKING=1 or compute-sanitizer, and look at the kernel's log for "
      "Xid 13 and 31"},
     {"leak", "memory leaked until nothing was left",
      "a longer record of the same service without restarts"},
     {"another-process", "another program took the memory",
-     "memory of each process on the card (nvidia-smi pmon -s m -o DT) through the next failure"},
+     "memory of each process on the GPU (nvidia-smi pmon -s m -o DT) through the next failure"},
     {"host-memory", "the host's memory was short",
      "pressure (/proc/pressure/memory) and swap sampled every second before the first error"},
     {"client-backlog", "work was sent faster than it could be done",
      "the length of the queue, in seconds of audio or in requests"},
-    {"model-too-large", "the model leaves too little room on this card",
+    {"model-too-large", "the model leaves too little room on this GPU",
      "the same load with a smaller quantisation: if it never fails, it was this"},
 }};
 
@@ -174,9 +174,9 @@ class Causes {
     memory_ = memory;
     if (memory > 0) {
       Add(kExhausted, 3,
-          fmt::format("{} errors say that an allocation on the card was refused (error 2)", memory),
+          fmt::format("{} errors say that an allocation on the GPU was refused (error 2)", memory),
           Basis::kMeasured, {memory_from});
-      Add(kTooLarge, 1, "allocations on the card were refused", Basis::kMeasured, {memory_from});
+      Add(kTooLarge, 1, "allocations on the GPU were refused", Basis::kMeasured, {memory_from});
       Add(kFault, -2, "the errors name memory, not a kernel", Basis::kMeasured, {memory_from});
     }
     if (sticky > 0 && memory == 0) {
@@ -237,11 +237,11 @@ class Causes {
                       FormatLength(onset_ - step->at)),
           Basis::kDerived, {step->from});
     } else if (context_.kernel_covered()) {
-      Add(kSuspend, -4, "the kernel's lines are in the record, and none tells of sleep",
+      Add(kSuspend, -4, "the kernel's lines are in the record, and none reports sleep",
           Basis::kMeasured);
       Add(kFault, 0.5, "no sleep explains a broken context", Basis::kInferred);
     } else {
-      Add(kSuspend, -0.5, "nothing tells of sleep, but the kernel's lines are not in the record",
+      Add(kSuspend, -0.5, "no line reports sleep, but the kernel's lines are not in the record",
           Basis::kInferred);
     }
   }
@@ -263,7 +263,7 @@ class Causes {
       }
     } else if (context_.kernel_covered()) {
       Add(kReset, -2.5,
-          "the kernel's lines are in the record, and none tells of a reset (Xid) around the first "
+          "the kernel's lines are in the record, and none reports a reset (Xid) around the first "
           "error",
           Basis::kMeasured);
       Add(kFault, -0.5, "a kernel that faults usually leaves an Xid 13 or 31, and there is none",
@@ -385,12 +385,12 @@ class Causes {
     if (who && largest > 0.05 * *gauge->total) {
       const double weight = largest > 0.15 * *gauge->total ? 3 : 1.5;
       Add(kNeighbour, weight,
-          fmt::format("{} took {} more of the card in the minutes before", who->owner,
+          fmt::format("{} took {} more of the GPU in the minutes before", who->owner,
                       GpuSize(largest)),
           Basis::kMeasured, {{who->source, who->points.front().line}});
-      Add(kTooLarge, -1, "it was another program that filled the card", Basis::kInferred);
+      Add(kTooLarge, -1, "it was another program that filled the GPU", Basis::kInferred);
     } else if (known) {
-      Add(kNeighbour, -2, "no other program's memory on the card grew before it", Basis::kMeasured);
+      Add(kNeighbour, -2, "no other program's memory on the GPU grew before it", Basis::kMeasured);
     }
   }
 
@@ -422,7 +422,7 @@ class Causes {
       return;
     }
     if (judged)
-      Add(kLeak, -3, "no gauge grew in any calm phase that is long enough to tell",
+      Add(kLeak, -3, "no gauge grew in any calm phase that is long enough for a verdict",
           Basis::kDerived);
   }
 
@@ -456,7 +456,7 @@ class Causes {
       double score = 0;
       for (const auto& [weight, statement] : hypotheses_[which].evidence) score += weight;
       if (score < 1) continue;
-      Add(which, 2, "the card was then used up, as this explains", Basis::kInferred);
+      Add(which, 2, "the GPU was then used up, as this explains", Basis::kInferred);
       Add(kExhausted, -3, fmt::format("what used it up is known: {}", kAbout[which].title),
           Basis::kInferred);
       return;
@@ -489,7 +489,7 @@ class Causes {
     need(ram_.gauge != nullptr, "host memory");
     need(context_.kernel_covered(), "the kernel's lines");
     need(findings_.errors > 0, "the program's errors");
-    need(owners, "memory of each program on the card");
+    need(owners, "memory of each program on the GPU");
     const double coverage = 1 - static_cast<double>(missing.size()) / 5;
     const Hypothesis& best = hypotheses_.front();
     findings_.confidence = best.share * (0.5 + 0.5 * coverage);

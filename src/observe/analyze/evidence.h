@@ -30,7 +30,7 @@ enum class Metric : std::uint8_t {
   kVramReserved,   // bytes a framework's allocator holds, used or not
   kVramTried,      // bytes: an allocation that was refused
   kRam,            // bytes of one owner
-  kRamPeak,        // bytes: a peak told afterwards; when it was is not known
+  kRamPeak,        // bytes: a peak reported afterwards; when it was is not known
   kSwap,           // bytes of one owner
   kSwapPeak,       // bytes: as kRamPeak
   kHostTotal,      // bytes
@@ -74,7 +74,7 @@ enum class Family : std::uint8_t {
   kSticky,           // stays until the process ends: 700, 719, 999
   kLost,             // the device is gone
   kHostOutOfMemory,  // the host's memory was not enough
-  kCrash,            // a signal that nobody sends to end a process in order ended it
+  kCrash,            // ended by a signal that is never used for an orderly stop
 };
 std::string_view Name(Family family);
 std::optional<Family> FamilyFromName(std::string_view name);
@@ -151,7 +151,7 @@ class Evidence {
   void AddEvent(const Event& event, std::optional<std::uint64_t> identity = std::nullopt);
   void Bad(std::uint32_t source, std::uint32_t line, std::string_view why);
   void Note(std::uint32_t source, std::string text);
-  /// Wall time minus the monotonic clock, where a journal told both.
+  /// Wall time minus the monotonic clock, where a journal has both.
   std::optional<Milliseconds> boot_offset;
 
   /// Sorts, and drops what came twice.

@@ -34,9 +34,9 @@ struct Gauge {
   GaugeKind kind = GaugeKind::kVram;
   std::string name;  // "VRAM of GPU 0", "RAM of swictation"
   std::size_t series = 0;
-  std::optional<double> total;  // VRAM: of the card
+  std::optional<double> total;  // VRAM: of the GPU
   memory::ZoneLevels<double> thresholds;
-  bool zoned = false;  // false: no borders, because the card's size is not known
+  bool zoned = false;  // false: no thresholds, because the GPU's size is not known
 
   Milliseconds interval{};                        // typical, between two readings
   Milliseconds known{};                           // how much time the readings cover
@@ -47,7 +47,7 @@ struct Gauge {
   double baseline = 0, peak = 0, last = 0;
   Instant peak_at;
   Citation peak_from, baseline_from;
-  bool peak_untimed = false;  // told afterwards, e.g. by systemd
+  bool peak_untimed = false;  // reported afterwards, e.g. by systemd
   memory::Zone baseline_zone{}, peak_zone{};
   std::vector<Statement> before_peak;
 };

@@ -92,7 +92,7 @@ class FlightRecord {
          static_cast<std::uint32_t>(std::clamp<std::int64_t>(event.count(), 1, 1'000'000))});
   }
 
-  /// Whether the recorder told, in what was taken so far, that this run follows the kernel's log.
+  /// Whether the events taken so far say that this run follows the kernel's log.
   bool follows_kernel(std::int64_t run) const { return kernel_.contains(run); }
 
  private:

@@ -16,15 +16,17 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kSecond = 1'000, kHour = 3'600'000;
 
-record::Event Told(EventKind kind, std::int64_t ms) {
+record::Event EventAt(EventKind kind, std::int64_t ms) {
   return {kind, record::AtMs(ms), {}};
 }
 record::Event KernelLog(std::int64_t ms, const char* reason) {
-  return Told(EventKind::kRecording, ms).With(Key::kStep, "kernel_log").With(Key::kReason, reason);
+  return EventAt(EventKind::kRecording, ms)
+      .With(Key::kStep, "kernel_log")
+      .With(Key::kReason, reason);
 }
 
 // Six hours: the worker leaks 12 MiB/h, for half an hour another program takes 1200 MiB of the
-// card, and for twenty minutes nobody recorded.
+// GPU, and for twenty minutes nobody recorded.
 class SixHours : public testing::Test {
  protected:
   static record::Sample At(std::int64_t ms) {
@@ -125,7 +127,8 @@ TEST_F(SixHours, AnHourOfThem) {
   EXPECT_LE(findings.to, Time(2 * kHour));
   EXPECT_EQ(Find(findings, GaugeKind::kVram).peak, static_cast<double>(MiB(2100).n));
   EXPECT_EQ(findings.errors, 0u);
-  EXPECT_TRUE(evidence.sources()[0].kernel) << "told at the beginning of the run, not in the range";
+  EXPECT_TRUE(evidence.sources()[0].kernel)
+      << "recorded at the beginning of the run, not in the range";
 }
 
 TEST(FlightRecordTest, WithoutTheKernelsLogItsSilenceMeansNothing) {
@@ -150,7 +153,7 @@ TEST(FlightRecordTest, AProcessThatASignalEndedIsAnErrorAndOneThatEndsIsNot) {
   {
     auto writer = record::Writer::Open(record::OptionsFor(path));
     const auto exited = [](std::int64_t ms) {
-      return Told(EventKind::kTarget, ms).With(Key::kStep, "exited").With(Key::kName, "cc1plus");
+      return EventAt(EventKind::kTarget, ms).With(Key::kStep, "exited").With(Key::kName, "cc1plus");
     };
     (*writer)->Note(exited(1'000).With(Key::kExitCode, 0));
     (*writer)->Note(exited(2'000).With(Key::kSignal, 15));
@@ -160,12 +163,12 @@ TEST(FlightRecordTest, AProcessThatASignalEndedIsAnErrorAndOneThatEndsIsNot) {
   Evidence evidence;
   ASSERT_TRUE(ReadFlightRecord(path, {}, evidence));
   evidence.Finish();
-  std::vector<std::string> told;
+  std::vector<std::string> seen;
   for (const Event& event : evidence.events()) {
     const EventType& type = evidence.type(event);
-    told.push_back(std::string(Name(type.kind)) + " " + type.subject + " " + type.code);
+    seen.push_back(std::string(Name(type.kind)) + " " + type.subject + " " + type.code);
   }
-  EXPECT_THAT(told, testing::ElementsAre("stop cc1plus ", "stop cc1plus ", "error cc1plus 9"));
+  EXPECT_THAT(seen, testing::ElementsAre("stop cc1plus ", "stop cc1plus ", "error cc1plus 9"));
 }
 
 }  // namespace

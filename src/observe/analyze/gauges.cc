@@ -14,7 +14,7 @@ constexpr std::size_t kMostGaps = 100;
 
 std::optional<double> LastOf(const Evidence& evidence, Metric metric, const std::string& device) {
   std::optional<double> value;
-  std::uint64_t most = 0;  // a tool that reads the card knows better than one refused allocation
+  std::uint64_t most = 0;  // a tool that reads the GPU knows better than one refused allocation
   for (const Series& series : evidence.series()) {
     if (series.metric != metric || series.points.empty()) continue;
     if (!device.empty() && series.device != device) continue;
@@ -152,7 +152,7 @@ void FindGauges(Context& context) {
           Plain(context.options.thresholds.swap));
   }
 
-  // A peak told afterwards counts when it is above what the samples caught.
+  // A peak reported afterwards counts when it is above what the samples caught.
   for (Gauge& gauge : findings.gauges) {
     if (gauge.kind == GaugeKind::kVram) continue;
     const Metric peak = gauge.kind == GaugeKind::kRam ? Metric::kRamPeak : Metric::kSwapPeak;
@@ -175,7 +175,7 @@ std::string Context::Share(const Gauge& gauge, double value) const {
 }
 
 const Gauge* Context::First(GaugeKind kind) const {
-  const Gauge* found = nullptr;  // of several cards the fullest
+  const Gauge* found = nullptr;  // of several GPUs the fullest
   for (const Gauge& gauge : findings.gauges) {
     if (gauge.kind != kind) continue;
     const auto share = [](const Gauge& g) { return g.total ? g.peak / *g.total : 0.0; };

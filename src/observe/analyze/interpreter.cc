@@ -54,7 +54,7 @@ void Interpreter::Take(const Entry& entry, std::uint32_t line) {
       entry.about != options_.unit && !entry.identifier.empty() &&
       !options_.unit.starts_with(entry.identifier))
     return;
-  const Meaning* meaning = options_.packs->Match(entry.message);
+  const std::optional<Meaning> meaning = options_.packs->Match(entry.message);
   last_was_event_ = false;
   if (!meaning) return;
   if (!entry.at) {

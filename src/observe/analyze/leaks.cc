@@ -128,9 +128,10 @@ LeakFinding Examine(const Context& context, std::size_t index, Instant from, Ins
     if (limit > 0) {
       finding.exhaustion = after(finding.slope);
       if (finding.high > 0) finding.exhaustion_soonest = after(finding.high);
-      finding.statement.text += fmt::format("; {} is reached in {} at this rate",
-                                            gauge.total ? "the card's end" : "the critical border",
-                                            FormatLength(*finding.exhaustion));
+      finding.statement.text +=
+          fmt::format("; {} is reached in {} at this rate",
+                      gauge.total ? "the GPU's end" : "the critical threshold",
+                      FormatLength(*finding.exhaustion));
     }
   }
   return finding;

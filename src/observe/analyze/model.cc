@@ -1,4 +1,4 @@
-// What model was loaded, and whether it fits on that card.
+// What model was loaded, and whether it fits on that GPU.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -20,10 +20,14 @@ std::string ModelName(std::string_view subject) {
   return name;
 }
 
-bool IsSpeech(std::string_view name) {
-  return std::ranges::any_of(
-      std::array{"canary", "whisper", "parakeet", "moonshine", "nemo"},
-      [&](std::string_view word) { return name.find(word) != std::string_view::npos; });
+// Whether one of the plans is of the model's family: "canary" of "canary-1b-flash". For any other
+// model these plans are no alternative.
+bool IsOfFamily(std::string_view name, const std::vector<memory::Plan>& plans) {
+  return std::ranges::any_of(plans, [&](const memory::Plan& plan) {
+    const std::string planned = ModelName(plan.model);
+    const std::string_view family = std::string_view(planned).substr(0, planned.find('-'));
+    return !family.empty() && name.find(family) != std::string_view::npos;
+  });
 }
 
 }  // namespace
@@ -70,10 +74,10 @@ void FindModel(Context& context) {
   fit.fit = memory::Judge(plan, Milliseconds(30'000), room, context.options.fit);
   statement.text = fmt::format("{} is {}", fit.model, fit.fit.text);
   statement.basis = Basis::kDerived;
-  if (fit.fit.fit != memory::Fit::kSafe && IsSpeech(fit.model)) {
+  const std::vector<memory::Plan> plans =
+      context.options.plans.empty() ? memory::ExampleTiers() : context.options.plans;
+  if (fit.fit.fit != memory::Fit::kSafe && IsOfFamily(fit.model, plans)) {
     std::vector<memory::Option> options;
-    const std::vector<memory::Plan> plans =
-        context.options.plans.empty() ? memory::ExampleTiers() : context.options.plans;
     for (const memory::Plan& tier : plans) {
       if (tier.kind != memory::DeviceKind::kDiscrete)
         continue;  // the host's room is another matter

@@ -87,7 +87,7 @@ class Mon : public LineParser {
       return;
     }
     source().zone_assumed = true;
-    if (process && (owner == "-" || owner.empty())) return;  // nobody on that card
+    if (process && (owner == "-" || owner.empty())) return;  // no process on that GPU
     if (fb) Sample(Metric::kVramUsed, device, owner, time->at, *fb * 1048576);
     if (busy) Sample(Metric::kBusy, device, owner, time->at, *busy);
     if (temperature) Sample(Metric::kTemperature, device, "", time->at, *temperature);

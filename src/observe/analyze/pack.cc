@@ -103,7 +103,6 @@ struct Packs::State {
   RE2::Set set{Options(), RE2::UNANCHORED};
   std::vector<Pattern> patterns;
   std::vector<int> matched;
-  Meaning meaning;
 };
 
 Packs::Packs(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -151,28 +150,25 @@ std::size_t Packs::size() const {
   return state_->patterns.size();
 }
 
-const Meaning* Packs::Match(std::string_view line) {
+std::optional<Meaning> Packs::Match(std::string_view line) {
   line = line.substr(0, kLongestLine);
   State& state = *state_;
-  if (state.patterns.empty()) return nullptr;
+  if (state.patterns.empty()) return std::nullopt;
   state.matched.clear();
-  if (!state.set.Match(re2::StringPiece(line.data(), line.size()), &state.matched)) return nullptr;
+  if (!state.set.Match(re2::StringPiece(line.data(), line.size()), &state.matched))
+    return std::nullopt;
   const auto first = std::min_element(state.matched.begin(), state.matched.end());
-  if (first == state.matched.end()) return nullptr;
+  if (first == state.matched.end()) return std::nullopt;
   const Pattern& pattern = state.patterns[static_cast<std::size_t>(*first)];
-  Meaning& meaning = state.meaning;
+  Meaning meaning;
   meaning.event = pattern.event;
   meaning.type = pattern.type;
-  meaning.process.clear();
-  meaning.device.clear();
-  meaning.count = 1;
-  meaning.readings.clear();
-  if (!pattern.expression) return &meaning;
+  if (!pattern.expression) return meaning;
   std::array<re2::StringPiece, kMostGroups> groups;
   const int wanted = pattern.expression->NumberOfCapturingGroups() + 1;
   if (!pattern.expression->Match(re2::StringPiece(line.data(), line.size()), 0, line.size(),
                                  RE2::UNANCHORED, groups.data(), wanted))
-    return &meaning;
+    return meaning;
   for (const auto& [index, name] : pattern.groups) {
     const re2::StringPiece& group = groups[static_cast<std::size_t>(index)];
     if (group.data() == nullptr) continue;
@@ -200,7 +196,7 @@ const Meaning* Packs::Match(std::string_view line) {
       meaning.count = std::clamp<std::uint32_t>(count, 1, 1'000'000);
     }
   }
-  return &meaning;
+  return meaning;
 }
 
 }  // namespace headroom::analyze

@@ -11,6 +11,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,8 +51,8 @@ class Packs {
   static Result<Packs> Load(const std::vector<std::filesystem::path>& folders);
 
   std::size_t size() const;
-  /// nullptr when the line means nothing. The result lives until the next call. One thread.
-  const Meaning* Match(std::string_view line);
+  /// nullopt: the line means nothing. One thread.
+  std::optional<Meaning> Match(std::string_view line);
 
  private:
   struct State;

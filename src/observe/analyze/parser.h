@@ -56,7 +56,7 @@ class Interpreter {
   Interpreter(const ReadOptions& options, std::uint32_t source, Evidence& evidence)
       : options_(options), source_(source), evidence_(evidence) {}
   void Take(const Entry& entry, std::uint32_t line);
-  /// A journal's two clocks: a difference that grows tells of sleep or of a set clock.
+  /// A journal's two clocks: a difference that grows means sleep or a set clock.
   void Clocks(Instant wall, Milliseconds monotonic, std::uint64_t boot, std::uint32_t line);
 
  private:

@@ -20,7 +20,7 @@ struct Context {
   std::string Say(const Gauge& gauge, double value) const {
     return gauge.kind == GaugeKind::kVram ? GpuSize(value) : Size(value);
   }
-  /// "91.3 %" of the card, or empty.
+  /// "91.3 %" of the GPU, or empty.
   std::string Share(const Gauge& gauge, double value) const;
   const Gauge* First(GaugeKind kind) const;
   /// Of the kind, the first in time; nullptr: none.

@@ -1,4 +1,4 @@
-// Phases by change-point detection over all gauges, with what the logs say as fixed borders.
+// Phases by change-point detection over all gauges, with what the logs say as fixed boundaries.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,7 +16,7 @@ constexpr std::size_t kMostPhases = 24;
 struct Threshold {
   Instant at;
   Statement why;
-  bool firm = false;   // told by a log line
+  bool firm = false;   // from a log line
   bool sleep = false;  // the machine sleeps from here on
 };
 
@@ -27,7 +27,7 @@ Milliseconds Width(const Context& context) {
   return std::max(interval, length / static_cast<std::int64_t>(kMostBins) + Milliseconds(1));
 }
 
-// What a change must exceed to matter: a part of the card, or of the largest value seen.
+// What a change must exceed to matter: a part of the GPU, or of the largest value seen.
 double Scale(const Gauge& gauge) {
   return std::max(gauge.total.value_or(gauge.peak), 1e6);
 }
@@ -61,7 +61,7 @@ std::vector<Instant> Changes(const Context& context) {
   return changes;
 }
 
-// The largest step of any gauge near a border that the bins only know roughly.
+// The largest step of any gauge near a boundary that the bins only know roughly.
 Threshold Refine(const Context& context, Instant rough, Milliseconds width) {
   Threshold threshold{rough, {}};
   double largest = 0;
@@ -95,16 +95,16 @@ std::vector<Threshold> Thresholds(const Context& context) {
                           true,
                           context.evidence.type(event).kind == EventKind::kSuspend});
   };
-  std::size_t told = 0;
+  std::size_t logged = 0;
   for (const Event& event : context.evidence.events()) {
     const EventKind kind = context.evidence.type(event).kind;
     if (kind != EventKind::kStart && kind != EventKind::kLoad && kind != EventKind::kReady &&
         kind != EventKind::kUnload && kind != EventKind::kSuspend && kind != EventKind::kResume)
       continue;
-    if (++told > kMostPhases) break;  // a unit that restarts all the time: the levels must tell
+    if (++logged > kMostPhases) break;  // a unit that restarts all the time: the levels must decide
     firm(event);
   }
-  if (told > kMostPhases) thresholds.clear();
+  if (logged > kMostPhases) thresholds.clear();
   for (std::size_t i = 0; i < std::min<std::size_t>(findings.bursts.size(), 5); ++i) {
     const Burst& burst = findings.bursts[i];
     if (burst.last - burst.first < Milliseconds(2000) && findings.bursts.size() > 1) continue;
@@ -117,7 +117,7 @@ std::vector<Threshold> Thresholds(const Context& context) {
   std::vector<Threshold> all = thresholds;
   for (const Instant rough : Changes(context)) {
     Threshold threshold = Refine(context, rough, width);
-    const bool told_already =
+    const bool logged_already =
         std::any_of(thresholds.begin(), thresholds.end(), [&](const Threshold& other) {
           const Milliseconds apart = std::chrono::abs(other.at - threshold.at);
           return apart <= 2 * width;
@@ -127,7 +127,7 @@ std::vector<Threshold> Thresholds(const Context& context) {
         std::any_of(findings.bursts.begin(), findings.bursts.end(), [&](const Burst& burst) {
           return threshold.at >= burst.first && threshold.at <= burst.last;
         });
-    if (!told_already && !inside) all.push_back(std::move(threshold));
+    if (!logged_already && !inside) all.push_back(std::move(threshold));
   }
   std::stable_sort(all.begin(), all.end(),
                    [](const Threshold& a, const Threshold& b) { return a.at < b.at; });
@@ -217,8 +217,8 @@ void Classify(const Context& context, std::vector<Phase>& phases) {
         }
       }
       const bool brief = phase.to - phase.from < (phases[longest].to - phases[longest].from) / 4;
-      const bool told = phase.began_by.text.find("model begins to load") != std::string::npos;
-      if (told || (rises && brief && i > 0))
+      const bool logged = phase.began_by.text.find("model begins to load") != std::string::npos;
+      if (logged || (rises && brief && i > 0))
         phase.kind = PhaseKind::kLoading;
       else if (low && brief)
         phase.kind = PhaseKind::kStartUp;

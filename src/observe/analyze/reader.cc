@@ -128,7 +128,7 @@ Result<> ReadEvidence(int fd, const std::string& name, Format format, const Read
   std::vector<std::byte> buffer(std::size_t{1} << 20);
   std::unique_ptr<Parser> parser;
   while (true) {
-    // The first piece is filled as far as it goes, so that the format can be told.
+    // The first piece is filled as far as it goes, so that the format can be recognised.
     Result<std::size_t> got = parser ? ReadSome(fd, buffer) : ReadFull(fd, buffer);
     if (!got) return Within(got, "read {}", name);
     const std::string_view bytes(reinterpret_cast<const char*>(buffer.data()), *got);

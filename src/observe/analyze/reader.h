@@ -12,9 +12,9 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "observe/analyze/civil.h"
 #include "observe/analyze/evidence.h"
 #include "observe/analyze/pack.h"
+#include "observe/analyze/timestamps.h"
 
 namespace headroom::analyze {
 

@@ -252,7 +252,7 @@ TEST(Packs, TheFirstPatternWinsAndMistakesAreNamed) {
        {"b.toml", "[[pattern]]\nname='b'\nkind='error'\nmatch='boom (?P<count>[0-9]+)'"}});
   ASSERT_TRUE(packs);
   EXPECT_EQ(packs->Match("boom 3")->type.name, "a");
-  EXPECT_EQ(packs->Match("bo om"), nullptr);
+  EXPECT_FALSE(packs->Match("bo om"));
   for (const char* toml : {"[[pattern]]\nname='a'", "[[pattern]]\nname='a'\nkind='what'\nmatch='x'",
                            "[[pattern]]\nname='a'\nkind='error'\nmatch='('",
                            "[[pattern]]\nname='a'\nkind='error'\nmatch='(?P<mood>x)'",

@@ -45,7 +45,7 @@ void Summarise(Context& context) {
     if (moved) {
       text += fmt::format(", peak {}", context.Say(gauge, gauge.peak));
       if (gauge.total) text += fmt::format(" ({})", context.Share(gauge, gauge.peak));
-      text += gauge.peak_untimed ? ", told afterwards" : " at " + context.Clock(gauge.peak_at);
+      text += gauge.peak_untimed ? ", reported afterwards" : " at " + context.Clock(gauge.peak_at);
       text += fmt::format(", {} at the end", context.Say(gauge, gauge.last));
     }
     if (gauge.zoned && gauge.peak_zone != memory::Zone::kSafe)
@@ -78,7 +78,7 @@ void Summarise(Context& context) {
         Basis::kDerived);
   if (findings.model) {
     const ModelFit& fit = *findings.model;
-    std::string text = fmt::format("Model: {} is {} on this card", fit.model, Name(fit.fit.fit));
+    std::string text = fmt::format("Model: {} is {} on this GPU", fit.model, Name(fit.fit.fit));
     if (!fit.titles.empty()) {
       const std::string& title = fit.titles.front();
       text += fmt::format("; {}{} would be {}", title.substr(0, title.find(" on ")),

@@ -34,7 +34,7 @@ Medians MediansOf(Points points, Milliseconds width);
 
 /// "789.7 MB", "6.00 GB": memory of the host.
 std::string Size(double bytes);
-/// "3740 MiB": memory of cards.
+/// "3740 MiB": memory of GPUs.
 std::string GpuSize(double bytes);
 
 }  // namespace headroom::analyze

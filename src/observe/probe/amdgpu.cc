@@ -35,8 +35,8 @@ std::string PciAddress(const fs::path& folder) {
 }
 
 // There is no plain flag in sysfs. gpu_metrics begins with u16 size, u8 format, u8 content; format
-// 1 is for discrete cards, 2 and 3 for those in a processor. Where it is not there: a carve-out of
-// the BIOS is small and all of it visible, and the card reaches more of the host than it has.
+// 1 is for discrete GPUs, 2 and 3 for those in a CPU package. Where it is not there: a carve-out of
+// the BIOS is small and all of it visible, and the GPU reaches more of the host than it has.
 DeviceKind FindKind(const fs::path& folder, Bytes vram_total, std::optional<Bytes> gtt_total) {
   const auto metrics = ReadText(folder / "gpu_metrics");
   if (metrics && metrics->size() >= 4) {

@@ -1,4 +1,4 @@
-// AMD cards by sysfs: no library, no open device node.
+// AMD GPUs by sysfs: no library, no open device node.
 // Formats: Documentation/gpu/amdgpu/driver-misc.rst (mem_info_*), thermal.rst (gpu_metrics) and
 // Documentation/gpu/drm-usage-stats.rst (fdinfo) of the kernel.
 #pragma once
@@ -15,7 +15,7 @@
 
 namespace headroom::probe {
 
-/// Memory of one DRM client as an fdinfo file tells it.
+/// Memory of one DRM client as an fdinfo file reports it.
 struct FdinfoMemory {
   std::string pci;          // drm-pdev
   std::int64_t client = 0;  // drm-client-id: the same in every descriptor of one client
@@ -31,8 +31,8 @@ class AmdgpuReader {
  public:
   explicit AmdgpuReader(std::filesystem::path root = "/") : root_(std::move(root)) {}
 
-  /// A sleeping card is reported as suspended and, but for its ids and power state, not read. When
-  /// `rest`, cards that can sleep are left alone too. `ours`: whose use is looked up.
+  /// A sleeping GPU is reported as suspended and, but for its ids and power state, not read. When
+  /// `rest`, GPUs that can sleep are left alone too. `ours`: whose use is looked up.
   std::vector<Device> Read(std::span<const pid_t> ours, bool rest);
 
  private:
@@ -40,7 +40,7 @@ class AmdgpuReader {
   void ReadUse(std::span<const pid_t> ours, std::vector<Device>& devices) const;
 
   std::filesystem::path root_;
-  std::map<std::string, DeviceKind> kinds_;  // by address: asked of a card once
+  std::map<std::string, DeviceKind> kinds_;  // by address: asked of a GPU once
 };
 
 }  // namespace headroom::probe

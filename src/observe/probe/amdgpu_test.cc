@@ -66,7 +66,7 @@ TEST(Amdgpu, UnifiedCountsWhatItTakesOfTheHost) {
 }
 
 TEST(Amdgpu, MetricsFormatTellsTheKind) {
-  // A large carve-out in a processor, and a small discrete card whose memory is all visible.
+  // A large carve-out in a processor, and a small discrete GPU whose memory is all visible.
   const FakeRoot unified(Files1({.total = "8589934592", .visible = "8589934592"}));
   unified.Write({{"sys/class/drm/card0/device/gpu_metrics", std::string("\x80\0\2\3rest", 8)}});
   EXPECT_EQ(Only(unified).kind, DeviceKind::kUnified);
@@ -155,7 +155,7 @@ TEST(Fdinfo, OthersAndGarbageAreAbsent) {
 
 TEST(Pci, OnlyWhatTheKernelKeepsInMemoryIsOpened) {
   FakeRoot root(PciGpu("0000:01:00.0", "0x1002"));
-  root.Write({{"sys/bus/pci/devices/0000:01:00.0/config", "reading this wakes a card"}});
+  root.Write({{"sys/bus/pci/devices/0000:01:00.0/config", "reading this wakes a GPU"}});
   const Opened opened(root / "sys/bus/pci/devices/0000:01:00.0");
   EXPECT_EQ(FindDisplayCards(root.path(), kVendorAmd).size(), 1u);
   EXPECT_TRUE(FindDisplayCards(root.path(), kVendorNvidia).empty());

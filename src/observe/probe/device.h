@@ -1,4 +1,4 @@
-// One card as a sample shows it, and the lines in which headroom-probe and its client speak of it.
+// One GPU as a sample shows it, and the lines in which headroom-probe and its client speak of it.
 // The line format is described in docs/probes.md.
 #pragma once
 
@@ -35,17 +35,17 @@ struct DeviceUse {
 };
 
 struct Device {
-  std::string pci;   // "0000:01:00.0", the stable key of a card
+  std::string pci;   // "0000:01:00.0", the stable key of a GPU
   std::string name;  // printable, at most kMostName bytes
   std::string uuid;  // empty where the driver has none
   std::string driver;
   DeviceKind kind = DeviceKind::kDiscrete;
   DeviceState state = DeviceState::kError;
-  bool can_sleep = false;  // the kernel may suspend it when nobody uses it
-  /// Absent unless kActive. Discrete: the card's memory. Unified: its carve-out and what it may
+  bool can_sleep = false;  // the kernel may suspend it when no process uses it
+  /// Absent unless kActive. Discrete: the GPU's memory. Unified: its carve-out and what it may
   /// take of the host (GTT) together.
   std::optional<Bytes> total, used;
-  std::optional<Bytes> gtt_total, gtt_used;  // amdgpu: host memory the card reaches
+  std::optional<Bytes> gtt_total, gtt_used;  // amdgpu: host memory the GPU reaches
   std::vector<DeviceUse> processes;          // those that are known; not everybody's
   std::string trouble;
 };

@@ -135,7 +135,7 @@ Result<std::optional<Answer>> DeviceProbe::Await(MonoTime deadline) {
       TRY_ASSIGN(Answer answer, ParseAnswer(std::string_view(input_).substr(0, end)));
       input_.erase(0, end + 1);
       if (answer.seq != seq_ || !input_.empty())
-        return Fail(Errc::kProtocol, "the probe answered a question nobody asked");
+        return Fail(Errc::kProtocol, "the probe answered a question that was not asked");
       return std::optional(std::move(answer));
     }
     TRY_ASSIGN(const bool received, Receive());

@@ -2,7 +2,7 @@
 //
 // A request is sent and waited for until its deadline. An answer that is not there by then is
 // itself a sample: kLate, with what was known last. It is collected by a later Ask, which meanwhile
-// does not wait. A probe that stays silent is killed and started anew, at growing intervals; one
+// does not wait. A probe that stays silent is killed and restarted, at growing intervals; one
 // that the kernel cannot kill (a driver call that never returns) is never waited for, and nothing
 // is started beside it. One thread at a time.
 #pragma once
@@ -30,7 +30,7 @@ std::string_view Name(ProbeState state);
 
 struct DeviceReport {
   ProbeState state = ProbeState::kDown;
-  std::vector<Device> devices;          // the last that were told
+  std::vector<Device> devices;          // the last reported
   std::optional<MonoTime> measured_at;  // when they arrived; absent: never
   Milliseconds waiting{0};              // how long the request has been, or was, unanswered
   std::string trouble;
@@ -40,7 +40,7 @@ struct DeviceReport {
 class DeviceSource {
  public:
   virtual ~DeviceSource() = default;
-  /// `rest`: cards that can sleep are to be left alone, drivers let go of.
+  /// `rest`: GPUs that can sleep are to be left alone, drivers let go of.
   virtual DeviceReport Ask(std::span<const pid_t> ours, bool rest) = 0;
 };
 

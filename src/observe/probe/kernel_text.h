@@ -1,6 +1,6 @@
 // Reading the small text files of /proc, /sys and cgroupfs: numbers that are bounds-checked, lines,
 // and files that stay open between samples. Nothing here fails loudly: what cannot be read or
-// understood is absent, since a probe that stops because one line changed helps nobody.
+// understood is absent, since a probe that stops because one line changed is useless.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +44,7 @@ std::string_view NextWord(std::string_view& rest);
 std::optional<std::string> ReadText(const std::filesystem::path& path);
 
 /// A file that is read again and again: opened once, then pread, which is about half the cost.
-/// When reading fails (its cgroup was removed, its process ended) it is opened anew once, unless
+/// When reading fails (its cgroup was removed, its process ended) it is reopened once, unless
 /// `reopen` is false: an open file of /proc/<pid> stays with its process, a path may be reused.
 class KernelFile {
  public:

@@ -29,7 +29,7 @@ std::vector<Device> NvidiaReader::Read(bool rest) {
     nvml_.reset();
     for (Device& device : devices) {
       if (device.state == DeviceState::kResting && one_sleeps && !rest)
-        device.trouble = "left alone while another NVIDIA card sleeps";
+        device.trouble = "left alone while another NVIDIA GPU sleeps";
     }
     return devices;
   }

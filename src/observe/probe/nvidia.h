@@ -1,4 +1,4 @@
-// NVIDIA cards: sysfs decides whether NVML may be touched at all.
+// NVIDIA GPUs: sysfs decides whether NVML may be touched at all.
 #pragma once
 
 #include <filesystem>
@@ -21,9 +21,9 @@ class NvidiaReader {
   NvidiaReader(std::filesystem::path root, std::string library, const Clock& clock)
       : root_(std::move(root)), library_(std::move(library)), clock_(clock) {}
 
-  /// Without an NVIDIA display card in sysfs NVML is not even loaded. While one of them sleeps, or
+  /// Without an NVIDIA display GPU in sysfs NVML is not even loaded. While one of them sleeps, or
   /// when `rest`, NVML is given up, since starting it can wake and holding it can keep awake every
-  /// card of the vendor. A library that cannot be opened is tried again after 10 s.
+  /// GPU of the vendor. A library that cannot be opened is tried again after 10 s.
   std::vector<Device> Read(bool rest);
 
   bool open() const { return nvml_ != nullptr; }

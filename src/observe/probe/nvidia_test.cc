@@ -108,7 +108,7 @@ TEST_F(Nvidia, ErrorCodesAreSaidInWords) {
   fake_.Script("card 0000:01:00.0 4294967296 1\nfail handle 16\n");
   EXPECT_EQ(Read().state, DeviceState::kLost);
   fake_.Script("");
-  EXPECT_THAT(Read().trouble, HasSubstr("no such card"));
+  EXPECT_THAT(Read().trouble, HasSubstr("no such GPU"));
   fake_.Script("card 0000:01:00.0 4294967296 1\nfail processes 3\nfail name 4\n");
   EXPECT_EQ(Read().state, DeviceState::kActive);
   EXPECT_THAT(Read().processes, IsEmpty());

@@ -42,7 +42,7 @@ std::string Describe(int code) {
     case 4:
       return "no permission (4)";
     case 6:
-      return "no such card (6)";
+      return "no such GPU (6)";
     case 9:
       return "the NVIDIA driver is not loaded (9)";
     case 10:
@@ -50,11 +50,11 @@ std::string Describe(int code) {
     case 12:
       return "a library of the driver is missing (12)";
     case kGpuIsLost:
-      return "the card has fallen off the bus (15)";
+      return "the GPU has fallen off the bus (15)";
     case kResetRequired:
-      return "the card must be reset (16)";
+      return "the GPU must be reset (16)";
     case 17:
-      return "the operating system blocks the card (17)";
+      return "the operating system blocks the GPU (17)";
     case 18:
       return "driver and library are of different versions; restart the computer (18)";
     case 999:
@@ -80,7 +80,7 @@ struct Nvml::Functions {
   int (*shutdown)() = nullptr;
   int (*by_address)(const char*, void**) = nullptr;
   int (*memory)(void*, MemoryInfo*) = nullptr;
-  // These may be missing in an old library; what they tell is then absent.
+  // These may be missing in an old library; what they report is then absent.
   int (*driver_version)(char*, unsigned int) = nullptr;
   int (*name)(void*, char*, unsigned int) = nullptr;
   int (*uuid)(void*, char*, unsigned int) = nullptr;

@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 PowerState ReadPowerState(const fs::path& device) {
   const auto status = ReadText(device / "power/runtime_status");
   if (!status) {
-    // Without the file there is no runtime power management. When the card itself has gone, or the
+    // Without the file there is no runtime power management. When the GPU itself has gone, or the
     // file is there and cannot be read, leave it alone.
     std::error_code ignored;
     const bool none = fs::exists(device, ignored) &&

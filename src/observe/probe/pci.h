@@ -1,5 +1,5 @@
-// Display cards on the PCI bus, and whether they sleep. Reads only attributes that the kernel keeps
-// in memory (class, vendor, device, power/*), never `config`, so looking cannot wake a card.
+// Display GPUs on the PCI bus, and whether they sleep. Reads only attributes that the kernel keeps
+// in memory (class, vendor, device, power/*), never `config`, so looking cannot wake a GPU.
 // Formats: Documentation/ABI/testing/sysfs-bus-pci and sysfs-devices-power of the kernel.
 #pragma once
 
@@ -15,7 +15,7 @@ inline constexpr std::uint32_t kVendorAmd = 0x1002;
 inline constexpr std::uint32_t kVendorNvidia = 0x10de;
 
 struct PowerState {
-  /// Only "active" (or no runtime power management at all) counts as awake: a card on its way down
+  /// Only "active" (or no runtime power management at all) counts as awake: a GPU on its way down
   /// or up must not be disturbed either, and an unknown word is treated as asleep.
   bool awake = false;
   bool can_sleep = false;  // power/control is "auto" and the driver takes part

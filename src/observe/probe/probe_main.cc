@@ -131,7 +131,7 @@ int main(int argc, char** argv) {
   }
   if (options.once) return Once(options);
   if (options.bench > 0) return Bench(options);
-  // A driver call that never returns must not outlive whoever asked.
+  // A driver call that never returns must not outlive the parent process.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (auto served = probe::Serve(STDIN_FILENO, STDOUT_FILENO, options.serve); !served) {
     (void)WriteAll(STDERR_FILENO, "headroom-probe: " + served.error().what + "\n");

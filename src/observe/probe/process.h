@@ -20,7 +20,7 @@ namespace headroom::probe {
 /// off by some dozen pages per thread; smaps_rollup is exact and costs more the more is mapped.
 struct StatusMemory {
   Bytes rss, anon, file, shmem, swap;
-  /// What nobody but killing or swapping gives back, and so what the RAM zone counts.
+  /// Memory that only a kill or swapping gives back, and so what the RAM zone counts.
   Bytes counted() const { return anon + shmem + swap; }
 };
 

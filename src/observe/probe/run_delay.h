@@ -1,4 +1,4 @@
-// How long a process stood ready to run and got no processor.
+// How long a process was ready to run but had no CPU.
 #pragma once
 
 #include <sys/types.h>

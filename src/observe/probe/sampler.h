@@ -14,11 +14,11 @@
 
 namespace headroom::probe {
 
-/// A card's memory, told apart by whose it is.
+/// A GPU's memory, split by owner.
 struct DeviceSample {
   Device device;
-  /// Of the processes that were said to be ours; absent when unknown (card not read, or a process
-  /// of ours whose use the driver does not tell).
+  /// Of the processes that were said to be ours; absent when unknown (GPU not read, or a process
+  /// of ours whose use the driver does not report).
   std::optional<Bytes> own;
   std::optional<Bytes> others;  // used - own: other programs, the desktop and the driver itself
 };
@@ -31,7 +31,7 @@ struct Sample {
   ProbeState probe = ProbeState::kDown;
   Milliseconds probe_waiting{0};
   std::string probe_trouble;
-  std::optional<Milliseconds> devices_age;  // absent: no card was ever read
+  std::optional<Milliseconds> devices_age;  // absent: no GPU was ever read
   std::vector<DeviceSample> devices;
   std::optional<HostMemory> host;
   std::optional<Pressure> host_pressure;
@@ -55,7 +55,7 @@ class Sampler {
   Sampler(SamplerOptions options, DeviceSource& devices, const Clock& clock = SystemClock());
 
   /// `ours`: our processes, the caller's own included where it is to be counted. `idle`: nothing
-  /// of ours is on a card, so cards that can sleep are left alone. `due`: when it should have been.
+  /// of ours is on a GPU, so GPUs that can sleep are left alone. `due`: when it should have been.
   Sample Take(std::span<const pid_t> ours, bool idle, std::optional<MonoTime> due = std::nullopt);
 
  private:
@@ -68,15 +68,15 @@ class Sampler {
   std::optional<MonoTime> rollup_at_;
 };
 
-/// `device.used` split by `ours`. On a card that nobody of ours uses, own is zero.
+/// `device.used` split by `ours`. On a GPU that no process of ours uses, own is zero.
 DeviceSample SplitUse(Device device, std::span<const pid_t> ours);
 
-/// The distance from `fill` (used / total) to the nearest of `borders`, all in 0 to 1.
+/// The distance from `fill` (used / total) to the nearest of `thresholds`, all in 0 to 1.
 double ThresholdDistance(double fill, std::span<const double> thresholds);
 
 inline constexpr Milliseconds kFastest{100}, kNormal{1'000}, kIdle{5'000};
 
-/// 10 Hz within 2 % of a border, 1 Hz farther than 15 %, smoothly between; 0.2 Hz when idle.
+/// 10 Hz within 2 % of a threshold, 1 Hz farther than 15 %, smoothly between; 0.2 Hz when idle.
 /// `distance` as above, the smallest of all that is watched; NaN counts as near.
 Milliseconds NextInterval(double distance, bool idle);
 

@@ -16,7 +16,7 @@ namespace headroom::record {
 /// A row as thinning sees it.
 struct AgingRow {
   std::int64_t mono_ms = 0;
-  std::int64_t part = 0;            // card or process; 0 for tables without
+  std::int64_t part = 0;            // GPU or process; 0 for tables without
   std::optional<double> high, low;  // its highest and its lowest are kept
   std::int64_t state = 0;           // a change is kept
   bool gone = false;                // kept

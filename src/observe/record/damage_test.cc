@@ -57,7 +57,7 @@ class Damage : public testing::Test {
       (*writer)->Add(SampleAt(1'000'000));
       ASSERT_TRUE((*writer)->Flush());
       const WriterStatus status = (*writer)->status();
-      if (status.code == Errc::kUnsupported) return;  // looks like somebody else's
+      if (status.code == Errc::kUnsupported) return;  // looks like another program's file
       if (!status.recording) {  // found damaged while writing: the next attempt sets it aside
         ASSERT_EQ(status.code, Errc::kCorrupt) << status.trouble;
         return;
@@ -130,9 +130,10 @@ TEST_F(Damage, IsSetAsideAndToldAndStillReadable) {
   EXPECT_GT(Samples(all).size(), 10u);
   EXPECT_EQ((*reader)->runs().size(), 2u);
   EXPECT_FALSE((*reader)->damage().empty());
-  bool told = false;
-  for (const Event& event : Events(all)) told = told || event.Text(Key::kStep) == "set_aside";
-  EXPECT_TRUE(told);
+  bool reported = false;
+  for (const Event& event : Events(all))
+    reported = reported || event.Text(Key::kStep) == "set_aside";
+  EXPECT_TRUE(reported);
 }
 
 // What a power loss leaves: the file as of the last checkpoint and a -wal that ends anywhere.

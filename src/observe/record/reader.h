@@ -3,7 +3,7 @@
 //
 // Several files (those set aside, other machines') are read one after the other. A writer may be at
 // work; the reader never keeps it from anything for longer than one page of rows. Damaged places
-// are skipped and told by damage(). One thread at a time.
+// are skipped and reported by damage(). One thread at a time.
 #pragma once
 
 #include <filesystem>

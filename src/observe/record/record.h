@@ -2,7 +2,7 @@
 // format, its tables and its promises are in docs/flight-record.md.
 //
 // No spoken word: a sample is numbers and names of processes, an event's attributes are a closed
-// list of keys, and none of them is for text that somebody said.
+// list of keys, and none of them holds spoken text.
 #pragma once
 
 #include <sys/types.h>
@@ -78,7 +78,7 @@ struct ProcessSample {
   std::optional<Bytes> counted;  // anonymous + shared memory + swap
   std::optional<Bytes> pss;      // read now and then
   std::optional<Bytes> swap;
-  std::optional<Bytes> gpu;  // its memory on all cards
+  std::optional<Bytes> gpu;  // its memory on all GPUs
   friend bool operator==(const ProcessSample&, const ProcessSample&) = default;
 };
 
@@ -93,7 +93,7 @@ struct Sample {
   Milliseconds holds{0};
 };
 
-/// Names of a card, told once.
+/// Names of a GPU, recorded once.
 struct GpuName {
   std::string gpu;  // PCI address
   std::string name, driver, uuid;

@@ -69,7 +69,7 @@ TEST(RecordTest, WhatIsAddedComesBack) {
   {
     auto writer = Writer::Open(OptionsFor(folder.path() / "a" / "r.db"));
     ASSERT_TRUE(writer);
-    (*writer)->Describe({"0000:01:00.0", "A card", "GPU-1", "550.54"});
+    (*writer)->Describe({"0000:01:00.0", "A GPU", "GPU-1", "550.54"});
     (*writer)->Note(Event{EventKind::kStart, AtMs(0), {}}.With(Key::kVersion, "1"));
     (*writer)->Add(one);
     (*writer)->Note(ErrorEvent(AtMs(500), "sticky", 719, "worker"));
@@ -86,7 +86,7 @@ TEST(RecordTest, WhatIsAddedComesBack) {
   ASSERT_EQ((*reader)->runs().size(), 1u);
   EXPECT_EQ((*reader)->runs()[0]->program, "test");
   EXPECT_TRUE((*reader)->runs()[0]->ended);
-  EXPECT_EQ((*reader)->gpus().at("0000:01:00.0").name, "A card");
+  EXPECT_EQ((*reader)->gpus().at("0000:01:00.0").name, "A GPU");
   const std::vector<Entry> all = All(**reader);
   EXPECT_THAT((*reader)->damage(), ElementsAre());
   ASSERT_GE(all.size(), 4u);

@@ -107,7 +107,7 @@ Result<sql::Database> OpenForWriting(const fs::path& path) {
                                  version + 1)));
     TRY(transaction.Commit());
   }
-  // Else a new file's own pages lie in the -wal for as long as a day, and whoever looks at the file
+  // Else a new file's own pages lie in the -wal for as long as a day, and a reader of the file
   // alone does not see what it is.
   TRY(database.Run("PRAGMA wal_checkpoint(PASSIVE)"));
   return database;

@@ -1,7 +1,7 @@
 // Which parts of a sample are worth a row: dead-band, heartbeat, and a limit on bytes a day. Pure;
 // time is that of the samples. One thread at a time.
 //
-// A part (host, service, one card, one process) is kept when a number of it moved by more than its
+// A part (host, service, one GPU, one process) is kept when a number of it moved by more than its
 // band since it was last kept, when a zone, tier or state changed, or when its heartbeat is due. So
 // between two rows the truth is within the band, and a missing heartbeat is a gap.
 #pragma once

@@ -21,7 +21,7 @@ constexpr Milliseconds kKeepAfter{30'000};  // every sample, after a trigger
 constexpr double kBlackBoxPerDay = 2e6, kBlackBoxBurst = 2e6;
 constexpr double kEventsPerDay = 2e6, kEventsBurst = 512e3;
 constexpr std::size_t kMostWaiting = 1024;  // events, while the file cannot be written
-constexpr Milliseconds kJump{2'000};        // of the wall clock, to be told
+constexpr Milliseconds kJump{2'000};        // of the wall clock, to be recorded
 constexpr Milliseconds kAgeEvery{std::chrono::hours(1)};
 
 using Added = std::variant<Sample, Event, GpuName>;
@@ -263,7 +263,7 @@ void Writer::State::Open() {
   }
   thinner = Thinner(Thinning(options));
   for (const auto& [pci, gpu] : gpus) {
-    // Told again: the file may be another one.
+    // Recorded again: the file may be another one.
     if (!store->Begin() || !store->Put(gpu) || !store->Commit()) store->Rollback();
   }
   const MutexLock held(mutex);

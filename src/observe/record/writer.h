@@ -4,7 +4,7 @@
 // - What was added is on the disk one second later, also after kill -9 or a power loss.
 // - The queue is bounded. When it is full samples are dropped first, then events; both are counted,
 //   and the count is recorded.
-// - A full disk, or any other trouble with the file, stops recording and is tried again; the caller
+// - A full disk, or any other error of the file, stops recording and is tried again; the caller
 //   notices nothing but status().
 #pragma once
 
@@ -30,7 +30,7 @@ struct WriterOptions {
   std::string target;  // of a watch
   std::string boot;    // empty: this machine's
   Milliseconds commit_every{1'000};
-  Milliseconds retry_every{30'000};  // after trouble with the file
+  Milliseconds retry_every{30'000};  // after an error of the file
   /// Recording stops when less is free where the file lies, so that it is never what fills a disk.
   Bytes keep_free = MiB(64);
   std::size_t queue = 4096;

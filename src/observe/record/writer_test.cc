@@ -157,12 +157,12 @@ TEST(WriterTest, ATriggerKeepsTheTenMinutesBefore) {
   int fine = 0;
   for (const Sample& sample : Samples(all)) fine += sample.at.mono >= AtMs(300'000).mono ? 1 : 0;
   EXPECT_GE(fine, 6'000);
-  bool told = false;
+  bool kept = false;
   for (const Event& event : Events(all)) {
-    told = told || (event.kind == EventKind::kKept && event.Text(Key::kReason) == "error" &&
+    kept = kept || (event.kind == EventKind::kKept && event.Text(Key::kReason) == "error" &&
                     event.Integer(Key::kSamples) > 5'900);
   }
-  EXPECT_TRUE(told);
+  EXPECT_TRUE(kept);
 }
 
 TEST(WriterTest, AFullQueueDropsSamplesFirstCountsThemAndSaysSo) {
@@ -299,7 +299,7 @@ TEST(WriterTest, ADatabaseThatIsNotOursIsLeftAlone) {
   EXPECT_EQ(Reader::Open({folder.path() / "none"}).error().code, Errc::kNotFound);
 }
 
-// A real process that is killed while it writes, again and again: what it had been told a second
+// A real process that is killed while it writes, again and again: what it had received a second
 // before (here: what it said it had committed) is there, and the file is whole.
 TEST(WriterTest, KilledInALoop) {
   const Folder folder;

@@ -1,5 +1,5 @@
 // One text file to attach to an issue: what program and machine, the report, and its numbers,
-// without what names a person. It is plain text so that whoever attaches it can read all of it
+// without what names a person. It is plain text so that a person who attaches it can read all of it
 // first.
 #pragma once
 
@@ -16,12 +16,12 @@ struct Private {
 };
 
 /// Home folders become ~, the user's and the machine's names USER and HOST; UUIDs, addresses of
-/// mail and network, and tokens of model hubs become "…". Names of one or two letters and "root"
+/// e-mail and network, and tokens of model hubs become "…". Names of one or two letters and "root"
 /// say nothing and stay.
 std::string Redact(std::string text, const Private& own);
 
 /// The report as Markdown and JSON, without fingerprints of errors and quoted lines: both are words
-/// of somebody's log. `facts`: lines about program and machine.
+/// of a foreign log. `facts`: lines about program and machine.
 std::string Bundle(const Report& report, const std::string& facts, const Private& own);
 
 /// Version, kernel, distribution, processors.

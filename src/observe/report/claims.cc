@@ -1,11 +1,10 @@
 #include "observe/report/claims.h"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <cmath>
 
-#include "base/text.h"
+#include "base/toml.h"
 #include "observe/report/words.h"
 
 namespace headroom::report {
@@ -64,18 +63,13 @@ std::string Shown(const ordered_json& value) {
 Result<ordered_json> CheckClaims(std::string_view text, const std::string& name,
                                  const ordered_json& report) {
   ordered_json claims = ordered_json::array();
-  try {
-    const toml::table file = toml::parse(text, name);
-    const toml::array* list = file["claim"].as_array();
-    if (!list) return Fail(Errc::kInvalid, "{}: has no [[claim]]", name);
-    for (const toml::node& node : *list) {
-      if (!node.is_table()) return Fail(Errc::kInvalid, "{}: claim must be [[claim]]", name);
-      TRY_ASSIGN(ordered_json claim, Check(*node.as_table(), name, report));
-      claims.push_back(std::move(claim));
-    }
-  } catch (const toml::parse_error& error) {
-    return Fail(Errc::kInvalid, "{}:{}: {}", name, error.source().begin.line,
-                Printable(error.description()));
+  TRY_ASSIGN(const toml::table file, ParseToml(text, name));
+  const toml::array* list = file["claim"].as_array();
+  if (!list) return Fail(Errc::kInvalid, "{}: has no [[claim]]", name);
+  for (const toml::node& node : *list) {
+    if (!node.is_table()) return Fail(Errc::kInvalid, "{}: claim must be [[claim]]", name);
+    TRY_ASSIGN(ordered_json claim, Check(*node.as_table(), name, report));
+    claims.push_back(std::move(claim));
   }
   for (ordered_json& claim : claims) {
     claim["contradicts"] = ordered_json::array();

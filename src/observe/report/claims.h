@@ -1,4 +1,4 @@
-// What somebody else says about the same night, checked against what was found: claims in TOML,
+// What others say about the same night, checked against what was found: claims in TOML,
 // each with the JSON pointer of the fact it is about. Two claims about one fact can also contradict
 // each other.
 //

@@ -1,5 +1,5 @@
-// What the machine still knows about a unit that nobody recorded: its journal, the kernel's,
-// systemd's account of it, and the cards as they are now.
+// What the machine still knows about a unit that was not recorded: its journal, the kernel's,
+// systemd's account of it, and the GPUs as they are now.
 #pragma once
 
 #include <optional>

@@ -273,7 +273,7 @@ void AddReport(CLI::App& command, Action& chosen) {
       ->type_name("md|text|html|json");
   command.add_option("-o,--output", options->output, "A file instead of standard output");
   command.add_option("--title", options->title, "The heading");
-  command.add_option("--claims", options->claims, "TOML of what somebody else says, to be checked");
+  command.add_option("--claims", options->claims, "TOML of what others say, to be checked");
   command.add_option("--fail-on", options->fail_on,
                      "Exit with 9 when one holds: leak>1MiB/h,peak>3.2GiB,errors>0");
   command.footer("Formats, columns and methods: docs/report.md.");

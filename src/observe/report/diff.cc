@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "observe/analyze/civil.h"
+#include "observe/analyze/timestamps.h"
 #include "observe/report/words.h"
 
 namespace headroom::report {

@@ -87,7 +87,7 @@ class Page {
       }
       Line(fmt::format(
           "- {}: {} at {}{}, {}the baseline is {}{}", gauge.name, Say(gauge, gauge.peak),
-          At(gauge.peak_at), gauge.peak_untimed ? " (told then, reached before)" : "",
+          At(gauge.peak_at), gauge.peak_untimed ? " (reported then, reached before)" : "",
           gauge.baseline > 1e6
               ? fmt::format("{:.1f} times as much as calm; ", gauge.peak / gauge.baseline)
               : "",
@@ -113,7 +113,7 @@ class Page {
             {part.owner, size(part.bytes), share(part.bytes), std::string(Name(part.basis))});
       if (std::abs(breakdown.unaccounted) > 0.005 * breakdown.whole)
         rows.push_back(
-            {breakdown.unaccounted > 0 ? "unaccounted: nobody says what it is" : "counted twice",
+            {breakdown.unaccounted > 0 ? "unaccounted: no owner is known" : "counted twice",
              size(std::abs(breakdown.unaccounted)), share(std::abs(breakdown.unaccounted)),
              "derived"});
       rows.push_back({"together", size(breakdown.whole), "", "measured"});

@@ -11,7 +11,7 @@
 
 namespace headroom::report {
 
-/// As a gauge is spoken of: MiB for cards, MB and GB for the host.
+/// As a gauge is spoken of: MiB for GPUs, MB and GB for the host.
 std::string Say(const analyze::Gauge& gauge, double bytes);
 /// " [measured: gpu.csv:17]"
 std::string Basis(const Report& report, const analyze::Statement& statement);
@@ -19,7 +19,7 @@ std::string Basis(const Report& report, const analyze::Statement& statement);
 std::string Period(const Report& report);
 /// A bar of `width` cells for a share of 0…1.
 std::string Bar(double share, std::size_t width);
-/// "13.20 %"; enough digits to tell a small share from nothing.
+/// "13.20 %"; enough digits to show that a small share is not zero.
 std::string Percent(double percent);
 /// Columns padded for a terminal and valid as a Markdown table. The first row is the header.
 std::string Table(const std::vector<std::vector<std::string>>& rows);

@@ -1,8 +1,8 @@
-// A libnvidia-ml.so for tests. The variable HEADROOM_FAKE_NVML names a script, read anew at each
+// A libnvidia-ml.so for tests. The variable HEADROOM_FAKE_NVML names a script, read again at each
 // call, of lines "key value":
 //   card PCI TOTAL USED        a card; more lines, more cards
-//   process PID USED           on every card's compute list; "-" for not available
-//   draws PID USED             on every card's graphics list
+//   process PID USED           on every GPU's compute list; "-" for not available
+//   draws PID USED             on every GPU's graphics list
 //   fail CALL CODE             CALL returns CODE
 //   hang CALL | crash CALL     CALL never returns, or kills the process
 // CALL is init, handle, memory, processes, name or shutdown. Each is noted in SCRIPT.calls.

@@ -44,7 +44,7 @@ class Opened {
   Fd watch_;
 };
 
-/// A PCI display card under sys/bus/pci/devices.
+/// A PCI display GPU under sys/bus/pci/devices.
 Files PciGpu(const std::string& pci, const std::string& vendor,
              const std::string& runtime_status = "active", const std::string& control = "auto");
 

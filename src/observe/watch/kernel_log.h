@@ -1,4 +1,4 @@
-// Lines of the kernel's log that say what happened to memory and cards: /dev/kmsg, as far as this
+// Lines of the kernel's log that say what happened to memory and GPUs: /dev/kmsg, as far as this
 // user may read it. Format: Documentation/ABI/testing/dev-kmsg of the kernel.
 #pragma once
 

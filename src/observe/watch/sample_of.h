@@ -22,7 +22,7 @@ std::vector<record::GpuName> GpuNames(const probe::Sample& sample);
 void FillZones(record::Sample& sample, const memory::Thresholds& thresholds,
                std::string_view gpu = {});
 
-/// The changes from one sample to the next: zones, and states of cards.
+/// The changes from one sample to the next: zones, and states of GPUs.
 std::vector<record::Event> Changes(const record::Sample& before, const record::Sample& now);
 
 }  // namespace headroom::watch

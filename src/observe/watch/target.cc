@@ -212,7 +212,7 @@ Result<Members> Finder::Look() {
                      : process.pid == target_.pid;
       };
       auto found = std::ranges::find_if(all, is);
-      if (found == all.end() && !command_line_.empty())  // started anew
+      if (found == all.end() && !command_line_.empty())  // restarted
         found = std::ranges::find_if(all, [this](const Process& process) {
           return process.name == main_->name && CommandLine(root_, process.pid) == command_line_;
         });

@@ -102,7 +102,7 @@ TopState TopModel::state() const {
     state.gauges.push_back(std::move(line));
   }
   if (service.ram) {
-    // A limit of the control group is a limit; without one the critical border is.
+    // A limit of the control group is a limit; without one the critical threshold is.
     const Bytes critical =
         memory::RamThresholds(thresholds_, service.cgroup_high, host.total).critical;
     const auto limit = service.room ? N(*service.ram + *service.room) : N(critical);

@@ -27,7 +27,7 @@ std::optional<Milliseconds> TimeToLimit(std::span<const Point> points, double li
 
 struct GaugeLine {
   std::string what;                   // "VRAM", "RAM", "swap", "host", "PSI"
-  std::string name;                   // of the card
+  std::string name;                   // of the GPU
   std::optional<double> used, limit;  // bytes; PSI: percent
   std::optional<double> own, others;
   std::optional<memory::Zone> zone;
@@ -42,7 +42,7 @@ struct TopState {
   std::vector<GaugeLine> gauges;
   std::string tier;
   std::vector<record::ProcessSample> processes;  // largest first
-  std::vector<Owner> owners;                     // of cards, largest first
+  std::vector<Owner> owners;                     // of GPUs, largest first
   std::vector<record::Event> events;             // the newest last
 };
 

@@ -162,7 +162,7 @@ std::vector<std::string> Render(const TopState& state, int width, int height, bo
       state.events.empty() ? 0 : std::min<std::size_t>(state.events.size() + 1, 6);
   if (!state.processes.empty() && left() > for_events + 2) {
     heading(fmt::format("{:>8} {:<16} {:>11} {:>11} {:>11} {:>11}", "PID", "PROCESS", "RAM", "RSS",
-                        "SWAP", "CARDS"));
+                        "SWAP", "GPUS"));
     for (const record::ProcessSample& process : state.processes) {
       if (left() <= for_events) break;
       add(fmt::format("{:>8} {} {:>11} {:>11} {:>11} {:>11}", process.pid,
@@ -173,7 +173,7 @@ std::vector<std::string> Render(const TopState& state, int width, int height, bo
   bool others = false;
   for (const Owner& owner : state.owners) {
     if (owner.ours || left() <= for_events + 1) continue;
-    if (!std::exchange(others, true)) heading("OTHERS ON THE CARDS");
+    if (!std::exchange(others, true)) heading("OTHERS ON THE GPUS");
     add(fmt::format("{:>8} {} {:>11}  {}", owner.pid, Fit(Printable(owner.name), 16),
                     Size(owner.used), owner.gpu));
   }

@@ -51,7 +51,7 @@ void Watcher::TellTarget(const Members& members, Observation& seen) {
   const auto& all = members.processes;
   const auto oldest = std::ranges::min_element(all, {}, &Process::started);
   const bool running = oldest != all.end();
-  const auto tell = [&](std::string_view step, const Process& process) {
+  const auto report = [&](std::string_view step, const Process& process) {
     seen.events.push_back(Event{EventKind::kTarget, seen.sample.at, {}}
                               .With(Key::kStep, step)
                               .With(Key::kPid, process.pid)
@@ -60,9 +60,9 @@ void Watcher::TellTarget(const Members& members, Observation& seen) {
   const bool same = running && main_ && std::ranges::any_of(all, [this](const Process& process) {
                       return process.pid == main_->pid && process.started == main_->started;
                     });
-  if (running_ && !same && main_) tell("ended", *main_);
+  if (running_ && !same && main_) report("ended", *main_);
   if (running && !same) {
-    tell(ever_ ? "restarted" : "found", *oldest);
+    report(ever_ ? "restarted" : "found", *oldest);
     main_ = *oldest;
     ever_ = true;
   }

@@ -1,4 +1,4 @@
-// One look after the other at a target: its memory, the machine's, the cards', and what changed.
+// One look after the other at a target: its memory, the machine's, the GPUs', and what changed.
 #pragma once
 
 #include <memory>
@@ -16,13 +16,13 @@ namespace headroom::watch {
 struct WatchOptions {
   Target target;
   std::filesystem::path root = "/";
-  /// Which cards: "all", "none", or a part of a PCI address, name or UUID.
+  /// Which GPUs: "all", "none", or a part of a PCI address, name or UUID.
   std::string gpus = "all";
   memory::Thresholds thresholds{};
   Milliseconds look_every{2'000};  // for processes that came and went
 };
 
-/// A user of a card's memory, ours or not.
+/// A user of a GPU's memory, ours or not.
 struct Owner {
   std::string gpu;
   pid_t pid = 0;

@@ -34,7 +34,7 @@ class FakeGpus : public probe::DeviceSource {
 
 probe::Device Gpu(Bytes used, std::vector<probe::DeviceUse> processes) {
   probe::Device gpu;
-  gpu.pci = "0000:01:00.0", gpu.name = "A card", gpu.uuid = "GPU-1", gpu.driver = "550";
+  gpu.pci = "0000:01:00.0", gpu.name = "A GPU", gpu.uuid = "GPU-1", gpu.driver = "550";
   gpu.state = probe::DeviceState::kActive;
   gpu.total = MiB(4096), gpu.used = used;
   gpu.processes = std::move(processes);
@@ -216,7 +216,7 @@ TEST(SparklineTest, ShowsPeaksAndIsFlatWhereNothingMoved) {
 TEST(TopTest, FitsAnyScreenAndSaysWhatMatters) {
   TopModel model("llama-server");
   EXPECT_THAT(Render(model.state(), 80, 24, false)[1], HasSubstr("waiting"));
-  model.Know({"0000:01:00.0", "A card", "", ""});
+  model.Know({"0000:01:00.0", "A GPU", "", ""});
   for (int s = 0; s < 120; ++s) {
     record::Sample sample;
     sample.at = {MonoTime(std::chrono::seconds(100 + s)),
@@ -240,7 +240,7 @@ TEST(TopTest, FitsAnyScreenAndSaysWhatMatters) {
               2000);
   std::string all;
   for (const std::string& line : Render(state, 100, 40, false)) all += line + "\n";
-  for (const char* text : {"llama-server", "A card", "danger", "limit in", "ours 2.8 GiB", "game",
+  for (const char* text : {"llama-server", "A GPU", "danger", "limit in", "ours 2.8 GiB", "game",
                            "719", "tier canary"})
     EXPECT_THAT(all, HasSubstr(text));
   EXPECT_THAT(all, Not(HasSubstr("\x1b")));

@@ -1,4 +1,4 @@
-#include "observe/analyze/civil.h"
+#include "observe/analyze/timestamps.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "observe/analyze/civil.h"
+#include "observe/analyze/timestamps.h"
 
 #include <gtest/gtest.h>
 
@@ -30,7 +30,7 @@ TEST(ParseTime, RefusesWhatIsNone) {
                            "20:20:00", "2025-10-30", "Oct", "Oct 30", "25", "2025-10-30 20:61:00",
                            "Thu ", "1-2-3", "99999999999999999999", "2025-10-30T"})
     EXPECT_FALSE(ParseTime(text, kUtc, kStart)) << text;
-  EXPECT_FALSE(ParseTime("Oct 30 20:20:00", kUtc)) << "no year and nothing to tell it from";
+  EXPECT_FALSE(ParseTime("Oct 30 20:20:00", kUtc)) << "no year and nothing to infer it from";
 }
 
 TEST(ParseTime, ADateWithoutYearIsTheLatestBefore) {
