@@ -245,9 +245,8 @@ void WebServer::Publish(const Event& event) {
   if (!has_subscribers()) return;
   const auto shown = PublicEvent(event);
   if (!shown) return;
-  core_->PublishText(std::string(NameOf(event)),
-                     std::make_shared<const std::string>(
-                         EventText(core_->next_event++, NameOf(event), *shown)));
+  core_->PublishText(std::string(NameOf(event)), std::make_shared<const std::string>(EventText(
+                                                     core_->next_event++, NameOf(event), *shown)));
 }
 
 bool WebServer::has_subscribers() const {
