@@ -17,7 +17,7 @@ using Tcp = asio::ip::tcp;
 using BoostError = boost::system::error_code;
 
 constexpr std::size_t kRecord = 16 << 10;
-constexpr Milliseconds kFarewell{2'000};  // for a client to see the end
+constexpr Milliseconds kTlsFarewell{2'000};  // for a client to see the end
 
 }  // namespace
 
@@ -74,7 +74,7 @@ class TlsContext::Carrier final : public ByteStream::Carrier,
     if (closing_) return;
     if (!shaken_ || writing_) return Abort();  // a farewell is not possible
     closing_ = true;
-    farewell_.expires_after(kFarewell);
+    farewell_.expires_after(kTlsFarewell);
     farewell_.async_wait([self = shared_from_this()](const BoostError& cancelled) {
       if (!cancelled) self->Abort();
     });
