@@ -43,10 +43,11 @@ class NoUtterances : public UtteranceSink {
   void SetListening(bool) override {}
   Result<> Begin() override { return {}; }
   Result<> Append(std::span<const float>) override { return {}; }
-  void Partial(std::vector<float>) override {}
-  void Pause(std::vector<float>) override {}
+  bool WantsPartial(Milliseconds) override { return false; }
+  void Partial(audio::FiniteAudio) override {}
+  void Pause(audio::FiniteAudio) override {}
   void Resume() override {}
-  Result<> End(std::vector<float>, std::int64_t, const speech::Evidence&, Milliseconds) override {
+  Result<> End(audio::FiniteAudio, std::int64_t, const speech::Evidence&, Milliseconds) override {
     return {};
   }
   void Drop() override {}

@@ -354,6 +354,7 @@ void Dispatcher::EndTry(Request& request, Error error) {
     return;
   }
   std::erase(taken_, &request);
+  head_seq_ = 0;  // its time at the head starts over, too
   if (events_.on_retried)
     events_.on_retried({.id = request.utterance.id,
                         .client = request.utterance.client,
