@@ -103,7 +103,7 @@ void HistoryController::Clear(net::Answer answer) {
 Result<> HistoryController::Expire() {
   if (history_ == nullptr || clock_.Now() - expired_ < kExpireEvery) return {};
   expired_ = clock_.Now();
-  if (const auto gone = history_->Expire(); !gone)
+  if (auto gone = history_->Expire(); !gone)
     return Within(gone, "old texts cannot be deleted");
   return {};
 }

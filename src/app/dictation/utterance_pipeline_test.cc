@@ -237,10 +237,12 @@ TEST_F(UtterancePipelineTest, AnUtteranceThatNothingCanDecodeIsKeptForTheNextRun
     EXPECT_EQ(run.Count("trouble"), 1);
     const std::lock_guard lock(run.mutex);
     for (const Event& event : run.events) {
-      if (const auto* failed = std::get_if<net::UtteranceFailed>(&event))
+      if (const auto* failed = std::get_if<net::UtteranceFailed>(&event)) {
         EXPECT_EQ(failed->error.code, Errc::kWorkerLost);
-      if (const auto* warning = std::get_if<net::Warning>(&event))
+      }
+      if (const auto* warning = std::get_if<net::Warning>(&event)) {
         EXPECT_EQ(warning->error.code, Errc::kWorkerLost);
+      }
     }
   }
   EXPECT_TRUE(delivery_sink_.texts.empty());

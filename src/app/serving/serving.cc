@@ -218,8 +218,8 @@ std::string Serving::Metrics() const {
                {.scheduler = parts_.scheduler(),
                 .thresholds = parts_.thresholds,
                 .dictation = parts_.dictation(),
-                .queue = board_.queue(),
-                .waiting = board_.waiting(),
+                .queue = scheduler_.queue(),
+                .waiting = scheduler_.waiting(),
                 .jobs = jobs_,
                 .streams = streams_->open(),
                 .uptime = std::chrono::duration_cast<Milliseconds>(parts_.clock->Now() - began_)});

@@ -68,12 +68,12 @@ std::string Noise(std::size_t size, unsigned seed) {
 namespace {
 
 template <class T>
-void Put(std::string& out, T value) {
+void PutRaw(std::string& out, T value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-void PutText(std::string& out, const std::string& text) {
-  Put(out, static_cast<std::uint64_t>(text.size()));
+void PutSizedText(std::string& out, const std::string& text) {
+  PutRaw(out, static_cast<std::uint64_t>(text.size()));
   out += text;
 }
 
@@ -98,23 +98,23 @@ std::string TinyGguf(const std::string& variant, unsigned seed) {
   constexpr std::uint32_t kUint32 = 4, kString = 8, kF16 = 1;
   constexpr std::uint64_t kElements = 512;
   std::string out = "GGUF";
-  Put(out, std::uint32_t{3});
-  Put(out, std::uint64_t{1});  // tensors
-  Put(out, std::uint64_t{3});  // keys
-  PutText(out, "general.architecture");
-  Put(out, kString);
-  PutText(out, "whisper");
-  PutText(out, "stt.variant");
-  Put(out, kString);
-  PutText(out, variant);
-  PutText(out, "general.file_type");
-  Put(out, kUint32);
-  Put(out, std::uint32_t{1});  // mostly F16
-  PutText(out, "weight");
-  Put(out, std::uint32_t{1});
-  Put(out, kElements);
-  Put(out, kF16);
-  Put(out, std::uint64_t{0});
+  PutRaw(out, std::uint32_t{3});
+  PutRaw(out, std::uint64_t{1});  // tensors
+  PutRaw(out, std::uint64_t{3});  // keys
+  PutSizedText(out, "general.architecture");
+  PutRaw(out, kString);
+  PutSizedText(out, "whisper");
+  PutSizedText(out, "stt.variant");
+  PutRaw(out, kString);
+  PutSizedText(out, variant);
+  PutSizedText(out, "general.file_type");
+  PutRaw(out, kUint32);
+  PutRaw(out, std::uint32_t{1});  // mostly F16
+  PutSizedText(out, "weight");
+  PutRaw(out, std::uint32_t{1});
+  PutRaw(out, kElements);
+  PutRaw(out, kF16);
+  PutRaw(out, std::uint64_t{0});
   out.resize((out.size() + 31) / 32 * 32);
   std::string weights = Noise(2 * kElements, seed);
   for (std::size_t i = 1; i < weights.size(); i += 2)
