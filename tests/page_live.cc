@@ -2,7 +2,9 @@
 // port is the first line. Standard input: "say TEXT", of the last stream; "samples", how many it
 // was sent; "publish NAME JSON", an event; "asked", what the service was asked to do.
 #include <iostream>
+#include <nlohmann/json.hpp>
 
+#include "net/control/event.h"
 #include "net/http/web_server.h"
 #include "net/server/tokens.h"
 #include "net/testing/fake_service.h"
@@ -47,12 +49,46 @@ class Machine : public FakeSpeech {
   }
 };
 
-StreamEvent Event(StreamEvent::Kind kind, std::uint64_t item, std::string text = "") {
+StreamEvent OfStream(StreamEvent::Kind kind, std::uint64_t item, std::string text = "") {
   StreamEvent event;
   event.kind = kind;
   event.item = item;
   event.text = std::move(text);
   return event;
+}
+
+// An event of the service, from what the test wants to see of it.
+std::optional<Event> EventOf(const std::string& name, const nlohmann::json& data) {
+  namespace memory = headroom::memory;
+  using headroom::Milliseconds;
+  if (name == "zone") {
+    const auto zone = [&](const char* key) {
+      return memory::ZoneFromName(data.at(key).get<std::string>()).value_or(memory::Zone::kSafe);
+    };
+    return ZoneChanged{.gauge = memory::Gauge::kRam,
+                       .from = zone("from"),
+                       .to = zone("to"),
+                       .reason = data.at("reason")};
+  }
+  if (name == "action") {
+    memory::Action action;
+    action.kind = data.at("verb") == "tell" ? memory::ActionKind::kTell
+                                            : memory::ActionKind::kStopSpeculation;
+    action.reason = data.at("reason");
+    return ActionTaken{std::move(action)};
+  }
+  if (name == "text")
+    return TextDelivered{.utterance = data.at("utterance"),
+                         .text = data.at("text"),
+                         .tier = data.at("tier"),
+                         .audio = Milliseconds(data.at("audio_ms")),
+                         .latency = Milliseconds(data.at("latency_ms"))};
+  if (name == "served") return Served{.source = data.at("source"), .outcome = data.at("outcome")};
+  if (name == "status") {
+    auto status = ParseStatus(data);
+    if (status) return StatusChanged{std::move(*status)};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -84,16 +120,19 @@ int main(int argc, char** argv) {
       std::cout << std::endl;
     } else if (line.starts_with("publish ")) {
       const std::size_t space = line.find(' ', 8);
-      (*server)->Publish(line.substr(8, space - 8), nlohmann::json::parse(line.substr(space + 1)));
+      const auto event =
+          EventOf(line.substr(8, space - 8), nlohmann::json::parse(line.substr(space + 1)));
+      if (!event) return 3;
+      (*server)->Publish(*event);
     } else if (line.starts_with("say ")) {
       using Kind = StreamEvent::Kind;
       const std::string text = line.substr(4);
       ++item;
-      speech.Push(session, Event(Kind::kStarted, item));
-      speech.Push(session, Event(Kind::kPartial, item, text.substr(0, text.find(' '))));
-      speech.Push(session, Event(Kind::kStopped, item));
-      speech.Push(session, Event(Kind::kCommitted, item));
-      speech.Push(session, Event(Kind::kText, item, text));
+      speech.Push(session, OfStream(Kind::kStarted, item));
+      speech.Push(session, OfStream(Kind::kPartial, item, text.substr(0, text.find(' '))));
+      speech.Push(session, OfStream(Kind::kStopped, item));
+      speech.Push(session, OfStream(Kind::kCommitted, item));
+      speech.Push(session, OfStream(Kind::kText, item, text));
     }
   }
 }

@@ -314,7 +314,7 @@ class TheNight {
   /// One utterance, spoken in its time, and its text.
   bool Say(const SpokenClip& clip) {
     Pass(LengthOf(clip.samples));
-    Utterance utterance{.id = ++said, .samples = clip.samples};
+    Utterance utterance{.id = ++said, .audio = audio::FiniteAudio(clip.samples)};
     utterance.request.language = "en";
     if (!dispatcher->Submit(std::move(utterance))) return false;
     clips.push_back(&clip);

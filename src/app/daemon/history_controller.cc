@@ -103,8 +103,7 @@ void HistoryController::Clear(net::Answer answer) {
 Result<> HistoryController::Expire() {
   if (history_ == nullptr || clock_.Now() - expired_ < kExpireEvery) return {};
   expired_ = clock_.Now();
-  if (auto gone = history_->Expire(); !gone)
-    return Within(gone, "old texts cannot be deleted");
+  if (auto gone = history_->Expire(); !gone) return Within(gone, "old texts cannot be deleted");
   return {};
 }
 
