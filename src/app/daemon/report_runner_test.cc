@@ -23,7 +23,7 @@ TEST(ReportRunner, MakesAPageOfTheRecord) {
     return Result<std::string>(record.native() + " " + std::to_string(since.count()));
   });
   auto [answer, given] = MakeAnswer();
-  runner.Make("/record.db", "2m", std::move(answer));
+  runner.Make("/record.db", "2min", std::move(answer));
   const Given page = given.get();
   ASSERT_TRUE(page) << page.error().what;
   EXPECT_EQ((*page)["html"], "/record.db 120000");
