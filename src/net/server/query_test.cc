@@ -17,6 +17,8 @@ TEST(Query, IsDecoded) {
               ElementsAre(Pair("only", "text,partial"), Pair("x", "")));
   EXPECT_THAT(*ParseQuery("/a?k%65y=a%20b+c%3D&&y=1=2"),
               ElementsAre(Pair("key", "a b c="), Pair("y", "1=2")));
+  EXPECT_THAT(*ParseQuery(std::string_view("/a?x=yes\177").substr(0, 8)),
+              ElementsAre(Pair("x", "yes")));
   EXPECT_THAT(*ParseQuery("/a?w=Gr%C3%BC%C3%9Fe"), ElementsAre(Pair("w", "Grüße")));
 }
 
