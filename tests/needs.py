@@ -1,8 +1,8 @@
 """What `./test` has to install and build for the tests that were asked for, as assignments for a shell.
 
-    select.py                 all tests
-    select.py REGEX           tests whose ctest name matches
-    select.py -L LABEL        unit, real (with weights), program (pytest) or desktop (pytest with windows and sound)
+    needs.py                 all tests
+    needs.py REGEX           tests whose ctest name matches
+    needs.py -L LABEL        unit, real (with weights), program (pytest) or desktop (pytest with windows and sound)
 
 sections: of packages.apt; targets: of the build, none means all; weights, python: 1 where needed.
 ctest knows the unit tests' names only after the build, so they are read from the sources here.
