@@ -22,7 +22,7 @@ def clips(headroom, tmp_path):
 def test_a_model_is_measured(headroom, clips):
     done = headroom("bench", "models", TINY + ":Q8_0", "--clips", clips, "-n", "1", "-f", "json", timeout=300)
     assert done.code == 0, done.err
-    assert "unknown.wav: left out" in done.err
+    assert "unknown.wav: skipped" in done.err
     value = json.loads(done.out)
     assert value["clips"] == {"count": 1, "words": 22, "seconds": 11.0}
     (row,) = value["models"]

@@ -91,7 +91,7 @@ def test_what_is_wrong_is_said(headroom, trace, tmp_path):
     assert headroom("governor", "replay", tmp_path / "no.csv").code == 3
     assert headroom("governor", "replay", trace, "--card", "big").code == 2
     assert headroom("governor", "replay").code == 3  # nothing was recorded yet
-    assert "is none" in headroom("governor", "replay", trace, "--last", "1h").err
+    assert "is not one" in headroom("governor", "replay", trace, "--last", "1h").err
     bad = tmp_path / "bad.csv"
     bad.write_text("hello\n")
     assert headroom("governor", "replay", bad).code == 4

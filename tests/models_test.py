@@ -164,7 +164,7 @@ def test_pull_then_path_verify_and_rm(models):
     assert models("path").out == f"{path}\n"
     assert re.match(r"toy:Q8_0  ok  [0-9a-f]{64}\n$", models("verify").out)
     again = models("pull", "toy")
-    assert again.code == 0 and "already here" in again.err
+    assert again.code == 0 and "already installed" in again.err
     assert len(models.hub.requests()) == 1
 
     damaged = bytearray(path.read_bytes())
@@ -225,7 +225,7 @@ def test_two_pulls_of_one_model(models):
                                    stderr=subprocess.PIPE) for _ in range(3)]
     said = [pull.communicate(timeout=30)[1].decode() for pull in pulls]
     assert [pull.returncode for pull in pulls] == [0, 0, 0]
-    assert sum("already here" in text for text in said) == 2
+    assert sum("already installed" in text for text in said) == 2
     assert len(models.hub.requests()) == 1
 
 
