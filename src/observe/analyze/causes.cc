@@ -360,8 +360,7 @@ class Causes {
       const bool program = type.name == "xid" && (type.code == "13" || type.code == "31" ||
                                                   type.code == "43" || type.code == "45");
       std::string text = context_.Describe(*reset);
-      if (type.name == "xid")
-        text = fmt::format("Xid {} of {}: {}", type.code, type.subject, text);
+      if (type.name == "xid") text = fmt::format("Xid {} of {}: {}", type.code, type.subject, text);
       // The program whose work it was, and what followed: each code once.
       std::string who = type.unit == "kernel" ? "" : type.unit;
       std::vector<std::string> codes = {type.code};

@@ -25,8 +25,9 @@ void Skip(std::string_view& text) {
 
 bool IsLevel(std::string_view word) {
   constexpr std::array<std::string_view, 22> kLevels = {
-      "INFO", "ERROR", "WARN", "WARNING", "DEBUG", "FATAL", "CRITICAL", "TRACE", "NOTICE", "E",  "I",
-      "W",    "info",  "warn", "error",   "debug", "ERR",   "WRN",      "INF",   "SEVERE", "Error", "Warning"};
+      "INFO",   "ERROR", "WARN", "WARNING", "DEBUG", "FATAL",  "CRITICAL", "TRACE",
+      "NOTICE", "E",     "I",    "W",       "info",  "warn",   "error",    "debug",
+      "ERR",    "WRN",   "INF",  "SEVERE",  "Error", "Warning"};
   return std::find(kLevels.begin(), kLevels.end(), word) != kLevels.end();
 }
 
@@ -59,7 +60,8 @@ std::string_view Container(std::string_view& line) {
   std::size_t bar = end;
   while (bar < line.size() && bar < 80 && line[bar] == ' ') ++bar;
   if (bar == end || bar + 1 >= line.size() || line[bar] != '|' || line[bar + 1] != ' ') return {};
-  if (IsDigit(line[0]) || IsLevel(line.substr(0, end))) return {};  // a column of a table or a level
+  if (IsDigit(line[0]) || IsLevel(line.substr(0, end)))
+    return {};  // a column of a table or a level
   const std::string_view name = line.substr(0, end);
   line.remove_prefix(bar + 2);
   return name;
@@ -92,7 +94,8 @@ std::optional<double> SinceStart(std::string_view line, std::size_t& length) {
   std::size_t at = 0;
   for (std::size_t i = 0; i < 4; ++i) {
     const std::size_t begin = at;
-    while (at < line.size() && at - begin < 6 && IsDigit(line[at])) parts[i] = parts[i] * 10 + (line[at++] - '0');
+    while (at < line.size() && at - begin < 6 && IsDigit(line[at]))
+      parts[i] = parts[i] * 10 + (line[at++] - '0');
     const std::size_t digits = at - begin;
     if (digits == 0 || (i == 1 && digits != 2) || (i > 1 && digits != 3)) return std::nullopt;
     if (i < 3 && (at >= line.size() || line[at++] != '.')) return std::nullopt;
@@ -136,7 +139,8 @@ void Found(LineHead& head, const ParsedTime& time) {
 
 // "CET", "EEST", "PDT": letters that are a zone's and no word of a log.
 bool IsZone(std::string_view word) {
-  constexpr std::array<std::string_view, 8> kWords = {"GET", "POST", "SET", "LIST", "TEST", "LAST", "BEST", "HOST"};
+  constexpr std::array<std::string_view, 8> kWords = {"GET",  "POST", "SET",  "LIST",
+                                                      "TEST", "LAST", "BEST", "HOST"};
   if (word == "MSK" || word == "WIB" || word == "HKT") return true;
   return word.size() >= 3 && word.size() <= 4 &&
          (word.ends_with("ST") || word.ends_with("DT") || word.ends_with("ET")) &&
@@ -176,7 +180,8 @@ bool AtBeginning(std::string_view line, const TimeZone& zone, std::optional<Inst
     } else if (const auto clock = Clock(inside); clock && inside.size() <= 15) {
       head.clock = clock;
     } else if (const auto time = ParseTime(inside, zone, reference)) {
-      if (time->length == inside.size() && time->length < 11) return false;  // "[1234567890]": an id
+      if (time->length == inside.size() && time->length < 11)
+        return false;  // "[1234567890]": an id
       Found(head, *time);
       // dmesg -T: "[Thu Oct 30 20:20:00 2025] "
       head.kernel = inside.size() > 4 && !IsDigit(inside[0]) && inside[3] == ' ';
@@ -205,7 +210,8 @@ bool AtBeginning(std::string_view line, const TimeZone& zone, std::optional<Inst
   if (const auto clock = Clock(line)) {
     head.clock = clock;
     head.rest = line.substr(8);
-    head.rest.remove_prefix(std::min(head.rest.find_first_not_of(".,0123456789"), head.rest.size()));
+    head.rest.remove_prefix(
+        std::min(head.rest.find_first_not_of(".,0123456789"), head.rest.size()));
     Behind(head.rest, false);
     return true;
   }

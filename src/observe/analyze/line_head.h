@@ -18,7 +18,7 @@ struct LineHead {
   bool zone_named = false;
   bool kernel = false;      // dmesg: the kernel's unless an identifier says otherwise
   bool of_program = false;  // of `seconds`: since the program's start
-  bool syslog = false;      // a time without a year, as syslog writes it: host and identifier follow
+  bool syslog = false;  // a time without a year, as syslog writes it: host and identifier follow
   std::string_view container;  // of compose and kubectl
   std::string_view rest;
 };

@@ -50,7 +50,8 @@ std::optional<double> Size(std::string_view text) {
 
 std::string_view Base(std::string_view path) {
   const std::size_t slash = path.rfind('/');
-  return slash == std::string_view::npos || slash + 1 == path.size() ? path : path.substr(slash + 1);
+  return slash == std::string_view::npos || slash + 1 == path.size() ? path
+                                                                     : path.substr(slash + 1);
 }
 
 class Pasted : public LineParser {
@@ -163,7 +164,8 @@ class Pasted : public LineParser {
     }
     for (const std::string_view word : words) {
       if (word.size() > 1 && word.back() == 'C') {
-        if (const auto degrees = Number(word.substr(0, word.size() - 1)); degrees && !device_.empty())
+        if (const auto degrees = Number(word.substr(0, word.size() - 1));
+            degrees && !device_.empty())
           Add(Metric::kTemperature, device_, "", *degrees);
       }
     }
@@ -185,7 +187,8 @@ class Pasted : public LineParser {
     if (key == "Name") process_ = Base(value);
     const std::size_t space = value.find(' ');
     const auto number = Number(value.substr(0, space));
-    const auto unit = space == std::string_view::npos ? std::nullopt : UnitScale(value.substr(space + 1));
+    const auto unit =
+        space == std::string_view::npos ? std::nullopt : UnitScale(value.substr(space + 1));
     if (!number || !unit || device_.empty()) return;
     if (key == "Used GPU Memory") {
       Add(Metric::kVramUsed, device_, process_, *number * *unit);
@@ -217,7 +220,10 @@ class Pasted : public LineParser {
       const auto number = Number(word);
       if (!number) return std::nullopt;
       if (free_scale_ == 0 && words[0] == "Mem:")
-        free_scale_ = *number < 4096 ? 1073741824.0 : *number < 3e6 ? 1048576.0 : *number < 3e9 ? 1024.0 : 1.0;
+        free_scale_ = *number < 4096  ? 1073741824.0
+                      : *number < 3e6 ? 1048576.0
+                      : *number < 3e9 ? 1024.0
+                                      : 1.0;
       return *number * std::max(free_scale_, 1.0);
     };
     if (words[0] == "Mem:" && words.size() >= 7) {
@@ -274,7 +280,8 @@ class Pasted : public LineParser {
       return;
     }
     if (columns_.empty() || words.size() < first + columns_.size()) return;
-    if (!Date(halves ? fmt::format("{} {} {}", day_, words[0], words[1]) : fmt::format("{} {}", day_, words[0])))
+    if (!Date(halves ? fmt::format("{} {} {}", day_, words[0], words[1])
+                     : fmt::format("{} {}", day_, words[0])))
       return;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       const auto number = Number(words[first + i]);
@@ -361,7 +368,8 @@ class Pasted : public LineParser {
     std::string owner;
     for (const char* key : {"exported_pod", "pod", "container", "name"})
       if (!on_gpu && owner.empty() && labels.contains(key)) owner = labels[key];
-    Add(column->metric, on_gpu ? "GPU " + gpu : "", owner, *value * (column->scale_known ? column->scale : 1));
+    Add(column->metric, on_gpu ? "GPU " + gpu : "", owner,
+        *value * (column->scale_known ? column->scale : 1));
     const double scale = column->scale_known ? column->scale : 1;
     auto& [used, free] = halves_[gpu];
     if (column->metric == Metric::kVramUsed) used = *value * scale;
@@ -388,14 +396,17 @@ class Pasted : public LineParser {
   static std::string Hint(Look look) {
     switch (look) {
       case Look::kSmaps:
-        return "looks like smaps or smaps_rollup of one moment, without a time; record a CSV: while "
-               "sleep 10; do echo $(date -Is),$(awk '/^Pss:/{print $2}' /proc/PID/smaps_rollup); done, "
+        return "looks like smaps or smaps_rollup of one moment, without a time; record a CSV: "
+               "while "
+               "sleep 10; do echo $(date -Is),$(awk '/^Pss:/{print $2}' /proc/PID/smaps_rollup); "
+               "done, "
                "with the header time,pss_kib";
       case Look::kExporter:
         return "looks like an exporter's text of one moment; ask Prometheus for a range: "
                "/api/v1/query_range";
       case Look::kPs:
-        return "looks like ps; record a CSV: while sleep 10; do echo $(date -Is),$(ps -o rss= -p PID); "
+        return "looks like ps; record a CSV: while sleep 10; do echo $(date -Is),$(ps -o rss= -p "
+               "PID); "
                "done, with the header time,rss_kib";
       case Look::kVmstat:
         return "looks like vmstat; record with vmstat -t";
@@ -434,7 +445,8 @@ Look LookOf(std::string_view text) {
   if (text.starts_with("# HELP ") || text.starts_with("# TYPE ")) return Look::kExporter;
   if (Has(text, "MEM USAGE / LIMIT")) return Look::kDockerStats;
   if (Has(text, "CPU(cores)") || Has(text, "kubectl top")) return Look::kKubectlTop;
-  if (Has(text, "PID %CPU %MEM") || (Has(text, " PID ") && Has(text, " RSS ") && Has(text, "COMMAND")))
+  if (Has(text, "PID %CPU %MEM") ||
+      (Has(text, " PID ") && Has(text, " RSS ") && Has(text, "COMMAND")))
     return Look::kPs;
   return Look::kNothing;
 }

@@ -52,9 +52,11 @@ void Summarise(Context& context) {
       for (const auto& [metric, name] :
            {std::pair{Metric::kMemoryHigh, "MemoryHigh"}, std::pair{Metric::kMemoryMax, "limit"}})
         for (const Series& series : context.evidence.series())
-          if (series.metric == metric && !series.points.empty() && series.points.back().value < 1e15F &&
+          if (series.metric == metric && !series.points.empty() &&
+              series.points.back().value < 1e15F &&
               series.owner == context.evidence.series()[gauge.series].owner)
-            text += fmt::format(", {} {}", name, Size(static_cast<double>(series.points.back().value)));
+            text +=
+                fmt::format(", {} {}", name, Size(static_cast<double>(series.points.back().value)));
     }
     if (gauge.zoned && gauge.peak_zone != memory::Zone::kSafe)
       text += fmt::format("; {}", Name(gauge.peak_zone));

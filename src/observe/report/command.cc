@@ -262,8 +262,9 @@ void AddInput(CLI::App& command, const std::shared_ptr<Options>& options) {
   command.add_option("--start", options->start, "When a table's time of zero was");
   command.add_option("--boot", options->boot, "When the machine of a dmesg was started");
   command.add_option("--card", options->gpu, "The card's memory, where the input does not say");
-  command.add_flag("--headroom-zones", options->zones,
-                   "Judge RAM and swap by Headroom's zones, for a service without limits of its own");
+  command.add_flag(
+      "--headroom-zones", options->zones,
+      "Judge RAM and swap by Headroom's zones, for a service without limits of its own");
   command.add_option("--map", options->maps, "A column by hand: ram=my_column:MB (repeatable)");
   command.add_option("--errors", options->packs,
                      "A folder with error packs of your own (repeatable)");
