@@ -16,6 +16,7 @@ struct AnalyzeOptions {
   std::optional<double> gpu;          // bytes, where the evidence does not say
   std::string unit;                   // the service; empty: the one with the errors, or the largest
   TimeZone zone = TimeZone::Local();  // of times in statements
+  bool own = false;  // our own service: its policy (zones of RAM and swap, config keys) applies
 };
 
 /// `evidence` must be finished.

@@ -58,6 +58,17 @@ void Gpu(Context& context, const Gauge& gauge, Instant at, double whole, const c
   }
   if (breakdown.parts.empty()) return;  // no owner is known: the missing evidence says so
   breakdown.unaccounted = whole - sum;
+  // More than the whole on a machine with several GPUs: which one a process is on was not recorded.
+  const bool several = std::ranges::any_of(evidence.series(), [&](const Series& series) {
+    return series.metric == Metric::kVramUsed && series.owner.empty() && series.device != device;
+  });
+  if (several && sum > 1.02 * whole) {
+    context.findings.missing.push_back(
+        "which GPU each process is on (nvidia-smi "
+        "--query-compute-apps=timestamp,gpu_uuid,pid,process_name,"
+        "used_memory)");
+    return;
+  }
   std::stable_sort(breakdown.parts.begin(), breakdown.parts.end(),
                    [](const Part& a, const Part& b) { return a.bytes > b.bytes; });
   context.findings.breakdowns.push_back(std::move(breakdown));

@@ -86,6 +86,18 @@ void FindBursts(Context& context) {
                    [](const Burst& a, const Burst& b) { return a.count > b.count; });
   if (findings.bursts.size() > kMostBursts) findings.bursts.resize(kMostBursts);
 
+  std::vector<bool> seen(evidence.types().size());
+  for (const Event& event : evidence.events()) {
+    const EventType& type = evidence.type(event);
+    if (type.kind == EventKind::kOomKill) findings.kills += event.count;
+    const bool repeated = type.kind == EventKind::kError && seen[event.type];
+    seen[event.type] = true;
+    if (repeated || type.kind == EventKind::kRetry || type.kind == EventKind::kActivity) continue;
+    if (findings.events.size() < kMostHappenings)
+      findings.events.push_back(
+          {event.type, event.at, {context.Describe(event), Basis::kMeasured, {event.from}}});
+  }
+
   for (Burst& burst : findings.bursts) {
     for (const EventKind kind : {EventKind::kReset, EventKind::kOomKill, EventKind::kStop,
                                  EventKind::kStart, EventKind::kUnload, EventKind::kReady}) {

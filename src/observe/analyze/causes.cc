@@ -22,6 +22,10 @@ enum Which {
   kHost,
   kBacklog,
   kTooLarge,
+  kFragmented,
+  kLimit,
+  kPressure,
+  kHeap,
   kWhiches
 };
 
@@ -52,6 +56,17 @@ constexpr std::array<About, kWhiches> kAbout = {{
      "the length of the queue, in seconds of audio or in requests"},
     {"model-too-large", "the model leaves too little room on this GPU",
      "the same load with a smaller quantisation: if it never fails, it was this"},
+    {"fragmentation",
+     "the allocator's memory was fragmented: much is held, and no free piece is large enough",
+     "the same load with PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True: if it passes, it was "
+     "this"},
+    {"memory-limit", "the control group's (container's) memory limit was reached",
+     "memory.current and memory.max of the group, sampled through the next failure"},
+    {"pressure-kill",
+     "a memory daemon ended it because of memory pressure, before memory was used up",
+     "pressure (/proc/pressure/memory) and swap sampled every second before the kill"},
+    {"heap-limit", "the program's own heap limit was reached",
+     "a heap dump, or the same load with a larger heap: if the level goes on rising, it leaks"},
 }};
 
 // A gauge's course around the onset.
@@ -83,6 +98,8 @@ class Causes {
     ram_ = CourseOf(context_.First(GaugeKind::kRam));
     swap_ = CourseOf(context_.First(GaugeKind::kSwap));
     Codes();
+    Kills();
+    Figures();
     Sleep();
     Resets();
     GpuMemory();
@@ -203,9 +220,97 @@ class Causes {
     if (host > 0)
       Add(kHost, 2.5, fmt::format("{} errors say that the host's memory was not enough", host),
           Basis::kMeasured, {host_from});
-    if (const Event* kill =
-            context_.Next(EventKind::kOomKill, onset_ - minutes(10), onset_ + minutes(10)))
-      Add(kHost, 3, context_.Describe(*kill), Basis::kMeasured, {kill->from});
+  }
+
+  // Who was killed, by whom, how large it was and which limit was reached.
+  void Kills() {
+    const Event* kill =
+        context_.Next(EventKind::kOomKill, onset_ - minutes(10), onset_ + minutes(10));
+    if (!kill) return;
+    const EventType& type = context_.evidence.type(*kill);
+    std::string text = context_.Describe(*kill);
+    if (!type.unit.empty() && type.unit != "kernel") text += ": " + type.unit;
+    if (const auto held = context_.Figure(Metric::kKilled, kill->from))
+      text += fmt::format(", which held {:.2f} GiB ({})", *held / 1073741824, Size(*held));
+    for (const Series& series : context_.evidence.series()) {
+      if (series.metric != Metric::kLimit || series.points.empty()) continue;
+      const double limit = static_cast<double>(series.points.front().value);
+      text += fmt::format("; the limit was {:.2f} GiB ({})", limit / 1073741824, Size(limit));
+      break;
+    }
+    const bool pressure =
+        type.name == "oomd-kill" || type.name == "earlyoom-kill" || type.name == "oomd-killed-unit";
+    const bool group = type.name == "oom-kill-cgroup" || type.name == "container-oom";
+    const bool guess = type.name == "exit-137" || type.name == "killed";
+    Add(pressure                           ? kPressure
+        : group || type.name == "exit-137" ? kLimit
+                                           : kHost,
+        guess ? 2 : 4.5, std::move(text), Basis::kMeasured, {kill->from});
+  }
+
+  // What the line of the first refused allocation says: tried, free, total, and by whom.
+  void Figures() {
+    const Event* first = nullptr;
+    for (const Event& event : context_.evidence.events()) {
+      const EventType& type = context_.evidence.type(event);
+      if (type.kind != EventKind::kError) continue;
+      if (type.family == Family::kHeap)
+        Add(kHeap, 4, context_.Describe(event), Basis::kMeasured, {event.from});
+      if (type.family == Family::kHostOutOfMemory)
+        if (const auto tried = context_.Figure(Metric::kRamTried, event.from))
+          Add(kHost, 0.5, fmt::format("{:.1f} GiB were tried on the host", *tried / 1073741824),
+              Basis::kMeasured, {event.from});
+      if (type.family == Family::kHeap) return;
+      if (type.family != Family::kOutOfMemory) continue;
+      first = &event;
+      break;
+    }
+    if (!first) return;
+    const auto figure = [&](Metric metric) { return context_.Figure(metric, first->from); };
+    const auto tried = figure(Metric::kVramTried), free = figure(Metric::kVramFree);
+    auto total = figure(Metric::kVramTotal);
+    if (!total)
+      for (const Series& series : context_.evidence.series())
+        if (series.metric == Metric::kVramTotal && !series.points.empty())
+          total = static_cast<double>(series.points.back().value);
+    auto unused = figure(Metric::kVramUnallocated);
+    if (const auto reserved = figure(Metric::kVramReserved), held = figure(Metric::kVramAllocated);
+        !unused && reserved && held && *reserved > *held)
+      unused = *reserved - *held;
+    const std::vector<Citation> from = {first->from};
+    std::string said;
+    if (tried) {
+      said = GpuSize(*tried) + " were tried";
+      if (free) said += ", " + GpuSize(*free) + " were free";
+      if (total) said += " of " + GpuSize(*total);
+    }
+    const bool fragmented =
+        unused && tried && *unused >= *tried && total && *unused > 0.03 * *total;
+    if (fragmented) {
+      Add(kFragmented, 6,
+          fmt::format("{}; the allocator held {} that it did not use", said, GpuSize(*unused)),
+          Basis::kMeasured, from);
+      Add(kExhausted, -2, "the allocator held unused memory that was more than what was tried",
+          Basis::kDerived, from);
+    } else if (tried && total && *tried > *total) {
+      Add(kTooLarge, 6, said + ": more than the GPU has", Basis::kMeasured, from);
+      Add(kExhausted, -1, "one request is larger than the GPU", Basis::kDerived, from);
+    } else if (tried) {
+      Add(kExhausted, 0.5, said, Basis::kMeasured, from);
+    }
+    const auto other = figure(Metric::kVramOther);
+    if (other && total && *other > 0.15 * *total)
+      Add(kNeighbour, 3, fmt::format("another process held {} of the GPU", GpuSize(*other)),
+          Basis::kMeasured, from);
+    const Event* load = context_.Last(EventKind::kLoad, first->at - minutes(15), first->at);
+    const Event* ready = context_.Last(EventKind::kReady, first->at - minutes(15), first->at);
+    if (load && (!ready || ready->at < load->at) && !fragmented) {
+      std::string text = fmt::format("it failed {} after a model began to load",
+                                     FormatLength(first->at - load->at));
+      if (const auto required = context_.Figure(Metric::kVramRequired, load->from))
+        text += fmt::format(", which needs {:.1f} GiB in all", *required / 1073741824);
+      Add(kTooLarge, 4, std::move(text), Basis::kDerived, {load->from, first->from});
+    }
   }
 
   void Sleep() {
@@ -248,17 +353,37 @@ class Causes {
 
   void Resets() {
     const Event* reset =
-        context_.Last(EventKind::kReset, onset_ - minutes(5), onset_ + Milliseconds(5000));
+        context_.Next(EventKind::kReset, onset_ - minutes(5), onset_ + Milliseconds(5000));
+    Heat();
     if (reset) {
       const EventType& type = context_.evidence.type(*reset);
       const bool program = type.name == "xid" && (type.code == "13" || type.code == "31" ||
                                                   type.code == "43" || type.code == "45");
+      std::string text = context_.Describe(*reset);
+      if (type.name == "xid") text = fmt::format("Xid {} of {}: {}", type.code, type.subject, text);
+      // The program whose work it was, and what followed: each code once.
+      std::string who = type.unit == "kernel" ? "" : type.unit;
+      std::vector<std::string> codes = {type.code};
+      const auto& events = context_.evidence.events();
+      for (const Event& event : events) {
+        const EventType& later = context_.evidence.type(event);
+        if (later.kind != EventKind::kReset || event.at < reset->at ||
+            event.at > reset->at + minutes(10))
+          continue;
+        if (who.empty() && later.unit != "kernel" && !later.unit.empty()) who = later.unit;
+        if (std::find(codes.begin(), codes.end(), later.code) != codes.end() || later.code.empty())
+          continue;
+        codes.push_back(later.code);
+        consequences_.push_back({fmt::format("Xid {} followed {} later: {}", later.code,
+                                             FormatLength(event.at - reset->at), later.meaning),
+                                 Basis::kMeasured,
+                                 {event.from}});
+      }
+      if (!who.empty()) text += "; the program was " + who;
       if (program) {
-        Add(kFault, 3, fmt::format("{}: a fault of the program's own", context_.Describe(*reset)),
-            Basis::kMeasured, {reset->from});
+        Add(kFault, 4, text + ": a fault of the program's own", Basis::kMeasured, {reset->from});
       } else {
-        const bool hot = type.name == "nvml-thermal";
-        Add(kReset, hot ? 3.5 : 4, context_.Describe(*reset), Basis::kMeasured, {reset->from});
+        Add(kReset, 4.5, text, Basis::kMeasured, {reset->from});
         Add(kFault, -1, "the driver reported the reset itself", Basis::kInferred, {reset->from});
       }
     } else if (context_.kernel_covered()) {
@@ -269,6 +394,22 @@ class Causes {
       Add(kFault, -0.5, "a kernel that faults usually leaves an Xid 13 or 31, and there is none",
           Basis::kInferred);
     }
+  }
+
+  void Heat() {
+    double hottest = 0;
+    Citation from;
+    for (const Series& series : context_.evidence.series()) {
+      if (series.metric != Metric::kTemperature) continue;
+      for (const Point& point : Between(series.points, onset_ - minutes(10), onset_ + minutes(1)))
+        if (static_cast<double>(point.value) > hottest)
+          hottest = static_cast<double>(point.value), from = {series.source, point.line};
+    }
+    if (hottest >= 90)
+      Add(kReset, 1, fmt::format("the GPU was at {:.0f} °C", hottest), Basis::kMeasured, {from});
+    if (const Event* hot =
+            context_.Last(EventKind::kHot, onset_ - minutes(10), onset_ + Milliseconds(5000)))
+      Add(kReset, 3.5, context_.Describe(*hot), Basis::kMeasured, {hot->from});
   }
 
   void GpuMemory() {
@@ -348,6 +489,22 @@ class Causes {
           break;
         }
       }
+      if (series.metric == Metric::kHostAvailable) {
+        const Points before =
+            Between(series.points, onset_ - minutes(15), onset_ + Milliseconds(1000));
+        double lowest = 1e18, total = 0;
+        std::uint32_t line = 0;
+        for (const Point& point : before)
+          if (static_cast<double>(point.value) < lowest)
+            lowest = static_cast<double>(point.value), line = point.line;
+        for (const Series& other : context_.evidence.series())
+          if (other.metric == Metric::kHostTotal && !other.points.empty())
+            total = static_cast<double>(other.points.back().value);
+        if (!before.empty() && total > 0 && lowest < 0.05 * total)
+          Add(kHost, 2,
+              fmt::format("only {} of the host's {} were available", Size(lowest), Size(total)),
+              Basis::kMeasured, {{series.source, line}});
+      }
       if (series.metric == Metric::kQueueSeconds) {
         const Points before = Between(series.points, onset_ - minutes(5), onset_);
         if (!before.empty() && before.back().value > 30)
@@ -374,19 +531,23 @@ class Causes {
           (!findings_.unit.empty() && findings_.unit.starts_with(series.owner)) ||
           IsService(series))
         continue;
-      const Points before = Between(series.points, onset_ - minutes(30), onset_ - minutes(5));
+      const Points before =
+          Between(series.points, onset_ - std::chrono::hours(12), onset_ - minutes(5));
       const Points at = Between(series.points, onset_ - minutes(5), onset_ + minutes(1));
       if (at.empty()) continue;
       double top = 0;
       for (const Point& point : at) top = std::max(top, static_cast<double>(point.value));
-      const double growth = top - (before.empty() ? 0 : MedianOf(before));
+      // From its level when the record, or the last half day, began; a program that came later had
+      // none.
+      const bool late = before.empty() || before.front().at > findings_.from + minutes(5);
+      const double growth =
+          top - (late ? 0 : MedianOf(before.first(std::max<std::size_t>(1, before.size() / 20))));
       if (growth > largest) largest = growth, who = &series;
     }
     if (who && largest > 0.05 * *gauge->total) {
       const double weight = largest > 0.15 * *gauge->total ? 3 : 1.5;
       Add(kNeighbour, weight,
-          fmt::format("{} took {} more of the GPU in the minutes before", who->owner,
-                      GpuSize(largest)),
+          fmt::format("{} took {} more of the GPU before it", who->owner, GpuSize(largest)),
           Basis::kMeasured, {{who->source, who->points.front().line}});
       Add(kTooLarge, -1, "it was another program that filled the GPU", Basis::kInferred);
     } else if (known) {
@@ -411,7 +572,7 @@ class Causes {
     for (const LeakFinding& leak : findings_.leaks) {
       if (leak.verdict == LeakVerdict::kTooShort) continue;
       judged = true;
-      if (leak.verdict != LeakVerdict::kLeak) continue;
+      if (leak.verdict != LeakVerdict::kLeak || !leak.owner.empty()) continue;
       const Gauge& gauge = findings_.gauges[leak.gauge];
       const double weight = gauge.kind == GaugeKind::kVram ? 3.5 : 2;
       Add(kLeak, weight, leak.statement.text, Basis::kDerived, leak.statement.from);

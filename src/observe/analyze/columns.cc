@@ -18,7 +18,15 @@ struct Rule {
 };
 
 // The first that fits wins.
-constexpr std::array<Rule, 55> kRules = {{
+constexpr std::array<Rule, 64> kRules = {{
+    {"percent", Metric::kRam, "?"},
+    {"%", Metric::kRam, "?"},
+    {"pct", Metric::kRam, "?"},
+    {"request", Metric::kRam, "?"},
+    {"requests", Metric::kRam, "?"},
+    {"vram used", Metric::kVramUsed, ""},
+    {"memory limit", Metric::kMemoryMax, ""},
+    {"mem limit", Metric::kMemoryMax, ""},
     {"vram others", Metric::kVramUsed, "others"},
     {"vram ours", Metric::kVramUsed, "service"},
     {"vram tried", Metric::kVramTried, ""},
@@ -67,6 +75,7 @@ constexpr std::array<Rule, 55> kRules = {{
     {"utilization gpu", Metric::kBusy, ""},
     {"utilization memory", Metric::kBusy, "?"},
     {"rss", Metric::kRam, ""},
+    {"vmrss", Metric::kRam, ""},
     {"pss", Metric::kRam, ""},
     {"working set", Metric::kRam, ""},
     {"resident memory", Metric::kRam, ""},
@@ -106,14 +115,17 @@ std::optional<double> UnitScale(std::string_view unit) {
   }
   if (plain == "bytes" || plain == "byte") return 1;
   if (plain.empty()) return std::nullopt;
+  if (plain == "ki" || plain == "mi" || plain == "gi" || plain == "ti") plain += 'b';  // Kubernetes
   if (plain != "b" && plain.back() != 'b') return std::nullopt;  // "m" may be anything
   const auto bytes = ParseBytes("1" + plain);
   if (!bytes) return std::nullopt;
   return static_cast<double>(bytes->n);
 }
 
-double GuessScale(double first_value) {
-  return first_value > 1e7 ? 1 : 1048576;
+double GuessScale(double largest, bool of_process) {
+  if (largest > 5e7) return 1;
+  if (of_process && largest > 2e4) return 1024;  // ps writes KiB
+  return largest > 4e6 ? 1024 : 1048576;
 }
 
 std::optional<Column> GuessColumn(std::string_view name) {
@@ -124,6 +136,11 @@ std::optional<Column> GuessColumn(std::string_view name) {
     if (const auto scale = UnitScale(words.back())) {
       column.scale = *scale;
       column.scale_known = true;
+      // The kernel and ps write kB and mean KiB.
+      if (words.back() == "kb" &&
+          (HasAll(words, "rss") || HasAll(words, "vmrss") || HasAll(words, "pss") ||
+           words.front().starts_with("vm") || words.front().starts_with("mem")))
+        column.scale = 1024;
       words.pop_back();
     }
   }

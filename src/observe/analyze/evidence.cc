@@ -13,15 +13,18 @@ namespace headroom::analyze {
 namespace {
 
 constexpr std::array<std::string_view, kMetrics> kMetricNames = {
-    "vram_used",  "vram_total",    "vram_free", "vram_allocated", "vram_reserved",
-    "vram_tried", "ram",           "ram_peak",  "swap",           "swap_peak",
-    "host_total", "ram_available", "host_swap", "memory_high",    "memory_max",
-    "psi_some",   "psi_full",      "queue_s",   "temperature",    "busy"};
-constexpr std::array<std::string_view, 13> kKindNames = {
-    "error",    "retry",   "start",  "stop",  "load",     "ready",     "unload",
-    "activity", "suspend", "resume", "reset", "oom_kill", "clock_step"};
-constexpr std::array<std::string_view, 6> kFamilyNames = {"other", "out_of_memory",      "sticky",
-                                                          "lost",  "host_out_of_memory", "crash"};
+    "vram_used",     "vram_total", "vram_free",   "vram_allocated",   "vram_reserved",
+    "vram_tried",    "vram_other", "vram_own",    "vram_unallocated", "vram_required",
+    "ram",           "ram_peak",   "swap",        "swap_peak",        "host_total",
+    "ram_available", "host_swap",  "memory_high", "memory_max",       "ram_tried",
+    "killed",        "limit",      "psi_some",    "psi_full",         "queue_s",
+    "temperature",   "busy"};
+constexpr std::array<std::string_view, 14> kKindNames = {
+    "error",    "retry",   "start",  "stop",  "load",     "ready", "unload",
+    "activity", "suspend", "resume", "reset", "oom_kill", "hot",   "clock_step"};
+constexpr std::array<std::string_view, 9> kFamilyNames = {
+    "other", "out_of_memory", "sticky",   "lost", "host_out_of_memory",
+    "heap",  "shared_memory", "hardware", "crash"};
 
 template <class E, std::size_t N>
 std::optional<E> Find(const std::array<std::string_view, N>& names, std::string_view name) {
@@ -120,6 +123,11 @@ void Evidence::AddSample(std::size_t index, Instant at, double value, std::uint3
   }
   series.points.push_back({at, kept, line});
   if (series.points.size() >= kMostPoints) Thin(series);
+}
+
+void Evidence::Rescale(std::size_t index, double scale) {
+  for (Point& point : series_[index].points)
+    point.value = static_cast<float>(static_cast<double>(point.value) * scale);
 }
 
 std::uint32_t Evidence::TypeFor(const EventType& type) {

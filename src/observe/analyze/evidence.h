@@ -23,31 +23,42 @@ namespace headroom::analyze {
 using Instant = std::chrono::sys_time<Milliseconds>;
 
 enum class Metric : std::uint8_t {
-  kVramUsed,       // bytes: of a whole device, or of one owner on it
-  kVramTotal,      // bytes
-  kVramFree,       // bytes
-  kVramAllocated,  // bytes, as a framework's allocator counts its own
-  kVramReserved,   // bytes a framework's allocator holds, used or not
-  kVramTried,      // bytes: an allocation that was refused
-  kRam,            // bytes of one owner
-  kRamPeak,        // bytes: a peak reported afterwards; when it was is not known
-  kSwap,           // bytes of one owner
-  kSwapPeak,       // bytes: as kRamPeak
-  kHostTotal,      // bytes
-  kHostAvailable,  // bytes
-  kHostSwap,       // bytes used of the whole machine
-  kMemoryHigh,     // bytes: the cgroup's soft limit
-  kMemoryMax,      // bytes: its hard limit
-  kPsiSome,        // percent
-  kPsiFull,        // percent
-  kQueueSeconds,   // audio waiting for its text
-  kTemperature,    // degrees Celsius
-  kBusy,           // percent
+  kVramUsed,         // bytes: of a whole device, or of one owner on it
+  kVramTotal,        // bytes
+  kVramFree,         // bytes
+  kVramAllocated,    // bytes, as a framework's allocator counts its own
+  kVramReserved,     // bytes a framework's allocator holds, used or not
+  kVramTried,        // bytes: an allocation that was refused
+  kVramOther,        // bytes of other processes, as the line of a refused allocation names them
+  kVramOwn,          // bytes of the process that the line is of
+  kVramUnallocated,  // bytes that a framework's allocator holds and does not use
+  kVramRequired,     // bytes that a model needs, as its engine counts
+  kRam,              // bytes of one owner
+  kRamPeak,          // bytes: a peak reported afterwards; when it was is not known
+  kSwap,             // bytes of one owner
+  kSwapPeak,         // bytes: as kRamPeak
+  kHostTotal,        // bytes
+  kHostAvailable,    // bytes
+  kHostSwap,         // bytes used of the whole machine
+  kMemoryHigh,       // bytes: the cgroup's soft limit
+  kMemoryMax,        // bytes: its hard limit
+  kRamTried,         // bytes: an allocation on the host that was refused
+  kKilled,           // bytes that a killed process held
+  kLimit,            // bytes: the limit of a control group that was reached
+  kPsiSome,          // percent
+  kPsiFull,          // percent
+  kQueueSeconds,     // audio waiting for its text
+  kTemperature,      // degrees Celsius
+  kBusy,             // percent
 };
-inline constexpr std::size_t kMetrics = 20;
+inline constexpr std::size_t kMetrics = 27;
 std::string_view Name(Metric metric);  // "vram_used", …
 std::optional<Metric> MetricFromName(std::string_view name);
 bool IsBytes(Metric metric);
+/// Of a device, not of the host.
+inline bool IsVram(Metric metric) {
+  return metric <= Metric::kVramRequired;
+}
 
 enum class EventKind : std::uint8_t {
   kError,
@@ -62,6 +73,7 @@ enum class EventKind : std::uint8_t {
   kResume,
   kReset,      // of a device or driver: Xid, amdgpu reset
   kOomKill,    // by the kernel or a memory daemon
+  kHot,        // a temperature beyond a limit
   kClockStep,  // wall time passed that the monotonic clock did not count: suspend, or a set clock
 };
 std::string_view Name(EventKind kind);
@@ -74,6 +86,9 @@ enum class Family : std::uint8_t {
   kSticky,           // stays until the process ends: 700, 719, 999
   kLost,             // the device is gone
   kHostOutOfMemory,  // the host's memory was not enough
+  kHeap,             // the program's own heap limit was reached: Java, V8
+  kSharedMemory,     // /dev/shm was full
+  kHardware,         // a memory error that the hardware reports
   kCrash,            // ended by a signal that is never used for an orderly stop
 };
 std::string_view Name(Family family);
@@ -129,8 +144,10 @@ struct Source {
   std::uint64_t bad = 0, duplicates = 0, unordered = 0, timeless = 0, clock_steps = 0;
   std::vector<std::string> notes;  // the first few things that were wrong or assumed
   std::optional<Instant> first, last;
-  bool zone_assumed = false;  // its times name no zone
+  std::uint64_t suppressed = 0;  // messages that journald dropped, as it says
+  bool zone_assumed = false;     // its times name no zone
   bool kernel = false;  // holds lines of the kernel: absence of Xid and suspend means something
+  std::vector<Instant> kernel_times;  // of its lines, thinned: what is between close ones is known
 };
 
 class Evidence {
@@ -147,10 +164,14 @@ class Evidence {
   std::size_t SeriesFor(std::uint32_t source, Metric metric, std::string_view device,
                         std::string_view owner);
   void AddSample(std::size_t series, Instant at, double value, std::uint32_t line);
+  /// For a column whose unit is known only when all of it was read.
+  void Rescale(std::size_t series, double scale);
   std::uint32_t TypeFor(const EventType& type);
   void AddEvent(const Event& event, std::optional<std::uint64_t> identity = std::nullopt);
   void Bad(std::uint32_t source, std::uint32_t line, std::string_view why);
   void Note(std::uint32_t source, std::string text);
+  /// How many lines name an engine: "vllm", "ollama".
+  std::map<std::string, std::uint64_t> engines;
   /// Wall time minus the monotonic clock, where a journal has both.
   std::optional<Milliseconds> boot_offset;
 

@@ -111,6 +111,7 @@ struct LeakFinding {
   double p = 1;                         // of the trend test
   std::size_t readings = 0;             // minute medians
   Statement statement;
+  std::string owner;  // another program that grew, where it is known
   std::optional<Milliseconds> exhaustion, exhaustion_soonest;  // after the phase's end
 };
 
@@ -142,6 +143,14 @@ struct Recommendation {
   std::vector<std::string> lines;  // to be pasted
 };
 
+/// What happened, for the list: starts, stops, sleeps, kills, resets, and the first error of a
+/// sort.
+struct Happening {
+  std::uint32_t type = 0;
+  Instant at;
+  Statement statement;
+};
+
 struct Findings {
   Instant from, to;
   std::string unit;    // the service spoken of; empty: unknown
@@ -150,7 +159,8 @@ struct Findings {
   std::vector<Gauge> gauges;
   std::vector<Phase> phases;
   std::vector<Burst> bursts;
-  std::uint64_t errors = 0;
+  std::vector<Happening> events;  // by time, at most 500
+  std::uint64_t errors = 0, kills = 0;
   std::vector<BurstPart> error_types;  // all errors by sort
   std::vector<Breakdown> breakdowns;
   std::vector<LeakFinding> leaks;

@@ -33,6 +33,18 @@ memory::ZoneLevels<double> Plain(const memory::ZoneLevels<Bytes>& thresholds) {
           static_cast<double>(thresholds.critical.n)};
 }
 
+// Our zones of RAM are our own service's policy. Another one's limits are its own: MemoryMax and
+// MemoryHigh, else the host's memory; without any of them there are no zones.
+std::optional<memory::ZoneLevels<double>> OfOthers(std::optional<double> high,
+                                                   std::optional<double> most,
+                                                   std::optional<double> host) {
+  std::optional<double> limit = most;
+  for (const std::optional<double>& other : {high, host})
+    if (other && *other > 0 && (!limit || *other < *limit)) limit = other;
+  if (!limit) return std::nullopt;
+  return memory::ZoneLevels<double>{0.8 * *limit, 0.9 * *limit, 0.97 * *limit};
+}
+
 void Measure(Gauge& gauge, Points points, std::uint32_t source) {
   gauge.interval = TypicalInterval(points);
   const Milliseconds gap = GapLength(gauge.interval);
@@ -119,6 +131,8 @@ void FindGauges(Context& context) {
   // Host: the service's own series, else the largest.
   std::optional<double> high = LastOf(evidence, Metric::kMemoryHigh, "");
   if (high && *high > 1e15) high.reset();  // "infinity"
+  std::optional<double> most = LastOf(evidence, Metric::kMemoryMax, "");
+  if (most && *most > 1e15) most.reset();
   const std::optional<double> host = LastOf(evidence, Metric::kHostTotal, "");
   const auto bytes = [](std::optional<double> value) {
     return value ? std::optional(Bytes(std::llround(*value))) : std::nullopt;
@@ -146,10 +160,13 @@ void FindGauges(Context& context) {
                                   : " of " + Plainly(series.owner);
     if (metric == Metric::kRam)
       add(GaugeKind::kRam, "RAM" + whose, *best, std::nullopt,
-          Plain(memory::RamThresholds(context.options.thresholds, bytes(high), bytes(host))));
+          context.options.own
+              ? Plain(memory::RamThresholds(context.options.thresholds, bytes(high), bytes(host)))
+              : OfOthers(high, most, host));
     else
       add(GaugeKind::kSwap, "swap" + whose, *best, std::nullopt,
-          Plain(context.options.thresholds.swap));
+          context.options.own ? std::optional(Plain(context.options.thresholds.swap))
+                              : std::nullopt);
   }
 
   // A peak reported afterwards counts when it is above what the samples caught.
@@ -158,6 +175,9 @@ void FindGauges(Context& context) {
     const Metric peak = gauge.kind == GaugeKind::kRam ? Metric::kRamPeak : Metric::kSwapPeak;
     for (const Series& series : evidence.series()) {
       if (series.metric != peak) continue;
+      const std::string& owner = evidence.series()[gauge.series].owner;
+      if (!owner.empty() && !series.owner.empty() && Plainly(owner) != Plainly(series.owner))
+        continue;
       for (const Point& point : series.points) {
         if (static_cast<double>(point.value) <= gauge.peak * 1.02) continue;
         gauge.peak = static_cast<double>(point.value);
@@ -217,8 +237,26 @@ std::string Context::Describe(const Event& event) const {
 }
 
 bool Context::kernel_covered() const {
-  return std::any_of(evidence.sources().begin(), evidence.sources().end(),
-                     [](const Source& source) { return source.kernel; });
+  constexpr std::chrono::hours kNear{1};
+  return std::any_of(
+      evidence.sources().begin(), evidence.sources().end(), [&](const Source& source) {
+        if (!source.kernel) return false;
+        if (!findings.onset || source.kernel_times.empty()) return true;
+        const auto& times = source.kernel_times;
+        const bool around = times.front() <= *findings.onset && times.back() >= *findings.onset;
+        return around || std::any_of(times.begin(), times.end(), [&](Instant at) {
+                 return std::chrono::abs(at - *findings.onset) <= kNear;
+               });
+      });
+}
+
+std::optional<double> Context::Figure(Metric metric, const Citation& from) const {
+  for (const Series& series : evidence.series()) {
+    if (series.metric != metric || series.source != from.source) continue;
+    for (const Point& point : series.points)
+      if (point.line == from.line) return static_cast<double>(point.value);
+  }
+  return std::nullopt;
 }
 
 }  // namespace headroom::analyze

@@ -39,7 +39,14 @@ std::uint64_t Hash(std::string_view text) {
 
 void Interpreter::Take(const Entry& entry, std::uint32_t line) {
   Source& source = evidence_.source(source_);
-  if (entry.kernel) source.kernel = true;
+  if (entry.kernel) {
+    source.kernel = true;
+    if (entry.at &&
+        (source.kernel_times.empty() ||
+         *entry.at - source.kernel_times.back() > std::chrono::minutes(1)) &&
+        source.kernel_times.size() < 100'000)
+      source.kernel_times.push_back(*entry.at);
+  }
   // rsyslog's way to say that the last line came again.
   if (entry.message.starts_with("message repeated ") && last_was_event_ && entry.at) {
     const std::string count(entry.message.substr(17, entry.message.find(' ', 17) - 17));
@@ -67,13 +74,24 @@ void Interpreter::Take(const Entry& entry, std::uint32_t line) {
   }
   const Instant at = *entry.at;
   if (!Inside(at)) return;
+  if (!meaning->engine.empty()) ++evidence_.engines[meaning->engine];
+  if (meaning->suppressed) {
+    source.suppressed += *meaning->suppressed;
+    evidence_.Note(source_,
+                   fmt::format("line {}: journald suppressed {} messages of {}: counts are a "
+                               "lower bound",
+                               line, *meaning->suppressed, meaning->process));
+    return;
+  }
   const std::string unit = Unit(entry);
   const std::string owner = meaning->process.empty() ? unit : meaning->process;
   for (const Reading& reading : meaning->readings) {
-    const bool whole = reading.metric == Metric::kVramTotal || reading.metric == Metric::kVramFree;
-    const bool on_gpu = reading.metric <= Metric::kVramTried;
+    const bool whole =
+        reading.metric == Metric::kVramTotal || reading.metric == Metric::kVramFree ||
+        reading.metric == Metric::kHostTotal || reading.metric == Metric::kHostAvailable ||
+        reading.metric == Metric::kHostSwap;
     const std::string device =
-        on_gpu ? Device(meaning->device.empty() ? "0" : meaning->device) : "";
+        IsVram(reading.metric) ? Device(meaning->device.empty() ? "0" : meaning->device) : "";
     evidence_.AddSample(evidence_.SeriesFor(source_, reading.metric, device, whole ? "" : owner),
                         at, reading.value, line);
   }
@@ -83,9 +101,40 @@ void Interpreter::Take(const Entry& entry, std::uint32_t line) {
   if (type.subject.empty()) type.subject = Device(meaning->device);
   if (type.kind == EventKind::kError || type.kind == EventKind::kRetry)
     type.fingerprint = Fingerprint(entry.message);
+  if (SaidBefore(type, unit, at, meaning->restates)) return;
   last_was_event_ = true;
   last_type_ = evidence_.TypeFor(type);
   evidence_.AddEvent({at, last_type_, {source_, line}, meaning->count}, entry.identity);
+}
+
+// One failure is said by several lines: by the library, by the program, by what started it. A line
+// with other words soon after is the same failure; the same words again are another one.
+bool Interpreter::SaidBefore(const EventType& type, const std::string& unit, Instant at,
+                             bool restates) {
+  constexpr Milliseconds kSoon{1500}, kKillSoon{10'000}, kRestated{60'000};
+  if (type.kind == EventKind::kOomKill) {
+    const bool again =
+        kill_ && at >= kill_->at && at - kill_->at <= kKillSoon && type.name != kill_->name;
+    if (!again) kill_ = Kill{at, type.name};
+    return again;
+  }
+  if (type.kind != EventKind::kError) return false;
+  if (type.family == Family::kCrash && type.code == "9" && kill_ && at - kill_->at <= kKillSoon)
+    return true;
+  if (type.family == Family::kOther || type.family == Family::kSticky ||
+      type.family == Family::kLost)
+    return false;
+  Failure& failure = failures_[unit];
+  const bool known = !failure.words.empty() && at >= failure.last;
+  if (restates && known && at - failure.last <= kRestated) return true;
+  const bool same_failure = known && at - failure.last <= kSoon && type.family == failure.family &&
+                            std::find(failure.words.begin(), failure.words.end(),
+                                      type.fingerprint) == failure.words.end();
+  if (!same_failure) failure.words.clear();
+  failure.family = type.family;
+  failure.last = at;
+  if (failure.words.size() < 16) failure.words.push_back(type.fingerprint);
+  return same_failure;
 }
 
 void Interpreter::Clocks(Instant wall, Milliseconds monotonic, std::uint64_t boot,

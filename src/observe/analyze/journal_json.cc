@@ -2,6 +2,7 @@
 #include <simdjson.h>
 
 #include <charconv>
+#include <cmath>
 #include <cstring>
 
 #include "observe/analyze/parser.h"
@@ -16,6 +17,7 @@ class JournalJson : public LineParser {
 
  private:
   void Line(std::string_view line) override {
+    if (line.starts_with("\x1e")) line.remove_prefix(1);  // journalctl -o json-seq
     if (line.find_first_not_of(" \t") == std::string_view::npos) return;
     if (line.size() + simdjson::SIMDJSON_PADDING > padded_.size())
       padded_.resize(2 * line.size() + simdjson::SIMDJSON_PADDING);
@@ -64,11 +66,47 @@ class JournalJson : public LineParser {
         std::string_view text;
         if (!String(field.value(), text)) return false;
         entry.kernel = text == "kernel";
+      } else if ((key[0] >= 'a' && key[0] <= 'z') || key[0] == '@') {
+        if (!OfProgram(key, field.value(), entry)) return false;
       }
     }
     if (!entry.at) return false;
     if (monotonic && Inside(*entry.at)) interpreter_.Clocks(*entry.at, *monotonic, boot, number_);
     interpreter_.Take(entry, number_);
+    return true;
+  }
+
+  // JSON lines of docker, pino, zap, logrus, GCP and the like.
+  bool OfProgram(const char* key, simdjson::ondemand::value value, Entry& entry) {
+    if (Is(key, "msg\"") || Is(key, "message\"") || Is(key, "log\"") || Is(key, "textPayload\"") ||
+        Is(key, "event\"")) {
+      std::string_view text;
+      if (!String(value, text)) return false;
+      while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+      if (!text.empty()) entry.message = text;
+    } else if (Is(key, "error\"") || Is(key, "err\"") || Is(key, "exception\"")) {
+      std::string_view text;
+      if (!String(value, text)) return false;
+      if (entry.message.empty()) entry.message = text;
+    } else if (Is(key, "time\"") || Is(key, "ts\"") || Is(key, "timestamp\"") ||
+               Is(key, "@timestamp\"") || Is(key, "asctime\"") || Is(key, "datetime\"")) {
+      simdjson::ondemand::json_type type{};
+      if (value.type().get(type)) return false;
+      std::string_view text;
+      double number = 0;
+      if (type == simdjson::ondemand::json_type::number) {
+        if (value.get_double().get(number)) return false;
+        while (number > 1e11) number /= 1000;  // ms, us, ns
+        if (number > 1e8) entry.at = Instant(Milliseconds(std::llround(number * 1000)));
+      } else if (!String(value, text)) {
+        return false;
+      } else if (const auto time = ParseTime(text, options_.zone, options_.reference)) {
+        entry.at = time->at;
+        if (!time->zone_named) source().zone_assumed = true;
+      }
+    } else if (Is(key, "container_name\"") || Is(key, "service\"") || Is(key, "logger\"")) {
+      return String(value, entry.identifier);
+    }
     return true;
   }
 

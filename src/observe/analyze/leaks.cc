@@ -99,6 +99,11 @@ LeakFinding Examine(const Context& context, std::size_t index, Instant from, Ins
         "{}: {} with {} minute medians are too short for a verdict; 20 min and 20 medians are "
         "needed",
         gauge.name, FormatLength(to - from), finding.readings);
+    const Medians fine = MediansOf(points, std::max(Milliseconds(1000), (to - from) / 30));
+    if (fine.values.size() < 8) return finding;
+    const Trend trend = TrendOf(fine.hours, fine.values);
+    if (trend.p < 0.01 && trend.low > 0 && trend.low > 0.5 * trend.slope)
+      finding.statement.text += fmt::format("; so far it grows by {}", PerHour(trend.slope));
     return finding;
   }
   const double scale = std::max(gauge.total.value_or(0), gauge.peak);
@@ -169,6 +174,70 @@ void EndedGrowth(const Context& context, std::vector<LeakFinding>& found) {
   }
 }
 
+// Growth that a later part of the record gives back, without a restart between, is no leak: daily
+// load, a cache that is dropped, a warm-up.
+void GivenBack(const Context& context, std::vector<LeakFinding>& found) {
+  for (LeakFinding& leak : found) {
+    if (leak.verdict != LeakVerdict::kLeak) continue;
+    const Points all = context.points(context.findings.gauges[leak.gauge]);
+    const Points during = Between(all, leak.from, leak.to);
+    if (during.size() < 20) continue;
+    const std::size_t edge = std::max<std::size_t>(1, during.size() / 20);
+    const double first = MedianOf(during.first(edge)), last = MedianOf(during.last(edge));
+    Instant until = context.findings.to;
+    for (const EventKind kind : {EventKind::kStart, EventKind::kStop, EventKind::kOomKill})
+      if (const Event* event = context.Next(kind, leak.to - Milliseconds(60'000), until))
+        until = event->at;
+    if (context.findings.onset && *context.findings.onset > leak.to)
+      until = std::min(until, *context.findings.onset);
+    const Medians later = MediansOf(Between(all, leak.to, until), Milliseconds(300'000));
+    const bool given_back =
+        std::any_of(later.values.begin(), later.values.end(),
+                    [&](double level) { return level < first + 0.5 * (last - first); });
+    if (!given_back) continue;
+    leak.verdict = LeakVerdict::kSawtooth;
+    leak.exhaustion = leak.exhaustion_soonest = std::nullopt;
+    leak.statement.text =
+        fmt::format("{}, {} to {}: no leak. It grew by {} and gave it back later without a restart",
+                    context.findings.gauges[leak.gauge].name, context.Clock(leak.from),
+                    context.Clock(leak.to), PerHour(leak.slope));
+  }
+}
+
+// The program whose own series grew by most of what the device's did.
+void Attribute(const Context& context, std::vector<LeakFinding>& found) {
+  for (LeakFinding& leak : found) {
+    const Series& whole = context.evidence.series()[context.findings.gauges[leak.gauge].series];
+    if (leak.verdict != LeakVerdict::kLeak || whole.metric != Metric::kVramUsed ||
+        !whole.owner.empty())
+      continue;
+    const auto growth = [&](const Series& series) {
+      const Points part = Between(series.points, leak.from, leak.to);
+      if (part.size() < 4) return 0.0;
+      const std::size_t edge = std::max<std::size_t>(1, part.size() / 20);
+      const bool late = part.front().at > leak.from + (leak.to - leak.from) / 10;
+      return MedianOf(part.last(edge)) - (late ? 0 : MedianOf(part.first(edge)));
+    };
+    const Series* who = nullptr;
+    double most = 0, largest = 0;
+    std::string service;
+    for (const Series& series : context.evidence.series()) {
+      if (series.metric != Metric::kVramUsed || series.device != whole.device ||
+          series.owner.empty() || series.points.empty())
+        continue;
+      if (const double level = MedianOf(series.points); level > largest)
+        largest = level, service = series.owner;
+      if (const double grown = growth(series); grown > most) most = grown, who = &series;
+    }
+    if (!who || most < 0.6 * growth(whole)) continue;
+    leak.statement.text += fmt::format("; it is {} that grew, by {}", who->owner, GpuSize(most));
+    leak.statement.from.push_back({who->source, who->points.back().line});
+    const std::string& unit = context.findings.unit;
+    if (unit.empty() ? who->owner != service : !unit.starts_with(who->owner))
+      leak.owner = who->owner;
+  }
+}
+
 }  // namespace
 
 void FindLeaks(Context& context) {
@@ -196,6 +265,8 @@ void FindLeaks(Context& context) {
       found.push_back(Examine(context, g, from, to));
     }
     EndedGrowth(context, found);
+    GivenBack(context, found);
+    Attribute(context, found);
     findings.leaks.insert(findings.leaks.end(), found.begin(), found.end());
   }
 }

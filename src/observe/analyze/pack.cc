@@ -21,8 +21,8 @@ constexpr std::size_t kLongestLine = 16384;  // of a line only so much is looked
 
 struct Pattern {
   EventType type;
-  bool event = true;
-  std::string size_unit;
+  bool event = true, none = false, engine_only = false, restates = false;
+  std::string size_unit, engine;
   std::unique_ptr<RE2> expression;  // null without named groups
   std::map<int, std::string> groups;
 };
@@ -38,6 +38,20 @@ Result<std::string> Text(const toml::table& table, const char* key, const std::s
   return Fail(Errc::kInvalid, "{}: {} must be a text", where, key);
 }
 
+bool IsGroup(std::string_view name) {
+  constexpr std::array<std::string_view, 10> kGroups = {
+      "code",      "subject", "subject2", "process",    "pid",
+      "other_pid", "device",  "count",    "suppressed", "swap_free"};
+  return name == "swap_total" || std::find(kGroups.begin(), kGroups.end(), name) != kGroups.end();
+}
+
+std::string_view Unquoted(std::string_view text) {
+  if (text.size() > 1 && (text.front() == '\'' || text.front() == '"') &&
+      text.back() == text.front())
+    return text.substr(1, text.size() - 2);
+  return text;
+}
+
 RE2::Options Options() {
   RE2::Options options;
   options.set_log_errors(false);
@@ -49,8 +63,8 @@ RE2::Options Options() {
 Result<Pattern> ParsePattern(const toml::table& table, const std::string& file, RE2::Set& set) {
   const std::string where = fmt::format("{}:{}", file, table.source().begin.line);
   for (const auto& [key, node] : table) {
-    static const std::vector<std::string> kKeys = {"name",  "kind",    "family",      "code",
-                                                   "match", "meaning", "unit_of_size"};
+    static const std::vector<std::string> kKeys = {
+        "name", "kind", "family", "code", "match", "meaning", "unit_of_size", "engine", "restates"};
     if (std::find(kKeys.begin(), kKeys.end(), key.str()) != kKeys.end()) continue;
     const auto near = NearestNames(key.str(), kKeys);
     return Fail(Errc::kInvalid, "{}:{}: unknown key {}{}", file, node.source().begin.line,
@@ -61,11 +75,17 @@ Result<Pattern> ParsePattern(const toml::table& table, const std::string& file, 
   TRY_ASSIGN(pattern.type.code, Text(table, "code", where, false));
   TRY_ASSIGN(pattern.type.meaning, Text(table, "meaning", where, false));
   TRY_ASSIGN(pattern.size_unit, Text(table, "unit_of_size", where, false));
+  TRY_ASSIGN(pattern.engine, Text(table, "engine", where, false));
+  pattern.restates = table["restates"].value_or(false);
   TRY_ASSIGN(const std::string kind, Text(table, "kind", where, true));
   TRY_ASSIGN(const std::string family, Text(table, "family", where, false));
   TRY_ASSIGN(const std::string match, Text(table, "match", where, true));
   if (kind == "sample") {
     pattern.event = false;
+  } else if (kind == "none" || kind == "engine") {
+    pattern.event = false;
+    pattern.none = kind == "none";
+    pattern.engine_only = kind == "engine";
   } else if (const auto known = EventKindFromName(kind)) {
     pattern.type.kind = *known;
   } else {
@@ -81,10 +101,9 @@ Result<Pattern> ParsePattern(const toml::table& table, const std::string& file, 
   if (!expression->ok())
     return Fail(Errc::kInvalid, "{}: match: {}", where, Printable(expression->error()));
   for (const auto& [index, name] : expression->CapturingGroupNames()) {
-    if (!MetricFromName(name) && name != "code" && name != "subject" && name != "process" &&
-        name != "device" && name != "count")
+    if (!MetricFromName(name) && !IsGroup(name))
       return Fail(Errc::kInvalid,
-                  "{}: group {} is neither a metric nor code, subject, process, device, count",
+                  "{}: group {} is neither a metric nor code, subject, process, pid, device, count",
                   where, Printable(name));
     pattern.groups.emplace(index, name);
   }
@@ -157,13 +176,26 @@ std::optional<Meaning> Packs::Match(std::string_view line) {
   state.matched.clear();
   if (!state.set.Match(re2::StringPiece(line.data(), line.size()), &state.matched))
     return std::nullopt;
-  const auto first = std::min_element(state.matched.begin(), state.matched.end());
-  if (first == state.matched.end()) return std::nullopt;
-  const Pattern& pattern = state.patterns[static_cast<std::size_t>(*first)];
+  const Pattern* first = nullptr;
   Meaning meaning;
+  std::sort(state.matched.begin(), state.matched.end());
+  for (const int index : state.matched) {
+    const Pattern& pattern = state.patterns[static_cast<std::size_t>(index)];
+    if (meaning.engine.empty()) meaning.engine = pattern.engine;
+    if (!first && !pattern.engine_only) first = &pattern;
+  }
+  if (first && first->none) return std::nullopt;
+  if (!first) {
+    if (meaning.engine.empty()) return std::nullopt;
+    meaning.event = false;
+    return meaning;
+  }
+  const Pattern& pattern = *first;
+  meaning.restates = pattern.restates;
   meaning.event = pattern.event;
   meaning.type = pattern.type;
   if (!pattern.expression) return meaning;
+  std::optional<double> swap_free, swap_total;
   std::array<re2::StringPiece, kMostGroups> groups;
   const int wanted = pattern.expression->NumberOfCapturingGroups() + 1;
   if (!pattern.expression->Match(re2::StringPiece(line.data(), line.size()), 0, line.size(),
@@ -184,8 +216,17 @@ std::optional<Meaning> Packs::Match(std::string_view line) {
       }
     } else if (name == "code") {
       meaning.type.code = Printable(text.substr(0, 32));
-    } else if (name == "subject") {
-      meaning.type.subject = Printable(text.substr(0, 96));
+    } else if (name == "subject" || name == "subject2") {
+      meaning.type.subject = Printable(Unquoted(text).substr(0, 96));
+    } else if (name == "pid") {
+      meaning.pid = Printable(text.substr(0, 16));
+    } else if (name == "suppressed") {
+      std::uint64_t number = 0;
+      if (std::from_chars(text.data(), text.data() + text.size(), number).ec == std::errc())
+        meaning.suppressed = number;
+    } else if (name == "swap_free" || name == "swap_total") {
+      if (const auto bytes = ParseBytes(text + pattern.size_unit))
+        (name == "swap_free" ? swap_free : swap_total) = static_cast<double>(bytes->n);
     } else if (name == "process") {
       meaning.process = Printable(text.substr(0, 64));
     } else if (name == "device") {
@@ -196,6 +237,8 @@ std::optional<Meaning> Packs::Match(std::string_view line) {
       meaning.count = std::clamp<std::uint32_t>(count, 1, 1'000'000);
     }
   }
+  if (swap_free && swap_total && *swap_free <= *swap_total)
+    meaning.readings.push_back({Metric::kHostSwap, *swap_total - *swap_free});
   return meaning;
 }
 

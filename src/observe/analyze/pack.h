@@ -4,9 +4,12 @@
 //   name = "cuda-launch-failure"     kind = "error"        family = "sticky"
 //   code = "719"                     match = 'unspecified launch failure'   (RE2)
 //   meaning = "…"                    unit_of_size = "MiB"  (for captured sizes without one)
+//   engine = "vllm"                  restates = true        (says again what a line before it said)
 //
 // Named groups: a metric's name (vram_tried, vram_free, ram, …) makes a sample of the captured
-// size; code, subject, process, device and count go into the event. Matching is linear in the text.
+// size; code, subject, process, pid, device and count go into the event. The kind "none" makes a
+// line mean nothing, "engine" names the engine beside whatever else the line means. Matching is
+// linear in the text.
 #pragma once
 
 #include <filesystem>
@@ -28,9 +31,11 @@ struct Reading {
 
 /// What one line means.
 struct Meaning {
-  bool event = true;  // false: only samples
-  EventType type;     // without unit and fingerprint
-  std::string process, device;
+  bool event = true;      // false: only samples
+  bool restates = false;  // says again what an earlier line said
+  EventType type;         // without unit and fingerprint
+  std::string process, device, pid, engine;
+  std::optional<std::uint64_t> suppressed;  // messages, by journald
   std::uint32_t count = 1;
   std::vector<Reading> readings;
 };

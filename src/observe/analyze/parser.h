@@ -4,7 +4,9 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
+#include "observe/analyze/pasted.h"
 #include "observe/analyze/reader.h"
 
 namespace headroom::analyze {
@@ -64,14 +66,26 @@ class Interpreter {
     return !(options_.from && at < *options_.from) && !(options_.to && at > *options_.to);
   }
 
+  bool SaidBefore(const EventType& type, const std::string& unit, Instant at, bool restates);
+
   const ReadOptions& options_;
   const std::uint32_t source_;
   Evidence& evidence_;
   std::optional<Milliseconds> offset_;
   std::uint64_t boot_ = 0;
   std::uint32_t last_type_ = 0;
-  std::string last_message_;
   bool last_was_event_ = false;
+  struct Kill {
+    Instant at;
+    std::string name;  // of the pattern
+  };
+  struct Failure {
+    Family family{};
+    Instant last;
+    std::vector<std::string> words;  // fingerprints of the lines that said it
+  };
+  std::optional<Kill> kill_;
+  std::map<std::string, Failure> failures_;  // by unit
 };
 
 /// FNV-1a, for identities only.
@@ -83,6 +97,7 @@ std::unique_ptr<Parser> MakeLines(const ReadOptions&, std::uint32_t, Evidence&);
 std::unique_ptr<Parser> MakeCsv(const ReadOptions&, std::uint32_t, Evidence&);
 std::unique_ptr<Parser> MakeMon(const ReadOptions&, std::uint32_t, Evidence&);
 std::unique_ptr<Parser> MakeStatus(const ReadOptions&, std::uint32_t, Evidence&);
+std::unique_ptr<Parser> MakePasted(Look, const ReadOptions&, std::uint32_t, Evidence&);
 std::unique_ptr<Parser> MakePrometheus(const ReadOptions&, std::uint32_t, Evidence&);
 
 }  // namespace headroom::analyze

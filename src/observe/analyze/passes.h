@@ -8,6 +8,7 @@
 namespace headroom::analyze {
 
 inline constexpr Milliseconds kBurstGap{30'000};
+inline constexpr std::size_t kMostHappenings = 500;
 inline constexpr std::uint64_t kBurstLeast = 5;  // fewer errors are single ones
 
 struct Context {
@@ -28,7 +29,11 @@ struct Context {
   const Event* Last(EventKind kind, Instant from, Instant to) const;
   /// "the machine woke up at 07:14:50 (PM …)": for statements.
   std::string Describe(const Event& event) const;
+  /// Whether the kernel's lines around the onset are in the record: absence of Xid and sleep means
+  /// something.
   bool kernel_covered() const;
+  /// What one line said of a metric: of a refused allocation, of a kill.
+  std::optional<double> Figure(Metric metric, const Citation& from) const;
 };
 
 void FindGauges(Context& context);      // which quantities, their zone times, peaks

@@ -1,14 +1,19 @@
 #include "observe/analyze/reader.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/bytes.h"
+#include "base/child.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "observe/analyze/parser.h"
@@ -16,9 +21,9 @@
 namespace headroom::analyze {
 namespace {
 
-constexpr std::array<std::string_view, 8> kNames = {
-    "unknown", "journal json",   "journal export",   "log lines",
-    "table",   "nvidia-smi mon", "systemctl status", "prometheus"};
+constexpr std::array<std::string_view, 9> kNames = {
+    "unknown",        "journal json",     "journal export", "log lines", "table",
+    "nvidia-smi mon", "systemctl status", "prometheus",     "pasted"};
 
 std::string_view FirstLine(std::string_view text) {
   while (!text.empty()) {
@@ -65,6 +70,8 @@ Result<Mapping> ParseMapping(std::string_view text) {
 }
 
 Format Sniff(std::string_view beginning) {
+  if (beginning.starts_with("\x1e")) beginning.remove_prefix(1);  // journalctl -o json-seq
+  if (LookOf(beginning) != Look::kNothing) return Format::kPasted;
   const std::string_view line = FirstLine(beginning);
   if (line.starts_with("{") && line.find("\"resultType\"") != std::string_view::npos)
     return Format::kPrometheus;
@@ -72,7 +79,7 @@ Format Sniff(std::string_view beginning) {
     return Format::kJournalJson;
   if (line.starts_with("{") && beginning.find("\"resultType\"") != std::string_view::npos)
     return Format::kPrometheus;
-  if (line.starts_with("{")) return Format::kJournalJson;
+  if (line.starts_with("{\"")) return Format::kJournalJson;
   if (line.starts_with("__CURSOR=") || line.starts_with("__REALTIME_TIMESTAMP="))
     return Format::kJournalExport;
   if (line.starts_with("#") && line.find("gpu") != std::string_view::npos) return Format::kMon;
@@ -116,12 +123,117 @@ std::unique_ptr<Parser> MakeParser(Format format, const ReadOptions& options, st
       return MakeStatus(options, source, evidence);
     case Format::kPrometheus:
       return MakePrometheus(options, source, evidence);
+    case Format::kPasted:
     case Format::kUnknown:
     case Format::kLines:
       break;
   }
   return MakeLines(options, source, evidence);
 }
+
+namespace {
+
+// What unpacks a file that begins so; nullptr: it is plain.
+const char* Unpacker(std::string_view beginning) {
+  if (beginning.starts_with("\x1f\x8b")) return "gzip";
+  if (beginning.starts_with("\x28\xb5\x2f\xfd")) return "zstd";
+  if (beginning.starts_with(std::string_view("\xfd\x37\x7a\x58\x5a", 5))) return "xz";
+  return nullptr;
+}
+
+// UTF-16, as PowerShell writes it, to UTF-8. What is no whole pair waits for the next piece.
+class Utf16 : public Parser {
+ public:
+  Utf16(bool big_endian, std::unique_ptr<Parser> inner)
+      : big_endian_(big_endian), inner_(std::move(inner)) {}
+  void Feed(std::string_view bytes) override { inner_->Feed(ToUtf8(bytes)); }
+  void End() override { inner_->End(); }
+
+  std::string ToUtf8(std::string_view bytes) {
+    std::string text;
+    for (const char c : bytes) {
+      if (!std::exchange(half_, !half_)) {
+        first_ = static_cast<unsigned char>(c);
+        continue;
+      }
+      const auto second = static_cast<unsigned char>(c);
+      const auto unit =
+          static_cast<char32_t>(big_endian_ ? first_ << 8 | second : second << 8 | first_);
+      if (unit == 0xfeff) continue;
+      if (unit < 0x80) {
+        text += static_cast<char>(unit);
+      } else if (unit < 0x800) {
+        text += static_cast<char>(0xc0 | unit >> 6);
+        text += static_cast<char>(0x80 | (unit & 0x3f));
+      } else {  // halves of a pair are written as they are: no log line is matched by them
+        text += static_cast<char>(0xe0 | unit >> 12);
+        text += static_cast<char>(0x80 | (unit >> 6 & 0x3f));
+        text += static_cast<char>(0x80 | (unit & 0x3f));
+      }
+    }
+    return text;
+  }
+
+ private:
+  const bool big_endian_;
+  bool half_ = false;
+  unsigned first_ = 0;
+  std::unique_ptr<Parser> inner_;
+};
+
+std::unique_ptr<Parser> Begin(std::string_view bytes, const std::string& name, Format format,
+                              const ReadOptions& options, Evidence& evidence) {
+  const bool little = bytes.starts_with("\xff\xfe"), big = bytes.starts_with("\xfe\xff");
+  std::string beginning(bytes.substr(0, 8192));
+  if (little || big) beginning = Utf16(big, nullptr).ToUtf8(beginning);
+  if (beginning.starts_with("\xef\xbb\xbf")) beginning.erase(0, 3);
+  const Format seen = format == Format::kUnknown ? Sniff(beginning) : format;
+  const std::uint32_t source = evidence.AddSource(name, std::string(Name(seen)));
+  std::unique_ptr<Parser> parser = seen == Format::kPasted
+                                       ? MakePasted(LookOf(beginning), options, source, evidence)
+                                       : MakeParser(seen, options, source, evidence);
+  if (little || big) return std::make_unique<Utf16>(big, std::move(parser));
+  return parser;
+}
+
+// `seen` was read from `fd` already; both go to the program, its output is read.
+Result<> ReadUnpacked(const char* program, int fd, std::string_view seen, const std::string& name,
+                      const ReadOptions& options, Evidence& evidence) {
+  TRY_ASSIGN(Pipe in, MakePipe());
+  TRY_ASSIGN(Pipe out, MakePipe());
+  ChildOptions child;
+  child.argv = {program, "-dc"};
+  child.fds = {{0, in.read.get()}, {1, out.write.get()}};
+  auto running = Child::Spawn(child);
+  if (!running)
+    return Fail(Errc::kNotFound, "{}: is packed, and {} is not installed; unpack it first: {}",
+                name, program, running.error().what);
+  in.read.Reset();
+  out.write.Reset();
+  std::thread feeder([fd, &in, first = std::string(seen)] {
+    std::vector<std::byte> buffer(std::size_t{1} << 18);
+    bool open = static_cast<bool>(WriteAll(in.write.get(), first));
+    while (open) {
+      const Result<std::size_t> got = ReadSome(fd, buffer);
+      if (!got || *got == 0) break;
+      open = static_cast<bool>(WriteAll(
+          in.write.get(), std::string_view(reinterpret_cast<const char*>(buffer.data()), *got)));
+    }
+    in.write.Reset();
+  });
+  Result<> read = ReadEvidence(out.read.get(), name, Format::kUnknown, options, evidence);
+  out.read.Reset();  // a program that still writes ends by it
+  feeder.join();
+  TRY(std::move(read));
+  TRY_ASSIGN(const Exit exit, running->Wait());
+  if (!exit.ok())
+    evidence.Note(
+        static_cast<std::uint32_t>(evidence.sources().size() - 1),
+        fmt::format("{} {}: the end of the file may be missing", program, Describe(exit)));
+  return {};
+}
+
+}  // namespace
 
 Result<> ReadEvidence(int fd, const std::string& name, Format format, const ReadOptions& options,
                       Evidence& evidence) {
@@ -133,9 +245,9 @@ Result<> ReadEvidence(int fd, const std::string& name, Format format, const Read
     if (!got) return Within(got, "read {}", name);
     const std::string_view bytes(reinterpret_cast<const char*>(buffer.data()), *got);
     if (!parser) {
-      const Format seen = format == Format::kUnknown ? Sniff(bytes.substr(0, 8192)) : format;
-      const std::uint32_t source = evidence.AddSource(name, std::string(Name(seen)));
-      parser = MakeParser(seen, options, source, evidence);
+      if (const char* program = Unpacker(bytes); program && format == Format::kUnknown)
+        return ReadUnpacked(program, fd, bytes, name, options, evidence);
+      parser = Begin(bytes, name, format, options, evidence);
     }
     if (*got == 0) break;
     parser->Feed(bytes);

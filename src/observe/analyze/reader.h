@@ -27,6 +27,7 @@ enum class Format {
   kMon,            // nvidia-smi dmon and pmon
   kStatus,         // systemctl status
   kPrometheus,     // the answer of /api/v1/query_range
+  kPasted,         // what a terminal showed: nvidia-smi, rocm-smi, free, vmstat, kubectl top, …
 };
 std::string_view Name(Format format);
 
@@ -62,7 +63,8 @@ Format Sniff(std::string_view beginning);
 std::unique_ptr<Parser> MakeParser(Format format, const ReadOptions& options, std::uint32_t source,
                                    Evidence& evidence);
 
-/// Reads a descriptor to its end. The format is guessed where `format` is kUnknown.
+/// Reads a descriptor to its end; gzip, zstd, xz and UTF-16 are seen through. The format is guessed
+/// where `format` is kUnknown.
 Result<> ReadEvidence(int fd, const std::string& name, Format format, const ReadOptions& options,
                       Evidence& evidence);
 /// "-" is standard input. The file's time is the reference where the options have none.

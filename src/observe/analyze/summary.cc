@@ -48,10 +48,50 @@ void Summarise(Context& context) {
       text += gauge.peak_untimed ? ", reported afterwards" : " at " + context.Clock(gauge.peak_at);
       text += fmt::format(", {} at the end", context.Say(gauge, gauge.last));
     }
+    if (gauge.kind == GaugeKind::kRam) {
+      for (const auto& [metric, name] :
+           {std::pair{Metric::kMemoryHigh, "MemoryHigh"}, std::pair{Metric::kMemoryMax, "limit"}})
+        for (const Series& series : context.evidence.series())
+          if (series.metric == metric && !series.points.empty() &&
+              series.points.back().value < 1e15F &&
+              series.owner == context.evidence.series()[gauge.series].owner)
+            text +=
+                fmt::format(", {} {}", name, Size(static_cast<double>(series.points.back().value)));
+    }
     if (gauge.zoned && gauge.peak_zone != memory::Zone::kSafe)
       text += fmt::format("; {}", Name(gauge.peak_zone));
     say(std::move(text), Basis::kMeasured, {gauge.baseline_from, gauge.peak_from});
   }
+  for (const Series& series : context.evidence.series()) {
+    if (series.metric != Metric::kHostAvailable || series.points.empty()) continue;
+    const auto [low, high] =
+        std::minmax_element(series.points.begin(), series.points.end(),
+                            [](const Point& a, const Point& b) { return a.value < b.value; });
+    double total = 0;
+    for (const Series& other : context.evidence.series())
+      if (other.metric == Metric::kHostTotal && !other.points.empty())
+        total = static_cast<double>(other.points.back().value);
+    say(fmt::format("Host memory available: {} at first, {} at least ({}){}",
+                    Size(static_cast<double>(series.points.front().value)),
+                    Size(static_cast<double>(low->value)), context.Clock(low->at),
+                    total > 0 ? ", of " + Size(total) : ""),
+        Basis::kMeasured, {{series.source, low->line}});
+    break;
+  }
+  if (findings.kills > 0)
+    for (const Happening& event : findings.events)
+      if (context.evidence.types()[event.type].kind == EventKind::kOomKill) {
+        say(fmt::format("Kills: {}; the first: {}, {}", findings.kills, event.statement.text,
+                        context.evidence.types()[event.type].unit),
+            Basis::kMeasured, event.statement.from);
+        break;
+      }
+  for (const Source& source : context.evidence.sources())
+    if (source.suppressed > 0)
+      say(fmt::format(
+              "{}: {} further messages were suppressed by journald: every count is a lower bound",
+              source.name, source.suppressed),
+          Basis::kMeasured);
   if (findings.errors > 0) {
     std::string text = fmt::format("Errors: {}", findings.errors);
     if (!findings.bursts.empty()) {
@@ -87,9 +127,13 @@ void Summarise(Context& context) {
     }
     say(std::move(text), Basis::kDerived, fit.statement.from);
   }
+  // A level that is held without a failure is by design (vLLM, SGLang and JAX take a share of the
+  // GPU when they start); what rises to the edge is at risk.
   const bool at_risk =
       leaks || std::any_of(findings.gauges.begin(), findings.gauges.end(), [](const Gauge& gauge) {
-        return gauge.zoned && gauge.peak_zone >= memory::Zone::kDanger;
+        const bool held = gauge.kind == GaugeKind::kVram && gauge.total &&
+                          gauge.peak < 0.98 * *gauge.total && gauge.peak <= 1.02 * gauge.baseline;
+        return gauge.zoned && gauge.peak_zone >= memory::Zone::kDanger && !held;
       });
   const bool nothing = findings.gauges.empty() && findings.errors == 0 && !findings.onset;
   findings.status = findings.onset ? "INCIDENT"

@@ -47,6 +47,8 @@ class Table : public LineParser {
     Column column;
     bool seconds = false;  // of kTime: a bare number is since the table's zero
     std::vector<std::pair<std::string, std::size_t>> series;  // by device and owner
+    double largest = 0;                                       // of values without a unit
+    bool guessed = false;                                     // the unit is decided at the end
   };
 
   void Line(std::string_view line) override {
@@ -58,7 +60,7 @@ class Table : public LineParser {
     }
     if (fields_.size() > 0 && fields_[0] == columns_[0].name) return;  // a repeated header
     if (!usable_) return;
-    if (line == last_line_ && !line.empty()) {
+    if (line == last_line_ && !line.empty() && (device_known_ || owned_)) {
       ++source().duplicates;
       return;
     }
@@ -95,6 +97,37 @@ class Table : public LineParser {
     }
   }
 
+  void AtEnd() override {
+    for (Cell& cell : columns_) {
+      if (!cell.guessed) continue;
+      const std::string lower = Lower(cell.name);
+      const bool of_process =
+          lower.find("rss") != std::string::npos || lower.find("pss") != std::string::npos;
+      const double scale = GuessScale(cell.largest, of_process);
+      evidence_.Note(source_, fmt::format("column \"{}\" names no unit; {} assumed", cell.name,
+                                          scale == 1      ? "bytes"
+                                          : scale == 1024 ? "KiB"
+                                                          : "MiB"));
+      if (scale == 1) continue;
+      for (const auto& [key, series] : cell.series) evidence_.Rescale(series, scale);
+    }
+  }
+
+  // Rows of one moment without an index: nvidia-smi writes one for each GPU, in order.
+  void SeveralGpus(Instant at, std::string_view& device) {
+    if (device_known_ || owned_) return;
+    const bool more = row_at_ && at >= *row_at_ && at - *row_at_ <= Milliseconds(20);
+    row_ = more ? row_ + 1 : 0;
+    if (!more) row_at_ = at;
+    if (row_ == 0) return;
+    evidence_.Note(
+        source_,
+        "several rows have one time and no index: they are taken for several GPUs, in order; "
+        "record with --query-gpu=timestamp,index,…");
+    joined_device_ = std::to_string(row_);
+    device = joined_device_;
+  }
+
   void Header() {
     header_ = true;
     bool time = false;
@@ -121,15 +154,19 @@ class Table : public LineParser {
         if (device_known_) cell.role = Cell::Role::kIgnored;
         device_known_ = true;
       } else if (lower == "process_name" || lower == "unit" || lower == "owner" ||
-                 lower == "process" || lower == "command" || lower == "service") {
-        cell.role = Cell::Role::kOwner;
+                 lower == "process" || lower == "command" || lower == "service" || lower == "pod" ||
+                 lower == "container" || lower == "pod_name" || lower == "container_name" ||
+                 lower == "comm") {
+        cell.role = owned_ ? Cell::Role::kIgnored : Cell::Role::kOwner;
+        owned_ = true;
       } else if (lower == "event") {
         cell.role = Cell::Role::kEvent;
       } else if (const auto column = GuessColumn(field)) {
         cell.role = Cell::Role::kMetric;
         cell.column = *column;
         usable_ = true;
-      } else if (lower != "name" && lower != "pid" && lower != "wanted" && lower != "decoding") {
+      } else if (lower != "name" && lower != "gpu_name" && lower != "pid" && lower != "wanted" &&
+                 lower != "decoding") {
         evidence_.Note(source_,
                        fmt::format("column \"{}\" is not known and is ignored", cell.name));
       }
@@ -199,6 +236,7 @@ class Table : public LineParser {
     }
     last_ = at;
     if (!Inside(*at)) return;
+    SeveralGpus(*at, device);
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       if (columns_[i].role == Cell::Role::kEvent && !fields_[i].empty())
         TraceEvent(*at, fields_[i]);
@@ -219,26 +257,25 @@ class Table : public LineParser {
     if (const auto named = unit.empty() ? std::nullopt : UnitScale(unit)) {
       scale = *named;
     } else if (!cell.column.scale_known) {
-      cell.column.scale = scale = GuessScale(*number);
-      cell.column.scale_known = true;
-      evidence_.Note(source_, fmt::format("column \"{}\" names no unit; {} assumed", cell.name,
-                                          scale == 1 ? "bytes" : "MiB"));
+      scale = 1;  // decided at the end, over all of the column
+      cell.largest = std::max(cell.largest, *number);
+      cell.guessed = true;
     }
     // One lookup by text for each new (device, owner) of a column, not for each row.
     key_.assign(device).append("\n").append(owner);
     auto found = std::find_if(cell.series.begin(), cell.series.end(),
                               [&](const auto& entry) { return entry.first == key_; });
     if (found == cell.series.end()) {
-      const bool on_gpu = cell.column.metric <= Metric::kVramTried ||
-                          cell.column.metric == Metric::kBusy ||
+      const bool on_gpu = IsVram(cell.column.metric) || cell.column.metric == Metric::kBusy ||
                           cell.column.metric == Metric::kTemperature;
       std::string place;
       if (on_gpu) {
         const bool index =
             device.size() < 4 && device.find_first_not_of("0123456789") == std::string_view::npos;
-        place = device.empty() ? "GPU 0"
-                : index        ? "GPU " + std::string(device)
-                               : std::string(device);
+        place = device.empty()               ? "GPU 0"
+                : index                      ? "GPU " + std::string(device)
+                : device.starts_with("card") ? "GPU " + std::string(device.substr(4))
+                                             : std::string(device);
       }
       const std::size_t series =
           evidence_.SeriesFor(source_, cell.column.metric, place,
@@ -266,6 +303,10 @@ class Table : public LineParser {
     evidence_.AddEvent({at, evidence_.TypeFor(type), {source_, number_}, 1});
   }
 
+  bool owned_ = false;
+  std::optional<Instant> row_at_;
+  std::size_t row_ = 0;
+  std::string joined_device_;
   bool header_ = false, usable_ = false, device_known_ = false;
   char separator_ = ',';
   std::vector<std::string_view> fields_;

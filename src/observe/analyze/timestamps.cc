@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cmath>
 #include <ctime>
+#include <span>
+#include <string>
 
 #include "base/text.h"
 
@@ -20,6 +22,36 @@ using std::chrono::seconds;
 
 constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+// Months as journald and syslog write them elsewhere, in lower case. Longer names come first where
+// one begins with another.
+struct MonthName {
+  std::string_view name;
+  int month;
+};
+constexpr std::array<MonthName, 66> kForeignMonths = {{
+    {"jan.", 1}, {"januar", 1}, {"janv.", 1}, {"janv", 1},  {"jan", 1},   {"ene.", 1},
+    {"ene", 1},  {"gen", 1},    {"sty", 1},   {"янв", 1},   {"ocak", 1},  {"febr.", 2},
+    {"feb.", 2}, {"févr.", 2},  {"févr", 2},  {"fév", 2},   {"fev", 2},   {"feb", 2},
+    {"lut", 2},  {"фев", 2},    {"märz", 3},  {"mär", 3},   {"mrz", 3},   {"mrt", 3},
+    {"mars", 3}, {"maart", 3},  {"mar", 3},   {"мар", 3},   {"avril", 4}, {"avr.", 4},
+    {"avr", 4},  {"abr", 4},    {"apr", 4},   {"kwi", 4},   {"апр", 4},   {"maj", 5},
+    {"mei", 5},  {"mai", 5},    {"mag", 5},   {"may", 5},   {"мая", 5},   {"май", 5},
+    {"juni", 6}, {"juin", 6},   {"jun", 6},   {"giu", 6},   {"июн", 6},   {"juil.", 7},
+    {"juil", 7}, {"juli", 7},   {"jul", 7},   {"lug", 7},   {"июл", 7},   {"août", 8},
+    {"aug", 8},  {"ago", 8},    {"авг", 8},   {"sept.", 9}, {"sept", 9},  {"sep", 9},
+    {"set", 9},  {"сен", 9},    {"okt", 10},  {"oct", 10},  {"out", 10},  {"ott", 10},
+}};
+constexpr std::array<MonthName, 8> kLateMonths = {{
+    {"окт", 10},
+    {"nov", 11},
+    {"ноя", 11},
+    {"lis", 11},
+    {"dez", 12},
+    {"dec", 12},
+    {"dic", 12},
+    {"déc", 12},
+}};
 
 bool IsDigit(char c) {
   return c >= '0' && c <= '9';
@@ -50,11 +82,26 @@ struct Cursor {
     return value;
   }
   std::optional<int> Month() {
-    const auto found =
-        std::find(kMonths.begin(), kMonths.end(), text.substr(std::min(at, text.size()), 3));
-    if (found == kMonths.end()) return std::nullopt;
-    at += 3;
-    return static_cast<int>(found - kMonths.begin()) + 1;
+    const std::string_view rest = text.substr(std::min(at, text.size()));
+    const auto found = std::find(kMonths.begin(), kMonths.end(), rest.substr(0, 3));
+    if (found != kMonths.end()) {
+      at += 3;
+      return static_cast<int>(found - kMonths.begin()) + 1;
+    }
+    std::string lower(rest.substr(0, 12));
+    for (char& c : lower)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    const auto named = [&](std::span<const MonthName> names) -> std::optional<int> {
+      for (const auto& [name, month] : names) {
+        if (!lower.starts_with(name)) continue;
+        at += name.size();
+        Take('.');
+        return month;
+      }
+      return std::nullopt;
+    };
+    if (const auto month = named(kForeignMonths)) return month;
+    return named(kLateMonths);
   }
 };
 
@@ -83,8 +130,16 @@ std::optional<Milliseconds> ClockTime(Cursor& in) {
       while (IsDigit(in.peek())) fraction += scale * (in.peek() - '0'), scale /= 10, ++in.at;
     }
   }
-  if (*hour > 24 || *minute > 59 || second > 60) return std::nullopt;
-  return hours(*hour) + minutes(*minute) + seconds(second) +
+  int of_day = *hour;
+  for (const auto& [name, add] : {std::pair{" AM", 0}, std::pair{" PM", 12}}) {
+    if (!in.text.substr(std::min(in.at, in.text.size())).starts_with(name)) continue;
+    if (*hour < 1 || *hour > 12) return std::nullopt;
+    of_day = *hour % 12 + add;
+    in.at += 3;
+    break;
+  }
+  if (of_day > 24 || *minute > 59 || second > 60) return std::nullopt;
+  return hours(of_day) + minutes(*minute) + seconds(second) +
          Milliseconds(static_cast<int>(fraction));
 }
 
@@ -204,30 +259,122 @@ std::optional<ParsedTime> ParseTime(std::string_view text, const TimeZone& zone,
   std::optional<Milliseconds> date, clock;
   bool year_known = true;
   int month = 0, day = 0;
-  if (IsDigit(in.peek())) {
-    const auto year = in.Number(4, 4);
-    if (!year) return std::nullopt;
-    const bool dense = !in.TakeAny("-/");
-    const auto m = in.Number(dense ? 2 : 1, 2);
-    if (!m || (!dense && !in.TakeAny("-/"))) return std::nullopt;
-    const auto d = in.Number(dense ? 2 : 1, 2);
-    if (!d || !(date = Date(*year, *m, *d)) || !in.TakeAny("T _")) return std::nullopt;
-    while (in.Take(' ')) {
-    }
+  const auto yearless = [&](int of_month, int of_day) {
+    month = of_month, day = of_day;
+    year_known = false;
     clock = ClockTime(in);
+  };
+  if (IsDigit(in.peek())) {
+    const Cursor begin = in;
+    if (const auto whole = in.Number(4, 4)) {
+      const bool dense = !in.TakeAny("-/.");
+      const auto m = in.Number(dense ? 2 : 1, 2);
+      if (!m || (!dense && !in.TakeAny("-/."))) return std::nullopt;
+      const auto d = in.Number(dense ? 2 : 1, 2);
+      if (!d || !(date = Date(*whole, *m, *d)) || !in.TakeAny("T _")) return std::nullopt;
+      while (in.Take(' ')) {
+      }
+      if (in.Take('-')) in.Take(' ');  // "2025/02/11 - 13:02:10"
+      clock = ClockTime(in);
+    } else {
+      in = begin;
+      const auto first = in.Number(1, 2);
+      if (!first) return std::nullopt;
+      if (in.text.substr(in.at).starts_with("月")) {  // "11月 20 10:00:05"
+        in.at += std::string_view("月").size();
+        in.Take(' ');
+        const auto d = in.Number(1, 2);
+        if (!d || *first > 12) return std::nullopt;
+        if (in.text.substr(in.at).starts_with("日")) in.at += std::string_view("日").size();
+        if (!in.Take(' ')) return std::nullopt;
+        yearless(*first, *d);
+      } else if (in.Take('/')) {
+        if (const auto named = in.Month()) {  // "20/Nov/2026:10:00:05"
+          if (!in.Take('/')) return std::nullopt;
+          const auto year = in.Number(4, 4);
+          if (!year || !(date = Date(*year, *named, *first)) || !in.TakeAny(": "))
+            return std::nullopt;
+        } else {  // "11/20/2026 10:00:05 AM"
+          const auto d = in.Number(1, 2);
+          if (!d || !in.Take('/')) return std::nullopt;
+          const auto year = in.Number(4, 4);
+          if (!year || !in.TakeAny(" ,")) return std::nullopt;
+          const bool day_first = *first > 12;
+          if (!(date = day_first ? Date(*year, *d, *first) : Date(*year, *first, *d)))
+            return std::nullopt;
+        }
+        in.Take(' ');
+        clock = ClockTime(in);
+      } else if (in.TakeAny("-.")) {  // "11-20 10:00:05", "20.11.2026 10:00:05"
+        const bool dots = in.text[in.at - 1] == '.';
+        const auto d = in.Number(1, 2);
+        if (!d) return std::nullopt;
+        if (dots) {
+          if (!in.Take('.')) return std::nullopt;
+          const auto year = in.Number(4, 4);
+          if (!year || !(date = Date(*year, *d, *first))) return std::nullopt;
+          in.Take(',');
+          if (!in.Take(' ')) return std::nullopt;
+          clock = ClockTime(in);
+        } else {
+          if (*first < 1 || *first > 12 || !in.TakeAny(" T")) return std::nullopt;
+          yearless(*first, *d);
+        }
+      } else {
+        const auto named = in.Take(' ') ? in.Month() : std::nullopt;  // "20 Nov 2026 10:00:05"
+        if (!named || !in.Take(' ')) return std::nullopt;
+        const auto year = in.Number(4, 4);
+        if (!year || !(date = Date(*year, *named, *first)) || !in.TakeAny(" ,"))
+          return std::nullopt;
+        in.Take(' ');
+        clock = ClockTime(in);
+      }
+    }
+  } else if (in.peek() >= 'A' && in.peek() <= 'Z' && IsDigit(in.peek(1)) && IsDigit(in.peek(4)) &&
+             in.peek(5) == ' ') {  // glog: "E1120 10:00:05.000000"
+    if (std::string_view("IWEFD").find(in.peek()) == std::string_view::npos) return std::nullopt;
+    ++in.at;
+    const auto m = in.Number(2, 2);
+    const auto d = in.Number(2, 2);
+    if (!m || !d || *m < 1 || *m > 12 || !in.Take(' ')) return std::nullopt;
+    yearless(*m, *d);
   } else if (const auto named = in.Month()) {
-    month = *named;
     while (in.Take(' ')) {
     }
     const auto d = in.Number(1, 2);
-    if (!d || !in.Take(' ')) return std::nullopt;
-    day = *d;
-    clock = ClockTime(in);
-    Cursor ahead = in;  // "Thu Oct 30 20:20:00 2025"
-    if (ahead.Take(' ')) {
-      if (const auto year = ahead.Number(4, 4); year && !IsDigit(ahead.peek())) {
-        date = Date(*year, month, day);
-        in = ahead;
+    if (!d) return std::nullopt;
+    in.Take('.');
+    if (!in.Take(' ')) return std::nullopt;
+    month = *named, day = *d;
+    Cursor ahead = in;
+    if (const auto year = ahead.Number(4, 4); year && ahead.Take(' ')) {  // "Nov 20 2026 10:00:05"
+      in = ahead;
+      date = Date(*year, month, day);
+      clock = ClockTime(in);
+    } else {
+      clock = ClockTime(in);
+      ahead = in;  // "Thu Oct 30 20:20:00 2025", "Thu Oct 30 20:20:00 UTC 2025"
+      std::optional<Milliseconds> zone_of_year;
+      if (ahead.text.substr(std::min(ahead.at, ahead.text.size())).starts_with(" UTC 2") ||
+          ahead.text.substr(std::min(ahead.at, ahead.text.size())).starts_with(" GMT 2")) {
+        ahead.at += 4;
+        zone_of_year = Milliseconds(0);
+      } else {  // Letters of another zone: the time is taken as of the zone of the options
+        Cursor letters = ahead;
+        letters.Take(' ');
+        std::size_t count = 0;
+        while (letters.peek() >= 'A' && letters.peek() <= 'Z') ++letters.at, ++count;
+        if (count >= 3 && count <= 5 && letters.peek() == ' ' && letters.peek(1) == '2')
+          ahead = letters;
+      }
+      if (ahead.Take(' ')) {
+        if (const auto of = ahead.Number(4, 4);
+            of && !IsDigit(ahead.peek()) && ahead.peek() != '-') {
+          date = Date(*of, month, day);
+          in = ahead;
+          if (date && clock && zone_of_year)
+            return ParsedTime{Instant(*date + *clock), true, in.at};
+        }
       }
     }
     year_known = date.has_value();

@@ -32,6 +32,7 @@ struct Options {
   std::vector<std::string> inputs, maps, packs;
   std::string since, from, to, unit, zone, start, boot, gpu, format = "md", output, fail_on, claims,
                                                              title = "Memory report";
+  bool zones = false;         // our own zones of RAM and swap for another service
   std::string at;             // why
   std::string before, after;  // diff
 };
@@ -89,6 +90,7 @@ Result<> WithoutInput(const Options& options, const analyze::ReadOptions& read, 
                   "{}: no flight record; the service writes it while it runs. Name other files "
                   "with --input, or a service with --unit",
                   own.string());
+    loaded.analyze.own = true;
     return analyze::ReadFlightRecord(own, read, loaded.evidence);
   }
   bool recorded = false;
@@ -157,6 +159,7 @@ Result<std::unique_ptr<Loaded>> Load(const Options& options) {
     return Fail(Errc::kCorrupt, "no time-stamped memory reading and no known event in the input{}",
                 why);
   }
+  loaded->analyze.own = loaded->analyze.own || options.zones;
   loaded->analyze.unit = options.unit;
   loaded->analyze.zone = read.zone;
   return loaded;
@@ -259,6 +262,9 @@ void AddInput(CLI::App& command, const std::shared_ptr<Options>& options) {
   command.add_option("--start", options->start, "When a table's time of zero was");
   command.add_option("--boot", options->boot, "When the machine of a dmesg was started");
   command.add_option("--card", options->gpu, "The card's memory, where the input does not say");
+  command.add_flag(
+      "--headroom-zones", options->zones,
+      "Judge RAM and swap by Headroom's zones, for a service without limits of its own");
   command.add_option("--map", options->maps, "A column by hand: ram=my_column:MB (repeatable)");
   command.add_option("--errors", options->packs,
                      "A folder with error packs of your own (repeatable)");

@@ -196,6 +196,7 @@ ordered_json SourceJson(const analyze::Source& source) {
           {"clock_steps", source.clock_steps},
           {"from", source.first ? ordered_json(IsoTime(*source.first)) : nullptr},
           {"to", source.last ? ordered_json(IsoTime(*source.last)) : nullptr},
+          {"suppressed", source.suppressed},
           {"zone_assumed", source.zone_assumed},
           {"kernel", source.kernel},
           {"notes", source.notes}};
@@ -242,6 +243,15 @@ nlohmann::ordered_json ToJson(const Report& report) {
   ordered_json types = ordered_json::array(), bursts = ordered_json::array();
   for (const auto& part : findings.error_types) types.push_back(PartJson(evidence, part));
   for (const auto& burst : findings.bursts) bursts.push_back(BurstJson(evidence, burst));
+  value["kills"] = findings.kills;
+  list("events", findings.events, [&](const analyze::Happening& event) {
+    const analyze::EventType& type = evidence.types()[event.type];
+    return ordered_json{
+        {"at", IsoTime(event.at)},     {"kind", Name(type.kind)},
+        {"family", Name(type.family)}, {"name", type.name},
+        {"code", type.code},           {"unit", type.unit},
+        {"subject", type.subject},     {"statement", Json(evidence, event.statement)}};
+  });
   value["errors"] = {{"count", findings.errors}, {"types", types}, {"bursts", bursts}};
   list("leaks", findings.leaks, [&](const auto& leak) { return LeakJson(report, leak); });
   value["cause"] = CauseJson(report);
