@@ -9,7 +9,7 @@ namespace {
 using std::chrono::seconds;
 using testing::HasSubstr;
 
-// A card of 1000 MiB makes percentages readable.
+// A GPU of 1000 MiB makes percentages readable.
 Room Gpu(std::int64_t others = 0) {
   return {.total = MiB(1000), .others = MiB(others), .host = {}};
 }

@@ -73,7 +73,7 @@ TEST(Hysteresis, AShortQuietProvesNothing) {
     night.Pass(seconds(5));
     EXPECT_EQ(night.Loaded(), "cpu/30");
   }
-  // Nor does a quiet in which nobody looked.
+  // Nor does a quiet time without samples.
   night.others = MiB(0);
   night.Step();
   night.Step(minutes(5));
@@ -117,12 +117,12 @@ TEST(Hysteresis, AModelThatItselfLiesInTheWarningZoneComesBackAndStays) {
 
 TEST(Hysteresis, TheReportIsNotRepeatedAtTheBorder) {
   Night night = Left(3000);
-  int told = 0;
+  int notices = 0;
   for (int i = 0; i < 120; ++i) {
     night.others = MiB(i % 2 ? 3480 : 3490);  // 84.96 % and 85.2 %
-    for (const Action& action : night.Step(seconds(1))) told += action.kind == ActionKind::kTell;
+    for (const Action& action : night.Step(seconds(1))) notices += action.kind == ActionKind::kTell;
   }
-  EXPECT_LE(told, 1);
+  EXPECT_LE(notices, 1);
 }
 
 }  // namespace

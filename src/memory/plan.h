@@ -1,5 +1,5 @@
 // What one (model, quantisation, device) needs, in bytes, known before the first byte is allocated.
-// Pure numbers: whoever counted them (the counting card, a calibration, a header) fills them in.
+// Pure numbers: they come from counting, a calibration or a header.
 #pragma once
 
 #include <string>
@@ -46,13 +46,13 @@ struct Plan {
 
   Bytes weights, kv;
   std::vector<Workspace> workspace;  // by ascending chunk, never empty in a valid plan
-  Bytes driver;        // context, libraries, pools: calibrated once per card and driver
+  Bytes driver;        // context, libraries, pools: calibrated once per GPU and driver
   Bytes margin;        // on top of a calibration, for what varies between runs
   Bytes host;          // host memory of the worker besides all of the above
   bool exact = false;  // counted for this very device; else estimated
 
   int batch = 1;                        // utterances that one run may take
-  std::vector<Workspace> batched = {};  // the workspace of so many at once; empty with one
+  std::vector<Workspace> batched = {};  // the workspace of that many together; empty with one
 
   /// "canary-1b-flash Q8_0 on CUDA0"
   std::string Title() const;

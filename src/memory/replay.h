@@ -32,7 +32,7 @@ struct Replay {
 Result<Replay> ReplayTrace(const Trace& trace, const Policy& policy,
                            std::optional<Bytes> gpu = std::nullopt);
 
-/// What a replay uses when it is told nothing: canary-1b-flash Q8_0 (measured), canary-180m-flash
+/// What a replay uses without tiers: canary-1b-flash Q8_0 (measured), canary-180m-flash
 /// Q8_0 (estimated) and whisper-base on the CPU (measured); driver overhead of 240 MiB is assumed.
 std::vector<Plan> ExampleTiers();
 
