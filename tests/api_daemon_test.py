@@ -237,7 +237,7 @@ def test_a_drained_daemon_finishes_what_it_has_and_takes_nothing_new(headroom, d
     drained = headroom("drain", "--wait", "--socket", daemon.socket)
     assert drained.code == 0 and drained.out == "draining, 0 served\n", drained
     assert "country" in json.loads(begun.communicate(timeout=PATIENCE)[0])["text"]
-    assert "drained" in headroom("status", "--socket", daemon.socket).out
+    assert "draining" in headroom("status", "--socket", daemon.socket).out
     assert headroom("drain", "--off", "--socket", daemon.socket).out == "taking work, 0 served\n"
     assert "country" in create(model=TINY, file=headroom.jfk).text
     assert daemon.seen("drain", on=True) and daemon.seen("drain", on=False)

@@ -40,7 +40,7 @@ TEST_F(ModelControllerTest, NamesTheTiersAndWhatTheyTake) {
   EXPECT_FALSE(tier["loaded"]);
   EXPECT_GE(tier["peak_bytes"], tier["resident_bytes"]);
   ASSERT_EQ(models_.served().size(), 1U);
-  EXPECT_EQ(models_.served()[0].id, tier["model"]);
+  EXPECT_EQ(models_.served()[0].id, tier["model"].get<std::string>());
   EXPECT_EQ(nlohmann::json::parse(models_.plan())["tiers"].size(), 1U);
 }
 

@@ -71,7 +71,9 @@ void ShowMetrics(Exchange& exchange, WebCore& core) {
 }
 
 void Inspect(Exchange& exchange, WebCore& core) {
-  auto found = core.service.Inspect(std::string(exchange.name()));
+  // Whatever else the service may show has a route of its own, with its own access.
+  const bool shown = exchange.name() == "status" || exchange.name() == "plan";
+  auto found = shown ? core.service.Inspect(std::string(exchange.name())) : std::nullopt;
   if (found) return exchange.Send({.body = std::move(*found)});
   exchange.Send(ToAnswer(BadRequest(404, "unknown_url", "there is no such part of the service")));
 }
