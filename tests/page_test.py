@@ -87,7 +87,7 @@ def test_what_the_service_does(page):
     assert "half within 0.2 s" in facts
     assert text(page, "#troubles") == "the disk is nearly full"
     label = "document.querySelectorAll('#gauges .bar')[{}].getAttribute('aria-label')"
-    assert page.run(label.format(0)) == "Card: Headroom 1.0 GiB, others 2.0 GiB, free 5.0 GiB"
+    assert page.run(label.format(0)) == "GPU: Headroom 1.0 GiB, others 2.0 GiB, free 5.0 GiB"
     assert page.run(label.format(1)) == "RAM: Headroom 250.0 MiB, free 8.0 GiB"
     assert page.run("[...document.querySelectorAll('#gauges .zone')].map(z => z.innerText).join()") == "warning,safe"
     width = page.run("document.querySelector('#gauges .others').getBoundingClientRect().width /"
@@ -121,7 +121,7 @@ def until_true(browser, script):
 
 
 def test_the_chart_has_lines_over_zones(page):
-    until(page, "#charts", "Card · warning from 5.6 GiB · danger from 6.8 GiB · critical from 7.6 GiB")
+    until(page, "#charts", "GPU · warning from 5.6 GiB · danger from 6.8 GiB · critical from 7.6 GiB")
     until(page, "#charts", "(?s)RAM of Headroom · warning from 1.9 GiB")
     assert page.run("document.querySelectorAll('#charts canvas').length") == 2
     until(page, ".u-legend", r"(?s)Headroom\s*:?\s*1.0 GiB.*others\s*:?\s*2.0 GiB.*together\s*:?\s*3.0 GiB")
@@ -134,7 +134,7 @@ def test_the_chart_has_lines_over_zones(page):
     assert top[3] > 30 and middle[3] == 0, (top, middle)
 
     slider = "document.querySelector('#charts [role=slider]')"
-    assert page.run(f"{slider}.getAttribute('aria-label')") == "Card since this page was opened"
+    assert page.run(f"{slider}.getAttribute('aria-label')") == "GPU since this page was opened"
     until_true(page, f"Number({slider}.getAttribute('aria-valuemax')) >= 2")
     page.run(f"{slider}.focus()")
     for key in ("Home", "ArrowRight"):
@@ -301,7 +301,7 @@ def test_on_a_phone_and_in_the_dark(page):
     page.call("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
     page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
     until(page, "#facts", "Version")
-    until(page, "#charts", "(?s)Card.*together")
+    until(page, "#charts", "(?s)GPU.*together")
     until_true(page, "document.querySelectorAll('#charts canvas').length === 2")
     until_true(page, f"{PAINTED}('--ours').length > 0")  # the dark one
     assert page.run("document.documentElement.scrollWidth") <= 360
