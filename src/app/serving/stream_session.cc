@@ -314,7 +314,8 @@ void StreamSession::InPipeline(const Event& event) {
                  },
                  [this](const net::Warning& e) {
                    publish_(e);
-                   Warn(e.error);
+                   // One that is tried again has lost its client nothing yet.
+                   if (!e.again.value_or(false)) Warn(e.error);
                  },
                  [](const auto&) {},
              },
