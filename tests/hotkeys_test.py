@@ -72,7 +72,7 @@ def test_toggle(desktop):
 
 
 def test_the_commands_exist(headroom):
-    commands = set(re.findall(r"headroom ([a-z]+(?: --?[a-z-]+)*)", PAGE))
+    commands = set(re.findall(r"headroom ([a-z]+(?:-[a-z]+)*(?: --?[a-z-]+)*)", PAGE))
     assert len(commands) >= 6
     for command in commands:
         words = command.split()
