@@ -77,14 +77,16 @@ Result<nlohmann::json> HistoryController::PasteNow(const speech::HistoryEntry& e
 }
 
 void HistoryController::Paste(std::optional<std::int64_t> id, net::Answer answer) {
-  if (pasting_.valid() && pasting_.wait_for(Milliseconds(0)) != std::future_status::ready)
-    return answer(Fail(Errc::kBusy, "another text is being pasted"));
+  if (busy_) return answer(Fail(Errc::kBusy, "another text is being pasted"));
   auto entry = EntryToPaste(id);
   if (!entry) return answer(std::unexpected(entry.error()));
   // A long text takes a while to type.
+  busy_ = true;
   pasting_ = std::async(std::launch::async,
                         [this, answer = std::move(answer), entry = std::move(*entry)]() mutable {
-                          answer(PasteNow(entry));
+                          auto pasted = PasteNow(entry);
+                          busy_ = false;  // who has the answer may ask for the next
+                          answer(std::move(pasted));
                         });
 }
 

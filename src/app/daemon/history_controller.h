@@ -44,6 +44,7 @@ class HistoryController {
   const Clock& clock_;
   MonoTime expired_;
   std::atomic<std::int64_t> undelivered_{0};
+  std::atomic<bool> busy_{false};  // until the answer of the last one is given
   std::future<void> pasting_;
 };
 

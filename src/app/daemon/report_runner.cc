@@ -59,11 +59,12 @@ void ReportRunner::Make(const std::filesystem::path& record, const std::string& 
   if (!length || length->count() <= 0)
     return answer(Fail(Errc::kInvalid, "since has to be a length of time, such as 12h"));
   if (record.empty()) return answer(Fail(Errc::kNotFound, "no flight record is kept"));
-  if (making_.valid() && making_.wait_for(Milliseconds(0)) != std::future_status::ready)
-    return answer(Fail(Errc::kBusy, "another report is being made"));
+  if (busy_) return answer(Fail(Errc::kBusy, "another report is being made"));
+  busy_ = true;
   making_ = std::async(std::launch::async,
                        [this, record, length = *length, answer = std::move(answer)]() mutable {
                          auto html = make_(record, length);
+                         busy_ = false;  // who has the answer may ask for the next
                          if (!html) return answer(std::unexpected(html.error()));
                          answer(nlohmann::json{{"html", std::move(*html)}});
                        });

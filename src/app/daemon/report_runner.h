@@ -2,6 +2,7 @@
 // record. One at a time.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <future>
@@ -28,6 +29,7 @@ class ReportRunner {
 
  private:
   const Maker make_;
+  std::atomic<bool> busy_{false};  // until the answer of the last one is given
   std::future<void> making_;
 };
 
