@@ -35,7 +35,7 @@ void Risks(Context& context) {
         fmt::format("peak {:.1f} %{}", share, soonest ? ", full in " + FormatLength(*soonest) : ""),
         "HIGH: peak >= 85 % or full within a day; MEDIUM: peak >= 70 % or any leak; else LOW");
   } else if (vram) {
-    add("card memory used up", "UNKNOWN", "the card's size is not in the record",
+    add("card memory used up", "UNKNOWN", "the GPU's size is not in the record",
         "needs the GPU's size");
   }
   const Gauge* ram = context.First(GaugeKind::kRam);
