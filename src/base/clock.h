@@ -19,7 +19,7 @@ class Clock {
 /// The machine's clocks. The only place that reads them.
 const Clock& SystemClock();
 
-/// A clock that stands still until told. Not thread-safe.
+/// A clock that only Advance moves. Not thread-safe.
 class FakeClock : public Clock {
  public:
   MonoTime Now() const override { return now_; }

@@ -27,10 +27,10 @@ enum class Errc {
   kNoMemory,     // host or device memory
   kNetwork,      // no answer, refused, or an HTTP error
   kTimeout,      // a deadline passed
-  kCancelled,    // somebody asked for it to stop
+  kCancelled,    // a caller asked for it to stop
   kProtocol,     // the other process spoke nonsense or another version
   kWorkerLost,   // the other process died or was killed
-  kBusy,         // somebody else holds it
+  kBusy,         // in use by another
   kInternal,     // a bug that was caught
 };
 

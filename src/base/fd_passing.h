@@ -1,5 +1,5 @@
 // Messages between two processes, with open descriptors beside their bytes. Nothing else knows
-// SCM_RIGHTS (unix(7)). The sockets are of the kind SOCK_SEQPACKET, which keeps message borders:
+// SCM_RIGHTS (unix(7)). The sockets are of type SOCK_SEQPACKET, which keeps message boundaries:
 // one send is one receive.
 //
 // A process that is gone is kWorkerLost. What is received is closed on exec and owned, also when

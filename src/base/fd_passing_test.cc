@@ -25,7 +25,7 @@ class FdPassing : public ::testing::Test {
   std::string Text(const PassedMessage& message) const {
     return {reinterpret_cast<const char*>(into.data()), message.size};
   }
-  // With our own end of the pipe closed, it ends only if nobody else has one.
+  // With our own end of the pipe closed, it ends only if no other process has one.
   bool OnlyWeCanWrite() {
     pipe.write.Reset();
     ::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK);

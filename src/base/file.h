@@ -30,9 +30,9 @@ Result<> SyncDirectory(const std::filesystem::path& directory);
 /// An exclusive flock(2), held until destruction and freed by the kernel when the process dies.
 class FileLock {
  public:
-  /// Waits for as long as somebody else holds it.
+  /// Waits while another holds it.
   static Result<FileLock> Take(const std::filesystem::path& path);
-  /// kBusy when somebody else holds it.
+  /// kBusy when another holds it.
   static Result<FileLock> Try(const std::filesystem::path& path);
 
  private:

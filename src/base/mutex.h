@@ -62,7 +62,7 @@ class HEADROOM_ATTRIBUTE(capability("mutex")) Mutex {
   void Lock() ACQUIRE() { mutex_.lock(); }
   void Unlock() RELEASE() { mutex_.unlock(); }
   bool TryLock() TRY_ACQUIRE(true) { return mutex_.try_lock(); }
-  /// Tells the analysis, not the machine, that the caller holds it.
+  /// Asserts to the analysis only, without a run-time check, that the caller holds it.
   void AssertHeld() const HEADROOM_ATTRIBUTE(assert_capability(this)) {}
 
  private:

@@ -1,4 +1,4 @@
-// Small things done to text that a person typed.
+// Small functions on text for people.
 #pragma once
 
 #include <string>
@@ -16,8 +16,8 @@ std::vector<std::string> NearestNames(std::string_view word,
                                       const std::vector<std::string>& candidates,
                                       std::size_t most = 3);
 
-/// The same bytes with every invalid UTF-8 sequence replaced by U+FFFD and every control character
-/// but \n and \t by a space, so that untrusted text can be shown on a terminal and put into JSON.
+/// Replaces every invalid UTF-8 sequence by U+FFFD and every control character but \n and \t by a
+/// space, so that untrusted text can be shown on a terminal and put into JSON.
 std::string Printable(std::string_view bytes);
 
 std::vector<std::string> Split(std::string_view text, char at);

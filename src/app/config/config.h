@@ -2,7 +2,7 @@
 //
 // Every key is one row of the table behind ConfigKeys() (config_keys.h): its type, range, default
 // and text come from there, and so do the checks, docs/config.md, the example and the completion.
-// Reading never throws and reports every mistake at once, each with its line. Any thread.
+// Reading never throws and reports all mistakes together, each with its line. Any thread.
 #pragma once
 
 #include <filesystem>
@@ -31,7 +31,7 @@ struct AudioConfig {
   SourceKind source = SourceKind::kAuto;
   std::string device;                        // "" : the default one
   std::vector<std::filesystem::path> files;  // kFile: played one after the other
-  bool real_time = true;                     // kFile, kStdin: no faster than it was spoken
+  bool real_time = true;                     // kFile, kStdin: not faster than real time
   friend bool operator==(const AudioConfig&, const AudioConfig&) = default;
 };
 
@@ -39,10 +39,10 @@ struct SpeechConfig {
   ListenMode mode = ListenMode::kToggle;
   std::string language = "auto";
   std::string translate_to;         // ISO 639-1; "": not translated
-  bool punctuation = true;          // where a model can be told
-  Milliseconds silence{800};        // after so much of it an utterance has ended
-  Milliseconds min_speech{128};     // shorter is no utterance
-  Milliseconds pre_roll{500};       // taken along from before speech began
+  bool punctuation = true;          // where a model supports it
+  Milliseconds silence{800};        // this much ends an utterance
+  Milliseconds min_speech{128};     // shorter sounds are ignored
+  Milliseconds pre_roll{500};       // audio kept from before speech
   Milliseconds inactivity{60'000};  // an open utterance ends, and toggle mode stops listening
   double vad_enter = 0.5;           // probability at which speech begins
   double vad_leave = 0.35;          // below which it ends; not above vad_enter
@@ -56,9 +56,9 @@ struct SpeechConfig {
 
 /// One tier as the user wrote it: "canary-1b-flash:Q8_0@gpu".
 struct TierName {
-  std::string model;  // a name or name:quantisation
+  std::string model;  // NAME or NAME:QUANTISATION
   DeviceChoice device = DeviceChoice::kAuto;
-  std::string text() const;  // as it is written
+  std::string text() const;  // as in the file
   friend bool operator==(const TierName&, const TierName&) = default;
 };
 Result<TierName> ParseTierName(std::string_view text);
@@ -67,13 +67,13 @@ inline constexpr std::size_t kMostTiers = 8;
 inline constexpr int kMostBatch = 16;
 
 struct ModelsConfig {
-  std::vector<TierName> tiers;  // best first; empty: chosen from what is here and what fits
+  std::vector<TierName> tiers;  // best first; empty: chosen from installed models
   DeviceChoice device = DeviceChoice::kAuto;
   std::string gpu;  // its PCI address; "": the best
   WhenCold when_cold = WhenCold::kWait;
   int threads = 0;             // 0: one for each core this process may use
-  int batch = 1;               // utterances decoded at once on a card
-  Milliseconds idle{300'000};  // the worker ends after so long without speech; 0: never
+  int batch = 1;               // utterances that a GPU decodes together
+  Milliseconds idle{300'000};  // the worker ends after this long without speech; 0: never
   friend bool operator==(const ModelsConfig&, const ModelsConfig&) = default;
 };
 
@@ -99,7 +99,7 @@ struct OutputConfig {
 
 struct SpoolConfig {
   Bytes size = MiB(64);
-  bool keep = false;  // delivered audio is left until the ring comes round, not overwritten
+  bool keep = false;  // keeps delivered audio until its space is needed
   friend bool operator==(const SpoolConfig&, const SpoolConfig&) = default;
 };
 
@@ -115,18 +115,18 @@ struct ShortcutConfig {
   friend bool operator==(const ShortcutConfig&, const ShortcutConfig&) = default;
 };
 
-/// phrase -> what is written instead
+/// phrase -> text to write instead
 using Phrases = std::map<std::string, std::string>;
 
 /// OpenAI's routes, the realtime socket, metrics and the page.
 struct ServerConfig {
   std::string listen = "127.0.0.1:7310";  // "" : off
   std::filesystem::path tokens;           // "" : tokens beside the configuration
-  std::vector<std::string> origins;       // of web pages that may ask
-  std::vector<std::string> hosts;         // further names this machine is called by
+  std::vector<std::string> origins;       // of web pages that may use the server
+  std::vector<std::string> hosts;         // other names of this machine
   std::filesystem::path tls_certificate, tls_key;
   bool insecure = false;
-  bool history = false;  // texts to whoever may ask
+  bool history = false;  // texts to every client with access
   Bytes upload_limit = GiB(1);
   friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
 };
@@ -163,20 +163,20 @@ struct ConfigProblem {
   std::string text;       // without file and line
 };
 
-/// A configuration and everything that is wrong with it. With problems it is not to be used.
+/// A configuration and all of its mistakes. Not to be used when it has any.
 struct ConfigReading {
   Config config;
   std::vector<ConfigProblem> problems;  // by line
 };
-/// `text` is TOML 1.0. What is not set has its default.
+/// `text` is TOML 1.0. Keys that are not set have their defaults.
 ConfigReading ReadConfig(std::string_view text);
 
 /// The user's file, or the defaults when `path` does not exist and is ConfigPath(). kInvalid names
 /// the first mistake with file and line, says how many more there are, and how to see them.
 Result<Config> LoadConfig(const std::filesystem::path& path);
 
-/// Settings over a configuration, as on a command line: "speech.mode=hands_free". The value is
-/// TOML, but text needs no quotes. `config` is unchanged when one of them is wrong.
+/// Applies settings from a command line: "speech.mode=hands_free". The value is TOML, but text
+/// needs no quotes. `config` is unchanged when one of them is invalid.
 Result<> SetConfig(Config& config, std::span<const std::string> settings);
 
 /// The targets that `config` names, with their options.
@@ -184,8 +184,8 @@ std::vector<output::TargetOptions> TargetOptionsFor(const Config& config);
 
 /// The keys ("speech.silence") in which the two differ.
 struct ConfigChange {
-  std::vector<std::string> live;     // can be taken over while running
-  std::vector<std::string> restart;  // hold from the next start on
+  std::vector<std::string> live;     // applied while running
+  std::vector<std::string> restart;  // applied after a restart
 };
 ConfigChange Difference(const Config& before, const Config& after);
 

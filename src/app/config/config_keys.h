@@ -1,4 +1,4 @@
-// The one list of configuration keys: what each is called, may be and means.
+// The list of all configuration keys: name, values and meaning.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,7 @@ struct ConfigKey {
   std::string name;      // "silence"; "" : any name, the section is a table of the user's own names
   std::string values;    // for a person: "100ms to 10s", "toggle | push_to_talk | hands_free"
   std::string text;      // what it means, in one or two sentences
-  bool restart = false;  // a change holds from the next start on
+  bool restart = false;  // a change is applied after a restart
 
   /// The value as TOML: of a default Config this is the default. For tables of own names the lines
   /// of the table, or "".

@@ -1,5 +1,5 @@
-// One value of a configuration file, whatever the file's format, read as the type a key wants and
-// written back as TOML. Errors say what was wanted; the caller knows the key and the line.
+// One value of a configuration file, independent of its format: reads it as the type that a key
+// needs, and writes it as TOML. Errors name the expected type; the caller adds key and line.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Tells the local network of a service (DNS-SD over multicast DNS, RFC 6763), by way of the Avahi
+// Announces a service in the local network (DNS-SD over multicast DNS, RFC 6763) through the Avahi
 // daemon: org.freedesktop.Avahi on the system bus.
 #pragma once
 
@@ -12,14 +12,14 @@ namespace headroom::desktop {
 
 class Announcement {
  public:
-  /// For as long as it lives, from when Avahi can be reached. `name` is for people; where another
-  /// machine has it already, Avahi chooses one like it. `type`: "_wyoming._tcp". `again`: between
-  /// two tries.
+  /// Announces while it lives and Avahi runs. `name` is for people; if another machine has it
+  /// already, Avahi chooses a similar one. `type`: "_wyoming._tcp". `again`: time between two
+  /// tries.
   Announcement(std::string name, std::string type, std::uint16_t port,
                Milliseconds again = Milliseconds(5000));
   ~Announcement();
 
-  /// Why nobody is told, one line; "" while they are.
+  /// Why the service is not announced, one line; "" while it is.
   std::string trouble() const;
 
  private:

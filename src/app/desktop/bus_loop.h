@@ -1,5 +1,5 @@
-// One D-Bus connection on a thread of its own, made again whenever it is lost: the bus may come
-// later than we do, and go and come back in between.
+// A D-Bus connection on its own thread, which reconnects whenever it is lost: the bus may start
+// after this program, and restart meanwhile.
 #pragma once
 
 #include <atomic>
@@ -24,9 +24,9 @@ enum class Bus { kSystem, kSession };
 class BusLoop {
  public:
   struct Events {
-    /// Sets up what is wanted on a new connection. An error closes it, and it is tried again.
+    /// Sets up a new connection. After an error the loop closes it and tries again.
     std::function<Result<>(sd_bus*)> on_connected;
-    /// Everything that belonged to the connection is gone.
+    /// The connection and everything that belonged to it is gone.
     std::function<void(const Error&)> on_lost;
   };
 
@@ -56,8 +56,8 @@ class BusLoop {
   std::thread thread_;
 };
 
-/// A match rule for the coming and going of the service `name`, and whether such a signal says that
-/// it is there.
+/// A match rule for the start and end of the service `name`, and whether such a signal reports a
+/// start.
 std::string OwnerChanges(const std::string& name);
 bool HasOwner(sd_bus_message* message);
 

@@ -19,7 +19,7 @@ struct Notice {
 
 class DesktopNotices {
  public:
-  /// In place of the one before, if that is still there. kNotFound: no desktop that shows them.
+  /// Replaces the previous notice if it is still shown. kNotFound: no desktop shows notices.
   Result<> Show(const Notice& notice);
 
  private:

@@ -1,4 +1,4 @@
-// A key that works everywhere, with press and release, through the desktop's portal
+// A global shortcut with press and release, through the desktop's portal
 // (org.freedesktop.portal.GlobalShortcuts, version 1). The desktop asks the user for the keys once
 // and remembers them; KDE, GNOME 48 and Hyprland have it.
 #pragma once

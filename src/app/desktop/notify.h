@@ -1,5 +1,5 @@
-// What a systemd service of Type=notify tells its manager (sd_notify(3)). Any thread. Nothing
-// happens where there is no manager.
+// Messages of a systemd service of Type=notify to its manager (sd_notify(3)). Any thread. Without a
+// manager nothing happens.
 #pragma once
 
 #include <optional>
@@ -15,10 +15,10 @@ void NotifyReady(const std::string& status);
 void NotifyReloading();
 void NotifyStatus(const std::string& status);
 void NotifyStopping(const std::string& status);
-/// Alive; to be said every WatchdogInterval.
+/// Alive; to be called every WatchdogInterval.
 void NotifyWatchdog();
 
-/// A third of the time in which the manager wants to hear of us; nullopt: it does not.
+/// A third of the manager's watchdog timeout; nullopt without one.
 std::optional<Milliseconds> WatchdogInterval();
 
 }  // namespace headroom::desktop

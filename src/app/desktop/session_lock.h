@@ -7,7 +7,7 @@ namespace headroom::desktop {
 
 /// True when any of these says so: logind (LockedHint of the user's graphical session), the
 /// desktop's screen saver (org.freedesktop.ScreenSaver, org.gnome.ScreenSaver), or a lock program
-/// of this user that runs, since those of sway, Hyprland and plain X tell nobody. False when nobody
+/// of this user that runs, since those of sway, Hyprland and plain X use no bus. False when none
 /// answers. Takes some milliseconds, and a second at most when a bus hangs. Any thread.
 bool SessionLocked();
 

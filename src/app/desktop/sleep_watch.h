@@ -1,6 +1,6 @@
 // Suspend and resume, from systemd-logind (org.freedesktop.login1.Manager). A delay inhibitor gives
 // the program a few seconds (InhibitDelayMaxSec, 5 by default) before the machine sleeps: what a
-// night of suspend does to a loaded card is an error that stays until its process ends.
+// night of suspend does to a loaded GPU is an error that stays until its process ends.
 #pragma once
 
 #include <functional>
@@ -14,7 +14,7 @@ namespace headroom::desktop {
 
 struct SleepEvents {
   /// The machine is about to sleep, and waits for ReadyToSleep. On the watch's thread; may return
-  /// at once and have ReadyToSleep called by another thread.
+  /// immediately and have ReadyToSleep called by another thread.
   std::function<void()> on_sleep;
   /// Awake again, or the suspend was called off. Also after a sleep whose beginning was not heard.
   std::function<void()> on_resume;

@@ -1,5 +1,5 @@
-// Which way of typing works here: each types a line into a terminal that is opened for it, and what
-// arrived is compared. The window must stay in front meanwhile, or somebody else gets the line.
+// Tests which typing methods work: each types a line into a terminal that is opened for it, and the
+// result is compared. The window must stay in front, or another window gets the line.
 #pragma once
 
 #include <string>

@@ -33,7 +33,7 @@ class Target {
   virtual std::string name() const = 0;
 
   /// True when success of Deliver means that the text is there (stdout, file, command). False when
-  /// it only means that nobody complained: a keyboard and a clipboard give no answer.
+  /// it only means that no error was reported: a keyboard and a clipboard give no answer.
   virtual bool acknowledges() const = 0;
 
   /// True when a repeated Delivery leaves the text there once, whatever became of earlier attempts.

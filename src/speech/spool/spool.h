@@ -70,7 +70,7 @@ class Spool {
   /// another version. kInvalid: a file that is not ours; it is left alone.
   static Result<std::unique_ptr<Spool>> Open(const std::filesystem::path& path,
                                              const SpoolOptions& options);
-  /// Over any BlockFile; nobody else may have it. kCorrupt: ours once, and not readable.
+  /// On any BlockFile, which no one else uses. kCorrupt: a spool that is not readable.
   static Result<std::unique_ptr<Spool>> Over(std::unique_ptr<BlockFile> file,
                                              const SpoolOptions& options);
 
