@@ -19,6 +19,7 @@ endif()
 string(REGEX REPLACE ".*\n" "" _engine_output "${_engine_output}")
 set(HEADROOM_ENGINE_PREFIX "${_engine_output}" CACHE INTERNAL "Where the built engine is")
 message(STATUS "Engine: ${HEADROOM_ENGINE_PREFIX}")
+set(HEADROOM_ENGINE_PREFIXES ${HEADROOM_ENGINE_PREFIX}) # of every backend
 
 find_package(Threads REQUIRED)
 # Every build of the engine has the same headers. A program links exactly one of the builds: the one
@@ -51,6 +52,7 @@ function(_headroom_engine_for backend into)
   string(REGEX REPLACE ".*\n" "" prefix "${prefix}")
   message(STATUS "Engine for ${backend}: ${prefix}")
   set(${into} ${prefix} PARENT_SCOPE)
+  set(HEADROOM_ENGINE_PREFIXES ${HEADROOM_ENGINE_PREFIXES} ${prefix} PARENT_SCOPE)
 endfunction()
 
 if(HEADROOM_VULKAN)

@@ -74,9 +74,38 @@ key=$(printf '%s\n' "$sha256" "$source_tree" "${options[@]}" "$compiler" "$cpu" 
 place=$cache/engine/$version-${backend:+$backend-}$key
 mkdir -p "$cache/engine"
 
+archive=$cache/engine/${name//-/_}-$version.tar.gz
+fetch_archive() {
+  printf '%s  %s\n' "$sha256" "$archive" | sha256sum --check --status 2>/dev/null && return
+  say "fetching $name $version (4.5 MB) from the Python package index"
+  python3 -m venv "$work/venv" >&2 || die "python3 -m venv failed; is python3-venv installed?"
+  "$work/venv/bin/pip" download --quiet --disable-pip-version-check --no-deps \
+    --no-binary "$name" --dest "$work/sdist" "$name==$version" >&2 ||
+    die "could not fetch $name; check the network, then run this again"
+  mv "$work"/sdist/*.tar.gz "$archive"
+  printf '%s  %s\n' "$sha256" "$archive" | sha256sum --check --status ||
+    { rm -f "$archive"; die "$archive had the wrong sha256 and was deleted; run this again"; }
+}
+# Headers that the engine does not install: src/asr/overrides compiles against them, so that a changed
+# declaration is a compile error. Copied whole, since they include each other.
+copy_private_headers() { # FROM a source tree TO a prefix
+  (cd "$1" && find src ggml/src ggml/src/ggml-cpu -maxdepth 1 -name '*.h' -print0 &&
+    find src/arch src/conformer ggml/src/ggml-cpu/llamafile -name '*.h' -print0) |
+    sort -zu | tar -C "$1" --null -cf - -T - | (mkdir -p "$2/private" && tar -C "$2/private" -xf -)
+}
+
 exec 9>"$place.lock"
 flock -n 9 || { say "another build is at it; waiting"; flock 9; }
 if [ -f "$place/.finished" ] && [ -z "$source_tree" ]; then
+  if [ ! -d "$place/private" ]; then # built before private headers were kept
+    work=$(mktemp -d "$cache/engine/headers.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    fetch_archive
+    mkdir "$work/source"
+    tar -xzf "$archive" -C "$work/source" --strip-components=1
+    copy_private_headers "$work/source" "$work"
+    mv "$work/private" "$place/private"
+  fi
   printf '%s\n' "$place"
   exit 0
 fi
@@ -85,17 +114,7 @@ work=$(mktemp -d "$cache/engine/build.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 if [ -z "$source_tree" ]; then
-  archive=$cache/engine/${name//-/_}-$version.tar.gz
-  if ! printf '%s  %s\n' "$sha256" "$archive" | sha256sum --check --status 2>/dev/null; then
-    say "fetching $name $version (4.5 MB) from the Python package index"
-    python3 -m venv "$work/venv" >&2 || die "python3 -m venv failed; is python3-venv installed?"
-    "$work/venv/bin/pip" download --quiet --disable-pip-version-check --no-deps \
-      --no-binary "$name" --dest "$work/sdist" "$name==$version" >&2 ||
-      die "could not fetch $name; check the network, then run this again"
-    mv "$work"/sdist/*.tar.gz "$archive"
-    printf '%s  %s\n' "$sha256" "$archive" | sha256sum --check --status ||
-      { rm -f "$archive"; die "$archive had the wrong sha256 and was deleted; run this again"; }
-  fi
+  fetch_archive
   mkdir "$work/source"
   tar -xzf "$archive" -C "$work/source" --strip-components=1
   source_tree=$work/source
@@ -122,6 +141,7 @@ cmake --install "$work/build" >>"$log" 2>&1 || { tail -20 "$log" >&2; die "insta
 
 # Beyond its public headers, the worker hooks the device interface, and the tests want the sample.
 cp "$source_tree"/ggml/src/ggml-backend-impl.h "$source_tree"/ggml/src/ggml-impl.h "$work/prefix/include/"
+copy_private_headers "$source_tree" "$work/prefix"
 mkdir -p "$work/prefix/bin" "$work/prefix/samples"
 [ -n "$backend" ] || cp "$work"/build/bin/transcribe-{quantize,cli} "$work/prefix/bin/"
 cp "$source_tree/samples/jfk.wav" "$work/prefix/samples/"

@@ -19,7 +19,7 @@ HEADROOM_CLONES void GeluOf(const float* input, float* output, std::size_t n) {
 
 }  // namespace
 
-bool HasQuickGelu() {
+bool HasVectorGelu() {
   return kHasVectorMath;
 }
 

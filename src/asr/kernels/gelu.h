@@ -8,7 +8,7 @@
 namespace headroom::kernels {
 
 /// Whether the C library has it for this processor; else Gelu takes one number after the other.
-bool HasQuickGelu();
+bool HasVectorGelu();
 
 /// output[i] of input[i]; both are as long, and may be the same.
 void Gelu(std::span<const float> input, std::span<float> output);

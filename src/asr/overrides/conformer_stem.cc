@@ -1,11 +1,15 @@
 #include "asr/overrides/conformer_stem.h"
 
+#include <src/conformer/conformer.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 
 #include "asr/kernels/subsampling.h"
+#include "asr/overrides/engine_type.h"
 
 // transcribe::conformer::build_pre_encode(ggml_context*, const PreEncodeView&, ggml_tensor*, const
 // ConvPolicy&, const char*, const char*, PreEncodeValidMasks*), as the Itanium C++ ABI names it;
@@ -13,18 +17,28 @@
 extern "C" {
 ggml_tensor*
 __real__ZN10transcribe9conformer16build_pre_encodeEP12ggml_contextRKNS0_13PreEncodeViewEP11ggml_tensorRKNS0_10ConvPolicyEPKcSC_PNS0_19PreEncodeValidMasksE(
-    ggml_context* context, const headroom::worker::StemWeights& weights, ggml_tensor* mel,
-    const headroom::worker::StemPolicy& policy, const char* prefix, const char* tag, void* masks);
+    ggml_context* context, const transcribe::conformer::PreEncodeView& weights, ggml_tensor* mel,
+    const transcribe::conformer::ConvPolicy& policy, const char* prefix, const char* tag,
+    transcribe::conformer::PreEncodeValidMasks* masks);
 ggml_tensor*
 __wrap__ZN10transcribe9conformer16build_pre_encodeEP12ggml_contextRKNS0_13PreEncodeViewEP11ggml_tensorRKNS0_10ConvPolicyEPKcSC_PNS0_19PreEncodeValidMasksE(
-    ggml_context* context, const headroom::worker::StemWeights& weights, ggml_tensor* mel,
-    const headroom::worker::StemPolicy& policy, const char* prefix, const char* tag, void* masks);
+    ggml_context* context, const transcribe::conformer::PreEncodeView& weights, ggml_tensor* mel,
+    const transcribe::conformer::ConvPolicy& policy, const char* prefix, const char* tag,
+    transcribe::conformer::PreEncodeValidMasks* masks);
 }
+static_assert(
+    std::is_same_v<
+        decltype(__wrap__ZN10transcribe9conformer16build_pre_encodeEP12ggml_contextRKNS0_13PreEncodeViewEP11ggml_tensorRKNS0_10ConvPolicyEPKcSC_PNS0_19PreEncodeValidMasksE),
+        decltype(transcribe::conformer::build_pre_encode)>,
+    ENGINE_CHANGED);
 
 namespace headroom::worker {
 namespace {
 
-thread_local bool use_quick = false;
+using transcribe::conformer::ConvPolicy;
+using transcribe::conformer::PreEncodeView;
+
+thread_local bool use_override = false;
 
 constexpr std::int64_t kTaps = 9;
 
@@ -49,8 +63,8 @@ std::int64_t Half(std::int64_t n) {
   return static_cast<std::int64_t>(kernels::Halved(Size(n)));
 }
 
-bool IsForQuick(const StemWeights& w, const ggml_tensor* mel, const StemPolicy& policy) {
-  if (!w.conv0_w || !w.out_w || policy.causal) return false;
+bool Replaces(const PreEncodeView& w, const ggml_tensor* mel, const ConvPolicy& policy) {
+  if (!w.conv0_w || !w.out_w || policy.causal_pre_encode) return false;
   const std::int64_t channels = w.conv0_w->ne[3], times = mel->ne[0], bands = mel->ne[1];
   const bool each = IsKernel(w.conv0_w, 3, 1, channels) && IsKernel(w.conv2_w, 3, 1, channels) &&
                     IsKernel(w.conv5_w, 3, 1, channels);
@@ -138,7 +152,7 @@ class Stem {
   std::int64_t channels_;
 };
 
-ggml_tensor* BuildStem(ggml_context* context, const StemWeights& w, ggml_tensor* mel) {
+ggml_tensor* BuildStem(ggml_context* context, const PreEncodeView& w, ggml_tensor* mel) {
   Stem stem(context, w.conv0_w->ne[3]);
   ggml_tensor* x = stem.Spectrogram(mel, w.conv0_w, w.conv0_b, w.conv2_w, w.conv2_b);
   x = stem.Mix(x, w.conv3_w, w.conv3_b);
@@ -153,8 +167,8 @@ ggml_tensor* BuildStem(ggml_context* context, const StemWeights& w, ggml_tensor*
 
 }  // namespace
 
-void UseQuickStem(bool use) {
-  use_quick = use;
+void UseStemOverride(bool use) {
+  use_override = use;
 }
 
 }  // namespace headroom::worker
@@ -162,10 +176,11 @@ void UseQuickStem(bool use) {
 extern "C" {
 ggml_tensor*
 __wrap__ZN10transcribe9conformer16build_pre_encodeEP12ggml_contextRKNS0_13PreEncodeViewEP11ggml_tensorRKNS0_10ConvPolicyEPKcSC_PNS0_19PreEncodeValidMasksE(
-    ggml_context* context, const headroom::worker::StemWeights& weights, ggml_tensor* mel,
-    const headroom::worker::StemPolicy& policy, const char* prefix, const char* tag, void* masks) {
+    ggml_context* context, const transcribe::conformer::PreEncodeView& weights, ggml_tensor* mel,
+    const transcribe::conformer::ConvPolicy& policy, const char* prefix, const char* tag,
+    transcribe::conformer::PreEncodeValidMasks* masks) {
   namespace ours = headroom::worker;
-  if (!ours::use_quick || masks || !ours::IsForQuick(weights, mel, policy))
+  if (!ours::use_override || masks || !ours::Replaces(weights, mel, policy))
     return __real__ZN10transcribe9conformer16build_pre_encodeEP12ggml_contextRKNS0_13PreEncodeViewEP11ggml_tensorRKNS0_10ConvPolicyEPKcSC_PNS0_19PreEncodeValidMasksE(
         context, weights, mel, policy, prefix, tag, masks);
   ggml_tensor* stem = ours::BuildStem(context, weights, mel);

@@ -2,6 +2,7 @@
 
 #include <ggml-cpu.h>
 #include <gtest/gtest.h>
+#include <src/conformer/conformer.h>
 
 #include <array>
 #include <cmath>
@@ -9,14 +10,10 @@
 #include <random>
 #include <vector>
 
-// The engine's or ours, as in conformer_stem.cc.
-extern "C" ggml_tensor*
-_ZN10transcribe9conformer16build_pre_encodeEP12ggml_contextRKNS0_13PreEncodeViewEP11ggml_tensorRKNS0_10ConvPolicyEPKcSC_PNS0_19PreEncodeValidMasksE(
-    ggml_context* context, const headroom::worker::StemWeights& weights, ggml_tensor* mel,
-    const headroom::worker::StemPolicy& policy, const char* prefix, const char* tag, void* masks);
-
 namespace headroom::worker {
 namespace {
+
+using transcribe::conformer::PreEncodeValidMasks;
 
 struct Shape {
   std::int64_t times = 0, bands = 0, channels = 0;
@@ -45,16 +42,15 @@ class Model {
     mel = Weights(GGML_TYPE_F32, {shape.times, shape.bands, 1, shape.batch}, 1);
   }
 
-  ggml_tensor* Build(bool quick, void* masks = nullptr) {
-    UseQuickStem(quick);
-    ggml_tensor* built =
-        _ZN10transcribe9conformer16build_pre_encodeEP12ggml_contextRKNS0_13PreEncodeViewEP11ggml_tensorRKNS0_10ConvPolicyEPKcSC_PNS0_19PreEncodeValidMasksE(
-            context_.get(), weights, mel, policy, "stem", "test", masks);
-    UseQuickStem(false);
+  ggml_tensor* Build(bool use_override, PreEncodeValidMasks* masks = nullptr) {
+    UseStemOverride(use_override);
+    ggml_tensor* built = transcribe::conformer::build_pre_encode(context_.get(), weights, mel,
+                                                                 policy, "stem", "test", masks);
+    UseStemOverride(false);
     return built;
   }
 
-  bool IsOurs(void* masks = nullptr) {
+  bool IsOurs(PreEncodeValidMasks* masks = nullptr) {
     ggml_cgraph* graph = GraphOf(Build(true, masks));
     for (int i = 0; i < ggml_graph_n_nodes(graph); ++i)
       if (ggml_graph_node(graph, i)->op == GGML_OP_CUSTOM) return true;
@@ -69,8 +65,8 @@ class Model {
   }
 
   static constexpr std::int64_t kWidth = 24;
-  StemWeights weights{};
-  StemPolicy policy{};
+  transcribe::conformer::PreEncodeView weights{};
+  transcribe::conformer::ConvPolicy policy{};
   ggml_tensor* mel = nullptr;
 
  private:
@@ -103,7 +99,7 @@ class Model {
       ggml_init({.mem_size = 64 << 20, .mem_buffer = nullptr, .no_alloc = false}), ggml_free};
 };
 
-TEST(ConformerStem, IsTheEnginesButForRounding) {
+TEST(ConformerStem, DiffersFromTheEnginesOnlyByRounding) {
   for (const Shape& shape :
        {Shape{1, 8, 32}, Shape{2, 16, 32, GGML_TYPE_F16}, Shape{43, 80, 64, GGML_TYPE_F16, false},
         Shape{96, 20, 40}, Shape{101, 128, 96, GGML_TYPE_F16},
@@ -130,13 +126,13 @@ TEST(ConformerStem, IsTheEnginesButForRounding) {
   }
 }
 
-TEST(ConformerStem, WhatItIsNotForIsTheEngines) {
+TEST(ConformerStem, TheEngineBuildsWhatTheOverrideDoesNotCover) {
   const Shape shape{.times = 43, .bands = 80, .channels = 32};
   EXPECT_TRUE(Model(shape).IsOurs());
 
   // Which it refuses: of 80 bands 11 come out when they are padded on one side, else 10.
   Model causal(shape);
-  causal.policy.causal = true;
+  causal.policy.causal_pre_encode = true;
   EXPECT_EQ(causal.Build(true), nullptr);
   Model mismatched(shape), other({.times = 43, .bands = 96, .channels = 32});
   mismatched.weights.out_w = other.weights.out_w;
@@ -146,8 +142,8 @@ TEST(ConformerStem, WhatItIsNotForIsTheEngines) {
   several.batch = 2;
   EXPECT_FALSE(Model(several).IsOurs());
 
-  void* masks[5] = {};
-  EXPECT_FALSE(Model(shape).IsOurs(masks));
+  PreEncodeValidMasks masks;
+  EXPECT_FALSE(Model(shape).IsOurs(&masks));
 }
 
 }  // namespace

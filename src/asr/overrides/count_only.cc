@@ -14,8 +14,10 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
+#include "asr/overrides/engine_type.h"
 #include "base/check.h"
 #include "base/fd.h"
 
@@ -34,6 +36,16 @@ const ggml_type_traits* __wrap_ggml_get_type_traits(ggml_type type);
 gguf_context* __real_gguf_init_from_file(const char* path, gguf_init_params params);
 gguf_context* __wrap_gguf_init_from_file(const char* path, gguf_init_params params);
 }
+static_assert(
+    std::is_same_v<decltype(__wrap_ggml_backend_tensor_set), decltype(ggml_backend_tensor_set)>,
+    ENGINE_CHANGED);
+static_assert(
+    std::is_same_v<decltype(__wrap_ggml_backend_tensor_get), decltype(ggml_backend_tensor_get)>,
+    ENGINE_CHANGED);
+static_assert(std::is_same_v<decltype(__wrap_ggml_get_type_traits), decltype(ggml_get_type_traits)>,
+              ENGINE_CHANGED);
+static_assert(std::is_same_v<decltype(__wrap_gguf_init_from_file), decltype(gguf_init_from_file)>,
+              ENGINE_CHANGED);
 
 namespace headroom::worker {
 namespace {

@@ -6,13 +6,20 @@
 // says it again. docs/kernels.md has what was measured.
 //
 // The engine takes the window's length from the model's file and reads it again in every run, so it
-// can be changed in a loaded model; there is no call for that, so the two numbers are found where
-// the engine keeps them.
+// can be changed in a loaded model; there is no call for that, so the two numbers are changed in
+// the engine's WhisperHParams. Replaced at link time (--wrap, see overrides.tsv).
 #pragma once
+
+#include <transcribe.h>
 
 #include <cstdint>
 
 #include "base/clock.h"
+
+struct gguf_context;
+namespace transcribe::whisper {
+struct WhisperHParams;
+}
 
 namespace headroom::worker {
 
@@ -40,10 +47,8 @@ class EncoderWindow {
   Milliseconds full_{0};
 };
 
-/// While one exists, the window of a model that this thread loads is looked for: at link time
-/// (--wrap) reading the model's numbers becomes reading them twice, first with marks in place of
-/// the window's two, which then are found in what was read. Whatever does not fit what is known
-/// of the engine leaves the model without a window to change, which is slower and nothing else.
+/// While one exists, it finds the window of a model that this thread loads. A model whose numbers
+/// do not agree has no window to change, which is slower and nothing else.
 class WindowSearch {
  public:
   WindowSearch();
@@ -52,8 +57,8 @@ class WindowSearch {
   WindowSearch& operator=(const WindowSearch&) = delete;
   EncoderWindow found() const { return found_; }
 
-  /// What reading the numbers of a file (a gguf_context) into `numbers` has become.
-  int Read(const void* gguf, void* numbers);
+  /// What reading the numbers of a file into `numbers` has become.
+  transcribe_status Read(const gguf_context* gguf, transcribe::whisper::WhisperHParams& numbers);
 
  private:
   EncoderWindow found_;

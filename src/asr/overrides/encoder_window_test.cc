@@ -2,10 +2,10 @@
 
 #include <gguf.h>
 #include <gtest/gtest.h>
+#include <src/arch/whisper/weights.h>
 
 #include <algorithm>
 #include <memory>
-#include <vector>
 
 namespace headroom::worker {
 namespace {
@@ -26,28 +26,27 @@ TEST(WindowFor, LeavesSilenceBehindTheSpeechAndGrowsWithIt) {
   EXPECT_EQ(WindowFor(Milliseconds(28'000), kFull), kFull);
 }
 
-TEST(WindowFor, KnowsModelsWithShortWindowsOrNone) {
+TEST(WindowFor, IsNeverLongerThanTheModels) {
   EXPECT_EQ(WindowFor(Milliseconds(3000), Milliseconds(4000)), Milliseconds(4000));
   EXPECT_EQ(WindowFor(Milliseconds(3000), Milliseconds(0)), Milliseconds(0));
 }
 
-TEST(EncoderWindow, WithoutAModelNothingIsSet) {
+TEST(EncoderWindow, WithoutAModelSetHasNoEffect) {
   EncoderWindow none;
   EXPECT_FALSE(none);
   none.Set(kFull, kFull);
   EXPECT_EQ(none.full(), Milliseconds(0));
 }
 
-// What is no Whisper header is left to the engine, and to its refusal.
-TEST(WindowSearch, FindsNothingInAStranger) {
-  const std::unique_ptr<gguf_context, decltype(&gguf_free)> stranger(gguf_init_empty(), gguf_free);
-  std::vector<std::int32_t> numbers(1024);
+TEST(WindowSearch, FindsNoWindowWhereTheEngineRefusesTheHeader) {
+  const std::unique_ptr<gguf_context, decltype(&gguf_free)> header(gguf_init_empty(), gguf_free);
+  transcribe::whisper::WhisperHParams numbers;
   WindowSearch search;
-  EXPECT_NE(search.Read(stranger.get(), numbers.data()), 0);
+  EXPECT_NE(search.Read(header.get(), numbers), TRANSCRIBE_OK);
   EXPECT_FALSE(search.found());
-  gguf_set_val_u32(stranger.get(), "stt.frontend.n_samples", 480'000);
-  gguf_set_val_u32(stranger.get(), "stt.frontend.nb_max_frames", 3000);
-  EXPECT_NE(search.Read(stranger.get(), numbers.data()), 0);
+  gguf_set_val_u32(header.get(), "stt.frontend.n_samples", 480'000);
+  gguf_set_val_u32(header.get(), "stt.frontend.nb_max_frames", 3000);
+  EXPECT_NE(search.Read(header.get(), numbers), TRANSCRIBE_OK);
   EXPECT_FALSE(search.found());
 }
 

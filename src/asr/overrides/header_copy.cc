@@ -8,7 +8,10 @@
 
 #include <istream>
 #include <memory>
+#include <type_traits>
 #include <vector>
+
+#include "asr/overrides/engine_type.h"
 
 namespace headroom::worker {
 namespace {
@@ -73,11 +76,14 @@ HoleIsSkipped::~HoleIsSkipped() {
 // std::istream::read(char*, std::streamsize), as the Itanium C++ ABI names it; the linker sets the
 // prefixes. NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
-std::istream* __real__ZNSi4readEPcl(std::istream* stream, char* into, std::streamsize bytes);
-std::istream* __wrap__ZNSi4readEPcl(std::istream* stream, char* into, std::streamsize bytes);
+std::istream& __real__ZNSi4readEPcl(std::istream* stream, char* into, std::streamsize bytes);
+std::istream& __wrap__ZNSi4readEPcl(std::istream* stream, char* into, std::streamsize bytes);
+static_assert(std::is_same_v<decltype(__wrap__ZNSi4readEPcl),
+                             headroom::worker::AsFunction<decltype(&std::istream::read)>>,
+              ENGINE_CHANGED);
 
-std::istream* __wrap__ZNSi4readEPcl(std::istream* stream, char* into, std::streamsize bytes) {
-  if (headroom::worker::PassOver(*stream, bytes)) return stream;
+std::istream& __wrap__ZNSi4readEPcl(std::istream* stream, char* into, std::streamsize bytes) {
+  if (headroom::worker::PassOver(*stream, bytes)) return *stream;
   return __real__ZNSi4readEPcl(stream, into, bytes);
 }
 }  // NOLINTEND(bugprone-reserved-identifier)

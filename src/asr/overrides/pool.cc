@@ -4,13 +4,18 @@
 
 #include <algorithm>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
+#include "asr/overrides/engine_type.h"
 #include "base/check.h"
 
 extern "C" {
 void __real_ggml_backend_buffer_free(ggml_backend_buffer_t buffer);
 void __wrap_ggml_backend_buffer_free(ggml_backend_buffer_t buffer);
+static_assert(
+    std::is_same_v<decltype(__wrap_ggml_backend_buffer_free), decltype(ggml_backend_buffer_free)>,
+    ENGINE_CHANGED);
 
 void __wrap_ggml_backend_buffer_free(ggml_backend_buffer_t buffer) {
   headroom::worker::BufferPool::Free(buffer);

@@ -1,52 +1,60 @@
 #include "asr/overrides/spectrogram.h"
 
+#include <src/transcribe-mel.h>
+
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "asr/overrides/count_only.h"
+#include "asr/overrides/engine_type.h"
 
-// transcribe::MelFrontend::compute and ::n_frames_for, as the Itanium C++ ABI names them; the
-// linker sets the prefixes. NOLINTBEGIN(bugprone-reserved-identifier)
+// transcribe::MelFrontend::compute, as the Itanium C++ ABI names it; the linker
+// sets the prefixes. NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
-int __real__ZNK10transcribe11MelFrontend7computeEPKfmRSt6vectorIfSaIfEERiS7_ii(
-    const void* self, const float* samples, std::size_t n, std::vector<float>& mel, int& mels,
-    int& frames, int threads, int out_frames);
-int __wrap__ZNK10transcribe11MelFrontend7computeEPKfmRSt6vectorIfSaIfEERiS7_ii(
-    const void* self, const float* samples, std::size_t n, std::vector<float>& mel, int& mels,
-    int& frames, int threads, int out_frames);
-int _ZNK10transcribe11MelFrontend12n_frames_forEm(const void* self, std::size_t n);
+transcribe_status __real__ZNK10transcribe11MelFrontend7computeEPKfmRSt6vectorIfSaIfEERiS7_ii(
+    const transcribe::MelFrontend* self, const float* samples, std::size_t n,
+    std::vector<float>& mel, int& mels, int& frames, int threads, int out_frames);
+transcribe_status __wrap__ZNK10transcribe11MelFrontend7computeEPKfmRSt6vectorIfSaIfEERiS7_ii(
+    const transcribe::MelFrontend* self, const float* samples, std::size_t n,
+    std::vector<float>& mel, int& mels, int& frames, int threads, int out_frames);
 }
+static_assert(
+    std::is_same_v<
+        decltype(__wrap__ZNK10transcribe11MelFrontend7computeEPKfmRSt6vectorIfSaIfEERiS7_ii),
+        headroom::worker::AsFunction<decltype(&transcribe::MelFrontend::compute)>>,
+    ENGINE_CHANGED);
 
 namespace headroom::worker {
 namespace {
 
 thread_local std::size_t padded_window = 0;
 
-constexpr int kOk = 0;  // TRANSCRIBE_OK
 // Enough for every way of padding, and short.
 constexpr std::size_t kTried = 3'200;
 // Of Whisper: samples from frame to frame, and of the Fourier transform, half before and half
 // behind.
 constexpr std::size_t kHop = 160, kTransform = 400;
 
-int Compute(const void* self, const float* samples, std::size_t n, std::vector<float>& mel,
-            int& mels, int& frames, int threads, int out_frames) {
+transcribe_status Compute(const transcribe::MelFrontend* self, const float* samples, std::size_t n,
+                          std::vector<float>& mel, int& mels, int& frames, int threads,
+                          int out_frames) {
   return __real__ZNK10transcribe11MelFrontend7computeEPKfmRSt6vectorIfSaIfEERiS7_ii(
       self, samples, n, mel, mels, frames, threads, out_frames);
 }
 
 // How many frames come out of the engine's own count of them depends on the model's way of padding
 // and normalising, and is the same difference for every length: so it is tried with a short one.
-int Shape(const void* self, std::size_t n, std::vector<float>& mel, int& mels, int& frames,
-          int out_frames) {
+transcribe_status Shape(const transcribe::MelFrontend* self, std::size_t n, std::vector<float>& mel,
+                        int& mels, int& frames, int out_frames) {
   static const std::vector<float> silence(kTried);
-  const int status = Compute(self, silence.data(), kTried, mel, mels, frames, 1, 0);
-  if (status != kOk) return status;
-  const int left_out = _ZNK10transcribe11MelFrontend12n_frames_forEm(self, kTried) - frames;
-  frames = _ZNK10transcribe11MelFrontend12n_frames_forEm(self, n) - left_out;
+  const transcribe_status status = Compute(self, silence.data(), kTried, mel, mels, frames, 1, 0);
+  if (status != TRANSCRIBE_OK) return status;
+  const int left_out = self->n_frames_for(kTried) - frames;
+  frames = self->n_frames_for(n) - left_out;
   if (out_frames > 0 && left_out > 0) frames = out_frames;
   mel.assign(static_cast<std::size_t>(mels) * static_cast<std::size_t>(frames), 0.0F);
-  return kOk;
+  return TRANSCRIBE_OK;
 }
 
 // Where to cut off zeros so that the last frame is of nothing else; all of it where there is none.
@@ -74,14 +82,15 @@ void Lengthen(Spectrogram& spectrogram, std::size_t frames) {
 
 }  // namespace
 
-int MakeOfPadded(std::span<const float> samples, const SpectrogramMaker& make, Spectrogram& into) {
+transcribe_status MakeOfPadded(std::span<const float> samples, const SpectrogramMaker& make,
+                               Spectrogram& into) {
   const std::size_t kept = WithoutTail(samples);
-  const int status = make(samples.first(kept), into);
-  if (status != kOk || kept == samples.size()) return status;
+  const transcribe_status status = make(samples.first(kept), into);
+  if (status != TRANSCRIBE_OK || kept == samples.size()) return status;
   // Another engine than the one this was written for.
   if (static_cast<std::size_t>(into.frames) != kept / kHop) return make(samples, into);
   Lengthen(into, samples.size() / kHop);
-  return kOk;
+  return TRANSCRIBE_OK;
 }
 
 void SetPaddedWindow(std::int64_t samples) {
@@ -91,16 +100,16 @@ void SetPaddedWindow(std::int64_t samples) {
 }  // namespace headroom::worker
 
 extern "C" {
-int __wrap__ZNK10transcribe11MelFrontend7computeEPKfmRSt6vectorIfSaIfEERiS7_ii(
-    const void* self, const float* samples, std::size_t n, std::vector<float>& mel, int& mels,
-    int& frames, int threads, int out_frames) {
+transcribe_status __wrap__ZNK10transcribe11MelFrontend7computeEPKfmRSt6vectorIfSaIfEERiS7_ii(
+    const transcribe::MelFrontend* self, const float* samples, std::size_t n,
+    std::vector<float>& mel, int& mels, int& frames, int threads, int out_frames) {
   namespace ours = headroom::worker;
   // What is short is quick, and refused as it would be.
   if (n > ours::kTried) {
     if (ours::CountOnly::Now()) return ours::Shape(self, n, mel, mels, frames, out_frames);
     if (n == ours::padded_window && out_frames == 0) {
       ours::Spectrogram whole;
-      const int status = ours::MakeOfPadded(
+      const transcribe_status status = ours::MakeOfPadded(
           {samples, n},
           [&](std::span<const float> some, ours::Spectrogram& into) {
             return ours::Compute(self, some.data(), some.size(), into.numbers, into.bands,

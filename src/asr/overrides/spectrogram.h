@@ -1,11 +1,13 @@
-// The engine's spectrograms, of which some is left out; at link time (--wrap) ours takes the
-// engine's place.
+// Computes less of the engine's spectrograms, in its place at link time (--wrap, see
+// overrides.tsv).
 //
-// Whisper's engine pads what was said with zeros to the window, and looks at all of it, which for a
-// short utterance is most of the work. Frames of nothing but zeros are all alike: only the first
-// few are computed, with the same result to the bit. While a card only counts (count_only.h) none
-// are.
+// For Whisper the engine pads an utterance with zeros to the window and computes all of it, which
+// is most of the work for a short utterance. Frames of nothing but zeros are all alike: only the
+// first few are computed, and the result is identical to the bit. While a simulated card only
+// counts (count_only.h), none are computed.
 #pragma once
+
+#include <transcribe.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -20,13 +22,14 @@ struct Spectrogram {
   std::vector<float> numbers;
   int bands = 0, frames = 0;
 };
-/// The engine's: 0, or its status when it fails.
-using SpectrogramMaker = std::function<int(std::span<const float> samples, Spectrogram& into)>;
+using SpectrogramMaker =
+    std::function<transcribe_status(std::span<const float> samples, Spectrogram& into)>;
 
 /// What `make` makes of `samples`, without showing it all of the zeros at their end. For Whisper: a
 /// frame every 160 samples, of 400 around it, mirrored at the ends; the frame at the very end left
 /// out; and no number depends on other frames, but by the largest of all.
-int MakeOfPadded(std::span<const float> samples, const SpectrogramMaker& make, Spectrogram& into);
+transcribe_status MakeOfPadded(std::span<const float> samples, const SpectrogramMaker& make,
+                               Spectrogram& into);
 
 /// Spectrograms of this many samples, made by this thread, are of a padded window of Whisper; 0:
 /// none are.

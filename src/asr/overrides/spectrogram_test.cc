@@ -12,7 +12,7 @@ namespace headroom::worker {
 namespace {
 
 // Framed and normalised as Whisper's; of each frame its energy and that of its differences.
-int Make(std::span<const float> samples, Spectrogram& into) {
+transcribe_status Make(std::span<const float> samples, Spectrogram& into) {
   const auto n = static_cast<int>(samples.size());
   const auto at = [&](int i) {
     i = i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i;
@@ -38,7 +38,7 @@ int Make(std::span<const float> samples, Spectrogram& into) {
   }
   for (float& number : into.numbers)
     number = static_cast<float>((std::max(static_cast<double>(number), most - 8) + 4) / 4);
-  return 0;
+  return TRANSCRIBE_OK;
 }
 
 std::vector<float> Padded(std::size_t spoken, std::size_t n) {
@@ -49,7 +49,7 @@ std::vector<float> Padded(std::size_t spoken, std::size_t n) {
   return samples;
 }
 
-TEST(SpectrogramTest, OfPaddedSamplesIsTheSameToTheBit) {
+TEST(SpectrogramTest, OfPaddedSamplesEqualsTheEnginesToTheBit) {
   for (const std::size_t spoken :
        {0, 1, 159, 160, 161, 800, 4000, 30'001, 47'000, 47'999, 48'000}) {
     const auto samples = Padded(spoken, 48'000);
@@ -60,7 +60,7 @@ TEST(SpectrogramTest, OfPaddedSamplesIsTheSameToTheBit) {
       shown = some.size();
       return Make(some, into);
     };
-    ASSERT_EQ(MakeOfPadded(samples, make, made), 0);
+    ASSERT_EQ(MakeOfPadded(samples, make, made), TRANSCRIBE_OK);
     EXPECT_EQ(made.frames, expected.frames) << spoken;
     EXPECT_EQ(made.bands, expected.bands);
     EXPECT_EQ(made.numbers, expected.numbers) << spoken;
@@ -68,23 +68,23 @@ TEST(SpectrogramTest, OfPaddedSamplesIsTheSameToTheBit) {
   }
 }
 
-TEST(SpectrogramTest, AnEngineThatCountsFramesOtherwiseIsShownAll) {
+TEST(SpectrogramTest, GetsAllSamplesWhereTheEngineCountsFramesOtherwise) {
   const auto samples = Padded(4'000, 48'000);
   Spectrogram made;
   const auto make = [](std::span<const float> some, Spectrogram& into) {
     into = {.numbers = std::vector<float>(some.size() / 160 + 1, 1.0F),
             .bands = 1,
             .frames = static_cast<int>(some.size() / 160 + 1)};
-    return 0;
+    return TRANSCRIBE_OK;
   };
-  ASSERT_EQ(MakeOfPadded(samples, make, made), 0);
+  ASSERT_EQ(MakeOfPadded(samples, make, made), TRANSCRIBE_OK);
   EXPECT_EQ(made.frames, 301);
 }
 
-TEST(SpectrogramTest, AFailureIsTheEngines) {
+TEST(SpectrogramTest, AFailureOfTheEngineIsReturned) {
   Spectrogram made;
-  const auto fail = [](std::span<const float>, Spectrogram&) { return 7; };
-  EXPECT_EQ(MakeOfPadded(Padded(100, 48'000), fail, made), 7);
+  const auto fail = [](std::span<const float>, Spectrogram&) { return TRANSCRIBE_ERR_OOM; };
+  EXPECT_EQ(MakeOfPadded(Padded(100, 48'000), fail, made), TRANSCRIBE_ERR_OOM);
 }
 
 }  // namespace

@@ -9,14 +9,14 @@
 
 #include "asr/overrides/conformer_stem.h"
 #include "asr/overrides/count_only.h"
+#include "asr/overrides/cpu_backend.h"
 #include "asr/overrides/cpu_copies.h"
 #include "asr/overrides/encoder_window.h"
 #include "asr/overrides/header_copy.h"
+#include "asr/overrides/matmul_override.h"
 #include "asr/overrides/pool.h"
-#include "asr/overrides/quick_products.h"
 #include "asr/sim/sim_device.h"
 #include "asr/worker/cores.h"
-#include "asr/worker/cpu_backend.h"
 #include "asr/worker/engine.h"
 #include "asr/worker/engine_log.h"
 #include "asr/worker/placement.h"
@@ -179,7 +179,7 @@ class TranscribeEngine : public Engine {
   Result<asr::PlanResult> Plan(const asr::PlanRequest& request) override {
     TRY(Begin(request.gpu));
     if (!place_.gpu) return Fail(Errc::kUnsupported, "this worker has no device that can plan");
-    UseQuickStem(request.cpu);
+    UseStemOverride(request.cpu);
     auto plan = Measure(request);
     Unload();
     return plan;
@@ -229,7 +229,7 @@ class TranscribeEngine : public Engine {
     stop_ = false;
     log_.Clear();
     TRY_ASSIGN(place_, placement_->Open(gpu));
-    UseQuickStem(!place_.device);
+    UseStemOverride(!place_.device);
     return {};
   }
 

@@ -1,4 +1,5 @@
-// Through the engine: what it computes with our rows in place of its own, against the formulas.
+// Through the engine: what it computes with our row operations in place of its own, against the
+// formulas.
 #include <ggml-cpu.h>
 #include <gtest/gtest.h>
 
@@ -12,7 +13,7 @@ namespace {
 
 using Sizes = std::array<std::int64_t, GGML_MAX_DIMS>;
 
-class QuickRows : public testing::Test {
+class RowOverrides : public testing::Test {
  protected:
   // Numbers that half precision holds exactly.
   ggml_tensor* Tensor(ggml_type type, const Sizes& sizes, int first) {
@@ -47,7 +48,7 @@ class QuickRows : public testing::Test {
       ggml_init({.mem_size = 8 << 20, .mem_buffer = nullptr, .no_alloc = false}), &ggml_free};
 };
 
-TEST_F(QuickRows, OneNumberForEachRowIsAddedOrMultiplied) {
+TEST_F(RowOverrides, OneNumberForEachRowIsAddedOrMultiplied) {
   ggml_tensor* rows = Tensor(GGML_TYPE_F32, {37, 5, 3, 2}, 1);
   // For each row; repeated over a dimension; the ordinary case, which is the engine's.
   for (const Sizes& sizes :
@@ -64,7 +65,7 @@ TEST_F(QuickRows, OneNumberForEachRowIsAddedOrMultiplied) {
   }
 }
 
-TEST_F(QuickRows, RowsOfAView) {
+TEST_F(RowOverrides, RowsOfAView) {
   ggml_tensor* all = Tensor(GGML_TYPE_F32, {40, 9, 2, 1}, 3);
   ggml_tensor* part =
       ggml_view_3d(context_.get(), all, 20, 4, 2, all->nb[1] * 2, all->nb[2], 8 * sizeof(float));
@@ -76,7 +77,7 @@ TEST_F(QuickRows, RowsOfAView) {
   });
 }
 
-TEST_F(QuickRows, TensorsArePutOneBehindTheOther) {
+TEST_F(RowOverrides, TensorsArePutOneBehindTheOther) {
   for (const ggml_type type : {GGML_TYPE_F32, GGML_TYPE_F16}) {
     for (std::size_t along = 0; along < GGML_MAX_DIMS; ++along) {
       Sizes first{7, 3, 2, 2}, second = first;
@@ -95,7 +96,7 @@ TEST_F(QuickRows, TensorsArePutOneBehindTheOther) {
   }
 }
 
-TEST_F(QuickRows, WhatIsTransposedIsTheEngines) {
+TEST_F(RowOverrides, WhatIsTransposedIsTheEngines) {
   ggml_tensor* a = ggml_transpose(context_.get(), Tensor(GGML_TYPE_F32, {6, 4, 1, 1}, 1));
   ggml_tensor* b = Tensor(GGML_TYPE_F32, {4, 3, 1, 1}, 30);
   ggml_tensor* both = ggml_concat(context_.get(), a, b, 1);

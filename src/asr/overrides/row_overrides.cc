@@ -1,7 +1,10 @@
-// Operations over rows on the processor that the engine does number by number, in its place at link
-// time (--wrap): a number for each row added or multiplied (biases and norms of convolutions), and
-// tensors put one behind the other.
+// Replaces operations over rows that the engine computes number by number on the CPU, at link time
+// (--wrap, see overrides.tsv): adding or multiplying one number per row (biases and norms of
+// convolutions), and concatenating tensors.
 #include <ggml.h>
+#include <ggml/src/ggml-cpu/binary-ops.h>
+#include <ggml/src/ggml-cpu/ggml-cpu-impl.h>
+#include <ggml/src/ggml-cpu/ops.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -9,7 +12,7 @@
 #include <span>
 
 #include "asr/kernels/rows.h"
-#include "asr/overrides/compute_params.h"
+#include "asr/overrides/engine_type.h"
 
 // The linker sets the prefixes. NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
@@ -22,6 +25,15 @@ void __wrap_ggml_compute_forward_mul(const ggml_compute_params* params, ggml_ten
 void __real_ggml_compute_forward_concat(const ggml_compute_params* params, ggml_tensor* result);
 void __wrap_ggml_compute_forward_concat(const ggml_compute_params* params, ggml_tensor* result);
 }
+static_assert(std::is_same_v<decltype(__wrap_ggml_compute_forward_add_non_quantized),
+                             decltype(ggml_compute_forward_add_non_quantized)>,
+              ENGINE_CHANGED);
+static_assert(
+    std::is_same_v<decltype(__wrap_ggml_compute_forward_mul), decltype(ggml_compute_forward_mul)>,
+    ENGINE_CHANGED);
+static_assert(std::is_same_v<decltype(__wrap_ggml_compute_forward_concat),
+                             decltype(ggml_compute_forward_concat)>,
+              ENGINE_CHANGED);
 
 namespace headroom::worker {
 namespace {
@@ -39,8 +51,8 @@ char* RowOf(const ggml_tensor* of, const ggml_tensor* like, std::int64_t row) {
 template <class OfRow>
 void ForRows(const ggml_compute_params& params, const ggml_tensor* result, const OfRow& of) {
   const std::int64_t rows = ggml_nrows(result);
-  for (std::int64_t row = rows * params.part / params.parts;
-       row < rows * (params.part + 1) / params.parts; ++row)
+  for (std::int64_t row = rows * params.ith / params.nth;
+       row < rows * (params.ith + 1) / params.nth; ++row)
     of(row);
 }
 

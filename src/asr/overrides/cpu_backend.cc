@@ -1,4 +1,4 @@
-#include "asr/worker/cpu_backend.h"
+#include "asr/overrides/cpu_backend.h"
 
 #include <ggml-backend-impl.h>
 #include <ggml-backend.h>
@@ -12,7 +12,7 @@
 namespace headroom::worker {
 namespace {
 
-// In units of 131072 pauses of the processor, some milliseconds: a decoder's next step comes
+// In units of 131072 pauses of the CPU, some milliseconds: a decoder's next step comes
 // sooner.
 constexpr std::uint32_t kSpin = 1;
 

@@ -1,6 +1,9 @@
-// Operations of the engine on the processor that src/kernels has quicker: replaced at link time
-// (--wrap). What the kernels do not cover goes on to the engine.
+// Replaces operations of the engine on the CPU (GELU, attention) with the faster ones of
+// asr/kernels, at link time (--wrap, see overrides.tsv). The engine computes what the kernels do
+// not cover.
 #include <ggml.h>
+#include <ggml/src/ggml-cpu/ggml-cpu-impl.h>
+#include <ggml/src/ggml-cpu/ops.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -11,7 +14,7 @@
 
 #include "asr/kernels/attention.h"
 #include "asr/kernels/gelu.h"
-#include "asr/overrides/compute_params.h"
+#include "asr/overrides/engine_type.h"
 
 // The linker sets the prefixes. NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
@@ -22,6 +25,12 @@ void __real_ggml_compute_forward_flash_attn_ext(const ggml_compute_params* param
 void __wrap_ggml_compute_forward_flash_attn_ext(const ggml_compute_params* params,
                                                 ggml_tensor* result);
 }
+static_assert(std::is_same_v<decltype(__wrap_ggml_compute_forward_unary),
+                             decltype(ggml_compute_forward_unary)>,
+              ENGINE_CHANGED);
+static_assert(std::is_same_v<decltype(__wrap_ggml_compute_forward_flash_attn_ext),
+                             decltype(ggml_compute_forward_flash_attn_ext)>,
+              ENGINE_CHANGED);
 
 namespace headroom::worker {
 namespace {
@@ -32,11 +41,11 @@ std::span<float> PartOf(const ggml_compute_params& params, std::span<float> all)
   const std::size_t lines = (all.size() + kLine - 1) / kLine;
   const auto edge = [&](int part) {
     const std::size_t line =
-        lines * static_cast<std::size_t>(part) / static_cast<std::size_t>(params.parts);
+        lines * static_cast<std::size_t>(part) / static_cast<std::size_t>(params.nth);
     return std::min(line * kLine, all.size());
   };
-  const std::size_t begin = edge(params.part);
-  return all.subspan(begin, edge(params.part + 1) - begin);
+  const std::size_t begin = edge(params.ith);
+  return all.subspan(begin, edge(params.ith + 1) - begin);
 }
 
 bool IsPlain(const ggml_tensor* tensor) {
@@ -45,7 +54,7 @@ bool IsPlain(const ggml_tensor* tensor) {
 
 bool ComputeGelu(const ggml_compute_params& params, ggml_tensor* result) {
   const ggml_tensor* input = result->src[0];
-  if (!kernels::HasQuickGelu() || ggml_get_unary_op(result) != GGML_UNARY_OP_GELU_ERF ||
+  if (!kernels::HasVectorGelu() || ggml_get_unary_op(result) != GGML_UNARY_OP_GELU_ERF ||
       !IsPlain(input) || !IsPlain(result))
     return false;
   const auto n = static_cast<std::size_t>(ggml_nelements(result));
@@ -124,8 +133,8 @@ bool ComputeAttention(const ggml_compute_params& params, ggml_tensor* result) {
   const auto size = static_cast<std::size_t>(q->ne[0]);
   const bool many = q->ne[1] >= kFewestQueries;
   if (many ? !kernels::IsForAttend(size) : size % kernels::kHeadSize != 0) return false;
-  const auto part = static_cast<std::size_t>(params.part),
-             parts = static_cast<std::size_t>(params.parts);
+  const auto part = static_cast<std::size_t>(params.ith),
+             parts = static_cast<std::size_t>(params.nth);
   if (k->type == GGML_TYPE_F16) {
     const auto attend = many ? kernels::Attend<std::uint16_t> : kernels::AttendCached;
     attend(kernel, AttentionOf<std::uint16_t>(result, *scale), part, parts);

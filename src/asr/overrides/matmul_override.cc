@@ -1,13 +1,17 @@
-#include "asr/overrides/quick_products.h"
+#include "asr/overrides/matmul_override.h"
 
 #include <ggml.h>
+#include <ggml/src/ggml-cpu/ggml-cpu-impl.h>
+#include <ggml/src/ggml-cpu/llamafile/sgemm.h>
+#include <src/transcribe-load-common.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "asr/kernels/matmul_float.h"
 #include "asr/kernels/matmul_q8.h"
-#include "asr/overrides/compute_params.h"
+#include "asr/overrides/engine_type.h"
 
 // The last is transcribe::load_common::promote_conv_pw_f16_to_f32_on_cpu, as the Itanium C++ ABI
 // names it; the linker sets the prefixes. NOLINTBEGIN(bugprone-reserved-identifier)
@@ -22,30 +26,41 @@ bool __wrap_llamafile_sgemm(const ggml_compute_params* params, std::int64_t rows
                             std::int64_t weights_stride, const void* input,
                             std::int64_t input_stride, void* output, std::int64_t output_stride,
                             int weights_type, int input_type, int output_type);
-int __real__ZN10transcribe11load_common33promote_conv_pw_f16_to_f32_on_cpuERKNS_11BackendPlanERKSt6vectorINS0_13ConvPwF32SlotESaIS5_EEPKcPP12ggml_contextPP19ggml_backend_buffer(
-    const void* plan, const void* slots, const char* tag, void** context, void** buffer);
-int __wrap__ZN10transcribe11load_common33promote_conv_pw_f16_to_f32_on_cpuERKNS_11BackendPlanERKSt6vectorINS0_13ConvPwF32SlotESaIS5_EEPKcPP12ggml_contextPP19ggml_backend_buffer(
-    const void* plan, const void* slots, const char* tag, void** context, void** buffer);
+transcribe_status
+__real__ZN10transcribe11load_common33promote_conv_pw_f16_to_f32_on_cpuERKNS_11BackendPlanERKSt6vectorINS0_13ConvPwF32SlotESaIS5_EEPKcPP12ggml_contextPP19ggml_backend_buffer(
+    const transcribe::BackendPlan& plan,
+    const std::vector<transcribe::load_common::ConvPwF32Slot>& slots, const char* tag,
+    ggml_context** context, ggml_backend_buffer_t* buffer);
+transcribe_status
+__wrap__ZN10transcribe11load_common33promote_conv_pw_f16_to_f32_on_cpuERKNS_11BackendPlanERKSt6vectorINS0_13ConvPwF32SlotESaIS5_EEPKcPP12ggml_contextPP19ggml_backend_buffer(
+    const transcribe::BackendPlan& plan,
+    const std::vector<transcribe::load_common::ConvPwF32Slot>& slots, const char* tag,
+    ggml_context** context, ggml_backend_buffer_t* buffer);
 }
+static_assert(std::is_same_v<decltype(__wrap_llamafile_sgemm), decltype(llamafile_sgemm)>,
+              ENGINE_CHANGED);
+static_assert(
+    std::is_same_v<
+        decltype(__wrap__ZN10transcribe11load_common33promote_conv_pw_f16_to_f32_on_cpuERKNS_11BackendPlanERKSt6vectorINS0_13ConvPwF32SlotESaIS5_EEPKcPP12ggml_contextPP19ggml_backend_buffer),
+        decltype(transcribe::load_common::promote_conv_pw_f16_to_f32_on_cpu)>,
+    ENGINE_CHANGED);
 
 namespace headroom::worker {
 namespace {
 
-constexpr int kOk = 0;  // TRANSCRIBE_OK
-
 bool Multiply(const ggml_compute_params& params, const kernels::Q8Product& product) {
   static const kernels::Q8Kernel kernel = kernels::BestQ8Kernel();
   if (kernel == kernels::Q8Kernel::kNone || !kernels::IsForQ8Kernel(product)) return false;
-  kernels::MultiplyQ8(kernel, product, static_cast<std::size_t>(params.part),
-                      static_cast<std::size_t>(params.parts));
+  kernels::MultiplyQ8(kernel, product, static_cast<std::size_t>(params.ith),
+                      static_cast<std::size_t>(params.nth));
   return true;
 }
 
 bool Multiply(const ggml_compute_params& params, const kernels::FloatProduct& product) {
   static const kernels::VectorKernel kernel = kernels::BestVectorKernel();
   if (kernel == kernels::VectorKernel::kNone || !kernels::IsForFloatKernel(product)) return false;
-  kernels::MultiplyFloats(kernel, product, static_cast<std::size_t>(params.part),
-                          static_cast<std::size_t>(params.parts));
+  kernels::MultiplyFloats(kernel, product, static_cast<std::size_t>(params.ith),
+                          static_cast<std::size_t>(params.nth));
   return true;
 }
 
@@ -101,9 +116,12 @@ bool __wrap_llamafile_sgemm(const ggml_compute_params* params, std::int64_t rows
                                 output_type);
 }
 
-int __wrap__ZN10transcribe11load_common33promote_conv_pw_f16_to_f32_on_cpuERKNS_11BackendPlanERKSt6vectorINS0_13ConvPwF32SlotESaIS5_EEPKcPP12ggml_contextPP19ggml_backend_buffer(
-    const void* plan, const void* slots, const char* tag, void** context, void** buffer) {
-  if (headroom::worker::MultipliesHalves()) return headroom::worker::kOk;
+transcribe_status
+__wrap__ZN10transcribe11load_common33promote_conv_pw_f16_to_f32_on_cpuERKNS_11BackendPlanERKSt6vectorINS0_13ConvPwF32SlotESaIS5_EEPKcPP12ggml_contextPP19ggml_backend_buffer(
+    const transcribe::BackendPlan& plan,
+    const std::vector<transcribe::load_common::ConvPwF32Slot>& slots, const char* tag,
+    ggml_context** context, ggml_backend_buffer_t* buffer) {
+  if (headroom::worker::MultipliesHalves()) return TRANSCRIBE_OK;
   return __real__ZN10transcribe11load_common33promote_conv_pw_f16_to_f32_on_cpuERKNS_11BackendPlanERKSt6vectorINS0_13ConvPwF32SlotESaIS5_EEPKcPP12ggml_contextPP19ggml_backend_buffer(
       plan, slots, tag, context, buffer);
 }
