@@ -213,7 +213,7 @@ LISTS = """[{"name": "Vulkan0", "description": "A card", "pci": "0000:01:00.0",
     "script, healthy, what, then",
     [
         (f"cat <<'X'\n{LISTS}\nX", True, "can use A card (0000:01:00.0, ", ""),
-        ("echo '[]'", False, "finds no card", "mesa-vulkan-drivers"),
+        ("echo '[]'", False, "finds no GPU", "mesa-vulkan-drivers"),
         (
             "echo 'error while loading shared libraries: libvulkan.so.1: not found' >&2; exit 127",
             False,

@@ -9,7 +9,9 @@
 #include "app/cli/terminal.h"
 #include "asr/client/device_lock.h"
 #include "asr/planner/calibration.h"
+#include "asr/planner/cpu_order.h"
 #include "asr/planner/gpu.h"
+#include "asr/planner/gpu_backends.h"
 #include "asr/planner/worker_devices.h"
 #include "models/store/store.h"
 #include "observe/probe/device_probe.h"
@@ -36,8 +38,12 @@ struct Target {
 
 // The device that was named, else the first of the first worker that finds one.
 Result<Target> FindTarget(const Options& options) {
-  std::vector<std::string> programs{planner::kCudaWorker, planner::kVulkanWorker};
-  if (!options.worker.empty()) programs = {options.worker};
+  std::vector<std::string> programs;
+  if (!options.worker.empty())
+    programs = {options.worker};
+  else
+    for (const planner::GpuBackend& backend : planner::GpuBackends())
+      programs.emplace_back(backend.worker);
   Error last{Errc::kNotFound,
              "this installation has no worker for a card; headroom doctor says what is missing"};
   for (const std::string& program : programs) {
@@ -108,8 +114,8 @@ Result<int> Run(const Options& options) {
   TRY_ASSIGN(const Target target, FindTarget(options));
   TRY_ASSIGN(const auto store, models::Store::Open());
   planner::CalibrationRequest request;
-  TRY_ASSIGN(request.model,
-             options.model.empty() ? store.ResolveDefault() : store.Resolve(options.model));
+  TRY_ASSIGN(request.model, options.model.empty() ? store.ResolveDefault(planner::FastestOnCpu())
+                                                  : store.Resolve(options.model));
   for (const int seconds : options.seconds) request.chunks.emplace_back(seconds * 1000);
   if (request.chunks.empty()) request.chunks = {Milliseconds(30'000), Milliseconds(5000)};
   auto lock = asr::TryDeviceLock(target.device.key());

@@ -1,10 +1,12 @@
 // Whether models can be put on a graphics card, and what is missing where they cannot.
 #include <filesystem>
+#include <string_view>
+#include <vector>
 
 #include "app/cli/doctor.h"
+#include "asr/planner/gpu_backends.h"
 #include "asr/planner/worker_devices.h"
 #include "base/bytes.h"
-#include "base/dirs.h"
 #include "observe/probe/pci.h"
 
 namespace headroom::cli {
@@ -13,31 +15,29 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Milliseconds kAnswersWithin{20'000};  // a driver that is loaded for it takes seconds
-constexpr const char* kHowToBuild =
-    "configure with -DHEADROOM_CUDA=ON (NVIDIA's CUDA toolkit) or -DHEADROOM_VULKAN=ON (apt-get "
-    "install libvulkan-dev glslc spirv-headers), see docs/gpu.md";
-
-std::string WhatHelps(const std::string& program, const std::string& trouble) {
-  const auto says = [&](const char* text) { return trouble.find(text) != std::string::npos; };
-  if (says("libvulkan.so")) return "apt-get install libvulkan1";
-  if (says("libcuda.so")) return "install NVIDIA's driver; nvidia-smi says whether it works";
-  if (says("libcublas") || says("libcudart")) return "install the libraries of the CUDA toolkit";
-  if (says("in time")) return "the driver hangs; a restart of the machine helps";
-  return program == planner::kCudaWorker ? "nvidia-smi says whether the driver works"
-                                         : "vulkaninfo --summary says whether the driver works";
+std::string HowToBuild() {
+  std::vector<std::string_view> options;
+  for (const planner::GpuBackend& backend : planner::GpuBackends())
+    options.push_back(backend.build);
+  return fmt::format("configure with {}, see docs/gpu.md", fmt::join(options, " or "));
 }
 
-Findings OfWorker(const std::string& program) {
+std::string_view WhatHelps(const planner::GpuBackend& backend, std::string_view error) {
+  for (const planner::MissingLibrary& missing : backend.libraries)
+    if (error.find(missing.library) != std::string_view::npos) return missing.help;
+  if (error.find("in time") != std::string_view::npos)
+    return "the driver hangs; a restart of the machine helps";
+  return backend.check;
+}
+
+Findings OfWorker(const planner::GpuBackend& backend) {
+  const std::string program = backend.worker;
   const auto devices = planner::AskDevices(program, kAnswersWithin);
   if (!devices)
     return {{Health::kWarn, "card worker", devices.error().what,
-             WhatHelps(program, devices.error().what)}};
+             std::string(WhatHelps(backend, devices.error().what))}};
   if (devices->empty())
-    return {{Health::kWarn, "card worker", program + " finds no card",
-             program == planner::kCudaWorker
-                 ? "nvidia-smi says whether NVIDIA's driver works"
-                 : "apt-get install mesa-vulkan-drivers for AMD and Intel; NVIDIA's driver brings "
-                   "its own; /dev/dri/renderD* must be open to you (group render)"}};
+    return {{Health::kWarn, "card worker", program + " finds no GPU", std::string(backend.no_gpu)}};
   Findings findings;
   for (const planner::WorkerDevice& device : *devices)
     findings.push_back({Health::kOk, "card worker",
@@ -55,10 +55,10 @@ Findings CheckGpuWorkers(const DoctorContext&) {
     for (Finding& one : more) findings.push_back(std::move(one));
   };
   bool any = false;
-  for (const char* program : {planner::kCudaWorker, planner::kVulkanWorker}) {
-    if (!FindProgram(program)) continue;
+  for (const planner::GpuBackend& backend : planner::GpuBackends()) {
+    if (!backend.IsInstalled()) continue;
     any = true;
-    add(OfWorker(program));
+    add(OfWorker(backend));
   }
   const fs::path root = "/";
   const auto nvidia = probe::FindDisplayCards(root, probe::kVendorNvidia);
@@ -70,7 +70,7 @@ Findings CheckGpuWorkers(const DoctorContext&) {
           "install your distribution's nvidia-driver and restart the machine"}});
   if (!any && !(nvidia.empty() && amd.empty()))
     add({{Health::kWarn, "card worker",
-          "there is a graphics card, and this installation has no worker for it", kHowToBuild}});
+          "there is a graphics card, and this installation has no worker for it", HowToBuild()}});
   return findings;
 }
 

@@ -8,6 +8,7 @@
 #include "app/cli/doctor.h"
 #include "app/daemon/options.h"
 #include "asr/client/worker.h"
+#include "asr/planner/cpu_order.h"
 #include "audio/capture/devices.h"
 #include "base/dirs.h"
 #include "base/duration.h"
@@ -90,7 +91,7 @@ Findings CheckModels(const DoctorContext& context) {
   };
   look(store->ResolveVad());
   for (const app::TierName& tier : context.config.models.tiers) look(store->Resolve(tier.model));
-  if (context.config.models.tiers.empty()) look(store->ResolveDefault());
+  if (context.config.models.tiers.empty()) look(store->ResolveDefault(planner::FastestOnCpu()));
   return findings;
 }
 

@@ -7,6 +7,7 @@
 #include "app/cli/models_commands.h"
 #include "app/cli/step_line.h"
 #include "app/cli/terminal.h"
+#include "asr/planner/cpu_order.h"
 #include "base/cancel.h"
 #include "models/store/add.h"
 #include "models/store/store.h"
@@ -103,8 +104,9 @@ Result<int> Remove(const std::vector<std::string>& names) {
 }
 
 Result<int> PrintPath(const std::string& name) {
-  TRY_ASSIGN(const std::filesystem::path path,
-             name.empty() ? models::ResolveDefault() : models::Resolve(name));
+  TRY_ASSIGN(const std::filesystem::path path, name.empty()
+                                                   ? models::ResolveDefault(planner::FastestOnCpu())
+                                                   : models::Resolve(name));
   fmt::print("{}\n", path.string());
   return kOk;
 }

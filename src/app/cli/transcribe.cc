@@ -13,6 +13,7 @@
 #include "app/cli/terminal.h"
 #include "asr/client/file_transcription.h"
 #include "asr/client/recognizer.h"
+#include "asr/planner/cpu_order.h"
 #include "base/cancel.h"
 #include "base/dirs.h"
 #include "base/file.h"
@@ -129,8 +130,9 @@ class Command {
       }
       if (!options_.socket.empty() && !status) return Fail(Error(status.error()));
     }
-    TRY_ASSIGN(const fs::path model,
-               options_.model.empty() ? models::ResolveDefault() : models::Resolve(options_.model));
+    TRY_ASSIGN(const fs::path model, options_.model.empty()
+                                         ? models::ResolveDefault(planner::FastestOnCpu())
+                                         : models::Resolve(options_.model));
     model_name_ = model.stem();
     auto own = std::make_unique<asr::Recognizer>(
         asr::WorkerOptions{.program = options_.worker},

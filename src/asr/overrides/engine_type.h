@@ -2,13 +2,13 @@
 //
 //   static_assert(std::is_same_v<decltype(__wrap_f), decltype(f)>, ENGINE_CHANGED);
 //
-// so that a changed signature, or a changed struct of a private header, is a compile error instead of
-// undefined behaviour. overrides.tsv lists all that is replaced.
+// so that a changed signature, or a changed struct of a private header, is a compile error instead
+// of undefined behaviour. overrides.tsv lists all that is replaced.
 #pragma once
 
 #include <type_traits>
 
-#define ENGINE_CHANGED                                                                   \
+#define ENGINE_CHANGED                                                                             \
   "the engine changed: it declares this function otherwise; read its new declaration, change the " \
   "replacement, then overrides.tsv"
 

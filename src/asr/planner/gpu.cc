@@ -1,29 +1,33 @@
 #include "asr/planner/gpu.h"
 
+#include <algorithm>
 #include <thread>
+#include <vector>
 
-#include "asr/planner/worker_devices.h"
-#include "base/dirs.h"
+#include "asr/planner/gpu_backends.h"
 
 namespace headroom::planner {
 
 std::optional<Gpu> FindGpu(probe::DeviceSource& devices, Milliseconds patience,
                            const std::string& wanted, const Clock& clock) {
-  const auto installed = [](const char* program) { return FindProgram(program).has_value(); };
-  const bool cuda = installed(kCudaWorker);
-  const bool vulkan = installed(kVulkanWorker);
-  if (!cuda && !vulkan) return std::nullopt;
+  std::vector<const GpuBackend*> installed;
+  for (const GpuBackend& backend : GpuBackends())
+    if (backend.IsInstalled()) installed.push_back(&backend);
+  if (installed.empty()) return std::nullopt;
   const MonoTime deadline = clock.Now() + patience;
   probe::DeviceReport report = devices.Ask({}, false);
   while (report.state != probe::ProbeState::kFresh && clock.Now() < deadline) {
     std::this_thread::sleep_for(Milliseconds(50));
     report = devices.Ask({}, false);
   }
-  // NVIDIA's devices carry the driver's version, AMD's its name.
-  const auto nvidia = [](const probe::Device& device) { return device.driver != "amdgpu"; };
+  const auto backend_of = [&](const probe::Device& device) -> const GpuBackend* {
+    const auto found = std::ranges::find_if(
+        installed, [&](const GpuBackend* backend) { return backend->CanUse(device); });
+    return found == installed.end() ? nullptr : *found;
+  };
   const probe::Device* best = nullptr;
   for (const probe::Device& device : report.devices) {
-    if (!vulkan && !nvidia(device)) continue;
+    if (!backend_of(device)) continue;
     if (!wanted.empty() && device.pci != wanted) continue;
     const bool better = best != nullptr && best->kind == probe::DeviceKind::kUnified &&
                         device.kind == probe::DeviceKind::kDiscrete;
@@ -35,7 +39,7 @@ std::optional<Gpu> FindGpu(probe::DeviceSource& devices, Milliseconds patience,
   gpu.name = best->name.empty() ? best->pci : best->name;
   if (best->kind == probe::DeviceKind::kUnified) gpu.kind = memory::DeviceKind::kUnified;
   gpu.total = best->total.value_or(Bytes(0));
-  gpu.worker = cuda && nvidia(*best) ? kCudaWorker : kVulkanWorker;
+  gpu.worker = backend_of(*best)->worker;
   gpu.calibration =
       FindCalibration({.device = best->pci, .driver = best->driver, .backend = gpu.worker});
   return gpu;

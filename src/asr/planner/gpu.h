@@ -1,4 +1,4 @@
-// The graphics card that models may use, and the worker program that can.
+// The GPU that models may use, and the worker program for it.
 #pragma once
 
 #include <optional>
@@ -20,10 +20,9 @@ struct Gpu {
   std::optional<Calibration> calibration = {};  // of this card with this driver and worker
 };
 
-/// The best of the cards that a worker program of this installation can use: a discrete one before
-/// a unified one; only the one with the PCI address `wanted`, if that is not empty. nullopt: none.
-/// Waits for the drivers for at most `patience`, and asks nobody where no such program is
-/// installed.
+/// The best GPU that a worker program of this installation can use: a discrete one before a unified
+/// one; only the one with the PCI address `wanted`, if that is not empty. nullopt: none. Waits for
+/// the drivers for at most `patience`, and does not ask them where no such program is installed.
 std::optional<Gpu> FindGpu(probe::DeviceSource& devices, Milliseconds patience,
                            const std::string& wanted = "", const Clock& clock = SystemClock());
 

@@ -61,12 +61,12 @@ class FindGpuTest : public testing::Test {
                   Device("0000:01:00.0", "550.1", probe::DeviceKind::kDiscrete)}};
 };
 
-TEST_F(FindGpuTest, WithoutAWorkerProgramNobodyIsAsked) {
+TEST_F(FindGpuTest, AsksNoDriverWithoutAWorkerProgram) {
   EXPECT_FALSE(FindGpu(devices_, Milliseconds(5000)));
   EXPECT_EQ(devices_.asked, 0);
 }
 
-TEST_F(FindGpuTest, TheDiscreteOneWithTheWorkerThatSuitsIt) {
+TEST_F(FindGpuTest, PrefersTheDiscreteGpuAndItsWorker) {
   Install("headroom-worker-cuda");
   Install("headroom-worker-vulkan");
   const auto gpu = FindGpu(devices_, Milliseconds(60'000));
@@ -76,7 +76,7 @@ TEST_F(FindGpuTest, TheDiscreteOneWithTheWorkerThatSuitsIt) {
   EXPECT_EQ(gpu->total, MiB(4096));
 }
 
-TEST_F(FindGpuTest, TheOneThatWasNamedOrNone) {
+TEST_F(FindGpuTest, TakesOnlyTheNamedGpu) {
   Install("headroom-worker-vulkan");
   const auto named = FindGpu(devices_, Milliseconds(60'000), "0000:00:02.0");
   ASSERT_TRUE(named);
@@ -84,7 +84,7 @@ TEST_F(FindGpuTest, TheOneThatWasNamedOrNone) {
   EXPECT_FALSE(FindGpu(devices_, Milliseconds(60'000), "0000:09:00.0"));
 }
 
-TEST_F(FindGpuTest, CudaIsNothingForAnAmdGpu) {
+TEST_F(FindGpuTest, DoesNotUseCudaForAnAmdGpu) {
   Install("headroom-worker-cuda");
   Fixed amd({Device("0000:03:00.0", "amdgpu", probe::DeviceKind::kDiscrete)});
   EXPECT_FALSE(FindGpu(amd, Milliseconds(60'000)));

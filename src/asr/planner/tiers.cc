@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "asr/planner/cpu_order.h"
 #include "asr/planner/plan_maker.h"
 
 namespace headroom::planner {
@@ -55,7 +56,7 @@ std::vector<TierPreference> Choose(const models::Store& store, const TierOptions
         names.push_back(name);
     std::ranges::copy(store.catalogue().defaults, std::back_inserter(names));
     for (const std::string& name : names)
-      if (const auto here = store.ForCpu(name))
+      if (const auto here = store.ForCpu(name, FastestOnCpu()))
         config.push_back({ToString(here->spec), Place::kCpu});
   }
   return config;

@@ -1,4 +1,4 @@
-// What a worker program of cards can use, as it says itself.
+// The GPUs that a worker program can use, as it reports them.
 #pragma once
 
 #include <string>
@@ -9,16 +9,13 @@
 
 namespace headroom::planner {
 
-inline constexpr const char* kCudaWorker = "headroom-worker-cuda";
-inline constexpr const char* kVulkanWorker = "headroom-worker-vulkan";
-
 struct WorkerDevice {
   std::string name;         // the worker's own: "Vulkan0"
   std::string description;  // for people: "NVIDIA GeForce RTX 3050"
   std::string pci;          // "0000:01:00.0"; "": the driver does not say
   bool unified = false;
   Bytes total;
-  /// What asr::GpuOptions::device and the lock of the card are called by.
+  /// What asr::GpuOptions::device and the lock of the GPU are called by.
   const std::string& key() const { return pci.empty() ? name : pci; }
 };
 

@@ -1,12 +1,12 @@
 #include "models/store/lock_file.h"
 
 #include <fmt/chrono.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "base/toml.h"
 #include "models/store/names.h"
 
 namespace headroom::models {
@@ -28,34 +28,45 @@ std::string Quoted(std::string_view text) {
   return out + '"';
 }
 
-Result<LockFile> FromTable(const toml::table& table, const std::string& origin) {
-  const auto wrong = [&](const toml::node& at, std::string_view what) {
-    return Fail(Errc::kCorrupt, "{}:{}: {}; move it away and run 'headroom models verify'", origin,
-                at.source().begin.line, what);
-  };
-  const auto format = table["format"].value<std::int64_t>();
-  if (!format) return wrong(table, "\"format\" is missing");
-  if (*format != kFormat)
-    return Fail(Errc::kUnsupported, "{}: format {} is newer than this program", origin, *format);
-  LockFile lock;
-  const toml::node* files = table.get("file");
-  if (!files) return lock;
-  if (!files->is_array_of_tables()) return wrong(*files, "\"file\" has to be a list of tables");
-  for (const toml::node& node : *files->as_array()) {
-    const toml::table& from = *node.as_table();
+class Reader : TomlReader {
+ public:
+  using TomlReader::TomlReader;
+
+  Result<LockFile> Read(const toml::table& table) const {
+    const auto format = table["format"].value<std::int64_t>();
+    if (!format) return Wrong(table, "\"format\" is missing");
+    if (*format != kFormat)
+      return Fail(Errc::kUnsupported, "format {} is newer than this program", *format);
+    LockFile lock;
+    const toml::node* files = table.get("file");
+    if (!files) return lock;
+    if (!files->is_array_of_tables()) return Wrong(*files, "\"file\" has to be a list of tables");
+    for (const toml::node& node : *files->as_array()) {
+      TRY_ASSIGN(LockEntry entry, ReadEntry(*node.as_table()));
+      if (lock.Find(entry.file)) return Wrong(node, entry.file + " is there twice");
+      lock.Put(std::move(entry));
+    }
+    return lock;
+  }
+
+ private:
+  Result<LockEntry> ReadEntry(const toml::table& from) const {
     LockEntry entry;
     entry.file = from["name"].value_or("");
     entry.sha256 = from["sha256"].value_or("");
     entry.bytes = Bytes(from["bytes"].value_or(std::int64_t{-1}));
     entry.source = from["source"].value_or("");
     entry.date = from["date"].value_or("");
-    if (!IsModelName(entry.file)) return wrong(node, "\"name\" has to be a plain file name");
-    if (!IsSha256(entry.sha256)) return wrong(node, "\"sha256\" has to be 64 hexadecimal digits");
-    if (entry.bytes < Bytes(0)) return wrong(node, "\"bytes\" has to be a size");
-    if (lock.Find(entry.file)) return wrong(node, entry.file + " is there twice");
-    lock.Put(std::move(entry));
+    if (!IsModelName(entry.file)) return Wrong(from, "\"name\" has to be a plain file name");
+    if (!IsSha256(entry.sha256)) return Wrong(from, "\"sha256\" has to be 64 hexadecimal digits");
+    if (entry.bytes < Bytes(0)) return Wrong(from, "\"bytes\" has to be a size");
+    return entry;
   }
-  return lock;
+};
+
+Result<LockFile> Read(std::string_view text, const std::string& origin) {
+  TRY_ASSIGN(const toml::table table, ParseToml(text, origin));
+  return Reader(origin).Read(table);
 }
 
 }  // namespace
@@ -79,12 +90,11 @@ bool LockFile::Remove(std::string_view file) {
 }
 
 Result<LockFile> ParseLockFile(std::string_view text, const std::string& origin) {
-  try {
-    return FromTable(toml::parse(text, origin), origin);
-  } catch (const toml::parse_error& error) {
-    return Fail(Errc::kCorrupt, "{}:{}: {}; move it away and run 'headroom models verify'", origin,
-                error.source().begin.line, Printable(error.description()));
-  }
+  auto lock = Read(text, origin);
+  if (lock) return lock;
+  if (lock.error().code == Errc::kUnsupported) return Within(lock, "{}", origin);
+  return Fail(Errc::kCorrupt, "{}; move it away and run 'headroom models verify'",
+              lock.error().what);
 }
 
 std::string Format(const LockFile& lock) {

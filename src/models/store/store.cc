@@ -3,9 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <array>
 
-#include "asr/kernels/matmul_q8.h"
 #include "base/dirs.h"
 #include "base/text.h"
 
@@ -16,12 +14,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kLockPollMs = 100;
-// bench/results/kernels.md.
-std::array<std::string_view, 3> Quickest() {
-  if (kernels::BestQ8Kernel() != kernels::Q8Kernel::kNone) return {"Q8_0", "Q5_K_M", "F16"};
-  return {"Q5_K_M", "Q8_0", "F16"};
-}
-
 constexpr double kAsGoodAs = 1.02;
 
 std::size_t Rank(std::string_view quantisation) {
@@ -83,7 +75,8 @@ std::optional<StoredModel> Store::Find(const ModelSpec& spec) const {
   return std::nullopt;
 }
 
-std::optional<StoredModel> Store::ForCpu(std::string_view name) const {
+std::optional<StoredModel> Store::ForCpu(std::string_view name,
+                                         std::span<const std::string_view> fastest) const {
   std::vector<StoredModel> here = Here(name);
   if (here.empty()) return std::nullopt;
   const Model* const known = catalogue_.Find(name);
@@ -94,9 +87,9 @@ std::optional<StoredModel> Store::ForCpu(std::string_view name) const {
   std::optional<double> fewest;
   for (const StoredModel& model : here)
     if (const auto rate = errors(model); rate && (!fewest || *rate < *fewest)) fewest = rate;
-  for (const std::string_view quick : Quickest()) {
+  for (const std::string_view quantisation : fastest) {
     const auto found = std::ranges::find(
-        here, quick, [](const StoredModel& model) { return model.spec.quantisation; });
+        here, quantisation, [](const StoredModel& model) { return model.spec.quantisation; });
     if (found == here.end() || !fewest) continue;
     if (errors(*found).value_or(100) <= *fewest * kAsGoodAs) return std::move(*found);
   }
@@ -143,9 +136,9 @@ Result<fs::path> Store::Resolve(std::string_view text) const {
               ToString(spec), ToString(spec));
 }
 
-Result<fs::path> Store::ResolveDefault() const {
+Result<fs::path> Store::ResolveDefault(std::span<const std::string_view> fastest) const {
   for (const std::string& name : catalogue_.defaults) {
-    if (const auto found = ForCpu(name)) return found->path;
+    if (const auto found = ForCpu(name, fastest)) return found->path;
   }
   if (catalogue_.defaults.empty())
     return Fail(Errc::kNotFound, "no model was named and the catalogue has no default");
@@ -190,10 +183,10 @@ Result<FileLock> Store::LockModel(std::string_view name, CancelToken* cancel,
                                   const std::function<void()>& on_wait) const {
   TRY(Prepare());
   const fs::path path = folder_ / ".locks" / fmt::format("{}.lock", name);
-  for (bool told = false;; told = true) {
+  for (bool waited = false;; waited = true) {
     auto lock = FileLock::Try(path);
     if (lock || lock.error().code != Errc::kBusy) return lock;
-    if (!told && on_wait) on_wait();
+    if (!waited && on_wait) on_wait();
     if (cancel && cancel->raised())
       return Fail(Errc::kCancelled, "stopped while waiting for another program that gets {}", name);
     pollfd wait{cancel ? cancel->fd() : -1, POLLIN, 0};
@@ -224,9 +217,9 @@ Result<fs::path> Resolve(std::string_view spec) {
   return store.Resolve(spec);
 }
 
-Result<fs::path> ResolveDefault() {
+Result<fs::path> ResolveDefault(std::span<const std::string_view> fastest) {
   TRY_ASSIGN(const Store store, Store::Open());
-  return store.ResolveDefault();
+  return store.ResolveDefault(fastest);
 }
 
 Result<fs::path> ResolveVad() {

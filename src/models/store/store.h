@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,14 +39,15 @@ class Store {
   /// Those of one name, the preferred one first.
   std::vector<StoredModel> Here(std::string_view name) const;
   std::optional<StoredModel> Find(const ModelSpec& spec) const;
-  /// Of one name the one to run on a processor: the quickest (bench/results/kernels.md) of those
-  /// whose published word error rate is at most a fiftieth above the best of them.
-  std::optional<StoredModel> ForCpu(std::string_view name) const;
+  /// The file of this name to run on the CPU: the first of the quantisations `fastest` whose
+  /// published word error rate is at most a fiftieth above the best of those that are here.
+  std::optional<StoredModel> ForCpu(std::string_view name,
+                                    std::span<const std::string_view> fastest) const;
 
   /// A name, name:quantisation, or the path of a file that exists. kNotFound says what to do.
   Result<std::filesystem::path> Resolve(std::string_view spec) const;
-  /// The first of the catalogue's defaults that is there, as ForCpu.
-  Result<std::filesystem::path> ResolveDefault() const;
+  /// The first of the catalogue's defaults that is here, as ForCpu.
+  Result<std::filesystem::path> ResolveDefault(std::span<const std::string_view> fastest) const;
   /// The voice activity model.
   Result<std::filesystem::path> ResolveVad() const;
 
@@ -79,9 +81,9 @@ class Store {
   Catalogue catalogue_;
 };
 
-/// The same on the user's own store.
+/// As the methods, on the user's own store.
 Result<std::filesystem::path> Resolve(std::string_view spec);
-Result<std::filesystem::path> ResolveDefault();
+Result<std::filesystem::path> ResolveDefault(std::span<const std::string_view> fastest);
 Result<std::filesystem::path> ResolveVad();
 
 }  // namespace headroom::models

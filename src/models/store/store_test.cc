@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <thread>
 
 #include "models/testing/test_hub.h"
@@ -13,6 +14,8 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+
+constexpr std::array<std::string_view, 3> kFastest{"Q8_0", "Q5_K_M", "F16"};
 
 Catalogue SomeModels() {
   auto catalogue = ParseCatalogue(
@@ -102,16 +105,34 @@ TEST_F(StoreTest, ImportedModelsHaveNamesToo) {
   EXPECT_THAT(Refusal("my-won"), HasSubstr("near to it: my-own"));
 }
 
+TEST_F(StoreTest, ForCpuTakesTheFastestThatIsAsAccurate) {
+  const auto catalogue = ParseCatalogue(
+      "defaults = [\"m\"]\nvad = \"m\"\n[[model]]\nname = \"m\"\nfamily = \"whisper\"\n"
+      "repository = \"o/n\"\ndefault = \"Q8_0\"\nfiles = [{ quantisation = \"F16\", wer = 5.00 }, "
+      "{ quantisation = \"Q8_0\", wer = 5.05 }, { quantisation = \"Q4_K_M\", wer = 6.0 }]\n",
+      "c");
+  ASSERT_TRUE(catalogue) << catalogue.error().what;
+  const Store store(folder_.path(), *catalogue);
+  const auto chosen = [&](std::vector<std::string_view> fastest) {
+    return store.ForCpu("m", fastest)->spec.quantisation;
+  };
+  EXPECT_FALSE(store.ForCpu("m", kFastest));
+  for (const char* file : {"m-F16.gguf", "m-Q8_0.gguf", "m-Q4_K_M.gguf"}) Put(file);
+  EXPECT_EQ(chosen({"Q8_0", "F16"}), "Q8_0");
+  EXPECT_EQ(chosen({"F16", "Q8_0"}), "F16");
+  EXPECT_EQ(chosen({"Q4_K_M", "Q8_0"}), "Q8_0");
+}
+
 TEST_F(StoreTest, TheDefaultIsTheFirstThatIsHere) {
-  const auto none = store_.ResolveDefault();
+  const auto none = store_.ResolveDefault(kFastest);
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().what,
             "no model is here yet; get one with: headroom models pull whisper-base");
   Put("whisper-tiny.en-Q8_0.gguf");
-  ASSERT_TRUE(store_.ResolveDefault());
-  EXPECT_EQ(store_.ResolveDefault()->filename(), "whisper-tiny.en-Q8_0.gguf");
+  ASSERT_TRUE(store_.ResolveDefault(kFastest));
+  EXPECT_EQ(store_.ResolveDefault(kFastest)->filename(), "whisper-tiny.en-Q8_0.gguf");
   Put("whisper-base-Q4_K_M.gguf");
-  EXPECT_EQ(store_.ResolveDefault()->filename(), "whisper-base-Q4_K_M.gguf");
+  EXPECT_EQ(store_.ResolveDefault(kFastest)->filename(), "whisper-base-Q4_K_M.gguf");
 }
 
 TEST_F(StoreTest, TheVoiceModelSaysHowToGetIt) {
