@@ -30,7 +30,7 @@ std::string Quoted(std::string_view text) {
 
 class Reader : TomlReader {
  public:
-  using TomlReader::TomlReader;
+  explicit Reader(const std::string& origin) : TomlReader(origin) {}
 
   Result<LockFile> Read(const toml::table& table) const {
     const auto format = table["format"].value<std::int64_t>();
