@@ -37,7 +37,7 @@ bool Moment::Admits(Target target) const {
     if (!gpu_usable) return false;
     room = {.total = total, .others = others, .host = ram_available};
     if (ZoneAfter(target) >= Zone::kDanger) {
-      // The border of the danger zone belongs to it, the fit rule's 85 % to the fit: a plan that
+      // The threshold of the danger zone belongs to it, the fit rule's 85 % to the fit: a plan that
       // lands exactly there would be left again at once.
       return false;
     }

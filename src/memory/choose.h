@@ -12,15 +12,15 @@ struct Moment {
   const Policy& policy;
   const State& state;
   MonoTime now;
-  std::uint32_t excluded = 0;          // Sample::barred
-  bool gpu_usable = false;             // its numbers are fresh and nobody asked for it
-  Bytes total, others;                 // of the card
+  std::uint32_t excluded = 0;          // Sample::excluded
+  bool gpu_usable = false;             // its numbers are fresh and no program asked for it
+  Bytes total, others;                 // of the GPU
   std::optional<Bytes> ram;            // ours without the present worker
   std::optional<Bytes> ram_available;  // with the present worker gone
   ZoneLevels<Bytes> ram_thresholds;
 
   Bytes Peak(Target target) const;      // device bytes, with what the plan was short of
-  Zone ZoneAfter(Target target) const;  // of the card once `target` is loaded
+  Zone ZoneAfter(Target target) const;  // of the GPU once `target` is loaded
   bool Quarantined(std::size_t tier) const;
   /// Fits, is not in quarantine, and leaves the service's RAM below danger.
   bool Admits(Target target) const;

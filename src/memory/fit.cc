@@ -28,7 +28,7 @@ std::string Sum(const Plan& plan, const Room& room) {
   return sum;
 }
 
-// Where a percentage rounds onto the border it has to be told apart from.
+// Where a percentage rounds onto the threshold that it must be distinguished from.
 std::string Share(double percent, double threshold) {
   return std::abs(percent - threshold) < 1 && std::abs(percent - threshold) > 0
              ? fmt::format("{:.2f} %", percent)

@@ -25,7 +25,7 @@ struct FitRules {
 };
 
 /// The memory a plan is judged against.
-/// Discrete: the card's total; `others` is what other processes hold of it.
+/// Discrete: the GPU's total; `others` is what other processes hold of it.
 /// Unified and CPU: `total` is MemAvailable and what a worker of ours, about to end, holds, or what
 /// the cgroup limit leaves where that is smaller (see HostRoom). Others are then already outside
 /// it.

@@ -47,7 +47,7 @@ std::string_view Describe(Failure failure) {
     case Failure::kSticky:
       return "met a GPU error that stays until its process ends";
     case Failure::kLost:
-      return "lost its card";
+      return "lost its GPU";
     case Failure::kHang:
       return "did not answer by its deadline";
     case Failure::kCrash:
@@ -57,9 +57,9 @@ std::string_view Describe(Failure failure) {
 }
 
 // One step. The order of the calls in Run is the order of the actions.
-class Turn {
+class StepContext {
  public:
-  Turn(const Policy& policy, State state, const Sample& sample, MonoTime now)
+  StepContext(const Policy& policy, State state, const Sample& sample, MonoTime now)
       : policy_(policy), timing_(policy.timing), sample_(sample), s_(state), now_(now) {}
 
   Outcome Run() {
@@ -81,7 +81,8 @@ class Turn {
   }
 
  private:
-  // --- what is known ---------------------------------------------------------------------------
+  // What is known.
+
   void OnTime() {
     if (!s_.started) {
       s_.started = true;
@@ -130,7 +131,7 @@ class Turn {
                   s_,
                   now_,
                   sample_.excluded,
-                  fresh_ && !sample_.yielded && !card_excluded_,
+                  fresh_ && !sample_.yielded && !gpu_excluded_,
                   s_.total,
                   s_.others,
                   std::nullopt,
@@ -166,7 +167,8 @@ class Turn {
                        Mebibytes(used_), Mebibytes(s_.total), Mebibytes(s_.others));
   }
 
-  // --- saying and doing --------------------------------------------------------------------------
+  // Saying and doing.
+
   Action& Do(ActionKind kind, std::string reason) {
     Action& action = actions_.emplace_back();
     action.kind = kind;
@@ -174,18 +176,18 @@ class Turn {
     return action;
   }
 
-  void Tell(Gauge gauge, Zone zone, std::string reason) {
+  void Notify(Gauge gauge, Zone zone, std::string reason) {
     const auto i = static_cast<std::size_t>(gauge);
-    if (s_.told[i] >= zone && now_ - s_.told_at[i] < timing_.tell_again) return;
-    s_.told[i] = zone;
-    s_.told_at[i] = now_;
-    Action& action = Do(ActionKind::kTell, std::move(reason));
+    if (s_.notified[i] >= zone && now_ - s_.notified_at[i] < timing_.notify_again) return;
+    s_.notified[i] = zone;
+    s_.notified_at[i] = now_;
+    Action& action = Do(ActionKind::kNotify, std::move(reason));
     action.gauge = gauge;
     action.to = zone;
   }
 
   template <class Reason>
-  void SetZone(Gauge gauge, std::optional<Zone> zone, bool tell, const Reason& reason) {
+  void SetZone(Gauge gauge, std::optional<Zone> zone, bool notify, const Reason& reason) {
     Zone& known = s_.zones[static_cast<std::size_t>(gauge)];
     if (!zone || *zone == known) return;
     const Zone from = std::exchange(known, *zone);
@@ -193,7 +195,7 @@ class Turn {
     action.gauge = gauge;
     action.from = from;
     action.to = *zone;
-    if (tell && *zone > from) Tell(gauge, *zone, reason());
+    if (notify && *zone > from) Notify(gauge, *zone, reason());
   }
 
   void EndWorker(std::string reason) {
@@ -222,7 +224,7 @@ class Turn {
     s_.up_since = s_.leave_by = std::nullopt;
   }
 
-  // For pressure on the card: the tier remembers what it has to wait for.
+  // For pressure on the GPU: the tier remembers what it has to wait for.
   void Remember(Zone zone) {
     TierState& tier = s_.tiers[s_.target->tier];
     const bool soon = tier.up_at != MonoTime{} && now_ - tier.up_at < timing_.steady;
@@ -232,8 +234,8 @@ class Turn {
     tier.home_others = s_.loaded_others;
   }
 
-  // --- zones
-  // ---------------------------------------------------------------------------------------
+  // Zones.
+
   void Report() {
     if (fresh_) {
       const auto zone = VramZone(policy_.thresholds, used_, s_.total);
@@ -246,7 +248,7 @@ class Turn {
     if (ram_) {
       const Zone zone = ram_thresholds_.Of(*ram_);
       SetZone(Gauge::kRam, zone, true, [&] {
-        return fmt::format("this service takes {} of memory (borders {}, {}, {}): {}",
+        return fmt::format("this service takes {} of memory (thresholds {}, {}, {}): {}",
                            FormatDecimal(*ram_), FormatDecimal(ram_thresholds_.warning),
                            FormatDecimal(ram_thresholds_.danger),
                            FormatDecimal(ram_thresholds_.critical), Name(zone));
@@ -274,15 +276,15 @@ class Turn {
                           ? Zone::kWarning
                           : s_.zones[static_cast<std::size_t>(Gauge::kGpu)];
     SetZone(Gauge::kGpu, zone, true, [&] {
-      return fresh_ ? std::string("the card answers again")
+      return fresh_ ? std::string("the graphics card answers again")
                     : fmt::format("the graphics card has not answered for {}", Seconds(silent));
     });
   }
 
   Zone zone(Gauge gauge) const { return s_.zones[static_cast<std::size_t>(gauge)]; }
 
-  // --- what happened
-  // -------------------------------------------------------------------------------
+  // What happened.
+
   void OnNews() {
     if (sample_.wanted != s_.wanted || sample_.yielded != s_.yielded || sample_.resumed)
       s_.outside = true;
@@ -293,7 +295,7 @@ class Turn {
   void Quarantine(std::size_t tier, Failure failure) {
     TierState& state = s_.tiers[tier];
     if (state.failures > 0 && now_ - state.quarantined_until > timing_.steady) state.failures = 0;
-    // A processor has no driver to recover: a new process is all there is to it.
+    // A CPU has no driver to recover: a new process is all there is to it.
     const Milliseconds longest = policy_.tiers[tier].kind == DeviceKind::kCpu
                                      ? timing_.cool_down_cpu
                                      : timing_.cool_down_longest;
@@ -330,12 +332,12 @@ class Turn {
 
   bool OnSuspend() {
     if (sample_.suspending) {
-      EndWorker("the computer is about to sleep, and a card rarely keeps its context over that");
+      EndWorker("the computer is about to sleep, and a GPU rarely keeps its context over that");
       s_.suspended_at = now_;
       return true;
     }
     if (!s_.suspended_at) return false;
-    // The clock stands still in suspend; a minute of it says that nobody slept.
+    // The clock stands still in suspend; a minute of it shows that there was no suspend.
     if (!sample_.resumed && now_ - *s_.suspended_at < Milliseconds(60'000)) return true;
     s_.suspended_at.reset();
     s_.outside = true;
@@ -343,8 +345,8 @@ class Turn {
     return false;
   }
 
-  // --- the host
-  // ------------------------------------------------------------------------------------
+  // The host.
+
   void OnHostPressure() {
     const Zone ram = zone(Gauge::kRam), swap = zone(Gauge::kSwap), psi = zone(Gauge::kPressure);
     const bool own = ram >= Zone::kDanger || swap >= Zone::kDanger;
@@ -393,11 +395,11 @@ class Turn {
     if (s_.restart_at && now_ - *s_.restart_at < timing_.between_changes) return;
     s_.restart_at = now_;
     Do(ActionKind::kSaveAndRestart,
-       fmt::format("{}: state is saved and the service starts anew", why));
+       fmt::format("{}: state is saved and the service restarts", why));
   }
 
-  // --- the card
-  // ------------------------------------------------------------------------------------
+  // The card.
+
   void OnGpu() {
     if (!s_.target) return;
     if (!OnGpu(*s_.target)) {
@@ -405,11 +407,11 @@ class Turn {
       return;
     }
     if (sample_.yielded) {
-      Leave(Zone::kDanger, "somebody asked for the card", false);
+      Leave(Zone::kDanger, "another program asked for the GPU", false);
       return;
     }
     if (!fresh_) {
-      if (zone(Gauge::kGpu) >= Zone::kWarning) StopSpeculation("the card does not answer");
+      if (zone(Gauge::kGpu) >= Zone::kWarning) StopSpeculation("the graphics card does not answer");
       if (zone(Gauge::kGpu) >= Zone::kDanger)
         Leave(Zone::kDanger,
               fmt::format("the graphics card has not answered for {}: it counts as lost",
@@ -434,9 +436,9 @@ class Turn {
   }
 
   std::string Pressure(Zone zone) const {
-    return fmt::format("the card's memory is in its {} zone ({} MiB planned, {} others' of {})",
-                       Name(zone), Mebibytes(Peak(*s_.target)), Mebibytes(s_.others),
-                       Mebibytes(s_.total));
+    return fmt::format(
+        "the graphics card's memory is in its {} zone ({} MiB planned, {} others' of {})",
+        Name(zone), Mebibytes(Peak(*s_.target)), Mebibytes(s_.others), Mebibytes(s_.total));
   }
 
   // We hold more than was planned: the plan was wrong and is put right, once.
@@ -476,10 +478,10 @@ class Turn {
   // Ends the worker and loads the best that is admitted now and is not better than what we had.
   void Leave(Zone zone, const std::string& why, bool off_gpu) {
     const Target from = *s_.target;
-    Tell(Gauge::kVram, zone, why);
+    Notify(Gauge::kVram, zone, why);
     StopSpeculation(why);
     Remember(zone);
-    card_excluded_ = off_gpu;
+    gpu_excluded_ = off_gpu;
     EndWorker(why);
     s_.outside = true;  // whatever it was, it was not ours to plan
     if (s_.paused || !Wanted()) return;
@@ -495,7 +497,7 @@ class Turn {
   void OnWarning(const Moment& moment) {
     const Target from = *s_.target;
     const std::string why = Pressure(Zone::kWarning);
-    Tell(Gauge::kVram, Zone::kWarning, why);
+    Notify(Gauge::kVram, Zone::kWarning, why);
     StopSpeculation(why);
     if (sample_.decoding) return;  // at the next pause
     s_.shrink_due = false;
@@ -538,8 +540,8 @@ class Turn {
        fmt::format("there has been room for {}", Seconds(timing_.hold)));
   }
 
-  // --- coming and going
-  // ------------------------------------------------------------------------------
+  // Coming and going.
+
   bool Wanted() const { return sample_.wanted || sample_.decoding || s_.again; }
 
   void OnIdle() {
@@ -550,7 +552,7 @@ class Turn {
     if (!s_.idle_since) s_.idle_since = now_;
     if (!s_.target || now_ - *s_.idle_since < timing_.idle) return;
     EndWorker(timing_.idle > Milliseconds(0)
-                  ? fmt::format("nobody has spoken for {}", Seconds(timing_.idle))
+                  ? fmt::format("no speech for {}", Seconds(timing_.idle))
                   : std::string("its memory is wanted back"));
     for (TierState& tier : s_.tiers) tier.left = false;  // the next load is judged by its fit alone
     s_.outside = true;
@@ -619,10 +621,10 @@ class Turn {
   MonoTime now_;
   std::vector<Action> actions_;
 
-  bool fresh_ = false;          // this sample has the card's numbers
-  bool card_excluded_ = false;  // this step leaves the card altogether
-  Bytes used_;                  // of the card
-  std::optional<Bytes> ours_;   // of the card
+  bool fresh_ = false;         // this sample has the GPU's numbers
+  bool gpu_excluded_ = false;  // this step leaves the GPU altogether
+  Bytes used_;                 // of the GPU
+  std::optional<Bytes> ours_;  // of the GPU
   std::optional<Bytes> ram_;
   Bytes held_;  // by the worker there was when the step began
   ZoneLevels<Bytes> ram_thresholds_;
@@ -631,7 +633,7 @@ class Turn {
 }  // namespace
 
 Outcome Step(const Policy& policy, State state, const Sample& sample, MonoTime now) {
-  return Turn(policy, state, sample, now).Run();
+  return StepContext(policy, state, sample, now).Run();
 }
 
 std::optional<Bytes> PlannedUse(const Policy& policy, const State& state) {

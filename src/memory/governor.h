@@ -1,11 +1,11 @@
 // The policy that keeps memory in hand: Step(policy, state, sample, now) -> (state, actions). Pure:
 // reads no clock, does no I/O, so a night can be replayed in milliseconds. Any thread.
 //
-// The caller takes a sample (10 Hz near a border, 0.2 Hz when idle), calls Step, keeps the state
+// The caller takes a sample (10 Hz near a threshold, 0.2 Hz when idle), calls Step, keeps the state
 // and carries the actions out in order. Step never trusts a number: unknown, negative, NaN or stale
 // ones are conditions of their own. docs/memory.md has the table and the reasons.
 //
-// One governor looks after one card; every discrete tier lives on it. The chunk workspace is taken
+// One governor looks after one GPU; every discrete tier lives on it. The chunk workspace is taken
 // before a worker is called ready, so a worker holds Plan::Peak(chunk), speaking or not.
 #pragma once
 
@@ -31,16 +31,16 @@ struct Timing {
   Milliseconds steady{1'800'000};         // after so long in a tier its back-off is forgotten
   Milliseconds idle{300'000};             // then the worker ends
   Milliseconds finish{500};               // an utterance may end in danger if it takes no longer
-  Milliseconds gpu_late{2'000};           // without numbers from the card: warning
+  Milliseconds gpu_late{2'000};           // without numbers from the GPU: warning
   Milliseconds gpu_lost{10'000};          // then it counts as lost
-  Milliseconds settle{5'000};             // after a change the card's numbers are mixed
+  Milliseconds settle{5'000};             // after a change the GPU's numbers are mixed
   Milliseconds gap{15'000};  // samples farther apart prove nothing about the time between
-  Milliseconds tell_again{600'000};
+  Milliseconds notify_again{600'000};
   Milliseconds drop_again{300'000};
   Milliseconds restart_after{300'000};  // own memory in danger although everything has been ended
   Milliseconds cool_down_longest{3'600'000};
-  Milliseconds cool_down_cpu{10'000};  // the longest of a tier on the processor
-  double noise_percent = 2;            // of the card: smaller movements of others are not a change
+  Milliseconds cool_down_cpu{10'000};  // the longest of a tier on the CPU
+  double noise_percent = 2;            // of the GPU: smaller movements of others are not a change
 };
 
 struct Target;
@@ -59,7 +59,7 @@ Result<> Validate(const Policy& policy);
 enum class Failure {
   kOutOfMemory,  // error 2
   kSticky,       // 700, 719, 999: until the process ends
-  kLost,         // the card fell off the bus
+  kLost,         // the GPU fell off the bus
   kHang,         // a deadline passed
   kCrash,
 };
@@ -68,7 +68,7 @@ std::optional<Failure> FailureFromName(std::string_view name);
 
 /// What was measured and what happened since the last step. nullopt: not known.
 struct Sample {
-  std::optional<Bytes> vram_total, vram_used;   // of the whole card
+  std::optional<Bytes> vram_total, vram_used;   // of the whole GPU
   std::optional<Bytes> vram_others, vram_ours;  // either is enough; neither: the plan is believed
   std::optional<Bytes> ram;                     // anonymous, shared, swapped of all our processes
   std::optional<Bytes> swap;                    // of all our processes
@@ -76,10 +76,10 @@ struct Sample {
   std::optional<Bytes> limit_left;  // bytes below the cgroup's MemoryMax
   std::optional<double> psi_some, psi_full;
 
-  bool wanted = false;                      // somebody listens, or speech is waiting for its text
+  bool wanted = false;                      // a client listens, or speech is waiting for its text
   bool decoding = false;                    // an utterance is in the worker
   std::optional<Milliseconds> decode_left;  // expected; unknown counts as long
-  bool yielded = false;                     // somebody asked for the card
+  bool yielded = false;                     // another program asked for the GPU
   bool suspending = false, resumed = false;
   std::optional<Failure> failure;
   std::optional<std::size_t> failed_tier;  // which worker it was; unknown: the present target's
@@ -98,11 +98,11 @@ struct Target {
 
 enum class Gauge { kVram, kRam, kSwap, kPressure, kGpu };
 inline constexpr std::size_t kGauges = 5;
-std::string_view Name(Gauge gauge);  // "VRAM", "RAM", "swap", "pressure", "card"
+std::string_view Name(Gauge gauge);  // "VRAM", "RAM", "swap", "pressure", "GPU"
 
 enum class ActionKind {
   kZone,             // a gauge changed its zone: for the record and the status
-  kTell,             // the same or worse, for the person
+  kNotify,           // the same or worse, for the person
   kStopSpeculation,  // no decoding on suspicion, no partials that are not needed
   kAllowSpeculation,
   kFinishUtterance,  // let it end if it does `within`; the next step ends the worker
@@ -120,8 +120,8 @@ std::string_view Name(ActionKind kind);  // "zone", "tell", "end_worker", …
 struct Action {
   ActionKind kind = ActionKind::kZone;
   std::string reason;                         // for a person, never empty
-  Gauge gauge = Gauge::kVram;                 // kZone, kTell
-  Zone from = Zone::kSafe, to = Zone::kSafe;  // kZone, kTell
+  Gauge gauge = Gauge::kVram;                 // kZone, kNotify
+  Zone from = Zone::kSafe, to = Zone::kSafe;  // kZone, kNotify
   Target target;                              // kLoad, kEndWorker, kQuarantine, kCorrectPlan
   Milliseconds within{};                      // kFinishUtterance, kQuarantine
   Bytes bytes;                                // kCorrectPlan
@@ -135,7 +135,7 @@ struct TierState {
   int leaves = 0;    // soon after going up; doubles the hold
   MonoTime quarantined_until{};
   MonoTime up_at{};   // last went up to it
-  bool left = false;  // for pressure on the card, and not been back for long
+  bool left = false;  // for pressure on the GPU, and not been back for long
   Zone left_zone = Zone::kSafe;
   Bytes home_others;  // others' use when it was loaded, before it had to leave
 };
@@ -148,10 +148,10 @@ struct State {
   std::optional<Target> target;
   std::array<TierState, kMaxTiers> tiers{};
   std::array<Zone, kGauges> zones{};
-  std::array<Zone, kGauges> told{};
-  std::array<MonoTime, kGauges> told_at{};
+  std::array<Zone, kGauges> notified{};
+  std::array<MonoTime, kGauges> notified_at{};
 
-  Bytes total, others;     // last known of the card
+  Bytes total, others;     // last known of the GPU
   bool gpu_known = false;  // ever
   MonoTime gpu_at{};       // when last known
   Bytes admitted_others;   // what the present plan was admitted beside
@@ -181,7 +181,7 @@ struct Outcome {
 /// `policy` must be valid. Time that goes backwards counts as standing still.
 Outcome Step(const Policy& policy, State state, const Sample& sample, MonoTime now);
 
-/// Others' use and what the target holds by plan, of the card; nullopt without a card or target on
+/// Others' use and what the target holds by plan, of the GPU; nullopt without a GPU or target on
 /// it.
 std::optional<Bytes> PlannedUse(const Policy& policy, const State& state);
 

@@ -75,7 +75,7 @@ TEST(Governor, VramWarningKeepsWhatStillFitsWhenNothingSmallerWouldHelp) {
 
 TEST(Governor, VramDangerEndsTheWorkerAndTheNextPlanDecodesAgain) {
   Night night = Loaded();
-  night.sample.decoding = true;  // for how long nobody knows
+  night.sample.decoding = true;  // for an unknown time
   night.others = MiB(1950);      // 87 %
   const auto actions = night.Step();
   EXPECT_EQ(ActionKinds(actions), "zone tell stop_speculation end_worker load");
@@ -124,7 +124,7 @@ TEST(Governor, WhatAPlanCountedIsNotActedOn) {
   night.Step();
   EXPECT_EQ(night.Loaded(), "big/30");
   const auto actions = night.Pass(minutes(120));
-  EXPECT_EQ(ActionKinds(actions), "zone");  // reported as it is, and nobody is bothered
+  EXPECT_EQ(ActionKinds(actions), "zone");  // reported as it is, without a notification
   night.others = MiB(60);                   // a window opens: noise
   EXPECT_EQ(ActionKinds(night.Pass(minutes(60))), "");
   EXPECT_EQ(night.Loaded(), "big/30");
@@ -267,7 +267,7 @@ TEST(Governor, SuspendEndsTheWorkerAndResumeLoadsOnDemand) {
   EXPECT_EQ(ActionKinds(night.Pass(seconds(30))), "");
   night.sample.resumed = true;
   EXPECT_EQ(ActionKinds(night.Step()), "load");
-  night.sample.suspending = true;  // and nobody says that it was called off
+  night.sample.suspending = true;  // and the cancellation is not reported
   night.Step();
   EXPECT_EQ(ActionKinds(night.Pass(seconds(55))), "");
   EXPECT_EQ(ActionKinds(night.Pass(seconds(10))), "load");

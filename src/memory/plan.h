@@ -1,5 +1,5 @@
 // What one (model, quantisation, device) needs, in bytes, known before the first byte is allocated.
-// Pure numbers: whoever counted them (the counting card, a calibration, a header) fills them in.
+// Pure numbers: the counting simulated card, a calibration or a header provides them.
 #pragma once
 
 #include <string>
@@ -46,7 +46,7 @@ struct Plan {
 
   Bytes weights, kv;
   std::vector<Workspace> workspace;  // by ascending chunk, never empty in a valid plan
-  Bytes driver;        // context, libraries, pools: calibrated once per card and driver
+  Bytes driver;        // context, libraries, pools: calibrated once per GPU and driver
   Bytes margin;        // on top of a calibration, for what varies between runs
   Bytes host;          // host memory of the worker besides all of the above
   bool exact = false;  // counted for this very device; else estimated

@@ -28,11 +28,11 @@ struct Replay {
   std::size_t steps = 0;
 };
 
-/// `tiers` are what the governor may use; `card` is the size where the trace has none.
+/// `tiers` are what the governor may use; `GPU` is the size where the trace has none.
 Result<Replay> ReplayTrace(const Trace& trace, const Policy& policy,
                            std::optional<Bytes> gpu = std::nullopt);
 
-/// What a replay uses when it is told nothing: canary-1b-flash Q8_0 (measured), canary-180m-flash
+/// What a replay uses by default: canary-1b-flash Q8_0 (measured), canary-180m-flash
 /// Q8_0 (estimated) and whisper-base on the CPU (measured); driver overhead of 240 MiB is assumed.
 std::vector<Plan> ExampleTiers();
 

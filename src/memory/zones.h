@@ -1,6 +1,7 @@
 // The zone of a moment: how near a measured number is to its limit. Pure.
-//   safe < warning border <= warning < danger border <= danger < critical border <= critical
-// The borders' defaults are those of the incident that this program exists to make impossible.
+//   safe < warning threshold <= warning < danger threshold <= danger < critical threshold <=
+//   critical
+// The defaults are those of the incident that this program exists to make impossible.
 #pragma once
 
 #include <optional>
@@ -49,13 +50,13 @@ struct Thresholds {
   friend bool operator==(const Thresholds&, const Thresholds&) = default;
 };
 
-/// Finite, above zero, ascending, percentages at most 100; else kInvalid that names the border.
+/// Finite, above zero, ascending, percentages at most 100; else kInvalid that names the threshold.
 Result<> Validate(const Thresholds& thresholds);
 
 /// nullopt when the numbers make no sense (no total, negative, not finite).
 std::optional<Zone> VramZone(const Thresholds& thresholds, Bytes used, Bytes total);
 std::optional<Zone> SwapZone(const Thresholds& thresholds, Bytes swap);
-/// The borders that hold for a service with that MemoryHigh on that host.
+/// The thresholds that hold for a service with that MemoryHigh on that host.
 ZoneLevels<Bytes> RamThresholds(const Thresholds& thresholds, std::optional<Bytes> memory_high,
                                 std::optional<Bytes> host_total);
 /// The worse of the two; nullopt when neither is known.

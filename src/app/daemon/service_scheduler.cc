@@ -112,13 +112,13 @@ void Service::TellAction(const memory::Action& action) {
   if (recording_) recording_->Acted(action);
   if (action.kind == memory::ActionKind::kDropCaches) ::malloc_trim(0);
   nlohmann::json data = {{"verb", Name(action.kind)}, {"reason", action.reason}};
-  if (action.kind == memory::ActionKind::kZone || action.kind == memory::ActionKind::kTell) {
+  if (action.kind == memory::ActionKind::kZone || action.kind == memory::ActionKind::kNotify) {
     data["gauge"] = Name(action.gauge);
     data["from"] = Name(action.from);
     data["to"] = Name(action.to);
   }
   Tell({action.kind == memory::ActionKind::kZone ? "zone" : "action", std::move(data)});
-  if (action.kind == memory::ActionKind::kTell) Notify("Memory runs short", action.reason);
+  if (action.kind == memory::ActionKind::kNotify) Notify("Memory runs short", action.reason);
 }
 
 void Service::TellTier(const asr::TierEvent& event) {

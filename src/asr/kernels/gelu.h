@@ -7,7 +7,8 @@
 
 namespace headroom::kernels {
 
-/// Whether the C library has it for this processor; else Gelu takes one number after the other.
+/// Whether the C library has a vectorised one for this CPU; otherwise Gelu computes number by
+/// number.
 bool HasVectorGelu();
 
 /// output[i] of input[i]; both are as long, and may be the same.

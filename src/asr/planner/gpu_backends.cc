@@ -25,8 +25,7 @@ constexpr std::array kBackends{
                .libraries = kCudaLibraries},
     GpuBackend{.worker = "headroom-worker-vulkan",
                .nvidia_only = false,
-               .build =
-                   "-DHEADROOM_VULKAN=ON (apt-get install libvulkan-dev glslc spirv-headers)",
+               .build = "-DHEADROOM_VULKAN=ON (apt-get install libvulkan-dev glslc spirv-headers)",
                .check = "vulkaninfo --summary says whether the driver works",
                .no_gpu =
                    "apt-get install mesa-vulkan-drivers for AMD and Intel; NVIDIA's driver brings "

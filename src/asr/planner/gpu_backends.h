@@ -17,11 +17,11 @@ struct MissingLibrary {
 };
 
 struct GpuBackend {
-  const char* worker;        // the program: "headroom-worker-cuda"
-  bool nvidia_only;          // otherwise any vendor's GPU
-  std::string_view build;    // the CMake option, and what it needs
-  std::string_view check;    // how to see whether the driver works
-  std::string_view no_gpu;   // what helps where the worker finds no GPU
+  const char* worker;       // the program: "headroom-worker-cuda"
+  bool nvidia_only;         // otherwise any vendor's GPU
+  std::string_view build;   // the CMake option, and what it needs
+  std::string_view check;   // how to see whether the driver works
+  std::string_view no_gpu;  // what helps where the worker finds no GPU
   std::span<const MissingLibrary> libraries;
 
   bool IsInstalled() const;

@@ -1,4 +1,4 @@
-// For the governor's tests: three tiers on a 4096 MiB card and a night that passes step by step.
+// For the governor's tests: three tiers on a 4096 MiB GPU and a night that passes step by step.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +32,7 @@ inline Policy MakePolicy() {
   return policy;
 }
 
-/// The same, and the tiers on the card decode four at once: big needs 500, small 200 for that.
+/// The same, and the tiers on the GPU decode four at once: big needs 500, small 200 for that.
 inline Policy MakeBatchPolicy() {
   Policy policy = MakePolicy();
   for (Plan& plan : policy.tiers) {
