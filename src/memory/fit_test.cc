@@ -68,7 +68,7 @@ TEST(Fit, TheIncidentsModelIsUnsafe) {
       "workspace for 30 s 91 % > 85 %; estimated");
 }
 
-TEST(Fit, TextNeverRoundsAcrossItsBorder) {
+TEST(Fit, TextNeverRoundsAcrossItsThreshold) {
   EXPECT_THAT(Judge(Of(800, 51), seconds(30), Gpu()).text, HasSubstr("85.10 % > 85 %"));
   EXPECT_THAT(Judge(Of(60, 10), seconds(60), Gpu()).text, HasSubstr("extrapolated"));
   EXPECT_THAT(Judge(Of(60), seconds(30), Room{}).text, HasSubstr("not known"));

@@ -57,9 +57,9 @@ std::string_view Describe(Failure failure) {
 }
 
 // One step. The order of the calls in Run is the order of the actions.
-class Turn {
+class StepContext {
  public:
-  Turn(const Policy& policy, State state, const Sample& sample, MonoTime now)
+  StepContext(const Policy& policy, State state, const Sample& sample, MonoTime now)
       : policy_(policy), timing_(policy.timing), sample_(sample), s_(state), now_(now) {}
 
   Outcome Run() {
@@ -81,7 +81,8 @@ class Turn {
   }
 
  private:
-  // --- what is known ---------------------------------------------------------------------------
+  // What is known.
+
   void OnTime() {
     if (!s_.started) {
       s_.started = true;
@@ -130,7 +131,7 @@ class Turn {
                   s_,
                   now_,
                   sample_.excluded,
-                  fresh_ && !sample_.yielded && !card_excluded_,
+                  fresh_ && !sample_.yielded && !gpu_excluded_,
                   s_.total,
                   s_.others,
                   std::nullopt,
@@ -166,7 +167,8 @@ class Turn {
                        Mebibytes(used_), Mebibytes(s_.total), Mebibytes(s_.others));
   }
 
-  // --- saying and doing --------------------------------------------------------------------------
+  // Saying and doing.
+
   Action& Do(ActionKind kind, std::string reason) {
     Action& action = actions_.emplace_back();
     action.kind = kind;
@@ -232,8 +234,8 @@ class Turn {
     tier.home_others = s_.loaded_others;
   }
 
-  // --- zones
-  // ---------------------------------------------------------------------------------------
+  // Zones.
+
   void Report() {
     if (fresh_) {
       const auto zone = VramZone(policy_.thresholds, used_, s_.total);
@@ -281,8 +283,8 @@ class Turn {
 
   Zone zone(Gauge gauge) const { return s_.zones[static_cast<std::size_t>(gauge)]; }
 
-  // --- what happened
-  // -------------------------------------------------------------------------------
+  // What happened.
+
   void OnNews() {
     if (sample_.wanted != s_.wanted || sample_.yielded != s_.yielded || sample_.resumed)
       s_.outside = true;
@@ -343,8 +345,8 @@ class Turn {
     return false;
   }
 
-  // --- the host
-  // ------------------------------------------------------------------------------------
+  // The host.
+
   void OnHostPressure() {
     const Zone ram = zone(Gauge::kRam), swap = zone(Gauge::kSwap), psi = zone(Gauge::kPressure);
     const bool own = ram >= Zone::kDanger || swap >= Zone::kDanger;
@@ -479,7 +481,7 @@ class Turn {
     Notify(Gauge::kVram, zone, why);
     StopSpeculation(why);
     Remember(zone);
-    card_excluded_ = off_gpu;
+    gpu_excluded_ = off_gpu;
     EndWorker(why);
     s_.outside = true;  // whatever it was, it was not ours to plan
     if (s_.paused || !Wanted()) return;
@@ -538,8 +540,8 @@ class Turn {
        fmt::format("there has been room for {}", Seconds(timing_.hold)));
   }
 
-  // --- coming and going
-  // ------------------------------------------------------------------------------
+  // Coming and going.
+
   bool Wanted() const { return sample_.wanted || sample_.decoding || s_.again; }
 
   void OnIdle() {
@@ -631,7 +633,7 @@ class Turn {
 }  // namespace
 
 Outcome Step(const Policy& policy, State state, const Sample& sample, MonoTime now) {
-  return Turn(policy, state, sample, now).Run();
+  return StepContext(policy, state, sample, now).Run();
 }
 
 std::optional<Bytes> PlannedUse(const Policy& policy, const State& state) {

@@ -98,7 +98,7 @@ struct Target {
 
 enum class Gauge { kVram, kRam, kSwap, kPressure, kGpu };
 inline constexpr std::size_t kGauges = 5;
-std::string_view Name(Gauge gauge);  // "VRAM", "RAM", "swap", "pressure", "card"
+std::string_view Name(Gauge gauge);  // "VRAM", "RAM", "swap", "pressure", "GPU"
 
 enum class ActionKind {
   kZone,             // a gauge changed its zone: for the record and the status
@@ -120,8 +120,8 @@ std::string_view Name(ActionKind kind);  // "zone", "tell", "end_worker", …
 struct Action {
   ActionKind kind = ActionKind::kZone;
   std::string reason;                         // for a person, never empty
-  Gauge gauge = Gauge::kVram;                 // kZone, kTell
-  Zone from = Zone::kSafe, to = Zone::kSafe;  // kZone, kTell
+  Gauge gauge = Gauge::kVram;                 // kZone, kNotify
+  Zone from = Zone::kSafe, to = Zone::kSafe;  // kZone, kNotify
   Target target;                              // kLoad, kEndWorker, kQuarantine, kCorrectPlan
   Milliseconds within{};                      // kFinishUtterance, kQuarantine
   Bytes bytes;                                // kCorrectPlan

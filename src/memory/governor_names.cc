@@ -68,7 +68,7 @@ std::string_view Name(ActionKind kind) {
   switch (kind) {
     case ActionKind::kZone:
       return "zone";
-    case ActionKind::kTell:
+    case ActionKind::kNotify:
       return "tell";
     case ActionKind::kStopSpeculation:
       return "stop_speculation";

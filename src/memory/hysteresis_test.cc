@@ -115,7 +115,7 @@ TEST(Hysteresis, AModelThatItselfLiesInTheWarningZoneComesBackAndStays) {
     EXPECT_NE(night.all[i].kind, ActionKind::kLoad);
 }
 
-TEST(Hysteresis, TheReportIsNotRepeatedAtTheBorder) {
+TEST(Hysteresis, TheReportIsNotRepeatedAtTheThreshold) {
   Night night = Left(3000);
   int notices = 0;
   for (int i = 0; i < 120; ++i) {

@@ -61,7 +61,7 @@ std::vector<Plan> ExampleTiers() {
   std::vector<Plan> tiers(3);
   tiers[0] = {.model = "canary-1b-flash",
               .quantisation = "Q8_0",
-              .device = "the card",
+              .device = "the GPU",
               .kind = DeviceKind::kDiscrete,
               .weights = Tenths(9986),
               .kv = Tenths(218),
@@ -75,7 +75,7 @@ std::vector<Plan> ExampleTiers() {
               .exact = false};
   tiers[1] = {.model = "canary-180m-flash",
               .quantisation = "Q8_0",
-              .device = "the card",
+              .device = "the GPU",
               .kind = DeviceKind::kDiscrete,
               .weights = MiB(200),
               .kv = MiB(12),

@@ -14,7 +14,7 @@ namespace {
 using testing::HasSubstr;
 const Thresholds kDefaults;
 
-TEST(Zones, BordersBelongToTheWorseZone) {
+TEST(Zones, ThresholdsBelongToTheWorseZone) {
   const struct {
     std::int64_t percent;
     Zone zone;
@@ -40,7 +40,7 @@ TEST(Zones, TheIncident) {
   EXPECT_EQ(SwapZone(kDefaults, Megabytes(1300)), Zone::kDanger);
 }
 
-TEST(Zones, SmallHostsAndLimitsLowerTheRamBorders) {
+TEST(Zones, SmallHostsAndLimitsLowerTheRamThresholds) {
   EXPECT_EQ(RamThresholds(kDefaults, Megabytes(3000), Megabytes(31'000)),
             (ZoneLevels<Bytes>{Megabytes(1500), Megabytes(2100), Megabytes(2550)}));
   EXPECT_EQ(RamThresholds(kDefaults, std::nullopt, Megabytes(2000)).warning, Megabytes(1000));

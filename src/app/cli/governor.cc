@@ -57,7 +57,7 @@ std::string What(const memory::ReplayEvent& event) {
   switch (action.kind) {
     case memory::ActionKind::kZone:
       return fmt::format("{} {} -> {}", Name(action.gauge), Name(action.from), Name(action.to));
-    case memory::ActionKind::kTell:
+    case memory::ActionKind::kNotify:
       return fmt::format("tell ({} {})", Name(action.gauge), Name(action.to));
     case memory::ActionKind::kLoad:
     case memory::ActionKind::kEndWorker:
@@ -74,7 +74,7 @@ json EventJson(const memory::ReplayEvent& event) {
   json value = {{"time_s", static_cast<double>(event.at.count()) / 1000},
                 {"action", Name(action.kind)},
                 {"reason", action.reason}};
-  if (action.kind == memory::ActionKind::kZone || action.kind == memory::ActionKind::kTell) {
+  if (action.kind == memory::ActionKind::kZone || action.kind == memory::ActionKind::kNotify) {
     value["gauge"] = Name(action.gauge);
     if (action.kind == memory::ActionKind::kZone) value["from"] = Name(action.from);
     value["to"] = Name(action.to);

@@ -38,7 +38,7 @@ struct Attention {
   Heads<float> output;
 };
 
-/// The best for it of this processor and C library.
+/// The best kernel for this CPU and C library.
 VectorKernel BestAttentionKernel();
 
 constexpr bool IsForAttend(std::size_t head_size) {

@@ -52,7 +52,7 @@ TEST_P(CachedAttentionTest, IsTheWeightedSumAndLooksAtNothingThatIsMasked) {
   fill(k, k_values);
   fill(v, v_values);
   fill(mask, added);
-  // Every third key is seen by nobody and is no number; the last query sees none.
+  // Every third key is masked for every query and is NaN; the last query sees none.
   const auto hidden = [&](std::size_t query, std::size_t key) {
     return masked && (key % 3 == 1 || (queries > 1 && query + 1 == queries));
   };

@@ -101,7 +101,7 @@ void AttentionTest::Check(VectorKernel kernel) {
   auto mask = Random<std::uint16_t>((heads - 1) * mask_head + (queries - 1) * mask_row + keys, 4);
   for (std::size_t head = 0; masked != Mask::kNone && head < heads; ++head) {
     for (std::size_t key = 0; key < keys; ++key) {
-      // Every third key is seen by nobody and is no number, and one value is none that the first
+      // Every third key is masked for every query and is NaN, and one value is none that the first
       // query sees. The last of several queries sees nothing.
       const bool third = key % 3 == 1, for_first = key == 2;
       for (std::size_t query = 0; query < queries; ++query)
@@ -145,7 +145,7 @@ void AttentionTest::Check(VectorKernel kernel) {
 
 TEST_P(AttentionTest, IsTheFormulaAndNothingElseIsWritten) {
   const auto kernels = KernelsUpTo(BestAttentionKernel());
-  if (kernels.empty()) GTEST_SKIP() << "no kernel for this processor and C library";
+  if (kernels.empty()) GTEST_SKIP() << "no kernel for this CPU and C library";
   for (const VectorKernel kernel : kernels) {
     Check<float>(kernel);
     Check<std::uint16_t>(kernel);

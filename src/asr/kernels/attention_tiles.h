@@ -23,7 +23,7 @@ class AttentionTiles : Floats<Registers> {
     const std::size_t tiles = (attention.queries + kTogether - 1) / kTogether;
     const std::size_t all = tiles * attention.heads;
     Scratch scratch;
-    std::size_t head = attention.heads;  // whose keys are in scratch: nobody's
+    std::size_t head = attention.heads;  // whose keys are in scratch; none yet
     for (std::size_t at = all * part / parts; at < all * (part + 1) / parts; ++at) {
       if (at / tiles != head) {
         head = at / tiles;

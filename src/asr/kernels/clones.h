@@ -1,5 +1,5 @@
-// HEADROOM_CLONES before a function: it is compiled for several generations of processors, and the
-// loader picks the one for this processor. For plain loops over rows, which the compiler
+// HEADROOM_CLONES before a function: it is compiled for several generations of CPUs, and the
+// loader picks the one for this CPU. For plain loops over rows, which the compiler
 // vectorises.
 #pragma once
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 namespace headroom::kernels {
-namespace {  // compiled anew for each file's instructions
+namespace {  // compiled separately for each file's instructions
 
 /// Calls compute.operator()<kCount>(first) for groups of at most kMost columns, of which `first` is
 /// the first. They are as even as can be: a last group of one column would take half as long as one

@@ -40,7 +40,7 @@ class MatmulFloatTest : public testing::TestWithParam<Shape> {};
 TEST_P(MatmulFloatTest, IsTheSumOfTheProductsAndNothingElseIsWritten) {
   const auto [rows, columns, inner, parts] = GetParam();
   const std::vector<VectorKernel> kernels = KernelsUpTo(BestVectorKernel());
-  if (kernels.empty()) GTEST_SKIP() << "this processor has no AVX2";
+  if (kernels.empty()) GTEST_SKIP() << "this CPU has no AVX2";
   const std::size_t stride = rows + 3;
   for (const bool halves : {false, true}) {
     const Matrix weights(rows, inner, 1, halves, 1);

@@ -30,10 +30,10 @@ struct Q8Product {
   std::size_t output_stride = 0;
 };
 
-/// The instructions for it, best last. What a processor has not must not be used.
+/// The instructions for it, best last. What the CPU lacks must not be used.
 enum class Q8Kernel { kNone, kAvx2, kAvxVnni, kAvx512Vnni };
 
-/// The best of this processor.
+/// The best one that this CPU has.
 Q8Kernel BestQ8Kernel();
 
 /// Whether a product is worth it: enough columns to pay for the interleaving, not too long a row.

@@ -1,7 +1,7 @@
 // Compiled for AVX2: nothing of it may run, or be inlined elsewhere, without it.
 //
 // Codes become 16 bits wide, so that the sum of two products fits 32. Multiplying bytes would want
-// a sign moved from one factor to the other for each product, and is no quicker for it.
+// a sign moved from one factor to the other for each product, and is no faster for it.
 #include "asr/kernels/matmul_q8_avx_parts.h"
 #include "asr/kernels/matmul_q8_parts.h"
 #include "asr/kernels/matmul_q8_tiles.h"

@@ -8,7 +8,7 @@
 #include <cstring>
 
 namespace headroom::kernels {
-namespace {  // compiled anew for each file's instructions
+namespace {  // compiled separately for each file's instructions
 
 struct Avx {
   using Int = __m256i;

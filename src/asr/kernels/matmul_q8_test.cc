@@ -69,7 +69,7 @@ class MatmulQ8Test : public testing::TestWithParam<Shape> {};
 TEST_P(MatmulQ8Test, IsTheSumOfTheProductsAndNothingElseIsWritten) {
   const auto [rows, columns, blocks, parts] = GetParam();
   const std::vector<Q8Kernel> kernels = KernelsHere();
-  if (kernels.empty()) GTEST_SKIP() << "this processor has no AVX2";
+  if (kernels.empty()) GTEST_SKIP() << "this CPU has no AVX2";
   const Matrix weights(rows, blocks, 1, 1);
   const Matrix input(columns, blocks, 2, 2);
   const std::size_t stride = rows + 3;

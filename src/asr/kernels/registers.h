@@ -10,7 +10,7 @@
 #include <utility>
 
 namespace headroom::kernels {
-namespace {  // compiled anew for each file's instructions
+namespace {  // compiled separately for each file's instructions
 
 struct Avx2Floats {
   using Vector [[gnu::vector_size(32)]] = float;

@@ -30,7 +30,7 @@ struct alignas(64) Block {
 
 alignas(64) constexpr float kZeros[kBlock] = {};
 
-// Inlined, so that the clones have them for their processors.
+// Inlined, so that the clones have them for their CPUs.
 
 // Of each of three lines the numbers at `at` and the two behind it, for all channels.
 [[gnu::always_inline]] inline void WeighNumbers(const float* const* lines, std::size_t at,

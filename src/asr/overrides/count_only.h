@@ -1,4 +1,4 @@
-// The engine's work on the host, left out while a card only counts.
+// The engine's work on the host, left out while a simulated card only counts.
 //
 // What a model takes does not depend on what it computes, so a plan needs neither spectrograms nor
 // the results of operations that fall to the CPU, and large tensors that are copied to and fro need
@@ -25,7 +25,7 @@ class CountOnly {
   static bool Now();
 };
 
-/// Zeros, and of whole pages the memory is given back until somebody writes to them. `into` is
+/// Zeros, and of whole pages the memory is given back until the next write. `into` is
 /// private anonymous memory.
 void FillWithNothing(std::span<std::byte> into);
 

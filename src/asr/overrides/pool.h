@@ -1,7 +1,7 @@
 // Device buffers that are kept when the engine gives them back.
 //
-// The engine frees its scratch after every run and makes some caches anew for every length of
-// audio. A pool stands in for the alloc_buffer function of one buffer type, so every allocation of
+// The engine frees its scratch after every run and makes new caches for every length of
+// audio. A pool replaces the alloc_buffer function of one buffer type, so every allocation of
 // that type passes through it; frees are caught at link time (--wrap=ggml_backend_buffer_free).
 // A buffer's own functions are left alone, because backends know their buffers by them. Parts of a
 // buffer that ggml split (a device's largest buffer was too small) are counted but not kept.

@@ -104,7 +104,7 @@ transcribe_status __wrap__ZNK10transcribe11MelFrontend7computeEPKfmRSt6vectorIfS
     const transcribe::MelFrontend* self, const float* samples, std::size_t n,
     std::vector<float>& mel, int& mels, int& frames, int threads, int out_frames) {
   namespace ours = headroom::worker;
-  // What is short is quick, and refused as it would be.
+  // The engine computes short input fast, and refuses what is too short.
   if (n > ours::kTried) {
     if (ours::CountOnly::Now()) return ours::Shape(self, n, mel, mels, frames, out_frames);
     if (n == ours::padded_window && out_frames == 0) {

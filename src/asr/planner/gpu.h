@@ -17,7 +17,7 @@ struct Gpu {
   Bytes total;                                  // zero: not known
   std::string worker;                           // "headroom-worker-cuda"
   asr::GpuOptions options = {};                 // for headroom-worker-sim only
-  std::optional<Calibration> calibration = {};  // of this card with this driver and worker
+  std::optional<Calibration> calibration = {};  // of this GPU with this driver and worker
 };
 
 /// The best GPU that a worker program of this installation can use: a discrete one before a unified

@@ -27,7 +27,7 @@ constexpr Milliseconds kPlanWithin{60'000};
 constexpr std::size_t kUnparsedHeader = 1 << 20;  // whisper.cpp .bin: what is hashed of it
 
 // What a driver holds besides our buffers (context, kernels, libraries, pools), until a calibration
-// on the card says better. The incident bounds it: 91 % of 4096 MiB were in use with 3395 MiB of
+// on the GPU says better. The incident bounds it: 91 % of 4096 MiB were in use with 3395 MiB of
 // weights loaded, so everything else, KV and other processes too, took 332 MiB.
 constexpr Bytes kDriver = MiB(240);
 constexpr Bytes kDriverMargin = MiB(64);
@@ -105,7 +105,7 @@ memory::Plan ToMemory(const PlanTarget& target, const PlanResult& counted,
   memory::Plan plan;
   plan.model = target.spec.name;
   plan.quantisation = target.spec.quantisation;
-  plan.device = "a discrete card";
+  plan.device = "a discrete GPU";
   plan.weights = counted.weights;
   plan.driver = settings.driver.value_or(kDriver);
   plan.margin = kDriverMargin;

@@ -1,5 +1,6 @@
-// Makes plans: by the engine on a counting card, in a worker of its own, so that an abort of the
-// engine is one line; by the published size where a model's shapes are not known. docs/memory.md.
+// Makes plans: by the engine on a counting simulated card, in a worker of its own, so that an abort
+// of the engine is one line; by the published size where a model's shapes are not known.
+// docs/memory.md.
 #pragma once
 
 #include <memory>
@@ -19,12 +20,12 @@ struct PlanSettings {
   Milliseconds chunk{};              // one of them: the longest to be admitted
   int batch = 1;
   Bytes gpu;
-  /// What the driver holds besides the engine's buffers, where somebody has measured it on the
-  /// card. nullopt: the estimate.
+  /// What the driver holds besides the engine's buffers, where it was calibrated on the
+  /// GPU. nullopt: the estimate.
   std::optional<Bytes> driver = {};
   bool calibrated = false;   // `driver` and `profile` are a calibration's
-  std::string profile = {};  // of the card, as a calibration recorded it; "": a plain device
-  bool cpu = false;          // it is no card that computes, but the processor
+  std::string profile = {};  // of the GPU, as a calibration recorded it; "": a plain device
+  bool cpu = false;          // the CPU computes, not a GPU
   bool cached = true;
 };
 
@@ -35,7 +36,7 @@ struct MadePlan {
   bool from_cache = false;
 };
 
-/// Of a plan that was made with `processor`: no driver, and what the engine keeps besides there.
+/// Of a plan that was made with `cpu`: no driver, and what the engine keeps besides there.
 memory::Plan OnCpu(memory::Plan plan, const asr::PlanResult& counted);
 
 class PlanMaker {

@@ -15,16 +15,16 @@ constexpr std::size_t kMostOnGpu = 4;
 // Also counted, since workers are warmed up with it.
 constexpr Milliseconds kShortRun{3'000};
 
-// Who must be told the language is only for those who say it.
+// Models that need the language are only for requests that name it.
 bool NeedsLanguage(const models::Catalogue& catalogue, const std::string& name) {
   const models::Model* model = catalogue.Find(name);
   return model && model->languages.size() > 1 && !model->HasFeature("language_detection");
 }
 
-// The models of the catalogue that are here: for a card those with the fewest errors first, each in
+// The models of the catalogue that are here: for a GPU those with the fewest errors first, each in
 // its quantisations as they are preferred; for the CPU the catalogue's list for it and its
-// defaults, which answer within a breath there, each in its quickest good quantisation. What the
-// CPU can do as well takes no card, unless it is all there is.
+// defaults, which answer within a breath there, each in its fastest good quantisation. What the
+// CPU can do as well takes no GPU, unless it is all there is.
 std::vector<TierPreference> Choose(const models::Store& store, const TierOptions& options) {
   const Place place = options.place;
   std::vector<TierPreference> config;
@@ -41,10 +41,11 @@ std::vector<TierPreference> Choose(const models::Store& store, const TierOptions
     }
     std::ranges::stable_sort(known, {}, &Known::wer);
     const auto& defaults = store.catalogue().defaults;
-    const auto quick = [&](const Known& one) {
+    const auto is_default = [&](const Known& one) {
       return std::ranges::find(defaults, one.name) != defaults.end();
     };
-    if (place == Place::kAny && !std::ranges::all_of(known, quick)) std::erase_if(known, quick);
+    if (place == Place::kAny && !std::ranges::all_of(known, is_default))
+      std::erase_if(known, is_default);
     for (const Known& one : known)
       for (const models::StoredModel& stored : store.Here(one.name))
         config.push_back({ToString(stored.spec), Place::kGpu});
@@ -70,20 +71,20 @@ class Maker {
 
   Result<Tiers> Make(const std::vector<TierPreference>& config) {
     const bool chosen = options_.config.empty();
-    std::string on_gpu;  // the model that was chosen last for the card
+    std::string on_gpu;  // the model that was chosen last for the GPU
     std::size_t gpus = 0;
-    for (const TierPreference& wish : config) {
-      auto target = FindPlanTarget(store_, wish.model);
+    for (const TierPreference& preference : config) {
+      auto target = FindPlanTarget(store_, preference.model);
       if (!target) {
         Refuse(std::move(target).error());
         continue;
       }
       if (target->source != PlanSource::kFile) {
-        Refuse({Errc::kNotFound, fmt::format("{} is not here; headroom models pull {}", wish.model,
-                                             models::ToString(target->spec))});
+        Refuse({Errc::kNotFound, fmt::format("{} is not here; headroom models pull {}",
+                                             preference.model, models::ToString(target->spec))});
         continue;
       }
-      const Place place = wish.place == Place::kAny ? options_.place : wish.place;
+      const Place place = preference.place == Place::kAny ? options_.place : preference.place;
       if (place != Place::kCpu) {
         // One quantisation of each model is enough where we choose.
         if (chosen && (target->spec.name == on_gpu || gpus == kMostOnGpu)) continue;
@@ -166,7 +167,7 @@ class Maker {
     return true;
   }
 
-  // As many at once as fit with the longest chunk where nobody else is; else it stays one.
+  // As many at once as fit with the longest chunk where no other process holds memory; else one.
   void AddBatch(const PlanTarget& target, const memory::Room& room, memory::Plan& plan) {
     const auto longest = *std::ranges::max_element(options_.chunks);
     std::string why;
@@ -196,7 +197,7 @@ class Maker {
   const TierOptions& options_;
   const PlanMaker& cpu_;
   const PlanMaker& gpu_;
-  const std::vector<PlanMaker>& batches_;  // for the card, the largest first
+  const std::vector<PlanMaker>& batches_;  // for the GPU, the largest first
   Tiers result_;
   Error last_{Errc::kNotFound, "no tier is left"};
 };

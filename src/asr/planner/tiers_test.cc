@@ -70,7 +70,7 @@ TEST_F(TiersTest, OnTheCpuTheQuickestQuantisationThatIsAsGood) {
   const auto tiers = MakeTiers(store, Options(GiB(8)));
   ASSERT_TRUE(tiers.has_value()) << tiers.error().what;
   ASSERT_EQ(tiers->tiers.size(), 2U);
-  // With a kernel of ours for this processor Q8_0 is quicker than Q5_K_M.
+  // With a kernel of ours for this CPU Q8_0 is faster than Q5_K_M.
   EXPECT_THAT(tiers->tiers[0].Title(),
               testing::AnyOf("whisper-base Q8_0 on cpu", "whisper-base Q5_K_M on cpu"));
   // Its Q5_K_M makes 3 % more errors than its Q8_0.
@@ -132,14 +132,14 @@ TEST_F(TiersTest, OnAGpuTheBestThatFitsAndTheRestWithTheArithmetic) {
   Put(store, "whisper-tiny.en", "F16");
   TierOptions options = Options(GiB(8));
   options.gpu = Gpu{.device = "0000:01:00.0",
-                    .name = "the card",
+                    .name = "the GPU",
                     .total = MiB(4096),
                     .worker = "headroom-worker-sim"};
   options.config = {{"canary-1b-flash:F32"}, {"whisper-tiny.en", Place::kCpu}};
   auto tiers = MakeTiers(store, options);
   ASSERT_TRUE(tiers.has_value()) << tiers.error().what;
   ASSERT_GE(tiers->notes.size(), 1U);
-  EXPECT_THAT(tiers->notes[0], HasSubstr("canary-1b-flash F32 on the card: UNSAFE"));
+  EXPECT_THAT(tiers->notes[0], HasSubstr("canary-1b-flash F32 on the GPU: UNSAFE"));
   EXPECT_THAT(tiers->notes[0], HasSubstr("of 4096 MiB > 80 %"));
   EXPECT_FALSE(tiers->tiers[0].on_gpu());
 
@@ -148,8 +148,8 @@ TEST_F(TiersTest, OnAGpuTheBestThatFitsAndTheRestWithTheArithmetic) {
   ASSERT_TRUE(tiers.has_value()) << tiers.error().what;
   std::vector<std::string> titles;
   for (const asr::Tier& tier : tiers->tiers) titles.push_back(tier.Title());
-  EXPECT_THAT(titles, testing::ElementsAre("canary-1b-flash Q8_0 on the card",
-                                           "canary-180m-flash Q8_0 on the card",
+  EXPECT_THAT(titles, testing::ElementsAre("canary-1b-flash Q8_0 on the GPU",
+                                           "canary-180m-flash Q8_0 on the GPU",
                                            "whisper-tiny.en F16 on cpu"));
   EXPECT_EQ(tiers->tiers[0].device, "0000:01:00.0");
   EXPECT_EQ(tiers->tiers[0].worker, "headroom-worker-sim");
@@ -167,7 +167,7 @@ TEST_F(TiersTest, OnAGpuABatchIsCountedAndHalvedUntilItFits) {
   Put(store, "whisper-tiny.en", "F16");
   TierOptions options = Options(GiB(8));
   options.gpu = Gpu{.device = "0000:01:00.0",
-                    .name = "the card",
+                    .name = "the GPU",
                     .total = MiB(4096),
                     .worker = "headroom-worker-sim"};
   options.config = {{"whisper-tiny.en", Place::kGpu}, {"whisper-tiny.en", Place::kCpu}};
@@ -178,19 +178,19 @@ TEST_F(TiersTest, OnAGpuABatchIsCountedAndHalvedUntilItFits) {
   ASSERT_TRUE(four.has_value()) << four.error().what;
   const memory::Plan& plan = four->tiers[0].plan;
   EXPECT_EQ(plan.batch, 4);
-  EXPECT_EQ(four->tiers[1].plan.batch, 1) << "on the processor always one";
+  EXPECT_EQ(four->tiers[1].plan.batch, 1) << "on the CPU always one";
   EXPECT_TRUE(memory::Validate(plan).has_value());
   const Milliseconds longest(30'000);
   const Bytes peak = alone->tiers[0].plan.Peak(longest).bytes;
   EXPECT_EQ(plan.Peak(longest).bytes, peak);
   EXPECT_GT(plan.Peak({longest, true}).bytes, peak);
-  // A card that is full with three of them: the peak with four is above 85 % of it.
+  // A GPU that is full with three of them: the peak with four is above 85 % of it.
   options.gpu->total = Bytes((plan.Peak({longest, true}).bytes - MiB(1)).n * 100 / 85);
   const auto fewer = MakeTiers(store, options);
   ASSERT_TRUE(fewer.has_value()) << fewer.error().what;
   EXPECT_EQ(fewer->tiers[0].plan.batch, 2);
   ASSERT_EQ(fewer->notes.size(), 1U);
-  EXPECT_THAT(fewer->notes[0], HasSubstr("on the card: 2 at once, not 4: UNSAFE"));
+  EXPECT_THAT(fewer->notes[0], HasSubstr("on the GPU: 2 at once, not 4: UNSAFE"));
   options.gpu->total = Bytes((peak + MiB(1)).n * 100 / 85);
   const auto one = MakeTiers(store, options);
   ASSERT_TRUE(one.has_value()) << one.error().what;
@@ -214,7 +214,7 @@ TEST_F(TiersTest, ACalibrationIsWhatPlansOfItsGpuCountWith) {
   TierOptions options = Options(GiB(8));
   options.place = Place::kGpu;
   options.gpu = Gpu{.device = "0000:01:00.0",
-                    .name = "A card",
+                    .name = "A GPU",
                     .kind = memory::DeviceKind::kDiscrete,
                     .total = MiB(4096),
                     .worker = "headroom-worker-cuda"};

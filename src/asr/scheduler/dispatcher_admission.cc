@@ -158,7 +158,7 @@ void Dispatcher::CarryOut(const memory::Action& action) {
       if (events_.on_restart) events_.on_restart(action.reason);
       break;
     case ActionKind::kZone:
-    case ActionKind::kTell:
+    case ActionKind::kNotify:
     case ActionKind::kAllowSpeculation:
     case ActionKind::kQuarantine:
     case ActionKind::kCorrectPlan:

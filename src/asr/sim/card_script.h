@@ -12,8 +12,8 @@ namespace headroom::worker {
 
 struct GpuEvent {
   enum class When {
-    kAllocation,  // the Nth allocation since the card was made
-    kCompute,     // the Nth graph computed since the card was made
+    kAllocation,  // the Nth allocation since the simulated card was made
+    kCompute,     // the Nth graph computed since the simulated card was made
     kRun,         // the first graph of the Nth run after the model was ready
     kAfter,       // the first allocation or graph N milliseconds after the model was ready
   };
@@ -34,7 +34,7 @@ struct GpuEvent {
 /// kInvalid names the statement that makes no sense.
 Result<std::vector<GpuEvent>> ParseCardScript(std::string_view text);
 
-/// The driver's words for an error number; "" for a number the card cannot report.
+/// The driver's words for an error number; "" for a number the simulated card cannot report.
 std::string_view DeviceErrorText(std::int64_t code);
 
 }  // namespace headroom::worker

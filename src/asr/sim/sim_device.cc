@@ -22,7 +22,7 @@ using What = GpuEvent::What;
 
 constexpr std::int64_t kCudaRowElements = 512;
 
-// Every thing the card made points back to it.
+// Every thing the simulated card made points back to it.
 struct SimBuffer {
   SimCard* gpu;
   void* base;

@@ -6,8 +6,8 @@
 // the CPU's; it has a capacity, a neighbour and faults (card_script.h). Both size their buffers by
 // the same device profile, so both count the same bytes.
 //
-// ggml cannot forget a device: a card lives until the process ends. Any number of them may exist.
-// A card is used from one thread at a time.
+// ggml cannot forget a device: a simulated card lives until the process ends. Any number of them
+// may exist. A simulated card is used from one thread at a time.
 #pragma once
 
 #include <ggml-backend.h>

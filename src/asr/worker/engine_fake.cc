@@ -1,4 +1,4 @@
-// A scripted engine for tests of whoever supervises a worker. The "path" that is loaded is the
+// A scripted engine for tests of what supervises a worker. The "path" that is loaded is the
 // script, words separated by spaces:
 //
 //   slow=MS       every run takes this long; Cancel ends it early

@@ -12,7 +12,7 @@ namespace headroom::worker {
 class EngineLog {
  public:
   /// The one log of this process. From the first call on it receives the engine's lines, and an
-  /// abort of ggml and an uncaught exception (which is how Vulkan says that a card is lost) leave
+  /// abort of ggml and an uncaught exception (which is how Vulkan says that a GPU is lost) leave
   /// the reason on stderr as one line, "CUDA error: …; …", without the stack that would hide it
   /// from the supervisor.
   static EngineLog& Install();

@@ -8,7 +8,7 @@
 namespace headroom::worker {
 namespace {
 
-// `only`: there is no other. Some Vulkan drivers do not tell the address of their card.
+// `only`: there is no other. Some Vulkan drivers do not report the PCI address of their GPU.
 bool IsCalled(ggml_backend_dev_t device, const std::string& wanted, bool only) {
   if (wanted == ggml_backend_dev_name(device)) return true;
   ggml_backend_dev_props properties{};
@@ -22,7 +22,7 @@ class DevicePlacement : public Placement {
   DevicePlacement(std::string backend, std::string registry)
       : backend_(std::move(backend)), registry_(std::move(registry)) {
     // Vulkan would put a graph's operations into another order before its memory is laid out, which
-    // takes more of it (1 % for Whisper) than the counting card knows of.
+    // takes more of it (1 % for Whisper) than the simulated card knows of.
     ::setenv("GGML_VK_DISABLE_GRAPH_OPTIMIZE", "1", /*overwrite=*/0);
   }
 

@@ -67,7 +67,7 @@ void AskAboutFloats(Asker& asker) {
     asker.Ask(
         ggml_set_rows(c, wide(), asker.Make(GGML_TYPE_F32, kRow, 2), asker.Make(GGML_TYPE_I64, 2)),
         false);
-    // Named by its query, which is always F32, so the type of the cache is not told apart.
+    // Named by its query, which is always F32, so the type of the cache is not distinguished.
     asker.Ask(ggml_flash_attn_ext(c, asker.Make(GGML_TYPE_F32, 64, 8, 4),
                                   asker.Make(type, 64, 32, 4), asker.Make(type, 64, 32, 4), nullptr,
                                   0.125F, 0, 0));

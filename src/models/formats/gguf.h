@@ -1,6 +1,6 @@
 // GGUF, the model format of ggml, version 2 and 3: header reader. Nothing is allocated because a
 // file says so: every count and length is checked against the file's size first, and values that
-// nobody here asks for are skipped. Format: docs/models.md.
+// Headroom does not need are skipped. Format: docs/models.md.
 #pragma once
 
 #include <array>

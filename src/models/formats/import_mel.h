@@ -1,4 +1,4 @@
-// What Whisper's ear is made of: 400-sample windows every 160 samples, 80 or 128 mel bands.
+// Whisper's mel filters: 400-sample windows every 160 samples, 80 or 128 mel bands.
 #pragma once
 
 #include <cstdint>

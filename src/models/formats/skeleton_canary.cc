@@ -53,7 +53,7 @@ void SetVocabulary(SkeletonParts& parts, const Dimensions& model) {
   GgufKeys& keys = parts.keys;
   std::vector<std::string> tokens{"<unk>"};
   for (const std::string_view special : kSpecials) {
-    // The older prompt names its task; the newer one tells it from the languages.
+    // The older prompt names its task; the newer one derives it from the languages.
     if ((special == "transcribe" || special == "translate") && model.prompt == "canary2") continue;
     keys.SetUnsigned(fmt::format("stt.canary.special.{}_id", special),
                      static_cast<std::uint32_t>(tokens.size()));

@@ -43,7 +43,8 @@ void SetKeys(SkeletonParts& parts, const Dimensions& model) {
   keys.SetUnsigned("stt.parakeet.joint.hidden", kHidden);
   keys.SetUnsigned("stt.parakeet.joint.num_extra_outputs", model.durations ? kDurations : 0);
   keys.SetText("stt.parakeet.joint.activation", "relu");
-  // The longest first: a counting card's zeros choose the first, and few steps are as good as many.
+  // The longest first: a counting simulated card's zeros choose the first, and few steps are as
+  // good as many.
   if (model.durations) keys.SetIntegers("stt.parakeet.tdt.durations", {4, 3, 2, 1, 0});
   std::vector<std::string> tokens{"<unk>"};
   while (std::ssize(tokens) < model.vocabulary) tokens.push_back(fmt::format("w{}", tokens.size()));

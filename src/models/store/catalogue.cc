@@ -229,11 +229,13 @@ class Reader : TomlReader {
   }
 
   Result<Catalogue> All(const toml::table& table) const {
-    TRY(OnlyKeys(table, {"wer_source", "defaults", "processor", "vad", "languages", "model"}));
+    TRY(OnlyKeys(table,
+                 {"wer_source", "defaults", "cpu", "processor", "vad", "languages", "model"}));
     Catalogue catalogue;
     TRY_ASSIGN(catalogue.wer_source, Text(table, "wer_source"));
     TRY_ASSIGN(catalogue.defaults, Texts(table, "defaults"));
-    TRY_ASSIGN(catalogue.cpu, Texts(table, "processor"));
+    // "processor" is the earlier name of the key.
+    TRY_ASSIGN(catalogue.cpu, Texts(table, table.contains("cpu") ? "cpu" : "processor"));
     TRY_ASSIGN(catalogue.vad, Text(table, "vad"));
     LanguageSets sets;
     if (const toml::node* languages = table.get("languages")) {

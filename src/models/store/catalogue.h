@@ -63,7 +63,7 @@ struct Catalogue {
   std::vector<Model> models;          // in the order of the file, names unique
   std::string wer_source;             // how all word error rates were measured
   std::vector<std::string> defaults;  // speech models to use when none is named, best first
-  /// Before the defaults where the processor decodes: as quick there, with fewer errors.
+  /// Before the defaults where the CPU decodes: as fast there, with fewer errors.
   std::vector<std::string> cpu;
   std::string vad;  // the voice activity model
 
@@ -78,7 +78,7 @@ const std::vector<std::string>& KnownFeatures();
 Result<Catalogue> ParseCatalogue(std::string_view text, const std::string& origin);
 
 /// `extra`'s models replace those of the same name and follow the others; its defaults
-/// (with the list for the processor) and voice model, where it names any, replace ours.
+/// (with the list for the CPU) and voice model, where it names any, replace ours.
 Catalogue Merge(Catalogue base, Catalogue extra);
 
 /// The installed catalogue with the user's additions.

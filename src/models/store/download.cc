@@ -93,7 +93,7 @@ class Fetch {
       if (next == Next::kDone) {
         TRY_ASSIGN(auto downloaded, Complete());
         if (downloaded) return std::move(*downloaded);
-        continue;  // begun anew
+        continue;  // restarted
       }
       if (next == Next::kAgainNow) continue;
       if (part_.size() - before >= options_.limits.stall_bytes)

@@ -1,5 +1,5 @@
 // The half-fetched file of a download: its bytes, their running SHA-256, and what they are part of.
-// One thread; whoever uses it holds the model's lock.
+// One thread; the caller holds the model's lock.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ struct PartIdentity {
 
 class DownloadPart {
  public:
-  /// Opens what an earlier try for `url` left, or begins anew.
+  /// Opens what an earlier try for `url` left, or starts over.
   static Result<DownloadPart> Open(const std::filesystem::path& destination,
                                    const std::string& url);
 

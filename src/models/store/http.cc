@@ -66,7 +66,7 @@ std::size_t OnBody(char* bytes, std::size_t size, std::size_t count, void* user)
   auto& transfer = *static_cast<Transfer*>(user);
   const std::size_t n = size * count;
   transfer.received += static_cast<std::int64_t>(n);
-  if (!transfer.good()) return n;  // an error's page: nobody reads it
+  if (!transfer.good()) return n;  // an error's page: it is not read
   auto ok = transfer.Announce();
   if (ok && transfer.handler->on_body)
     ok = transfer.handler->on_body(std::as_bytes(std::span(bytes, n)));

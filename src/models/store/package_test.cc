@@ -103,11 +103,11 @@ TEST_F(PackageTest, ACutArchiveIsSaid) {
 }
 
 TEST_F(PackageTest, PipsLastLineIsWhyItFailed) {
-  const auto fetched = Fetch({"F32", {}, {File("m", "weights", {{"nobody==1", "m"}})}});
+  const auto fetched = Fetch({"F32", {}, {File("m", "weights", {{"absent==1", "m"}})}});
   ASSERT_FALSE(fetched);
   EXPECT_EQ(fetched.error().code, Errc::kNetwork);
   EXPECT_EQ(fetched.error().what,
-            "pip could not fetch nobody==1: ERROR: No matching distribution found for nobody==1");
+            "pip could not fetch absent==1: ERROR: No matching distribution found for absent==1");
 }
 
 TEST_F(PackageTest, WithoutPipItSaysSo) {

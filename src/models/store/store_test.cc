@@ -172,12 +172,12 @@ TEST_F(StoreTest, TwoWritersTakeTurnsAndWaitingCanBeStopped) {
   ASSERT_TRUE(first);
   EXPECT_TRUE(store_.LockModel("other", nullptr));
   CancelToken cancel;
-  bool told = false;
+  bool waited = false;
   const auto second = store_.LockModel("m", &cancel, [&] {
-    told = true;
+    waited = true;
     cancel.Raise();
   });
-  EXPECT_TRUE(told);
+  EXPECT_TRUE(waited);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Errc::kCancelled);
 }

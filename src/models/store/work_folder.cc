@@ -27,7 +27,7 @@ void RemoveAbandoned(const fs::path& parent) {
 
 Result<WorkFolder> WorkFolder::Make(const fs::path& parent) {
   TRY(MakeDirectories(parent));
-  // Between making a folder and locking it nobody may take it for an abandoned one.
+  // Between making a folder and locking it another process must not take it for an abandoned one.
   TRY_ASSIGN(const FileLock alone, FileLock::Take(parent / "lock"));
   RemoveAbandoned(parent);
   std::string path = parent / "XXXXXX";
