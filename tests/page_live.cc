@@ -72,7 +72,7 @@ std::optional<Event> EventOf(const std::string& name, const nlohmann::json& data
   }
   if (name == "action") {
     memory::Action action;
-    action.kind = data.at("verb") == "tell" ? memory::ActionKind::kTell
+    action.kind = data.at("verb") == "tell" ? memory::ActionKind::kNotify
                                             : memory::ActionKind::kStopSpeculation;
     action.reason = data.at("reason");
     return ActionTaken{std::move(action)};

@@ -181,7 +181,7 @@ class StepContext {
     if (s_.notified[i] >= zone && now_ - s_.notified_at[i] < timing_.notify_again) return;
     s_.notified[i] = zone;
     s_.notified_at[i] = now_;
-    Action& action = Do(ActionKind::kTell, std::move(reason));
+    Action& action = Do(ActionKind::kNotify, std::move(reason));
     action.gauge = gauge;
     action.to = zone;
   }

@@ -102,7 +102,7 @@ std::string_view Name(Gauge gauge);  // "VRAM", "RAM", "swap", "pressure", "GPU"
 
 enum class ActionKind {
   kZone,             // a gauge changed its zone: for the record and the status
-  kTell,             // such a zone or a worse one, for the user
+  kNotify,           // such a zone or a worse one, for the user
   kStopSpeculation,  // no decoding on suspicion, no partials that are not needed
   kAllowSpeculation,
   kFinishUtterance,  // let it end if it does `within`; the next step ends the worker

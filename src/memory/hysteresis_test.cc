@@ -120,7 +120,8 @@ TEST(Hysteresis, TheReportIsNotRepeatedAtTheThreshold) {
   int notices = 0;
   for (int i = 0; i < 120; ++i) {
     night.others = MiB(i % 2 ? 3480 : 3490);  // 84.96 % and 85.2 %
-    for (const Action& action : night.Step(seconds(1))) notices += action.kind == ActionKind::kTell;
+    for (const Action& action : night.Step(seconds(1)))
+      notices += action.kind == ActionKind::kNotify;
   }
   EXPECT_LE(notices, 1);
 }

@@ -63,7 +63,7 @@ void Log(const app::Event& event) {
                  [&](const net::Warning& e) { line(kError, e.error.what); },
                  [&](const net::Restarting& e) { line(kWarning, e.reason); },
                  [&](const net::ActionTaken& e) {
-                   const bool warns = e.action.kind == memory::ActionKind::kTell;
+                   const bool warns = e.action.kind == memory::ActionKind::kNotify;
                    line(warns ? kWarning : kDebug, e.action.reason);
                  },
                  [&](const net::Notice& e) { line(kInfo, e.text); },

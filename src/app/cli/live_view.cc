@@ -104,7 +104,7 @@ void LiveView::On(const app::Event& event) {
                  },
                  [&](const net::Notice& e) REQUIRES(mutex_) { line(e.text); },
                  [&](const net::ActionTaken& e) REQUIRES(mutex_) {
-                   if (e.action.kind == memory::ActionKind::kTell) line(e.action.reason);
+                   if (e.action.kind == memory::ActionKind::kNotify) line(e.action.reason);
                  },
                  [this](const net::TierChanged& e) REQUIRES(mutex_) {
                    if (on_terminal_) Print("\033[2m  " + Printable(e.text) + "\033[0m");

@@ -111,7 +111,7 @@ void Service::PublishAction(const memory::Action& action) {
   } else {
     Publish(net::ActionTaken{action});
   }
-  if (action.kind == memory::ActionKind::kTell) Notify("Memory runs short", action.reason);
+  if (action.kind == memory::ActionKind::kNotify) Notify("Memory runs short", action.reason);
 }
 
 void Service::PublishTier(const asr::TierEvent& event) {

@@ -41,13 +41,13 @@ void Histogram::Observe(Milliseconds value) {
   const double seconds = Seconds(value);
   const auto bucket =
       static_cast<std::size_t>(std::ranges::lower_bound(kBounds, seconds) - kBounds.begin());
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ++counts_[bucket];
   sum_ += seconds;
 }
 
 void Histogram::Write(net::PrometheusText& page, std::string_view source) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::uint64_t below = 0;
   for (std::size_t i = 0; i < kBounds.size(); ++i) {
     below += counts_[i];
@@ -60,17 +60,17 @@ void Histogram::Write(net::PrometheusText& page, std::string_view source) const 
 }
 
 void Tally::Utterance(const std::string& source, const std::string& outcome) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ++utterances_[{source, outcome}];
 }
 
 void Tally::Error(const std::string& code) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ++errors_[code];
 }
 
 void Tally::Write(net::PrometheusText& page) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   page.Begin("utterances_total", "counter", "Utterances by source and outcome.");
   for (const auto& [what, count] : utterances_)
     page.Value({{"source", what.first}, {"outcome", what.second}}, count);

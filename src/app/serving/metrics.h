@@ -4,7 +4,6 @@
 #include <array>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +11,7 @@
 #include "app/dictation/utterance_pipeline.h"
 #include "asr/scheduler/utterance.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "net/server/prometheus_text.h"
 
 namespace headroom::app {
@@ -27,9 +27,9 @@ class Histogram {
   void Write(net::PrometheusText& page, std::string_view source) const;
 
  private:
-  mutable std::mutex mutex_;
-  std::array<std::uint64_t, kBounds.size() + 1> counts_{};  // guarded by mutex_
-  double sum_ = 0;
+  mutable Mutex mutex_;
+  std::array<std::uint64_t, kBounds.size() + 1> counts_ GUARDED_BY(mutex_){};
+  double sum_ GUARDED_BY(mutex_) = 0;
 };
 
 /// What is counted as it happens. Any thread.
@@ -43,9 +43,9 @@ class Tally {
   void Write(net::PrometheusText& page) const;
 
  private:
-  mutable std::mutex mutex_;
-  std::map<std::pair<std::string, std::string>, std::uint64_t> utterances_;  // guarded by mutex_
-  std::map<std::string, std::uint64_t> errors_;                              // guarded by mutex_
+  mutable Mutex mutex_;
+  std::map<std::pair<std::string, std::string>, std::uint64_t> utterances_ GUARDED_BY(mutex_);
+  std::map<std::string, std::uint64_t> errors_ GUARDED_BY(mutex_);
 };
 
 struct MetricsOf {

@@ -82,7 +82,7 @@ Result<> Serving::Admit() const {
 
 Bytes Serving::Coming() const {
   const std::size_t jobs = jobs_, streams = streams_->open();
-  const std::lock_guard lock(seen_mutex_);
+  const MutexLock lock(seen_mutex_);
   const Seen before = seen_.empty() ? Seen{} : seen_.front();
   const auto grown = [](std::size_t from, std::size_t to) {
     return static_cast<std::int64_t>(to - std::min(from, to));
@@ -147,7 +147,7 @@ void Serving::Expire() {
   streams_->Expire();
   {
     const MonoTime now = parts_.clock->Now();
-    const std::lock_guard lock(seen_mutex_);
+    const MutexLock lock(seen_mutex_);
     if (seen_.empty() || now - seen_.back().at >= kLookAgain)
       seen_.push_back({now, jobs_, streams_->open()});
     while (seen_.size() > 1 && now - seen_[1].at >= kSampleAge) seen_.pop_front();

@@ -7,7 +7,6 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "app/dictation/utterance_pipeline.h"
@@ -15,6 +14,7 @@
 #include "app/serving/streams.h"
 #include "audio/decode/waiting_decoder.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "net/server/speech_service.h"
 
 namespace headroom::app {
@@ -86,9 +86,9 @@ class Serving : public net::SpeechService {
     MonoTime at;
     std::size_t jobs = 0, streams = 0;
   };
-  mutable std::mutex seen_mutex_;
-  std::deque<Seen>
-      seen_;  // guarded by seen_mutex_; at first as long ago as a sample is old at most
+  mutable Mutex seen_mutex_;
+  /// The first is as long ago as a sample is old at most.
+  std::deque<Seen> seen_ GUARDED_BY(seen_mutex_);
   Tally tally_;
   Histogram dictation_latency_, stream_latency_;
   std::unique_ptr<Streams> streams_;

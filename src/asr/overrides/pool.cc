@@ -60,19 +60,19 @@ ggml_backend_buffer_t BufferPool::AllocateHook(ggml_backend_buffer_type_t type, 
 ggml_backend_buffer_t BufferPool::AllocateForHook(ggml_backend_buffer_type_t type,
                                                   ggml_tensor** tensors, int n) {
   BufferPool& pool = Of(type);
-  const std::lock_guard one_list(pool.list_mutex_);
+  const MutexLock one_list(pool.list_mutex_);
   {
-    const std::lock_guard lock(pool.mutex_);
+    const MutexLock lock(pool.mutex_);
     pool.in_list_ = true;
   }
   type->iface.alloc_buffer_n = pool.allocate_for_;
   ggml_backend_buffer_t whole = ggml_backend_buft_alloc_buffer_n(type, tensors, n);
   type->iface.alloc_buffer_n = AllocateForHook;
-  const std::lock_guard lock(pool.mutex_);
+  const MutexLock lock(pool.mutex_);
   pool.in_list_ = false;
   const bool split = whole && ggml_backend_buffer_is_multi_buffer(whole);
   // Where the list failed, ggml freed its parts unseen as well.
-  std::erase_if(pool.held_, [&](Held& held) {
+  std::erase_if(pool.held_, [&](Held& held) REQUIRES(pool.mutex_) {
     if (!std::exchange(held.in_list, false)) return false;
     if (split) held.whole = whole;
     if (whole) return false;
@@ -98,7 +98,7 @@ ggml_backend_buffer_t BufferPool::TakeFree(std::size_t size) {
 }
 
 void BufferPool::DropFree(std::size_t smaller_than) {
-  std::erase_if(held_, [&](const Held& held) {
+  std::erase_if(held_, [&](const Held& held) REQUIRES(mutex_) {
     if (held.busy || held.buffer->size >= smaller_than) return false;
     usage_.held -= held.size;
     __real_ggml_backend_buffer_free(held.buffer);
@@ -107,7 +107,7 @@ void BufferPool::DropFree(std::size_t smaller_than) {
 }
 
 ggml_backend_buffer_t BufferPool::Allocate(std::size_t size) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (mode_ != Mode::kPassThrough) {
     if (ggml_backend_buffer_t kept = TakeFree(size)) return kept;
     if (mode_ == Mode::kWarming) DropFree(size);
@@ -126,7 +126,7 @@ ggml_backend_buffer_t BufferPool::Allocate(std::size_t size) {
 }
 
 bool BufferPool::TakeBack(ggml_backend_buffer_t buffer) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found =
       std::ranges::find_if(held_, [&](const Held& held) { return held.buffer == buffer; });
   if (found == held_.end()) return false;
@@ -141,8 +141,8 @@ bool BufferPool::TakeBack(ggml_backend_buffer_t buffer) {
 }
 
 void BufferPool::Forget(ggml_backend_buffer_t whole) {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(held_, [&](const Held& held) {
+  const MutexLock lock(mutex_);
+  std::erase_if(held_, [&](const Held& held) REQUIRES(mutex_) {
     if (held.whole != whole) return false;
     usage_.held -= held.size;
     return true;
@@ -161,19 +161,19 @@ void BufferPool::Free(ggml_backend_buffer_t buffer) {
 }
 
 void BufferPool::Set(Mode mode) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   mode_ = mode;
   if (mode == Mode::kPassThrough) DropFree(SIZE_MAX);
   usage_.allocations = usage_.hits = 0;
 }
 
 BufferPool::Usage BufferPool::usage() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return usage_;
 }
 
 void BufferPool::ResetPeak() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   usage_.peak = usage_.held;
 }
 

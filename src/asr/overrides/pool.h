@@ -13,10 +13,10 @@
 
 #include <ggml-backend.h>
 
-#include <mutex>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/mutex.h"
 
 namespace headroom::worker {
 
@@ -56,8 +56,8 @@ class BufferPool {
   static ggml_backend_buffer_t AllocateForHook(ggml_backend_buffer_type_t type,
                                                ggml_tensor** tensors, int n);
   ggml_backend_buffer_t Allocate(std::size_t size);
-  ggml_backend_buffer_t TakeFree(std::size_t size);
-  void DropFree(std::size_t smaller_than);
+  ggml_backend_buffer_t TakeFree(std::size_t size) REQUIRES(mutex_);
+  void DropFree(std::size_t smaller_than) REQUIRES(mutex_);
   /// True: the buffer was ours and is kept.
   bool TakeBack(ggml_backend_buffer_t buffer);
   void Forget(ggml_backend_buffer_t whole);
@@ -65,12 +65,12 @@ class BufferPool {
   const ggml_backend_buffer_type_t type_;
   ggml_backend_buffer_t (*const allocate_)(ggml_backend_buffer_type_t, std::size_t);
   ggml_backend_buffer_t (*const allocate_for_)(ggml_backend_buffer_type_t, ggml_tensor**, int);
-  std::mutex list_mutex_;  // held while buffers for a list of tensors are made; before mutex_
-  mutable std::mutex mutex_;
-  std::vector<Held> held_;  // guarded by mutex_, and so is the rest
-  Mode mode_ = Mode::kPassThrough;
-  bool in_list_ = false;
-  Usage usage_;
+  Mutex list_mutex_;  // held while buffers for a list of tensors are made; before mutex_
+  mutable Mutex mutex_;
+  std::vector<Held> held_ GUARDED_BY(mutex_);
+  Mode mode_ GUARDED_BY(mutex_) = Mode::kPassThrough;
+  bool in_list_ GUARDED_BY(mutex_) = false;
+  Usage usage_ GUARDED_BY(mutex_);
 };
 
 }  // namespace headroom::worker

@@ -3,9 +3,9 @@
 //
 //   auto scheduler = Scheduler::Make({.tiers = …}, …);
 //   auto client = scheduler->Connect(Urgency::kDictation, {.on_decoded = …});
-//   client->SetWanted(true);                    // listening begins: the best tier that fits is
-//   loaded const Ticket t = client->Speculate(…);      // silence began: perhaps the utterance is
-//   over client->Submit({.id = 1, …, .adopt = t});   // it is
+//   client->SetWanted(true);                        // listening begins: a tier is loaded
+//   const Ticket t = client->Speculate(…);          // silence began: the utterance may be over
+//   client->Submit({.id = 1, …, .adopt = t});       // it is
 //
 // Guarantees: each utterance that was accepted has exactly one Decoded, in its client's order of
 // submission. Which client is served next: request_queue.h. Nothing is loaded and no utterance

@@ -49,23 +49,23 @@ EngineLog& EngineLog::Install() {
 void EngineLog::Receive(transcribe_log_level level, const char* message, void* self) {
   if (level != TRANSCRIBE_LOG_LEVEL_ERROR || !message) return;
   auto* log = static_cast<EngineLog*>(self);
-  const std::lock_guard lock(log->mutex_);
+  const MutexLock lock(log->mutex_);
   log->lines_.push_back(TextOf(message));
   if (log->lines_.size() > kKept) log->lines_.pop_front();
 }
 
 void EngineLog::Clear() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   lines_.clear();
 }
 
 std::string EngineLog::last() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return lines_.empty() ? "" : lines_.back();
 }
 
 std::string EngineLog::recent() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return fmt::format("{}", fmt::join(lines_, "; "));
 }
 

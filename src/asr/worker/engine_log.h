@@ -4,8 +4,9 @@
 #include <transcribe.h>
 
 #include <deque>
-#include <mutex>
 #include <string>
+
+#include "base/mutex.h"
 
 namespace headroom::worker {
 
@@ -27,8 +28,8 @@ class EngineLog {
   EngineLog() = default;
   static void Receive(transcribe_log_level level, const char* message, void* self);
 
-  mutable std::mutex mutex_;
-  std::deque<std::string> lines_;  // guarded by mutex_: the engine may log from any of its threads
+  mutable Mutex mutex_;
+  std::deque<std::string> lines_ GUARDED_BY(mutex_);  // the engine may log from any of its threads
 };
 
 }  // namespace headroom::worker

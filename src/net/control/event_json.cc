@@ -93,7 +93,7 @@ struct Writer {
   json operator()(const ActionTaken& e) const {
     const memory::Action& action = e.action;
     json data = {{"verb", memory::Name(action.kind)}, {"reason", action.reason}};
-    if (action.kind == memory::ActionKind::kTell) {
+    if (action.kind == memory::ActionKind::kNotify) {
       data["gauge"] = memory::Name(action.gauge);
       data["from"] = memory::Name(action.from);
       data["to"] = memory::Name(action.to);

@@ -18,7 +18,7 @@ struct Case {
 // What programs rely on: docs/control.md.
 TEST(EventJson, NamesAndMembersAreThoseOfTheManual) {
   const Error lost{Errc::kWorkerLost, "the worker died"};
-  const memory::Action told{.kind = memory::ActionKind::kTell,
+  const memory::Action told{.kind = memory::ActionKind::kNotify,
                             .reason = "it grew",
                             .gauge = memory::Gauge::kRam,
                             .from = memory::Zone::kSafe,
