@@ -621,10 +621,10 @@ class StepContext {
   MonoTime now_;
   std::vector<Action> actions_;
 
-  bool fresh_ = false;          // this sample has the GPU's numbers
-  bool card_excluded_ = false;  // this step leaves the GPU altogether
-  Bytes used_;                  // of the GPU
-  std::optional<Bytes> ours_;   // of the GPU
+  bool fresh_ = false;         // this sample has the GPU's numbers
+  bool gpu_excluded_ = false;  // this step leaves the GPU altogether
+  Bytes used_;                 // of the GPU
+  std::optional<Bytes> ours_;  // of the GPU
   std::optional<Bytes> ram_;
   Bytes held_;  // by the worker there was when the step began
   ZoneLevels<Bytes> ram_thresholds_;
