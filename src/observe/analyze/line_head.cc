@@ -5,15 +5,13 @@
 #include <charconv>
 
 #include "base/text.h"
+#include "observe/analyze/time_cursor.h"
 
 namespace headroom::analyze {
 namespace {
 
 constexpr std::size_t kReach = 80;  // a time may begin so far into a line
 
-bool IsDigit(char c) {
-  return c >= '0' && c <= '9';
-}
 bool IsWord(char c) {
   return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-' ||
          c == '.';
