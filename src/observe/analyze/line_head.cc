@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 
 #include "base/text.h"
 #include "observe/analyze/time_cursor.h"
@@ -96,7 +97,9 @@ std::optional<double> SinceStart(std::string_view line, std::size_t& length) {
       parts[i] = parts[i] * 10 + (line[at++] - '0');
     const std::size_t digits = at - begin;
     if (digits == 0 || (i == 1 && digits != 2) || (i > 1 && digits != 3)) return std::nullopt;
-    if (i < 3 && (at >= line.size() || line[at++] != '.')) return std::nullopt;
+    if (i == 3) break;
+    if (at >= line.size() || line[at] != '.') return std::nullopt;
+    ++at;
   }
   if (at >= line.size() || line[at] != ' ') return std::nullopt;
   length = at;
@@ -109,7 +112,7 @@ std::size_t Decoration(std::string_view text) {
   for (const auto& [open, close] : {std::pair{'[', ']'}, std::pair{'(', ')'}}) {
     if (text[0] != open) continue;
     const std::size_t end = text.find(close);
-    return end == std::string_view::npos || end > kReach ? 0 : end + 1;
+    return end > kReach ? 0 : end + 1;  // npos, too
   }
   std::size_t end = 0;
   while (end < text.size() && IsWord(text[end])) ++end;
@@ -164,12 +167,12 @@ bool AtBeginning(std::string_view line, const TimeZone& zone, std::optional<Inst
   std::size_t length = 0;
   if (line.starts_with("[")) {
     const std::size_t close = line.find(']');
-    if (close == std::string_view::npos || close > 48) return false;
+    if (close > 48) return false;  // npos, too
     const std::string_view inside = Trim(line.substr(1, close - 1));
     const std::string_view rest = line.substr(close + 1);
     if (const auto seconds = Seconds(inside)) {
       if (*seconds > 9e8) {  // since 1970
-        head.at = Instant(Milliseconds(static_cast<std::int64_t>(*seconds * 1000 + 0.5)));
+        head.at = Instant(Milliseconds(std::llround(*seconds * 1000)));
         head.zone_named = true;
       } else {
         head.seconds = seconds;

@@ -75,7 +75,7 @@ class LogLines : public LineParser {
   // Facts whose time is not known wait for the end, where the file's own time is the best guess.
   void Wait(std::optional<double> seconds, const Entry& entry) {
     if (entry.kernel) source().kernel = true;
-    if (seconds) last_seconds_ = *seconds;
+    if (seconds) last_seconds_ = seconds;
     if (!options_.packs || !options_.packs->Match(entry.message)) return;
     ++source().timeless;
     if (waiting_.size() >= kMostWaiting) return;
@@ -125,7 +125,7 @@ class LogLines : public LineParser {
   void Tagged(const LineHead& head, Entry& entry) {
     const std::string_view rest = entry.message;
     const std::size_t host = rest.find(' ');
-    if (host == std::string_view::npos || host > 64) return;
+    if (host > 64) return;  // npos, too
     const std::string_view name = rest.substr(0, host);
     if (name.find_first_of(":[](){}=\"',") != std::string_view::npos) return;
     const std::string_view after = rest.substr(host + 1);

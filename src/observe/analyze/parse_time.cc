@@ -15,7 +15,8 @@ std::optional<ParsedTime> Epoch(std::string_view text) {
   while (digits < text.size() && IsDigit(text[digits])) ++digits;
   if (digits < 9 || digits > 19) return std::nullopt;
   std::uint64_t whole = 0;
-  std::from_chars(text.data(), text.data() + digits, whole);
+  const std::string_view number = text.substr(0, digits);
+  std::from_chars(number.data(), number.data() + number.size(), whole);
   std::size_t length = digits;
   std::uint64_t divisor = 1;
   std::int64_t ms = 0;

@@ -57,7 +57,7 @@ class Vmstat : public PastedParser {
     for (std::size_t i = 0; i < columns_.size() && i < words.size(); ++i) {
       const auto number = NumberOf(words[i]);
       if (!number) continue;
-      if (columns_[i] == "swpd") swap = *number;
+      if (columns_[i] == "swpd") swap = number;
       if (columns_[i] == "free") free = *number;
       if (columns_[i] == "buff") buff = *number;
       if (columns_[i] == "cache") cache = *number;
