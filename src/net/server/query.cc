@@ -1,46 +1,17 @@
 #include "net/server/query.h"
 
-#include <charconv>
-
-#include "base/text.h"
+#include <algorithm>
+// Boost.URL without its library: compiled here and nowhere else.
+#include <boost/url/src.hpp>
 
 namespace headroom::net {
 namespace {
 
-// RFC 3986 section 3.4, without the characters that have a meaning here: % & + =
-constexpr std::string_view kPlain =
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$'()*,;:@/?=";
+namespace urls = boost::urls;
 
-std::unexpected<Error> Malformed() {
-  return Fail(Errc::kInvalid,
-              "the query is malformed: a % needs two hexadecimal digits, and other characters than "
-              "letters, digits and -._~!$'()*,;:@/? are written as one");
-}
-
-Result<std::string> Decode(std::string_view text) {
-  std::string plain;
-  while (!text.empty()) {
-    char next = text.front();
-    std::size_t used = 1;
-    if (next == '+') {
-      next = ' ';
-    } else if (next == '%') {
-      unsigned char byte = 0;
-      const std::string_view digits = text.substr(1, 2);
-      const auto [end, err] =
-          std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
-      if (digits.size() < 2 || err != std::errc() || end != digits.data() + 2) return Malformed();
-      if (byte < 0x20 || byte == 0x7f)
-        return Fail(Errc::kInvalid, "the query has control characters");
-      next = static_cast<char>(byte);
-      used = 3;
-    } else if (!kPlain.contains(next)) {
-      return Malformed();
-    }
-    plain += next;
-    text.remove_prefix(used);
-  }
-  return plain;
+bool HasControl(std::string_view text) {
+  return std::ranges::any_of(
+      text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '\x7f'; });
 }
 
 }  // namespace
@@ -53,12 +24,21 @@ Result<std::vector<std::pair<std::string, std::string>>> ParseQuery(std::string_
   std::vector<std::pair<std::string, std::string>> fields;
   const std::size_t path = PathOf(target).size();
   if (path == target.size()) return fields;
-  for (const std::string& field : Split(target.substr(path + 1), '&')) {
-    if (field.empty()) continue;
-    const std::size_t equals = std::min(field.find('='), field.size());
-    TRY_ASSIGN(std::string name, Decode(std::string_view(field).substr(0, equals)));
-    TRY_ASSIGN(std::string value,
-               Decode(std::string_view(field).substr(std::min(equals + 1, field.size()))));
+  // A copy, since parse_query of Boost 1.81 reads up to a NUL whatever the length is.
+  const std::string text(target.substr(path + 1));
+  const auto query = urls::parse_query(text);
+  if (!query || text.contains('\0'))
+    return Fail(Errc::kInvalid,
+                "the query is malformed: a % needs two hexadecimal digits, and other characters "
+                "than letters, digits and -._~!$'()*,;:@/? are written as one");
+  urls::encoding_opts options;
+  options.space_as_plus = true;
+  for (const auto field : *query) {
+    if (field.key.empty() && !field.has_value) continue;
+    std::string name = field.key.decode(options);
+    std::string value = field.value.decode(options);
+    if (HasControl(name) || HasControl(value))
+      return Fail(Errc::kInvalid, "the query has control characters");
     fields.emplace_back(std::move(name), std::move(value));
   }
   return fields;

@@ -26,6 +26,7 @@ TEST(Query, WhatIsNotOneIsRefused) {
   for (const char* target : {"/a?x=%", "/a?x=%2", "/a?x=%zz", "/a?x=a b", "/a?x=\"", "/a?x=%00",
                              "/a?%0a=1", "/a?x=\xff", "/a?x=#"})
     EXPECT_FALSE(ParseQuery(target)) << target;
+  EXPECT_FALSE(ParseQuery(std::string_view("/a?x=a\0b", 8)));
   EXPECT_EQ(PathOf("/a/b?c?d"), "/a/b");
   EXPECT_EQ(PathOf(""), "");
 }
