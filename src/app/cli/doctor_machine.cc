@@ -89,7 +89,8 @@ Findings CheckModels(const DoctorContext& context) {
                             : Finding{Health::kFail, "model", path.error().what, ""});
   };
   look(store->ResolveVad());
-  for (const app::TierName& tier : context.config.models.tiers) look(store->Resolve(tier.model));
+  for (const planner::TierPreference& tier : context.config.models.tiers)
+    look(store->Resolve(tier.model));
   if (context.config.models.tiers.empty()) look(store->ResolveDefault(planner::FastestOnCpu()));
   return findings;
 }

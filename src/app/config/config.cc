@@ -163,7 +163,7 @@ class Reader {
       Together({"speech.vad_leave", "speech.vad_enter"},
                fmt::format("speech.vad_leave: {} is above vad_enter, {}", c.speech.vad_leave,
                            c.speech.vad_enter));
-    if (c.audio.source == SourceKind::kFile && c.audio.files.empty())
+    if (c.audio.source == audio::SourceKind::kFile && c.audio.files.empty())
       Together({"audio.source"}, "audio.source: \"file\" needs audio.files");
     for (const output::TargetOptions& options : TargetOptionsFor(c))
       if (const auto complete = output::Check(options); !complete)
@@ -223,22 +223,34 @@ Result<> ReadSetting(const ConfigKey& key, const std::string& value, Config& int
 
 }  // namespace
 
-std::string TierName::text() const {
-  return device == DeviceChoice::kAuto  ? model
-         : device == DeviceChoice::kGpu ? model + "@gpu"
-                                        : model + "@cpu";
+std::string_view Name(ListenMode mode) {
+  switch (mode) {
+    case ListenMode::kToggle:
+      return "toggle";
+    case ListenMode::kPushToTalk:
+      return "push_to_talk";
+    case ListenMode::kHandsFree:
+      return "hands_free";
+  }
+  return "toggle";
 }
 
-Result<TierName> ParseTierName(std::string_view text) {
-  TierName tier;
+std::string TierName(const planner::TierPreference& tier) {
+  return tier.place == planner::Place::kAny   ? tier.model
+         : tier.place == planner::Place::kGpu ? tier.model + "@gpu"
+                                              : tier.model + "@cpu";
+}
+
+Result<planner::TierPreference> ParseTierName(std::string_view text) {
+  planner::TierPreference tier;
   const std::size_t at = text.rfind('@');
   if (at != std::string_view::npos) {
     const std::string_view device = text.substr(at + 1);
     if (device != "gpu" && device != "cpu" && device != "auto")
       return Fail(Errc::kInvalid, "\"{}\": the device after @ must be gpu or cpu", Printable(text));
-    tier.device = device == "gpu"   ? DeviceChoice::kGpu
-                  : device == "cpu" ? DeviceChoice::kCpu
-                                    : DeviceChoice::kAuto;
+    tier.place = device == "gpu"   ? planner::Place::kGpu
+                 : device == "cpu" ? planner::Place::kCpu
+                                   : planner::Place::kAny;
   }
   const std::string_view model = text.substr(0, at);
   if (models::LooksLikePath(model)) {

@@ -5,6 +5,7 @@
 // Reading never throws and reports all mistakes together, each with its line. Any thread.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <span>
@@ -13,6 +14,9 @@
 #include <vector>
 
 #include "app/output/target.h"
+#include "asr/planner/tier_preference.h"
+#include "asr/scheduler/when_cold.h"
+#include "audio/capture/source.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -21,14 +25,14 @@
 
 namespace headroom::app {
 
-enum class SourceKind { kAuto, kPulse, kAlsa, kFile, kStdin, kNone };
 enum class ListenMode { kToggle, kPushToTalk, kHandsFree };
-enum class DeviceChoice { kAuto, kGpu, kCpu };
-enum class WhenCold { kWait, kFast };
+inline constexpr std::array kListenModes = {ListenMode::kToggle, ListenMode::kPushToTalk,
+                                            ListenMode::kHandsFree};
+std::string_view Name(ListenMode mode);  // "toggle", …
 enum class LogLevel { kError, kWarning, kInfo, kDebug };
 
 struct AudioConfig {
-  SourceKind source = SourceKind::kAuto;
+  audio::SourceKind source = audio::SourceKind::kAuto;
   std::string device;                        // "" : the default one
   std::vector<std::filesystem::path> files;  // kFile: played one after the other
   bool real_time = true;                     // kFile, kStdin: not faster than real time
@@ -55,22 +59,17 @@ struct SpeechConfig {
 };
 
 /// One tier as the user wrote it: "canary-1b-flash:Q8_0@gpu".
-struct TierName {
-  std::string model;  // NAME or NAME:QUANTISATION
-  DeviceChoice device = DeviceChoice::kAuto;
-  std::string text() const;  // as in the file
-  friend bool operator==(const TierName&, const TierName&) = default;
-};
-Result<TierName> ParseTierName(std::string_view text);
+Result<planner::TierPreference> ParseTierName(std::string_view text);
+std::string TierName(const planner::TierPreference& tier);
 
 inline constexpr std::size_t kMostTiers = 8;
 inline constexpr int kMostBatch = 16;
 
 struct ModelsConfig {
-  std::vector<TierName> tiers;  // best first; empty: chosen from installed models
-  DeviceChoice device = DeviceChoice::kAuto;
+  std::vector<planner::TierPreference> tiers;  // best first; empty: chosen from installed models
+  planner::Place device = planner::Place::kAny;
   std::string gpu;  // its PCI address; "": the best
-  WhenCold when_cold = WhenCold::kWait;
+  asr::WhenCold when_cold = asr::WhenCold::kWait;
   int threads = 0;             // 0: one for each core this process may use
   int batch = 1;               // utterances that a GPU decodes together
   Milliseconds idle{300'000};  // the worker ends after this long without speech; 0: never

@@ -1,6 +1,7 @@
 #include "app/config/config_keys.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "app/config/config_value.h"
@@ -18,20 +19,21 @@ namespace {
 template <class E>
 using Names = std::vector<std::pair<std::string, E>>;
 
-const Names<SourceKind> kSources = {{"auto", SourceKind::kAuto},   {"pulse", SourceKind::kPulse},
-                                    {"alsa", SourceKind::kAlsa},   {"file", SourceKind::kFile},
-                                    {"stdin", SourceKind::kStdin}, {"none", SourceKind::kNone}};
-const Names<ListenMode> kModes = {{"toggle", ListenMode::kToggle},
-                                  {"push_to_talk", ListenMode::kPushToTalk},
-                                  {"hands_free", ListenMode::kHandsFree}};
-const Names<DeviceChoice> kDevices = {
-    {"auto", DeviceChoice::kAuto}, {"gpu", DeviceChoice::kGpu}, {"cpu", DeviceChoice::kCpu}};
-const Names<WhenCold> kWhenCold = {{"wait", WhenCold::kWait}, {"fast", WhenCold::kFast}};
-const Names<output::TargetKind> kTargets = [] {
-  Names<output::TargetKind> names;
-  for (const output::TargetKind kind : output::kTargetKinds) names.emplace_back(Name(kind), kind);
+// Of kinds that have a Name.
+template <class E, std::size_t N>
+Names<E> NamesOf(const std::array<E, N>& kinds) {
+  Names<E> names;
+  for (const E kind : kinds) names.emplace_back(Name(kind), kind);
   return names;
-}();
+}
+
+const Names<audio::SourceKind> kSources = NamesOf(audio::kSourceKinds);
+const Names<ListenMode> kModes = NamesOf(kListenModes);
+const Names<planner::Place> kDevices = {
+    {"auto", planner::Place::kAny}, {"gpu", planner::Place::kGpu}, {"cpu", planner::Place::kCpu}};
+const Names<asr::WhenCold> kWhenCold = {{"wait", asr::WhenCold::kWait},
+                                        {"fast", asr::WhenCold::kFast}};
+const Names<output::TargetKind> kTargets = NamesOf(output::kTargetKinds);
 const Names<std::string> kTyping = [] {
   Names<std::string> names = {{"auto", "auto"}};
   for (const std::string_view injector : output::kInjectors) names.emplace_back(injector, injector);
@@ -289,8 +291,7 @@ void AddModels(std::vector<ConfigKey>& keys) {
   keys.push_back(List({"models", "tiers",
                        "Models to use, best first, as \"name:quantisation@device\" with device gpu "
                        "or cpu. Empty: chosen from the models on disk."},
-                      "names", AT(models.tiers), ParseTierName,
-                      [](const TierName& tier) { return tier.text(); }));
+                      "names", AT(models.tiers), ParseTierName, TierName));
   keys.push_back(
       Choice({"models", "device",
               "Where models without a device in their name may run. gpu: never on the CPU."},

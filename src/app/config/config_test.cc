@@ -82,7 +82,7 @@ socket = "/run/x.sock"
 [log]
 level = "debug"
 )");
-  EXPECT_EQ(c.audio.source, SourceKind::kFile);
+  EXPECT_EQ(c.audio.source, audio::SourceKind::kFile);
   EXPECT_THAT(c.audio.files, ElementsAre("/a.wav", "/b c.flac"));
   EXPECT_FALSE(c.audio.real_time);
   EXPECT_EQ(c.speech.mode, ListenMode::kHandsFree);
@@ -92,8 +92,8 @@ level = "debug"
   EXPECT_EQ(c.commands.at("de").at("neue zeile"), "\n");
   EXPECT_EQ(c.replacements.at("head room"), "Headroom");
   ASSERT_EQ(c.models.tiers.size(), 3u);
-  EXPECT_EQ(c.models.tiers[0], (TierName{"canary-1b-flash:Q8_0", DeviceChoice::kGpu}));
-  EXPECT_EQ(c.models.tiers[1].text(), "whisper-base@cpu");
+  EXPECT_EQ(c.models.tiers[0], (planner::TierPreference{"canary-1b-flash:Q8_0", planner::Place::kGpu}));
+  EXPECT_EQ(TierName(c.models.tiers[1]), "whisper-base@cpu");
   EXPECT_EQ(c.models.tiers[2].model, "/m/x.gguf");
   EXPECT_EQ(c.models.idle, Milliseconds(0));
   EXPECT_EQ(c.memory.thresholds.vram, (memory::ZoneLevels<double>{60, 80, 95}));

@@ -6,29 +6,11 @@ namespace {
 // With `longest` it is what Whisper hears at once.
 constexpr Milliseconds kOverlap{1'500};
 
-audio::SourceKind KindFor(SourceKind kind) {
-  switch (kind) {
-    case SourceKind::kAuto:
-      return audio::SourceKind::kAuto;
-    case SourceKind::kPulse:
-      return audio::SourceKind::kPulse;
-    case SourceKind::kAlsa:
-      return audio::SourceKind::kAlsa;
-    case SourceKind::kFile:
-      return audio::SourceKind::kFile;
-    case SourceKind::kStdin:
-      return audio::SourceKind::kStdin;
-    case SourceKind::kNone:
-      return audio::SourceKind::kNone;
-  }
-  return audio::SourceKind::kNone;
-}
-
 }  // namespace
 
 audio::SourceOptions SourceOptionsFor(const Config& config) {
   audio::SourceOptions options;
-  options.kind = KindFor(config.audio.source);
+  options.kind = config.audio.source;
   if (!config.audio.device.empty()) options.devices = {config.audio.device};
   for (const auto& file : config.audio.files) options.files.push_back(file.string());
   options.real_time = config.audio.real_time;

@@ -21,18 +21,6 @@ namespace {
 
 constexpr Milliseconds kGpuWithin{3'000};  // for a driver that is being loaded
 
-planner::Place PlaceFor(DeviceChoice device) {
-  switch (device) {
-    case DeviceChoice::kAuto:
-      return planner::Place::kAny;
-    case DeviceChoice::kGpu:
-      return planner::Place::kGpu;
-    case DeviceChoice::kCpu:
-      return planner::Place::kCpu;
-  }
-  return planner::Place::kAny;
-}
-
 memory::Room HostNow() {
   const auto text = headroom::ReadFile("/proc/meminfo", KiB(64));
   const auto host = text ? probe::ParseMeminfo(*text) : std::nullopt;
@@ -50,9 +38,8 @@ std::string Words(const std::vector<std::string>& notes) {
 Result<> Service::StartScheduler() {
   TRY_ASSIGN(const auto store, models::Store::Open());
   planner::TierOptions config;
-  for (const TierName& name : config_.models.tiers)
-    config.config.push_back({name.model, PlaceFor(name.device)});
-  config.place = PlaceFor(config_.models.device);
+  config.config = config_.models.tiers;
+  config.place = config_.models.device;
   config.threads = config_.models.threads;
   config.batch = config_.models.batch;
   config.translate_to = config_.speech.translate_to;
@@ -74,8 +61,7 @@ Result<> Service::StartScheduler() {
   options.policy.chunks = config_.memory.chunks;
   options.policy.thresholds = config_.memory.thresholds;
   if (config_.models.idle.count() > 0) options.policy.timing.idle = config_.models.idle;
-  options.when_cold =
-      config_.models.when_cold == WhenCold::kFast ? asr::WhenCold::kFast : asr::WhenCold::kWait;
+  options.when_cold = config_.models.when_cold;
   if (config_.speech.language != "auto") options.language = config_.speech.language;
   const bool gpu = std::ranges::any_of(tiers.tiers, &asr::Tier::on_gpu);
   options.tiers = std::move(tiers.tiers);

@@ -25,18 +25,6 @@ net::Phase PhaseOf(DictationState state, std::size_t waiting) {
   return net::Phase::kIdle;
 }
 
-const char* NameOf(ListenMode mode) {
-  switch (mode) {
-    case ListenMode::kToggle:
-      return "toggle";
-    case ListenMode::kPushToTalk:
-      return "push_to_talk";
-    case ListenMode::kHandsFree:
-      return "hands_free";
-  }
-  return "";
-}
-
 net::MemoryUse MemoryOf(const asr::SchedulerStatus& scheduler) {
   net::MemoryUse memory;
   const auto worst = std::ranges::max_element(scheduler.zones);
@@ -78,7 +66,7 @@ net::Status StatusView::Now() const {
   status.undelivered = sources_.undelivered();
   status.yields = sources_.yields();
   const MutexLock lock(mutex_);
-  status.mode = NameOf(mode_);
+  status.mode = Name(mode_);
   status.language = language_;
   status.partial = partial_;
   for (const auto& [topic, text] : warnings_) status.troubles.push_back(text);

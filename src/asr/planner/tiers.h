@@ -7,17 +7,11 @@
 #include <vector>
 
 #include "asr/planner/gpu.h"
+#include "asr/planner/tier_preference.h"
 #include "asr/scheduler/tier.h"
 #include "models/store/store.h"
 
 namespace headroom::planner {
-
-enum class Place { kAny, kGpu, kCpu };
-
-struct TierPreference {
-  std::string model;  // a name, name:quantisation, or the path of a file
-  Place place = Place::kAny;
-};
 
 struct TierOptions {
   std::vector<TierPreference> config;  // best first; empty: chosen

@@ -18,6 +18,7 @@
 #include "asr/scheduler/readings.h"
 #include "asr/scheduler/request_queue.h"
 #include "asr/scheduler/utterance.h"
+#include "asr/scheduler/when_cold.h"
 #include "asr/scheduler/worker_pool.h"
 
 namespace headroom::asr {

@@ -116,10 +116,6 @@ struct SchedulerEvents {
   std::function<void(const std::string& reason)> on_restart;
 };
 
-/// While the first worker is being loaded: the first utterances wait for it, or a small tier on
-/// the CPU decodes them.
-enum class WhenCold { kWait, kFast };
-
 struct SchedulerCounts {
   std::int64_t submitted = 0, refused = 0, decoded = 0, failed = 0, cancelled = 0;
   std::int64_t speculated = 0, adopted = 0, dropped = 0;  // speculations
