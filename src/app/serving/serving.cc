@@ -180,7 +180,7 @@ net::ServiceState Serving::State() const {
   state.streams = streams_->open();
   state.models = parts_.models;
   for (net::ServedModel& model : state.models)
-    model.loaded = status.tier_title.starts_with(model.id + " ");
+    model.loaded = status.tier && status.tiers[*status.tier].model == model.id;
   return state;
 }
 

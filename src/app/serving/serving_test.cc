@@ -25,6 +25,8 @@ class ServingTest : public testing::Test {
     folder_ = ::mkdtemp(name.data());
     status_.sample.ram_available = GiB(4);
     status_.tier_title = "whisper-base Q8_0 on cpu";
+    status_.tiers.emplace_back().model = "whisper-base";
+    status_.tier = 0;
     ServingParts parts;
     parts.scheduler = [this] { return status_; };
     parts.dictation = [] { return PipelineStatus(); };
@@ -77,6 +79,11 @@ TEST_F(ServingTest, IsReadyAndSaysWhatItHas) {
   ASSERT_EQ(state.models.size(), 2U);
   EXPECT_TRUE(state.models[0].loaded);
   EXPECT_FALSE(state.models[1].loaded);
+  status_.tiers[0].model = "whisper-base copy";
+  status_.tier_title = "whisper-base copy Q8_0 on cpu";
+  EXPECT_FALSE(serving_->State().models[0].loaded) << "another model whose name begins like it";
+  status_.tier = std::nullopt;
+  EXPECT_FALSE(serving_->State().models[0].loaded);
   EXPECT_EQ(serving_->Inspect("plan"), "{}");
   EXPECT_EQ(serving_->Inspect("secrets"), std::nullopt);
 }

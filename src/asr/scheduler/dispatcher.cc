@@ -412,6 +412,7 @@ SchedulerStatus Dispatcher::status() const {
   for (std::size_t i = 0; i < options_.tiers.size(); ++i) {
     const memory::TierState& known = governor_.tiers[i];
     TierStatus tier{.title = options_.tiers[i].Title(),
+                    .model = options_.tiers[i].plan.model,
                     .on_gpu = options_.tiers[i].on_gpu(),
                     .state = "resting",
                     .quarantined = {},

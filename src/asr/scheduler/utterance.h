@@ -126,6 +126,7 @@ struct SchedulerCounts {
 
 struct TierStatus {
   std::string title;
+  std::string model = {};  // "whisper-base"
   bool on_gpu = false;
   std::string state;           // "ready", "loading", "ending", "resting", "quarantined"
   Milliseconds quarantined{};  // for that much longer
