@@ -98,7 +98,8 @@ struct Target {
 
 enum class Gauge { kVram, kRam, kSwap, kPressure, kGpu };
 inline constexpr std::size_t kGauges = 5;
-std::string_view Name(Gauge gauge);  // "VRAM", "RAM", "swap", "pressure", "GPU"
+std::string_view Name(Gauge gauge);  // "VRAM", "RAM", "swap", …
+std::optional<Gauge> GaugeFromName(std::string_view name);
 
 enum class ActionKind {
   kZone,             // a gauge changed its zone: for the record and the status
@@ -116,6 +117,7 @@ enum class ActionKind {
   kSaveAndRestart,  // of the service
 };
 std::string_view Name(ActionKind kind);  // "zone", "tell", "end_worker", …
+std::optional<ActionKind> ActionKindFromName(std::string_view name);
 
 struct Action {
   ActionKind kind = ActionKind::kZone;

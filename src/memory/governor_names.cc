@@ -64,6 +64,13 @@ std::string_view Name(Gauge gauge) {
   return "card";
 }
 
+std::optional<Gauge> GaugeFromName(std::string_view name) {
+  for (std::size_t i = 0; i < kGauges; ++i) {
+    if (Name(static_cast<Gauge>(i)) == name) return static_cast<Gauge>(i);
+  }
+  return std::nullopt;
+}
+
 std::string_view Name(ActionKind kind) {
   switch (kind) {
     case ActionKind::kZone:
@@ -94,6 +101,13 @@ std::string_view Name(ActionKind kind) {
       return "save_and_restart";
   }
   return "zone";
+}
+
+std::optional<ActionKind> ActionKindFromName(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(ActionKind::kSaveAndRestart); ++i) {
+    if (Name(static_cast<ActionKind>(i)) == name) return static_cast<ActionKind>(i);
+  }
+  return std::nullopt;
 }
 
 }  // namespace headroom::memory

@@ -12,6 +12,7 @@
 #include "app/cli/status_show.h"
 #include "app/cli/terminal.h"
 #include "base/text.h"
+#include "net/control/event_json.h"
 #include "net/control/status.h"
 
 namespace headroom::cli {
@@ -52,27 +53,38 @@ class TextFollower {
     if (on_terminal_) fmt::print("\n");
   }
 
-  void Take(std::string_view name, const json& data) {
-    if (name == "status") {
-      if (const auto status = net::ParseStatus(data)) status_ = *status;
-    } else if (name == "partial") {
-      status_.partial = data.value("committed", "") + data.value("tentative", "");
-      if (!on_terminal_) return;
-    } else if (name == "text") {
-      status_.partial.clear();
-      Above(fmt::format("text: {}", Printable(data.value("text", ""))));
-    } else if (name == "delivery" && !data.value("ok", true)) {
-      Above(fmt::format("not delivered to {}: {}", Printable(data.value("target", "")),
-                        Printable(data.value("why", ""))));
-    } else if (name == "trouble") {
-      Above(fmt::format("warning: {}", Printable(data.value("text", ""))));
-    } else {
-      return;
-    }
-    ShowState();
+  void Take(const net::Event& event) {
+    const bool shown = std::visit([this](const auto& e) { return On(e); }, event);
+    if (shown) ShowState();
   }
 
  private:
+  // Whether the event shows.
+  bool On(const net::StatusChanged& event) {
+    status_ = event.status;
+    return true;
+  }
+  bool On(const net::PartialText& event) {
+    status_.partial = event.committed + event.tentative;
+    return on_terminal_;
+  }
+  bool On(const net::TextDelivered& event) {
+    status_.partial.clear();
+    Above(fmt::format("text: {}", Printable(event.text)));
+    return true;
+  }
+  bool On(const net::TargetTried& event) {
+    if (!event.failure) return false;
+    Above(fmt::format("not delivered to {}: {}", Printable(event.target),
+                      Printable(event.failure->what)));
+    return true;
+  }
+  bool On(const net::Warning& event) {
+    Above(fmt::format("warning: {}", Printable(event.error.what)));
+    return true;
+  }
+  bool On(const auto&) const { return false; }
+
   void Above(const std::string& line) {
     fmt::print("{}{}\n", on_terminal_ ? "\r\033[K" : "", line);
   }
@@ -98,7 +110,7 @@ Result<int> FollowText(const Options& options) {
           .Follow(
               "GET", "/v1/events",
               [&](std::string_view name, const json& data) {
-                follower.Take(name, data);
+                if (const auto event = net::EventFromJson(name, data)) follower.Take(*event);
                 return true;
               },
               &InterruptToken()));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace headroom::net {
 namespace {
@@ -78,10 +79,17 @@ TEST(EventJson, NamesAndMembersAreThoseOfTheManual) {
       {YieldChanged{{}, false}, "yield", R"({"held":false})"},
       {Restarting{"memory"}, "restart", R"({"reason":"memory"})"},
   };
+  std::set<std::size_t> tried;
   for (const Case& one : cases) {
     EXPECT_EQ(NameOf(one.event), one.name);
     EXPECT_EQ(EventToJson(one.event).dump(), one.json);
+    const auto read = EventFromJson(one.name, nlohmann::json::parse(one.json));
+    ASSERT_TRUE(read) << one.name;
+    EXPECT_EQ(read->index(), one.event.index()) << one.name;
+    EXPECT_EQ(EventToJson(*read).dump(), one.json);
+    tried.insert(one.event.index());
   }
+  EXPECT_EQ(tried.size(), std::variant_size_v<Event> - 1) << "all but the status, below";
 }
 
 TEST(EventJson, TheStatusIsThatOfStatusH) {
@@ -90,6 +98,21 @@ TEST(EventJson, TheStatusIsThatOfStatusH) {
   const Event event = StatusChanged{status};
   EXPECT_EQ(NameOf(event), "status");
   EXPECT_EQ(EventToJson(event), ToJson(status));
+  const auto read = EventFromJson("status", ToJson(status));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(std::get<StatusChanged>(*read).status.partial, "it");
+}
+
+TEST(EventJson, ReadsWhatOthersSend) {
+  EXPECT_FALSE(EventFromJson("dance", nlohmann::json::object())) << "of a newer daemon";
+  EXPECT_FALSE(EventFromJson("text", nlohmann::json::array()));
+  const auto bare = EventFromJson("text", {{"text", 3}, {"audio_ms", "long"}});
+  ASSERT_TRUE(bare);
+  EXPECT_EQ(std::get<TextDelivered>(*bare).text, "");
+  EXPECT_FALSE(std::get<TextDelivered>(*bare).failure);
+  const auto odd = EventFromJson("zone", {{"gauge", "steam"}, {"to", "purple"}});
+  ASSERT_TRUE(odd);
+  EXPECT_EQ(std::get<ZoneChanged>(*odd).to, memory::Zone::kSafe);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "net/control/json_fields.h"
+
 namespace headroom::net {
 namespace {
 
@@ -10,52 +12,6 @@ using nlohmann::json;
 
 constexpr std::array kPhases = {Phase::kIdle, Phase::kOpening, Phase::kListening, Phase::kSpeaking,
                                 Phase::kDecoding};
-
-// Typed values of an object; what is absent or of another type leaves the default.
-class Fields {
- public:
-  explicit Fields(const json& object) : object_(object) {}
-
-  void Get(const char* key, std::string& into) const {
-    if (const json* value = Find(key); value && value->is_string()) into = *value;
-  }
-  void Get(const char* key, bool& into) const {
-    if (const json* value = Find(key); value && value->is_boolean()) into = value->get<bool>();
-  }
-  template <class N>
-    requires std::is_integral_v<N>
-  void Get(const char* key, N& into) const {
-    if (const auto number = Whole(key)) into = static_cast<N>(*number);
-  }
-  void Get(const char* key, Milliseconds& into) const {
-    if (const auto number = Whole(key)) into = Milliseconds(*number);
-  }
-  void Get(const char* key, std::optional<Milliseconds>& into) const {
-    if (const auto number = Whole(key)) into = Milliseconds(*number);
-  }
-  void Get(const char* key, std::optional<Bytes>& into) const {
-    if (const auto number = Whole(key)) into = Bytes(*number);
-  }
-  void Get(const char* key, std::vector<std::string>& into) const {
-    const json* list = Find(key);
-    if (!list || !list->is_array()) return;
-    for (const json& element : *list) {
-      if (element.is_string()) into.push_back(element);
-    }
-  }
-  const json* Find(const char* key) const {
-    const auto found = object_.find(key);
-    return found == object_.end() ? nullptr : &*found;
-  }
-
- private:
-  std::optional<std::int64_t> Whole(const char* key) const {
-    const json* value = Find(key);
-    if (!value || !value->is_number_integer()) return std::nullopt;
-    return value->get<std::int64_t>();
-  }
-  const json& object_;
-};
 
 void Put(json& object, const char* key, const std::optional<Bytes>& bytes) {
   if (bytes) object[key] = bytes->n;
@@ -123,7 +79,7 @@ json ToJson(const Status& status) {
 
 Result<Status> ParseStatus(const json& value) {
   if (!value.is_object()) return Fail(Errc::kProtocol, "the daemon's status is not an object");
-  const Fields fields(value);
+  const JsonFields fields(value);
   Status status;
   std::string phase;
   fields.Get("version", status.version);
@@ -134,7 +90,7 @@ Result<Status> ParseStatus(const json& value) {
   fields.Get("mode", status.mode);
   fields.Get("language", status.language);
   if (const json* microphone = fields.Find("microphone"); microphone && microphone->is_object()) {
-    const Fields of(*microphone);
+    const JsonFields of(*microphone);
     of.Get("device", status.microphone.device);
     of.Get("state", status.microphone.state);
     of.Get("trouble", status.microphone.trouble);
@@ -142,7 +98,7 @@ Result<Status> ParseStatus(const json& value) {
   }
   fields.Get("tier", status.tier);
   if (const json* memory = fields.Find("memory"); memory && memory->is_object()) {
-    const Fields of(*memory);
+    const JsonFields of(*memory);
     of.Get("zone", status.memory.zone);
     of.Get("why", status.memory.why);
     of.Get("ram_bytes", status.memory.ram);
@@ -175,7 +131,7 @@ json ToJson(const HistoryEntry& entry) {
 
 Result<HistoryEntry> ParseHistoryEntry(const json& value) {
   if (!value.is_object()) return Fail(Errc::kProtocol, "an entry of the history is not an object");
-  const Fields fields(value);
+  const JsonFields fields(value);
   HistoryEntry entry;
   Milliseconds at{};
   fields.Get("id", entry.id);
