@@ -2,6 +2,7 @@
 #include "app/cli/bench.h"
 
 #include "app/cli/command.h"
+#include "app/cli/runs.h"
 #include "app/cli/terminal.h"
 
 namespace headroom::cli {
@@ -33,24 +34,14 @@ void AddBench(Parser app, Action& chosen) {
   of_models.AddOption("-o,--output", models->output,
                       "Write to this file instead of standard output");
   of_models.Footer("What is measured, and how: docs/bench.md.");
-  of_models.OnChosen([models, &chosen] {
-    chosen = [models] {
-      const Result<int> code = BenchModels(*models);
-      return code ? *code : Complain(code.error());
-    };
-  });
+  of_models.OnChosen(Runs(chosen, models, BenchModels));
 
   const auto vad = std::make_shared<BenchVadOptions>();
   Parser of_vad = bench.Add("vad", "Measure the CPU time and memory of voice detection.");
   of_vad.AddOption("FILE", vad->files, "Audio files to analyse").Required();
   of_vad.AddFlag("--json", vad->json, "Print JSON");
   of_vad.Footer("Why it never needs a GPU: docs/audio.md.");
-  of_vad.OnChosen([vad, &chosen] {
-    chosen = [vad] {
-      const Result<int> code = BenchVad(*vad);
-      return code ? *code : Complain(code.error());
-    };
-  });
+  of_vad.OnChosen(Runs(chosen, vad, BenchVad));
 }
 
 }  // namespace headroom::cli

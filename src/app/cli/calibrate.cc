@@ -6,6 +6,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/daemon_client.h"
+#include "app/cli/runs.h"
 #include "app/cli/terminal.h"
 #include "asr/client/device_lock.h"
 #include "asr/planner/calibration.h"
@@ -162,12 +163,7 @@ void AddCalibrate(Parser app, Action& chosen) {
       .InRange(1, 600);
   calibrate.AddFlag("--json", options->json, "Print JSON");
   calibrate.Footer("What is measured, and where it is kept: docs/gpu.md.");
-  calibrate.OnChosen([=, &chosen] {
-    chosen = [=] {
-      const Result<int> code = Run(*options);
-      return code ? *code : Complain(code.error());
-    };
-  });
+  calibrate.OnChosen(Runs(chosen, options, Run));
 }
 
 }  // namespace headroom::cli

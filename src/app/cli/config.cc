@@ -3,6 +3,7 @@
 #include <string>
 
 #include "app/cli/command.h"
+#include "app/cli/runs.h"
 #include "app/cli/terminal.h"
 #include "app/config/config.h"
 #include "app/config/config_keys.h"
@@ -46,18 +47,17 @@ Result<int> Show(const std::string& file) {
 
 void AddConfig(Parser app, Action& chosen) {
   const auto file = std::make_shared<std::string>();
-  const auto finish = [](const Result<int>& code) { return code ? *code : Complain(code.error()); };
   Parser config = app.Add("config", "Check and show the configuration.");
   config.RequireCommand();
   config.Footer("All keys: docs/config.md.");
 
   Parser check = config.Add("check", "List every mistake with its line number.");
   check.AddOption("FILE", *file, "Instead of your own");
-  check.OnChosen([=, &chosen] { chosen = [=] { return finish(Check(*file)); }; });
+  check.OnChosen(Runs(chosen, [=] { return Check(*file); }));
 
   Parser show = config.Add("show", "Print every key with its effective value.");
   show.AddOption("FILE", *file, "Instead of your own");
-  show.OnChosen([=, &chosen] { chosen = [=] { return finish(Show(*file)); }; });
+  show.OnChosen(Runs(chosen, [=] { return Show(*file); }));
 
   config.Add("path", "Print the path of the configuration file.").OnChosen([&chosen] {
     chosen = [] {

@@ -5,6 +5,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/daemon_client.h"
+#include "app/cli/runs.h"
 #include "app/cli/terminal.h"
 
 namespace headroom::cli {
@@ -42,12 +43,7 @@ void AddDevices(Parser app, Action& chosen) {
   devices.AddFlag("--json", *as_json, "Print JSON");
   devices.Footer(
       "* marks the desktop's default. audio.device takes a name or part of a description.");
-  devices.OnChosen([as_json, &chosen] {
-    chosen = [as_json] {
-      const Result<int> code = List(*as_json);
-      return code ? *code : Complain(code.error());
-    };
-  });
+  devices.OnChosen(Runs(chosen, [as_json] { return List(*as_json); }));
 }
 
 }  // namespace headroom::cli

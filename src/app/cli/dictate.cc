@@ -7,6 +7,7 @@
 #include "app/cli/command.h"
 #include "app/cli/exit_code.h"
 #include "app/cli/live_view.h"
+#include "app/cli/runs.h"
 #include "app/cli/terminal.h"
 #include "app/daemon/service.h"
 #include "audio/capture/devices.h"
@@ -135,12 +136,7 @@ void AddDictate(Parser app, Action& chosen) {
       .OneValueEach();
   command.AddFlag("--fast", options->fast, "Play files as fast as they are recognised");
   command.AddOption("--set", options->settings, "Override a setting (repeatable)").OneValueEach();
-  command.OnChosen([options, &chosen] {
-    chosen = [options] {
-      auto code = Run(*options);
-      return code ? *code : Complain(code.error());
-    };
-  });
+  command.OnChosen(Runs(chosen, [options] { return Run(*options); }));
 }
 
 }  // namespace headroom::cli

@@ -8,6 +8,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/daemon_client.h"
+#include "app/cli/runs.h"
 #include "app/cli/terminal.h"
 #include "app/output/probe_typing.h"
 
@@ -114,12 +115,7 @@ void AddDoctor(Parser app, Action& chosen) {
   });
   Parser output = doctor.Add("output", "Test each typing method in a terminal that it opens.");
   output.AddFlag("--json", options->json, "Print JSON");
-  output.OnChosen([options, &chosen] {
-    chosen = [options] {
-      const Result<int> code = TryTyping(*options);
-      return code ? *code : Complain(code.error());
-    };
-  });
+  output.OnChosen(Runs(chosen, options, TryTyping));
 }
 
 }  // namespace headroom::cli

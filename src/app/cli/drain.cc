@@ -7,6 +7,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/daemon_client.h"
+#include "app/cli/runs.h"
 #include "app/cli/terminal.h"
 #include "net/control/status.h"
 
@@ -45,12 +46,7 @@ void AddDrain(Parser app, Action& chosen) {
   Option off = command.AddFlag("--off", options->off, "Accept work again");
   command.AddFlag("--wait", options->wait, "Return when all of their work is done").Excludes(off);
   command.Footer("Dictation goes on. Restarting the daemon ends draining.");
-  command.OnChosen([options, &chosen] {
-    chosen = [options] {
-      const Result<int> code = Drain(*options);
-      return code ? *code : Complain(code.error());
-    };
-  });
+  command.OnChosen(Runs(chosen, options, Drain));
 }
 
 }  // namespace headroom::cli

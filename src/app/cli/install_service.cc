@@ -6,6 +6,7 @@
 #include <string>
 
 #include "app/cli/command.h"
+#include "app/cli/runs.h"
 #include "app/cli/terminal.h"
 #include "base/child.h"
 #include "base/dirs.h"
@@ -111,12 +112,7 @@ void AddInstallService(Parser app, Action& chosen) {
   Option now = install.AddFlag("--now", options->now, "Also start it now");
   install.AddFlag("--remove", options->remove, "Stop it and remove the unit").Excludes(now);
   install.Footer("What the unit contains, and why: docs/desktop.md.");
-  install.OnChosen([=, &chosen] {
-    chosen = [=] {
-      const Result<int> code = options->remove ? Remove() : Install(*options);
-      return code ? *code : Complain(code.error());
-    };
-  });
+  install.OnChosen(Runs(chosen, [=] { return options->remove ? Remove() : Install(*options); }));
 }
 
 }  // namespace headroom::cli

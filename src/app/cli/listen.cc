@@ -6,6 +6,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/daemon_client.h"
+#include "app/cli/runs.h"
 #include "app/cli/terminal.h"
 #include "base/text.h"
 #include "net/control/status.h"
@@ -61,7 +62,6 @@ Parser Add(Parser app, const std::string& name, const std::string& text,
 
 void AddListen(Parser app, Action& chosen) {
   const auto options = std::make_shared<Options>();
-  const auto finish = [](const Result<int>& code) { return code ? *code : Complain(code.error()); };
   const std::pair<const char*, const char*> changes[] = {
       {"listen", "Start listening; returns when the microphone records."},
       {"finish", "Stop listening; speech up to now still becomes text."},
@@ -72,10 +72,10 @@ void AddListen(Parser app, Action& chosen) {
     if (std::string_view(name) == "listen")
       command.AddOption("-l,--language", options->language,
                         "Spoken language until listening stops (de, en, auto)");
-    command.OnChosen([=, &chosen] { chosen = [=] { return finish(Change(*options, name)); }; });
+    command.OnChosen(Runs(chosen, [=] { return Change(*options, name); }));
   }
   Parser reload = Add(app, "reload", "Reload the daemon's configuration.", options);
-  reload.OnChosen([=, &chosen] { chosen = [=] { return finish(Reload(*options)); }; });
+  reload.OnChosen(Runs(chosen, [=] { return Reload(*options); }));
 }
 
 }  // namespace headroom::cli

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/cli/models_commands.h"
+#include "app/cli/runs.h"
 #include "app/cli/step_line.h"
 #include "app/cli/terminal.h"
 #include "asr/planner/cpu_order.h"
@@ -119,25 +120,22 @@ void AddModelsFiles(Parser models, Action& chosen) {
     std::string name;
   };
   const auto options = std::make_shared<Options>();
-  const auto finish = [](const Result<int>& code) { return code ? *code : Complain(code.error()); };
 
   Parser verify = models.Add("verify", "Check the checksums of models.");
   verify.AddOption("NAME", options->names, "Default: all installed models");
-  verify.OnChosen([=, &chosen] {
-    chosen = [=] {
-      InterruptToken();
-      return finish(Verify(options->names));
-    };
-  });
+  verify.OnChosen(Runs(chosen, [=] {
+    InterruptToken();
+    return Verify(options->names);
+  }));
 
   Parser rm = models.Add("rm", "Delete models and their partial downloads.");
   rm.AddOption("NAME", options->names, "NAME for all of its quantisations, NAME:Q8_0 for one")
       .Required();
-  rm.OnChosen([=, &chosen] { chosen = [=] { return finish(Remove(options->names)); }; });
+  rm.OnChosen(Runs(chosen, [=] { return Remove(options->names); }));
 
   Parser path = models.Add("path", "Print the path of a model's file.");
   path.AddOption("NAME", options->name, "Default: the model that transcribe uses");
-  path.OnChosen([=, &chosen] { chosen = [=] { return finish(PrintPath(options->name)); }; });
+  path.OnChosen(Runs(chosen, [=] { return PrintPath(options->name); }));
 }
 
 }  // namespace headroom::cli

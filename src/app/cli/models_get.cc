@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/cli/models_commands.h"
+#include "app/cli/runs.h"
 #include "app/cli/step_line.h"
 #include "app/cli/terminal.h"
 #include "base/cancel.h"
@@ -103,10 +104,6 @@ Result<int> ReadBundle(const std::string& path) {
   return kOk;
 }
 
-int Finish(const Result<int>& code) {
-  return code ? *code : Complain(code.error());
-}
-
 }  // namespace
 
 void AddModelsGet(Parser models, Action& chosen) {
@@ -121,34 +118,28 @@ void AddModelsGet(Parser models, Action& chosen) {
   pull.AddOption("NAME", options->names, "For example whisper-base or whisper-base:Q8_0")
       .Required();
   pull.AddFlag("--offline", options->offline, "Download nothing; fail if a model is not installed");
-  pull.OnChosen([options, &chosen] {
-    chosen = [options] {
-      InterruptToken();
-      return Finish(Pull(options->names, options->offline));
-    };
-  });
+  pull.OnChosen(Runs(chosen, [options] {
+    InterruptToken();
+    return Pull(options->names, options->offline);
+  }));
 
   Parser import =
       models.Add("import", "Import a model: CTranslate2 folder, safetensors, .bin or .gguf.");
   import.AddOption("SOURCE", options->source, "File or folder").Required();
   import.AddOption("--name", options->name, "Name for the model; default: the name in its file");
-  import.OnChosen([options, &chosen] {
-    chosen = [options] {
-      InterruptToken();
-      return Finish(Import(options->source, options->name));
-    };
-  });
+  import.OnChosen(Runs(chosen, [options] {
+    InterruptToken();
+    return Import(options->source, options->name);
+  }));
 
   Parser quantize = models.Add("quantize", "Make a quantised copy of a model.");
   quantize.AddOption("NAME", options->name, "For example whisper-base or whisper-base:F16")
       .Required();
   quantize.AddOption("QUANTISATION", options->preset, "Q8_0, Q6_K, Q5_K_M or Q4_K_M").Required();
-  quantize.OnChosen([options, &chosen] {
-    chosen = [options] {
-      InterruptToken();
-      return Finish(Quantize(options->name, options->preset));
-    };
-  });
+  quantize.OnChosen(Runs(chosen, [options] {
+    InterruptToken();
+    return Quantize(options->name, options->preset);
+  }));
 
   Parser bundle = models.Add(
       "bundle", "Pack models into one file for a machine without internet, or unpack it there.");
@@ -162,11 +153,11 @@ void AddModelsGet(Parser models, Action& chosen) {
   bundle.OnChosen([options, &chosen] {
     if (options->from.empty() && options->output.empty())
       RefuseUsage("bundle", "needs NAME… -o FILE, or --from FILE");
-    chosen = [options] {
+    Runs(chosen, [options] {
       InterruptToken();
-      return Finish(options->from.empty() ? WriteBundle(options->names, options->output)
-                                          : ReadBundle(options->from));
-    };
+      return options->from.empty() ? WriteBundle(options->names, options->output)
+                                   : ReadBundle(options->from);
+    })();
   });
 }
 

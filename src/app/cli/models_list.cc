@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/cli/models_commands.h"
+#include "app/cli/runs.h"
 #include "app/cli/terminal.h"
 #include "base/text.h"
 #include "models/formats/inspect.h"
@@ -240,19 +241,16 @@ void AddModelsList(Parser models, Action& chosen) {
     bool here = false, json = false;
   };
   const auto options = std::make_shared<Options>();
-  const auto finish = [](const Result<int>& code) { return code ? *code : Complain(code.error()); };
 
   Parser list = models.Add("list", "List known models and which of them are installed.");
   list.AddFlag("--here", options->here, "Only installed models");
   list.AddFlag("--json", options->json, "Print JSON");
-  list.OnChosen(
-      [=, &chosen] { chosen = [=] { return finish(List(options->here, options->json)); }; });
+  list.OnChosen(Runs(chosen, [=] { return List(options->here, options->json); }));
 
   Parser info = models.Add("info", "Show everything about one model.");
   info.AddOption("NAME", options->name, "Name of a model, or path of a model file").Required();
   info.AddFlag("--json", options->json, "Print JSON");
-  info.OnChosen(
-      [=, &chosen] { chosen = [=] { return finish(Info(options->name, options->json)); }; });
+  info.OnChosen(Runs(chosen, [=] { return Info(options->name, options->json); }));
 }
 
 }  // namespace headroom::cli

@@ -6,6 +6,7 @@
 
 #include "app/cli/daemon_client.h"
 #include "app/cli/models_commands.h"
+#include "app/cli/runs.h"
 #include "app/cli/terminal.h"
 #include "base/bytes.h"
 #include "base/text.h"
@@ -43,12 +44,7 @@ void Add(Parser models, Action& chosen, const char* name, const char* descriptio
   AddSocketOption(command, options->socket);
   command.AddFlag("--json", options->json, "Print JSON: installed and loaded models");
   command.Footer(footer);
-  command.OnChosen([options, route, &chosen] {
-    chosen = [options, route] {
-      const Result<int> code = Ask(*options, route);
-      return code ? *code : Complain(code.error());
-    };
-  });
+  command.OnChosen(Runs(chosen, [options, route] { return Ask(*options, route); }));
 }
 
 }  // namespace

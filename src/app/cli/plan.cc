@@ -8,6 +8,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/plan_show.h"
+#include "app/cli/runs.h"
 #include "app/cli/terminal.h"
 #include "asr/planner/gpu.h"
 #include "observe/probe/device_probe.h"
@@ -271,12 +272,7 @@ void AddPlan(Parser app, Action& chosen) {
   plan.AddFlag("--json", options->json, "Print JSON");
   plan.AddFlag("--no-cache", options->fresh, "Neither read nor write the cache of plans");
   plan.Footer("What each number means and how exact it is: docs/memory.md.");
-  plan.OnChosen([=, &chosen] {
-    chosen = [=] {
-      const Result<int> code = Run(*options);
-      return code ? *code : Complain(code.error());
-    };
-  });
+  plan.OnChosen(Runs(chosen, options, Run));
 }
 
 }  // namespace headroom::cli

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/cli/command.h"
+#include "app/cli/runs.h"
 #include "app/cli/terminal.h"
 #include "app/cli/watch_session.h"
 #include "base/dirs.h"
@@ -112,12 +113,7 @@ void AddRun(Parser app, Action& chosen) {
   run.AddOption("--interval", options->interval, "Time between samples; default: 100ms");
   run.AddOption("-o,--output", options->output, "Path of the flight record");
   run.AddFlag("-q,--quiet", options->quiet, "Print no summary");
-  run.OnChosen([=, &chosen] {
-    chosen = [=] {
-      const Result<int> code = Run(*options);
-      return code ? *code : Complain(code.error());
-    };
-  });
+  run.OnChosen(Runs(chosen, options, Run));
 }
 
 }  // namespace headroom::cli

@@ -9,6 +9,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/daemon_client.h"
+#include "app/cli/runs.h"
 #include "app/cli/status_show.h"
 #include "app/cli/terminal.h"
 #include "base/text.h"
@@ -173,12 +174,7 @@ void AddStatus(Parser app, Action& chosen) {
       .OneOf({"text", "json", "waybar"});
   AddSocketOption(status, options->socket);
   status.Footer("Fields and events: docs/control.md.");
-  status.OnChosen([=, &chosen] {
-    chosen = [=] {
-      const Result<int> code = Run(*options);
-      return code ? *code : Complain(code.error());
-    };
-  });
+  status.OnChosen(Runs(chosen, options, Run));
 }
 
 }  // namespace headroom::cli

@@ -10,6 +10,7 @@
 #include "app/cli/daemon_client.h"
 #include "app/cli/daemon_recognizer.h"
 #include "app/cli/exit_code.h"
+#include "app/cli/runs.h"
 #include "app/cli/terminal.h"
 #include "asr/client/file_transcription.h"
 #include "asr/client/recognizer.h"
@@ -320,13 +321,10 @@ void AddTranscribe(Parser app, Action& chosen) {
                   "Use a separate worker even when the service is running; --model and --threads "
                   "imply this");
   AddSocketOption(command, options->socket);
-  command.OnChosen([options, &chosen] {
-    chosen = [options] {
-      InterruptToken();
-      auto code = Command(*options).Run();
-      return code ? *code : Complain(code.error());
-    };
-  });
+  command.OnChosen(Runs(chosen, [options] {
+    InterruptToken();
+    return Command(*options).Run();
+  }));
 }
 
 }  // namespace headroom::cli

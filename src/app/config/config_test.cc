@@ -92,7 +92,8 @@ level = "debug"
   EXPECT_EQ(c.commands.at("de").at("neue zeile"), "\n");
   EXPECT_EQ(c.replacements.at("head room"), "Headroom");
   ASSERT_EQ(c.models.tiers.size(), 3u);
-  EXPECT_EQ(c.models.tiers[0], (planner::TierPreference{"canary-1b-flash:Q8_0", planner::Place::kGpu}));
+  EXPECT_EQ(c.models.tiers[0],
+            (planner::TierPreference{"canary-1b-flash:Q8_0", planner::Place::kGpu}));
   EXPECT_EQ(TierName(c.models.tiers[1]), "whisper-base@cpu");
   EXPECT_EQ(c.models.tiers[2].model, "/m/x.gguf");
   EXPECT_EQ(c.models.idle, Milliseconds(0));

@@ -27,9 +27,9 @@ enum class SourceKind {
   kStdin,
   kNone,  // never gives a sample
 };
-inline constexpr std::array kSourceKinds = {SourceKind::kAuto, SourceKind::kPulse,
-                                              SourceKind::kAlsa, SourceKind::kFile,
-                                              SourceKind::kStdin, SourceKind::kNone};
+inline constexpr std::array kSourceKinds = {SourceKind::kAuto,  SourceKind::kPulse,
+                                            SourceKind::kAlsa,  SourceKind::kFile,
+                                            SourceKind::kStdin, SourceKind::kNone};
 std::string_view Name(SourceKind kind);  // "auto", "pulse", …
 Result<SourceKind> ParseSourceKind(std::string_view text);
 

@@ -219,8 +219,8 @@ Event ReadZone(const JsonFields& fields) {
 
 Event ReadAction(const JsonFields& fields) {
   ActionTaken e;
-  e.action.kind = memory::ActionKindFromName(fields.Value<std::string>("verb"))
-                      .value_or(memory::ActionKind{});
+  e.action.kind =
+      memory::ActionKindFromName(fields.Value<std::string>("verb")).value_or(memory::ActionKind{});
   e.action.gauge = GaugeIn(fields);
   e.action.from = ZoneIn(fields, "from");
   e.action.to = ZoneIn(fields, "to");
