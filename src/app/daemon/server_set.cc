@@ -4,9 +4,7 @@
 #include <utility>
 
 #include "base/dirs.h"
-#include "models/store/store.h"
 #include "net/control/event_json.h"
-#include "speech/vad/vad.h"
 
 namespace headroom::app {
 
@@ -22,19 +20,13 @@ Result<> ServerSet::StartControl(const std::filesystem::path& socket,
 }
 
 void ServerSet::StartNetwork(const Config& config, ServingParts parts, asr::Scheduler& scheduler,
-                             net::ControlService& service) {
+                             DetectorMaker make_detector, net::ControlService& service) {
   if (config.server.listen.empty() && config.wyoming.listen.empty()) return;
-  const auto vad = models::ResolveVad();
-  if (!vad) return options_.warn("server", "nothing is served: " + vad.error().what);
   parts.servers = [this] {
     return wyoming_ ? net::CountersText(wyoming_->counters()) : std::string();
   };
-  auto made = Serving::Make(
-      std::move(parts), {.folder = options_.state / "sessions"}, scheduler,
-      [path = *vad]() -> Result<std::unique_ptr<speech::SpeechProbability>> {
-        return speech::VoiceDetector::Load(path);
-      },
-      options_.publish);
+  auto made = Serving::Make(std::move(parts), {.folder = options_.state / "sessions"}, scheduler,
+                            std::move(make_detector), options_.publish);
   if (!made) return options_.warn("server", "nothing is served: " + made.error().what);
   to_serving_ =
       publisher_.Subscribe([serving = made->get()](const Event& event) { serving->Count(event); });

@@ -35,7 +35,7 @@ class ServerSet {
   Result<> StartControl(const std::filesystem::path& socket, net::ControlService& service);
   /// Those that are configured. `parts`: but for `servers`.
   void StartNetwork(const Config& config, ServingParts parts, asr::Scheduler& scheduler,
-                    net::ControlService& service);
+                    DetectorMaker make_detector, net::ControlService& service);
   /// No request comes any more. What was begun for programs may still be in work.
   void StopRequests();
   /// All of it is over; the scheduler may end.

@@ -32,6 +32,13 @@ Result<std::vector<std::string>> ReadVocabulary(const Config& config) {
   return words;
 }
 
+Result<DetectorMaker> FindDetector() {
+  TRY_ASSIGN(auto vad, models::ResolveVad());
+  return [vad = std::move(vad)]() -> Result<std::unique_ptr<speech::SpeechProbability>> {
+    return speech::VoiceDetector::Load(vad);
+  };
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Service>> Service::Make(ServiceOptions options) {
@@ -147,7 +154,8 @@ Result<> Service::StartServers() {
   parts.inspect = [this](const std::string& name) { return Inspect(name); };
   parts.models = models_->served();
   parts.thresholds = config_.memory.thresholds;
-  servers_->StartNetwork(config_, std::move(parts), *scheduler_, *this);
+  TRY_ASSIGN(DetectorMaker make_detector, FindDetector());
+  servers_->StartNetwork(config_, std::move(parts), *scheduler_, std::move(make_detector), *this);
   return {};
 }
 
@@ -170,13 +178,10 @@ Result<DeliverySettings> Service::MakeDeliverySettings(const Config& config) con
 
 Result<std::unique_ptr<Dictation>> Service::MakeDictation() {
   TRY_ASSIGN(const DictationOptions options, DictationOptionsFor(config_));
-  TRY_ASSIGN(const auto vad, models::ResolveVad());
+  TRY_ASSIGN(DetectorMaker make_detector, FindDetector());
   TRY_ASSIGN(auto source, audio::MakeSource(SourceOptionsFor(config_)));
-  const auto make_detector = [vad]() -> Result<std::unique_ptr<speech::SpeechProbability>> {
-    return speech::VoiceDetector::Load(vad);
-  };
-  return std::make_unique<Dictation>(options, std::move(source), make_detector, *pipeline_,
-                                     [this](const Event& event) { Publish(event); });
+  return std::make_unique<Dictation>(options, std::move(source), std::move(make_detector),
+                                     *pipeline_, [this](const Event& event) { Publish(event); });
 }
 
 Service::~Service() {
