@@ -15,8 +15,6 @@
 
 #include <algorithm>
 #include <array>
-#include <condition_variable>
-#include <mutex>
 #include <random>
 #include <set>
 #include <string>
@@ -26,6 +24,7 @@
 
 #include "asr/planner/plan_maker.h"
 #include "asr/scheduler/scheduler.h"
+#include "base/mutex.h"
 #include "growth.h"
 #include "jfk.h"
 #include "observe/probe/process.h"
@@ -131,15 +130,15 @@ struct Settings {
 };
 
 int Main(const Settings& settings) {
-  std::mutex mutex;
-  std::condition_variable decoded;
+  Mutex mutex;
+  CondVar decoded;
   std::uint64_t texts = 0, wrong = 0;
   asr::ClientEvents events;
   events.on_decoded = [&](asr::Decoded one) {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     ++texts;
     if (!one.result || one.id != texts) ++wrong;
-    decoded.notify_one();
+    decoded.NotifyOne();
   };
   asr::SchedulerOptions options;
   options.tiers = {MakeTier(settings.model)};
@@ -166,11 +165,11 @@ int Main(const Settings& settings) {
         std::vector<float>(jfk.begin() + static_cast<std::ptrdiff_t>(at),
                            jfk.begin() + static_cast<std::ptrdiff_t>(at + size)));
     if (auto sent = client->Submit(std::move(utterance)); !sent) Die(sent.error());
-    std::unique_lock lock(mutex);
-    if (!decoded.wait_for(lock, kPatience, [&] { return texts == submitted; }))
+    MutexLock lock(mutex);
+    if (!decoded.WaitFor(mutex, kPatience, [&] { return texts == submitted; }))
       Die({Errc::kTimeout,
            fmt::format("no text for utterance {}: {}", submitted, scheduler->status().reason)});
-    lock.unlock();
+    lock.Unlock();
     const auto length = std::chrono::duration<double>(static_cast<double>(size) / 16'000);
     if (!hurry)
       std::this_thread::sleep_until(begun + std::chrono::duration_cast<MonoTime::duration>(length));

@@ -5,10 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <condition_variable>
 #include <cstring>
 #include <filesystem>
-#include <mutex>
 #include <random>
 #include <thread>
 
@@ -18,6 +16,7 @@
 #include "base/child.h"
 #include "base/dirs.h"
 #include "base/file.h"
+#include "base/mutex.h"
 #include "jfk.h"
 
 namespace headroom::asr {
@@ -291,16 +290,16 @@ TEST_F(SimWorker, WhatWaitsIsDecodedTogetherWithTheTextsOfOneByOne) {
     tier.plan.batch = batch;
     Tier loaded = tier;
     if (batch == 1) loaded.plan.batched.clear();
-    std::mutex mutex;
-    std::condition_variable ended;
+    Mutex mutex;
+    CondVar ended;
     std::vector<Decoded> decoded;
     SchedulerOptions options{.tiers = {loaded}};
     options.policy.chunks = {lengths.back()};
     ClientEvents events;
     events.on_decoded = [&](Decoded one) {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       decoded.push_back(std::move(one));
-      ended.notify_all();
+      ended.NotifyAll();
     };
     auto scheduler =
         Scheduler::Make(std::move(options), SchedulerEvents(), std::make_unique<EmptyGpu>(),
@@ -311,8 +310,8 @@ TEST_F(SimWorker, WhatWaitsIsDecodedTogetherWithTheTextsOfOneByOne) {
     for (std::size_t i = 0; i < clips.size(); ++i)
       ASSERT_TRUE(client->Submit({.id = i, .request = request_, .audio = clips[i]}));
     {
-      std::unique_lock lock(mutex);
-      ASSERT_TRUE(ended.wait_for(lock, kLong, [&] { return decoded.size() == clips.size(); }));
+      const MutexLock lock(mutex);
+      ASSERT_TRUE(ended.WaitFor(mutex, kLong, [&] { return decoded.size() == clips.size(); }));
     }
     for (std::size_t i = 0; i < clips.size(); ++i) {
       EXPECT_EQ(decoded[i].id, i);

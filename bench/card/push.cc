@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <condition_variable>
-#include <mutex>
 
 #include "asr/planner/tiers.h"
 #include "asr/scheduler/readings.h"
 #include "asr/scheduler/scheduler.h"
 #include "asr/scheduler/worker_runner.h"
+#include "base/mutex.h"
 #include "jfk.h"
 #include "observe/probe/host.h"
 
@@ -72,9 +71,9 @@ class Walk {
     how.policy.timing.settle = Milliseconds(2'000);
     asr::ClientEvents events;
     events.on_decoded = [this](asr::Decoded one) {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       last_ = std::move(one);
-      decoded_.notify_one();
+      decoded_.NotifyOne();
     };
     asr::ProbeReadingsOptions readings;
     readings.gpu = options_.gpu.device;
@@ -160,8 +159,9 @@ class Walk {
     utterance.request.language = "en";
     utterance.audio = clip_;
     if (!client_->Submit(std::move(utterance))) return std::nullopt;
-    std::unique_lock lock(mutex_);
-    decoded_.wait_for(lock, kTextWithin, [&] { return last_ && last_->id == utterances_; });
+    const MutexLock lock(mutex_);
+    decoded_.WaitFor(mutex_, kTextWithin,
+                     [&]() REQUIRES(mutex_) { return last_ && last_->id == utterances_; });
     return std::exchange(last_, std::nullopt);
   }
 
@@ -170,9 +170,9 @@ class Walk {
   const std::vector<float> jfk_ = asr::Jfk();
   const audio::FiniteAudio clip_ =
       audio::FiniteAudio(std::vector<float>(jfk_.begin(), jfk_.begin() + kClip));
-  std::mutex mutex_;
-  std::condition_variable decoded_;
-  std::optional<asr::Decoded> last_;
+  Mutex mutex_;
+  CondVar decoded_;
+  std::optional<asr::Decoded> last_ GUARDED_BY(mutex_);
   std::uint64_t utterances_ = 0;
   std::int64_t wrong_ = 0;
   std::unique_ptr<asr::Scheduler> scheduler_;

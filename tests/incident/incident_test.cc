@@ -9,15 +9,14 @@
 #include <gtest/gtest.h>
 #include <malloc.h>
 
-#include <condition_variable>
 #include <fstream>
 #include <map>
-#include <mutex>
 
 #include "asr/planner/tiers.h"
 #include "asr/scheduler/dispatcher.h"
 #include "asr/scheduler/worker_runner.h"
 #include "base/child.h"
+#include "base/mutex.h"
 #include "clips.h"
 #include "models/formats/skeleton.h"
 #include "observe/probe/process.h"
@@ -36,15 +35,15 @@ constexpr Bytes kDriver = MiB(304);  // what a plan allows for context and libra
 
 // What a real worker holds of the card, and whose run it is that fails.
 struct Ledger {
-  std::mutex mutex;
-  std::map<const void*, Bytes> held;  // by runner; guarded by mutex
-  std::map<std::string, int> failed;  // runs of the present utterance, by tier
+  Mutex mutex;
+  std::map<const void*, Bytes> held GUARDED_BY(mutex);  // by runner
+  std::map<std::string, int> failed;                    // runs of the present utterance, by tier
   int loads = 0;
   std::optional<MonoTime> danger;  // real time of the sample that showed it
   std::vector<Milliseconds> left_after;
 
   Bytes Held() {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     Bytes sum;
     for (const auto& [runner, bytes] : held) sum += bytes;
     return sum;
@@ -93,7 +92,7 @@ class WatchedRunner : public Runner {
 
  private:
   void Hold(Bytes bytes) {
-    const std::lock_guard lock(ledger_.mutex);
+    const MutexLock lock(ledger_.mutex);
     if (bytes.n > 0)
       ledger_.held[this] = bytes;
     else
@@ -299,8 +298,8 @@ class TheNight {
       if (done()) return true;
       if (system.Now() > deadline) return false;
       {
-        std::unique_lock lock(mutex_);
-        waked_.wait_for(lock, Milliseconds(20), [&] { return woken_; });
+        const MutexLock lock(mutex_);
+        waked_.WaitFor(mutex_, Milliseconds(20), [&]() REQUIRES(mutex_) { return woken_; });
         woken_ = false;
       }
       const auto step = std::chrono::duration_cast<Milliseconds>(system.Now() - last);
@@ -335,13 +334,13 @@ class TheNight {
     return titles;
   }
   void Wake() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     woken_ = true;
-    waked_.notify_one();
+    waked_.NotifyOne();
   }
-  std::mutex mutex_;
-  std::condition_variable waked_;
-  bool woken_ = false;
+  Mutex mutex_;
+  CondVar waked_;
+  bool woken_ GUARDED_BY(mutex_) = false;
   const std::vector<std::string> titles_;
   Ledger ledger_;
 

@@ -6,6 +6,8 @@
 #include <limits>
 #include <string>
 
+#include "base/mutex.h"
+#include "base/testing/eventually.h"
 #include "net/control/event_json.h"
 #include "speech/testing/fake_vad.h"
 
@@ -35,50 +37,50 @@ class FakeSource : public audio::Source {
   void Loud(Milliseconds length) { Fill(length, 0.5F); }
   void Quiet(Milliseconds length) { Fill(length, 0.001F); }
   void Fail(Errc code) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     error_ = Error{code, "the file is damaged"};
+    changed_.NotifyAll();
   }
 
   Result<> Open() override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ++opened_;
     open_ = true;
     return {};
   }
   void Close() override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     open_ = false;
+    changed_.NotifyAll();
   }
   Result<std::size_t> Read(std::span<float> into, Milliseconds wait) override {
-    {
-      const std::lock_guard lock(mutex_);
-      const std::size_t count = std::min({into.size(), most_at_once, samples_.size() - at_});
-      std::copy_n(samples_.begin() + static_cast<std::ptrdiff_t>(at_), count, into.begin());
-      at_ += count;
-      if (count > 0) return count;
-      if (error_) return headroom::Fail(*error_);
-      if (!open_ || ends_) return 0;
-    }
-    std::this_thread::sleep_for(std::min(wait, Milliseconds(5)));
-    return 0;
+    const MutexLock lock(mutex_);
+    changed_.WaitFor(mutex_, wait, [this]() REQUIRES(mutex_) {
+      return at_ < samples_.size() || error_ || !open_ || ends_;
+    });
+    const std::size_t count = std::min({into.size(), most_at_once, samples_.size() - at_});
+    std::copy_n(samples_.begin() + static_cast<std::ptrdiff_t>(at_), count, into.begin());
+    at_ += count;
+    if (count == 0 && error_) return headroom::Fail(*error_);
+    return count;
   }
   bool ended() const override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return open_ && ends_ && at_ == samples_.size();
   }
   audio::SourceReport report() const override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     audio::SourceReport report;
     report.state = !open_ ? audio::SourceState::kClosed : audio::SourceState::kRunning;
     report.device = "fake";
     return report;
   }
   bool open() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return open_;
   }
   int opened() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return opened_;
   }
 
@@ -86,18 +88,20 @@ class FakeSource : public audio::Source {
 
  private:
   void Fill(Milliseconds length, float level) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (std::int64_t i = 0; i < length.count() * 16; ++i) {
       samples_.push_back(i % 2 == 0 ? level : -level);
     }
+    changed_.NotifyAll();
   }
   const bool ends_;
-  mutable std::mutex mutex_;
-  std::vector<float> samples_;
-  std::size_t at_ = 0;
-  std::optional<Error> error_;
-  bool open_ = false;
-  int opened_ = 0;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::vector<float> samples_ GUARDED_BY(mutex_);
+  std::size_t at_ GUARDED_BY(mutex_) = 0;
+  std::optional<Error> error_ GUARDED_BY(mutex_);
+  bool open_ GUARDED_BY(mutex_) = false;
+  int opened_ GUARDED_BY(mutex_) = 0;
 };
 
 class FakeUtteranceSink : public UtteranceSink {
@@ -155,22 +159,23 @@ class FakeUtteranceSink : public UtteranceSink {
   }
 
   bool Wait(const std::string& what) {
-    for (int i = 0; i < 2'000; ++i) {
-      {
-        const std::lock_guard lock(mutex);
-        if (log.find(what) != std::string::npos) return true;
-      }
-      std::this_thread::sleep_for(Milliseconds(5));
-    }
-    return false;
+    const MutexLock lock(mutex);
+    return noted.WaitFor(mutex, seconds(60),
+                         [&]() REQUIRES(mutex) { return log.find(what) != std::string::npos; });
   }
   void Note(const std::string& what) {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     log += what + " ";
+    noted.NotifyAll();
+  }
+  std::string Log() {
+    const MutexLock lock(mutex);
+    return log;
   }
 
-  std::mutex mutex;
-  std::string log;
+  Mutex mutex;
+  CondVar noted;
+  std::string log GUARDED_BY(mutex);
   bool open = false, fail_begin = false;
   std::optional<std::size_t> fail_append_after;
   std::size_t appended = 0;
@@ -193,19 +198,17 @@ struct Set {
     dictation = std::make_unique<Dictation>(
         options, std::move(pending), [this] { return std::make_unique<CountingVad>(pieces); }, sink,
         [this](const Event& event) {
-          const std::lock_guard lock(sink.mutex);
+          const MutexLock lock(mutex);
           events.push_back(event);
         });
     dictation->Listen();
   }
   bool Ended() const {
-    for (int i = 0; i < 1'000 && !dictation->source_ended(); ++i)
-      std::this_thread::sleep_for(Milliseconds(5));
-    return dictation->source_ended();
+    return Eventually([this] { return dictation->source_ended(); });
   }
   /// As programs see them: net/control/event_json.h.
   int Count(const std::string& name) {
-    const std::lock_guard lock(sink.mutex);
+    const MutexLock lock(mutex);
     return static_cast<int>(std::count_if(
         events.begin(), events.end(), [&](const Event& event) { return NameOf(event) == name; }));
   }
@@ -214,7 +217,8 @@ struct Set {
   FakeSource* source;
   std::unique_ptr<audio::Source> pending;
   FakeUtteranceSink sink;
-  std::vector<Event> events;
+  Mutex mutex;
+  std::vector<Event> events GUARDED_BY(mutex);
   std::vector<std::size_t> pieces;  // that the detector was given
   std::unique_ptr<Dictation> dictation;
 };
@@ -228,7 +232,7 @@ TEST(Dictation, WhatIsHeardInSilenceIsLookedAtThreeFramesAtATime) {
   set.Begin();
   ASSERT_TRUE(set.sink.Wait("stop"));
   set.dictation.reset();
-  EXPECT_EQ(set.sink.log, "listen begin pause end stop ");
+  EXPECT_EQ(set.sink.Log(), "listen begin pause end stop ");
   EXPECT_EQ(set.pieces.front(), 1'600U);
   // Speech, once it is seen, and the 800 ms of silence that end it.
   EXPECT_NEAR(static_cast<double>(std::ranges::count(set.pieces, 320U)), 85, 7);
@@ -249,7 +253,7 @@ TEST(Dictation, TwoSentencesOfAFile) {
   EXPECT_FALSE(set.source->open());
   set.dictation.reset();
   // The second one ends with the file, so no silence has to follow it.
-  EXPECT_EQ(set.sink.log, "listen begin pause end begin end stop ");
+  EXPECT_EQ(set.sink.Log(), "listen begin pause end begin end stop ");
   ASSERT_EQ(set.sink.ended.size(), 2U);
   EXPECT_NEAR(static_cast<double>(set.sink.ended[0].size()) / 16'000, 2.0 + 0.5 + 0.32, 0.1);
   EXPECT_EQ(set.sink.ended[0], set.sink.paused);  // so its early text can be taken
@@ -287,7 +291,7 @@ TEST(Dictation, SpeechWithoutAPauseIsCutAndTheNextPieceBeginsBeforeTheCut) {
   set.Begin();
   ASSERT_TRUE(set.sink.Wait("stop"));
   set.dictation.reset();
-  EXPECT_EQ(set.sink.log, "listen begin continues end begin end stop ");
+  EXPECT_EQ(set.sink.Log(), "listen begin continues end begin end stop ");
   ASSERT_EQ(set.sink.ended.size(), 2U);
   EXPECT_EQ(set.sink.ended[0].size() + set.sink.ended[1].size(), (6'000U + 960U) * 16U);
 }
@@ -301,7 +305,7 @@ TEST(Dictation, FinishEndsWhatIsOpenAndClosesTheMicrophone) {
   set.dictation->Finish();
   ASSERT_TRUE(set.sink.Wait("stop"));
   set.dictation.reset();
-  EXPECT_EQ(set.sink.log, "listen begin end stop ");
+  EXPECT_EQ(set.sink.Log(), "listen begin end stop ");
   EXPECT_FALSE(set.source->open());
 }
 
@@ -314,7 +318,7 @@ TEST(Dictation, CancelDropsWhatIsOpen) {
   ASSERT_TRUE(set.sink.Wait("stop"));
   EXPECT_FALSE(set.dictation->wanted());
   set.dictation.reset();
-  EXPECT_EQ(set.sink.log, "listen begin drop stop ");
+  EXPECT_EQ(set.sink.Log(), "listen begin drop stop ");
 }
 
 TEST(Dictation, ListensAgain) {
@@ -339,7 +343,7 @@ TEST(Dictation, AFullSpoolStopsListeningAndKeepsWhatThereIs) {
   EXPECT_EQ(set.Count("trouble"), 1);
   EXPECT_FALSE(set.dictation->wanted());
   set.dictation.reset();
-  EXPECT_EQ(set.sink.log, "listen begin end stop ");
+  EXPECT_EQ(set.sink.Log(), "listen begin end stop ");
   EXPECT_FALSE(set.source->open());
 }
 
@@ -350,7 +354,7 @@ TEST(Dictation, ASpoolThatCannotBeginStopsListening) {
   set.Begin();
   ASSERT_TRUE(set.sink.Wait("stop"));
   set.dictation.reset();
-  EXPECT_EQ(set.sink.log, "listen begin stop ");
+  EXPECT_EQ(set.sink.Log(), "listen begin stop ");
 }
 
 TEST(Dictation, AFileThatFailsEndsItsSentence) {
@@ -361,7 +365,7 @@ TEST(Dictation, AFileThatFailsEndsItsSentence) {
   ASSERT_TRUE(set.sink.Wait("stop"));
   EXPECT_GE(set.Count("trouble"), 1);
   set.dictation.reset();
-  EXPECT_EQ(set.sink.log, "listen begin end stop ");
+  EXPECT_EQ(set.sink.Log(), "listen begin end stop ");
 }
 
 TEST(Dictation, GivesUpWhenNothingIsSaid) {

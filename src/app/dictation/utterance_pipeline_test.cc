@@ -9,6 +9,8 @@
 #include <filesystem>
 
 #include "app/testing/fake_scheduler.h"
+#include "base/mutex.h"
+#include "base/testing/eventually.h"
 #include "net/control/event_json.h"
 
 namespace headroom::app {
@@ -23,7 +25,7 @@ class FakeDeliverySink : public DeliverySink {
  public:
   std::string Compose(const FinalText& final_text) override { return final_text.text; }
   Result<> Deliver(const FinalText& final_text, const std::string& composed) override {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     delivered.push_back(final_text);
     if (fails) return Fail(Errc::kIo, "the window has gone");
     texts.push_back(composed);
@@ -34,7 +36,7 @@ class FakeDeliverySink : public DeliverySink {
     return remembers_it;
   }
 
-  std::mutex mutex;
+  Mutex mutex;
   std::vector<FinalText> delivered;
   std::vector<std::string> texts;
   bool fails = false, remembers_it = true;
@@ -53,7 +55,7 @@ struct RunOfService {
                         .session = 1,
                         .retry = {.tries = most_tries, .after = Milliseconds(20)}},
         std::move(*spool), delivery_sink, [this](const Event& event) {
-          const std::lock_guard lock(mutex);
+          const MutexLock lock(mutex);
           events.push_back(event);
         });
     scheduler = FakeScheduler(script, 1, most_waiting);
@@ -95,12 +97,11 @@ struct RunOfService {
                     .has_value());
   }
   int Count(const std::string& name) {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     return static_cast<int>(std::ranges::count(events, name, &net::NameOf));
   }
 
-  /// With `mutex` held.
-  std::vector<net::TextDelivered> Texts() const {
+  std::vector<net::TextDelivered> Texts() const REQUIRES(mutex) {
     std::vector<net::TextDelivered> texts;
     for (const Event& event : events) {
       if (const auto* text = std::get_if<net::TextDelivered>(&event)) texts.push_back(*text);
@@ -108,8 +109,8 @@ struct RunOfService {
     return texts;
   }
 
-  std::mutex mutex;
-  std::vector<Event> events;
+  Mutex mutex;
+  std::vector<Event> events GUARDED_BY(mutex);
   std::unique_ptr<asr::Scheduler> scheduler;
   std::unique_ptr<UtterancePipeline> pipeline;
 };
@@ -148,9 +149,7 @@ TEST_F(UtterancePipelineTest, WordsAtACutInsideSpeechAreThereOnce) {
   const std::vector<float> last = RunOfService::Words(130, 150);
   ASSERT_TRUE(run.pipeline->Append(last).has_value());
   // Nothing of the second is delivered before the third has its text.
-  for (int i = 0; i < 500 && run.pipeline->status().waiting > 1; ++i)
-    std::this_thread::sleep_for(Milliseconds(20));
-  ASSERT_EQ(run.pipeline->status().waiting, 1U);
+  ASSERT_TRUE(Eventually([&] { return run.pipeline->status().waiting == 1; }));
   EXPECT_EQ(delivery_sink_.texts.size(), 1U);
   ASSERT_TRUE(run.pipeline
                   ->End(audio::FiniteAudio(last), static_cast<std::int64_t>(last.size()),
@@ -189,7 +188,7 @@ TEST_F(UtterancePipelineTest, WhatWasNotDecodedIsDecodedByTheNextRun) {
               ElementsAre(HasSubstr("16000 samples"), HasSubstr("32000 samples"),
                           HasSubstr("8000 samples"), HasSubstr("4000 samples")));
   EXPECT_EQ(run.pipeline->status().counts.recovered, 3);
-  const std::lock_guard lock(run.mutex);
+  const MutexLock lock(run.mutex);
   const auto texts = run.Texts();
   ASSERT_EQ(texts.size(), 4U);
   EXPECT_EQ(texts[0].latency, std::nullopt) << "its last word was spoken before this run";
@@ -235,7 +234,7 @@ TEST_F(UtterancePipelineTest, AnUtteranceThatNothingCanDecodeIsKeptForTheNextRun
     EXPECT_EQ(run.pipeline->status().counts.passed_over, 1);
     EXPECT_EQ(run.Count("passed_over"), 1);
     EXPECT_EQ(run.Count("trouble"), 1);
-    const std::lock_guard lock(run.mutex);
+    const MutexLock lock(run.mutex);
     for (const Event& event : run.events) {
       if (const auto* failed = std::get_if<net::UtteranceFailed>(&event)) {
         EXPECT_EQ(failed->error.code, Errc::kWorkerLost);
@@ -256,7 +255,7 @@ TEST_F(UtterancePipelineTest, EachFailedTryIsSaid) {
   run.Say(Milliseconds(1000));
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
   EXPECT_EQ(run.pipeline->status().counts.passed_over, 1);
-  const std::lock_guard lock(run.mutex);
+  const MutexLock lock(run.mutex);
   std::vector<bool> again;
   for (const Event& event : run.events) {
     if (const auto* warning = std::get_if<net::Warning>(&event))
@@ -304,15 +303,14 @@ TEST_F(UtterancePipelineTest, AnEarlyTextIsTakenWhenNobodyWentOn) {
   ASSERT_TRUE(run.pipeline->Begin().has_value());
   ASSERT_TRUE(run.pipeline->Append(sound.samples()).has_value());
   run.pipeline->Pause(sound);
-  for (int i = 0; i < 1000 && run.Count("partial") == 0; ++i)
-    std::this_thread::sleep_for(Milliseconds(10));
+  ASSERT_TRUE(Eventually([&] { return run.Count("partial") > 0; }));
   ASSERT_EQ(run.Count("partial"), 1);
   ASSERT_TRUE(run.pipeline
                   ->End(sound, static_cast<std::int64_t>(sound.size()),
                         {.speech = Milliseconds(900), .probability = 0.9F}, Milliseconds(800))
                   .has_value());
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
-  const std::lock_guard lock(run.mutex);
+  const MutexLock lock(run.mutex);
   const auto texts = run.Texts();
   ASSERT_FALSE(texts.empty());
   EXPECT_TRUE(texts[0].adopted);

@@ -6,11 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <condition_variable>
-
 #include "app/testing/fake_scheduler.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/mutex.h"
 #include "speech/testing/fake_vad.h"
 
 namespace headroom::app {
@@ -59,15 +58,20 @@ class JobsTest : public testing::Test {
   void Begin(const std::string& script) { scheduler_ = FakeScheduler(script); }
 
   struct Run {
-    std::mutex mutex;
-    std::condition_variable ended;
-    std::vector<std::string> texts;
-    std::optional<Result<net::JobEvents::Outcome>> outcome;
+    Mutex mutex;
+    CondVar ended;
+    std::vector<std::string> texts GUARDED_BY(mutex);
+    std::optional<Result<net::JobEvents::Outcome>> outcome GUARDED_BY(mutex);
     std::unique_ptr<net::TranscriptionJob> job;
 
+    std::vector<std::string> Texts() EXCLUDES(mutex) {
+      const MutexLock lock(mutex);
+      return texts;
+    }
     Result<net::JobEvents::Outcome> Wait() {
-      std::unique_lock lock(mutex);
-      if (!ended.wait_for(lock, std::chrono::seconds(60), [&] { return outcome.has_value(); }))
+      const MutexLock lock(mutex);
+      if (!ended.WaitFor(mutex, std::chrono::seconds(60),
+                         [&]() REQUIRES(mutex) { return outcome.has_value(); }))
         return Fail(Errc::kTimeout, "it did not end");
       return *outcome;
     }
@@ -78,15 +82,15 @@ class JobsTest : public testing::Test {
     auto job = StartJob(*scheduler_, decoder_, std::move(detector), std::move(recording), request,
                         {.on_segment =
                              [&run](const speech::Segment& segment) {
-                               const std::lock_guard lock(run.mutex);
+                               const MutexLock lock(run.mutex);
                                run.texts.push_back(segment.text);
                              },
                          .on_end =
                              [&run](Result<net::JobEvents::Outcome> outcome) {
-                               const std::lock_guard lock(run.mutex);
+                               const MutexLock lock(run.mutex);
                                EXPECT_FALSE(run.outcome.has_value());
                                run.outcome = std::move(outcome);
-                               run.ended.notify_all();
+                               run.ended.NotifyAll();
                              }});
     ASSERT_TRUE(job);
     run.job = std::move(*job);
@@ -102,8 +106,8 @@ TEST_F(JobsTest, ARecordingBecomesSegmentsAndAnEnd) {
   Start(run, FileOf(Wav({2, 3, 20, 3, 20})));
   const auto outcome = run.Wait();
   ASSERT_TRUE(outcome) << outcome.error().what;
-  EXPECT_GE(run.texts.size(), 2U);
-  EXPECT_THAT(run.texts, Each(HasSubstr("samples in en")));
+  EXPECT_GE(run.Texts().size(), 2U);
+  EXPECT_THAT(run.Texts(), Each(HasSubstr("samples in en")));
   EXPECT_EQ(outcome->language, "en");
   EXPECT_EQ(outcome->duration, Milliseconds(48'000));
   EXPECT_THAT(outcome->model, HasSubstr("slow=5"));
@@ -123,7 +127,7 @@ TEST_F(JobsTest, WhatIsNoSoundIsTheClientsError) {
     EXPECT_TRUE(outcome.error().code == Errc::kCorrupt ||
                 outcome.error().code == Errc::kUnsupported)
         << outcome.error().what;
-    EXPECT_THAT(run.texts, IsEmpty());
+    EXPECT_THAT(run.Texts(), IsEmpty());
   }
 }
 
@@ -133,7 +137,7 @@ TEST_F(JobsTest, SilenceHasNoText) {
   Start(run, FileOf(Wav({0, 5})));
   const auto outcome = run.Wait();
   ASSERT_TRUE(outcome) << outcome.error().what;
-  EXPECT_THAT(run.texts, IsEmpty());
+  EXPECT_THAT(run.Texts(), IsEmpty());
   EXPECT_EQ(outcome->duration, Milliseconds(5'000));
 }
 
@@ -154,7 +158,7 @@ TEST_F(JobsTest, AWorkerThatWasKilledIsAskedAgain) {
   Start(run, FileOf(Wav({2, 3, 20})));
   const auto outcome = run.Wait();
   ASSERT_TRUE(outcome) << outcome.error().what;
-  EXPECT_THAT(run.texts, SizeIs(2));
+  EXPECT_THAT(run.Texts(), SizeIs(2));
   EXPECT_NE(::access(once.c_str(), F_OK), 0);
 }
 
@@ -175,9 +179,12 @@ TEST_F(JobsTest, AClientThatGoesAwayEndsItAtOnce) {
   Start(*run, FileOf(Wav({2, 3, 20})));
   while (scheduler_->waiting() == 0) std::this_thread::yield();
   run->job.reset();
-  ASSERT_TRUE(run->outcome.has_value());
-  ASSERT_FALSE(*run->outcome);
-  EXPECT_EQ(run->outcome->error().code, Errc::kCancelled);
+  {
+    const MutexLock lock(run->mutex);
+    ASSERT_TRUE(run->outcome.has_value());
+    ASSERT_FALSE(*run->outcome);
+    EXPECT_EQ(run->outcome->error().code, Errc::kCancelled);
+  }
   // And another one is served.
   Run next;
   scheduler_.reset();
@@ -194,7 +201,7 @@ TEST_F(JobsTest, WhileNoModelMayBeLoadedItWaits) {
   while (scheduler_->waiting() == 0) std::this_thread::yield();
   scheduler_->Resume();
   EXPECT_TRUE(run.Wait());
-  EXPECT_THAT(run.texts, SizeIs(1));
+  EXPECT_THAT(run.Texts(), SizeIs(1));
 }
 
 }  // namespace

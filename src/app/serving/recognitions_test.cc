@@ -3,10 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <condition_variable>
 #include <limits>
 
 #include "app/testing/fake_scheduler.h"
+#include "base/mutex.h"
 
 namespace headroom::app {
 namespace {
@@ -35,24 +35,25 @@ class RecognitionsTest : public testing::Test {
     request.audio = std::move(audio);
     request.language = "en";
     recognitions_->Begin(id, std::move(request), net::Answer([this, id](Result<json> result) {
-                           const std::lock_guard lock(mutex_);
+                           const MutexLock lock(mutex_);
                            EXPECT_FALSE(answers_.contains(id));
                            answers_.emplace(id, std::move(result));
-                           came_.notify_all();
+                           came_.NotifyAll();
                          }));
   }
   Result<json> Wait(net::RecognitionId id) {
-    std::unique_lock lock(mutex_);
-    if (!came_.wait_for(lock, std::chrono::seconds(60), [&] { return answers_.contains(id); }))
+    const MutexLock lock(mutex_);
+    if (!came_.WaitFor(mutex_, std::chrono::seconds(60),
+                       [&]() REQUIRES(mutex_) { return answers_.contains(id); }))
       return Fail(Errc::kTimeout, "no answer came");
     return answers_.at(id);
   }
 
   std::unique_ptr<asr::Scheduler> scheduler_;
   std::unique_ptr<Recognitions> recognitions_;
-  std::mutex mutex_;
-  std::condition_variable came_;
-  std::map<net::RecognitionId, Result<json>> answers_;
+  Mutex mutex_;
+  CondVar came_;
+  std::map<net::RecognitionId, Result<json>> answers_ GUARDED_BY(mutex_);
 };
 
 TEST_F(RecognitionsTest, SamplesBecomeAResultWithItsTier) {
@@ -95,7 +96,7 @@ TEST_F(RecognitionsTest, TooManyAreRefusedAndTheRestGoOn) {
   recognitions_->End(Recognitions::kMost);
   Begin(101, Sealed(samples));
   for (const net::RecognitionId id : {1, 2, 101}) EXPECT_TRUE(Wait(id)) << id;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   EXPECT_FALSE(answers_.contains(Recognitions::kMost) && answers_.at(Recognitions::kMost));
 }
 

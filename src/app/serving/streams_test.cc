@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include <condition_variable>
 #include <future>
 
 #include "app/testing/fake_scheduler.h"
+#include "base/mutex.h"
+#include "base/testing/eventually.h"
 #include "speech/testing/fake_vad.h"
 
 namespace headroom::app {
@@ -29,14 +30,14 @@ using ::testing::SizeIs;
 class Client {
  public:
   void Take(const StreamEvent& event) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     events_.push_back(event);
-    came_.notify_all();
+    came_.NotifyAll();
   }
   /// All of that kind, once there are so many.
   std::vector<StreamEvent> Wait(Kind kind, std::size_t count) {
-    std::unique_lock lock(mutex_);
-    const bool there = came_.wait_for(lock, std::chrono::seconds(30), [&] {
+    const MutexLock lock(mutex_);
+    const bool there = came_.WaitFor(mutex_, std::chrono::seconds(30), [&]() REQUIRES(mutex_) {
       return static_cast<std::size_t>(std::ranges::count(events_, kind, &StreamEvent::kind)) >=
              count;
     });
@@ -47,7 +48,7 @@ class Client {
     return found;
   }
   std::vector<Kind> Kinds(std::uint64_t item) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     std::vector<Kind> kinds;
     for (const StreamEvent& event : events_) {
       if (event.item == item && event.kind != Kind::kPartial) kinds.push_back(event.kind);
@@ -56,9 +57,9 @@ class Client {
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable came_;
-  std::vector<StreamEvent> events_;
+  Mutex mutex_;
+  CondVar came_;
+  std::vector<StreamEvent> events_ GUARDED_BY(mutex_);
 };
 
 class StreamsTest : public testing::Test {
@@ -110,12 +111,11 @@ class StreamsTest : public testing::Test {
     for (std::size_t at = 0; at < samples.size(); at += 8'000) {
       const auto piece =
           std::span(samples).subspan(at, std::min<std::size_t>(8'000, samples.size() - at));
-      while (true) {
+      ASSERT_TRUE(Eventually([&] {
         const auto taken = stream.Append(piece);
-        if (taken) break;
-        ASSERT_EQ(taken.error().code, Errc::kBusy) << taken.error().what;
-        std::this_thread::sleep_for(Milliseconds(2));
-      }
+        EXPECT_TRUE(taken || taken.error().code == Errc::kBusy) << taken.error().what;
+        return taken.has_value();
+      }));
     }
   }
   static void Say(net::SpeechStream& stream, Milliseconds length) {
@@ -235,16 +235,16 @@ TEST_F(StreamsTest, FinishedAfterTheLastText) {
   Client client;
   const auto stream = Open(client);
   Send(*stream, Milliseconds(1'000), 0.3F);
-  std::mutex mutex;
-  std::condition_variable changed;
+  Mutex mutex;
+  CondVar changed;
   bool idle = false;
   stream->Finish([&] {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     idle = true;
-    changed.notify_all();
+    changed.NotifyAll();
   });
-  std::unique_lock lock(mutex);
-  ASSERT_TRUE(changed.wait_for(lock, std::chrono::seconds(30), [&] { return idle; }));
+  const MutexLock lock(mutex);
+  ASSERT_TRUE(changed.WaitFor(mutex, std::chrono::seconds(30), [&] { return idle; }));
   EXPECT_THAT(client.Wait(Kind::kText, 1), SizeIs(1));
 }
 
@@ -382,11 +382,8 @@ TEST_F(StreamsTest, ASessionWhoseTextsHaveArrivedMakesRoom) {
     const auto a = Open(client, again);
     a->Acknowledge(item);
   }
-  const MonoTime end = SystemClock().Now() + Milliseconds(60'000);
-  while (!streams_->Open(Manual(), [](const StreamEvent&) {})) {
-    ASSERT_LT(SystemClock().Now(), end);
-    std::this_thread::sleep_for(Milliseconds(10));
-  }
+  EXPECT_TRUE(Eventually(
+      [this] { return streams_->Open(Manual(), [](const StreamEvent&) {}).has_value(); }));
   EXPECT_FALSE(fs::exists(folder_ / spoken));
 }
 
@@ -420,19 +417,17 @@ TEST_F(StreamsTest, WhatIsDecodedTooSlowlyIsRefusedAndNotLost) {
   Client client;
   const auto stream = Open(client, Manual());
   std::int64_t taken = 0;
-  bool busy = false;
   const std::vector<float> second(16'000, 0.1F);
-  for (int i = 0; i < 2'000 && !busy; ++i) {
-    const auto appended = stream->Append(second);
-    if (appended) {
+  EXPECT_TRUE(Eventually([&] {
+    while (true) {
+      const auto appended = stream->Append(second);
+      if (!appended) {
+        EXPECT_EQ(appended.error().code, Errc::kBusy);
+        return taken > 60;  // before that its thread only does not keep up
+      }
       ++taken;
-    } else {
-      ASSERT_EQ(appended.error().code, Errc::kBusy);
-      busy = taken > 60;  // before that its thread only does not keep up
-      std::this_thread::sleep_for(Milliseconds(5));
     }
-  }
-  EXPECT_TRUE(busy);
+  }));
   EXPECT_LT(taken, 140);  // two minutes are what the spool holds
 }
 
@@ -443,15 +438,8 @@ TEST_F(StreamsTest, ShortItemsFasterThanTheirTextsWaitUntilThereIsRoom) {
   const std::vector<float> word(1'600, 0.3F);
   std::size_t said = 0;
   // Until it has been refused for as long as any queue takes to be worked off.
-  for (int refused = 0; refused < 500;) {
-    if (stream->Append(word) && stream->Commit()) {
-      ++said;
-      refused = 0;
-    } else {
-      ++refused;
-      std::this_thread::sleep_for(Milliseconds(2));
-    }
-  }
+  const auto say = [&] { return stream->Append(word) && stream->Commit(); };
+  while (Eventually(say, Milliseconds(1'000))) ++said;
   EXPECT_GT(said, 100U);
   const auto committed = client.Wait(Kind::kCommitted, said);
   EXPECT_EQ(committed.size(), said);
@@ -463,10 +451,8 @@ TEST_F(StreamsTest, ALongItemInSmallPiecesFitsItsSpool) {
   const auto stream = Open(client, Manual());
   const std::vector<float> piece(320, 0.3F);  // 20 ms, as telephones send it
   for (int i = 0; i < 50 * 28; ++i) {
-    for (int tries = 0; !stream->Append(piece); ++tries) {
-      ASSERT_LT(tries, 1'000) << "after " << i << " pieces";
-      std::this_thread::sleep_for(Milliseconds(2));
-    }
+    ASSERT_TRUE(Eventually([&] { return stream->Append(piece).has_value(); }))
+        << "after " << i << " pieces";
   }
   ASSERT_TRUE(stream->Commit());
   EXPECT_EQ(client.Wait(Kind::kText, 1)[0].text, "448000 samples in en");

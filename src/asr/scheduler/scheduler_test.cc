@@ -6,6 +6,7 @@
 
 #include "asr/scheduler/worker_runner.h"
 #include "asr/testing/scripted_tier.h"
+#include "base/mutex.h"
 
 namespace headroom::asr {
 namespace {
@@ -21,39 +22,41 @@ class Out {
   ClientEvents events(const std::string& name = "") {
     ClientEvents to;
     to.on_decoded = [this, name](Decoded one) {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       order_.push_back(name + ":" + std::to_string(one.id));
       decoded_.push_back(std::move(one));
-      changed_.notify_all();
+      changed_.NotifyAll();
     };
     to.on_speculated = [this, name](const Speculated& one) {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       speculated_.push_back(name + ":" + std::to_string(one.id) + (one.result ? "" : " dropped"));
-      changed_.notify_all();
+      changed_.NotifyAll();
     };
     return to;
   }
   std::vector<Decoded> Await(std::size_t count) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, seconds(60), [&] { return decoded_.size() >= count; });
+    const MutexLock lock(mutex_);
+    changed_.WaitFor(mutex_, seconds(60),
+                     [&]() REQUIRES(mutex_) { return decoded_.size() >= count; });
     EXPECT_EQ(decoded_.size(), count);
     return decoded_;
   }
   std::vector<std::string> AwaitSpeculated(std::size_t count) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, seconds(60), [&] { return speculated_.size() >= count; });
+    const MutexLock lock(mutex_);
+    changed_.WaitFor(mutex_, seconds(60),
+                     [&]() REQUIRES(mutex_) { return speculated_.size() >= count; });
     return speculated_;
   }
   std::vector<std::string> order() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return order_;
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<Decoded> decoded_;
-  std::vector<std::string> order_, speculated_;
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<Decoded> decoded_ GUARDED_BY(mutex_);
+  std::vector<std::string> order_ GUARDED_BY(mutex_), speculated_ GUARDED_BY(mutex_);
 };
 
 Utterance Say(std::uint64_t id, std::size_t samples = 16000, Ticket adopt = 0) {

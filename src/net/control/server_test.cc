@@ -9,10 +9,10 @@
 
 #include <atomic>
 #include <cstring>
-#include <mutex>
 #include <random>
 #include <thread>
 
+#include "base/mutex.h"
 #include "net/control/client.h"
 #include "net/control/control.h"
 #include "net/server/local_socket.h"
@@ -184,14 +184,14 @@ TEST_F(ServerTest, AForgottenAnswerIsAnError) {
 
 TEST_F(ServerTest, EventsReachEverySubscriberInOrder) {
   Start();
-  std::mutex mutex;
+  Mutex mutex;
   std::vector<std::string> all, some;
   std::atomic<int> ready{0};
   const auto follow = [&](const char* target, std::vector<std::string>& into) {
     const auto done = ControlClient(options_.socket)
                           .Follow("GET", target, [&](std::string_view name, const json& data) {
                             if (name == "status") ++ready;
-                            const std::lock_guard guard(mutex);
+                            const MutexLock guard(mutex);
                             into.push_back(fmt::format("{} {}", name, data.value("n", -1)));
                             return data.value("n", -1) != 2;
                           });

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <atomic>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "net/control/control.h"
 #include "net/control/status.h"
 
@@ -97,11 +97,11 @@ fetch("/api/status").then(() => document.body.dataset.leaked = "yes");</script><
   }
 
   std::vector<std::string> asked() const {
-    const std::lock_guard guard(mutex_);
+    const MutexLock guard(mutex_);
     return asked_;
   }
   std::vector<std::pair<Answer, nlohmann::json>> TakeHeld() {
-    const std::lock_guard guard(mutex_);
+    const MutexLock guard(mutex_);
     return std::exchange(held_, {});
   }
 
@@ -113,12 +113,12 @@ fetch("/api/status").then(() => document.body.dataset.leaked = "yes");</script><
 
  private:
   void Note(std::string what) {
-    const std::lock_guard guard(mutex_);
+    const MutexLock guard(mutex_);
     asked_.push_back(std::move(what));
   }
   void Hold(Answer answer, nlohmann::json value) {
     if (!hold) return answer(std::move(value));
-    const std::lock_guard guard(mutex_);
+    const MutexLock guard(mutex_);
     held_.emplace_back(std::move(answer), std::move(value));
   }
   void Models(const std::string& what, Answer answer) {
@@ -147,9 +147,9 @@ fetch("/api/status").then(() => document.body.dataset.leaked = "yes");</script><
     Hold(std::move(answer), ToJson(status));
   }
 
-  mutable std::mutex mutex_;
-  std::vector<std::string> asked_;
-  std::vector<std::pair<Answer, nlohmann::json>> held_;
+  mutable Mutex mutex_;
+  std::vector<std::string> asked_ GUARDED_BY(mutex_);
+  std::vector<std::pair<Answer, nlohmann::json>> held_ GUARDED_BY(mutex_);
   Phase phase_ = Phase::kIdle;  // of the server's thread
 };
 

@@ -7,12 +7,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <deque>
 #include <map>
-#include <mutex>
 #include <thread>
 
+#include "base/mutex.h"
 #include "net/server/speech_service.h"
 
 namespace headroom::net {
@@ -61,10 +60,10 @@ class FakeSpeech : public SpeechService {
   }
   ~FakeSpeech() override {
     {
-      const std::lock_guard guard(mutex_);
+      const MutexLock guard(mutex_);
       ending_ = true;
     }
-    changed_.notify_all();
+    changed_.NotifyAll();
     thread_.join();
   }
 
@@ -74,7 +73,7 @@ class FakeSpeech : public SpeechService {
                                                        JobEvents events) override {
     struct stat file{};
     ::fstat(recording.get(), &file);
-    const std::lock_guard guard(mutex_);
+    const MutexLock guard(mutex_);
     if (refuse_recordings) return Fail(*refuse_recordings);
     asked_.push_back({request, static_cast<std::int64_t>(file.st_size), file.st_mode & 0777U});
     return std::make_unique<Job>(*this, script, std::move(events));
@@ -82,7 +81,7 @@ class FakeSpeech : public SpeechService {
 
   Result<std::unique_ptr<SpeechStream>> OpenStream(
       StreamOptions options, std::function<void(const StreamEvent&)> on_event) override {
-    const std::lock_guard guard(mutex_);
+    const MutexLock guard(mutex_);
     if (refuse_streams) return Fail(*refuse_streams);
     const std::string session =
         options.resume.empty() ? "session" + std::to_string(++sessions_) : options.resume;
@@ -94,12 +93,12 @@ class FakeSpeech : public SpeechService {
     log.closed = false;
     auto open = std::make_shared<Open>(session, std::move(on_event));
     open_[session] = open;
-    changed_.notify_all();
+    changed_.NotifyAll();
     return std::make_unique<Stream>(*this, open);
   }
 
   ServiceState State() const override {
-    const std::lock_guard guard(mutex_);
+    const MutexLock guard(mutex_);
     return state;
   }
   std::string Metrics() const override {
@@ -122,38 +121,38 @@ class FakeSpeech : public SpeechService {
 
   template <class What>
   void Change(What what) {
-    const std::lock_guard guard(mutex_);
+    const MutexLock guard(mutex_);
     what(*this);
   }
   std::vector<Asked> asked() const {
-    const std::lock_guard guard(mutex_);
+    const MutexLock guard(mutex_);
     return asked_;
   }
   std::size_t cancelled() const { return cancelled_; }  // jobs that were destroyed before their end
   std::size_t jobs() const { return jobs_; }            // now
   std::size_t streams() const {                         // now
-    const std::lock_guard guard(mutex_);
+    const MutexLock guard(mutex_);
     return open_.size();
   }
   /// Of the sessions "session1", "session2", … in the order of opening.
   StreamLog Log(const std::string& session) const {
-    const std::lock_guard guard(mutex_);
+    const MutexLock guard(mutex_);
     const auto found = logs_.find(session);
     return found == logs_.end() ? StreamLog{} : found->second;
   }
   /// The event reaches the stream's owner on the fake's thread; without an owner it is lost.
   void Push(const std::string& session, StreamEvent event) {
     {
-      const std::lock_guard guard(mutex_);
+      const MutexLock guard(mutex_);
       Queue(session, [event = std::move(event)](Open& to) { to.on_event(event); });
     }
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   /// Waits until `what` holds for the log, or 20 s.
   template <class What>
   bool Await(const std::string& session, What what) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(20), [&] {
+    const MutexLock lock(mutex_);
+    return changed_.WaitFor(mutex_, std::chrono::seconds(20), [&]() REQUIRES(mutex_) {
       const auto found = logs_.find(session);
       return found != logs_.end() && what(found->second);
     });
@@ -165,8 +164,8 @@ class FakeSpeech : public SpeechService {
         : session(std::move(name)), on_event(std::move(to)) {}
     const std::string session;
     const std::function<void(const StreamEvent&)> on_event;
-    std::mutex mutex;         // held during an event
-    bool closed = false;      // guarded by mutex
+    Mutex mutex;  // held during an event
+    bool closed GUARDED_BY(mutex) = false;
     std::size_t waiting = 0;  // samples since the last item; guarded by the fake's mutex
   };
 
@@ -180,19 +179,19 @@ class FakeSpeech : public SpeechService {
     }
     ~Job() override {
       {
-        const std::lock_guard guard(mutex_);
+        const MutexLock guard(mutex_);
         if (!over_) ++fake_.cancelled_;
         stop_ = true;
       }
-      woken_.notify_all();
+      woken_.NotifyAll();
       thread_.join();
       --fake_.jobs_;
     }
 
    private:
     bool Wait(Milliseconds delay) {
-      std::unique_lock lock(mutex_);
-      return !woken_.wait_for(lock, delay, [this] { return stop_; });
+      const MutexLock lock(mutex_);
+      return !woken_.WaitFor(mutex_, delay, [this]() REQUIRES(mutex_) { return stop_; });
     }
     void Run(const Script& script, const JobEvents& events) {
       for (const speech::Segment& segment : script.segments) {
@@ -201,7 +200,7 @@ class FakeSpeech : public SpeechService {
       }
       if (!Wait(script.delay)) return;
       {
-        const std::lock_guard guard(mutex_);
+        const MutexLock guard(mutex_);
         over_ = true;
       }
       if (!events.on_end) return;
@@ -212,9 +211,9 @@ class FakeSpeech : public SpeechService {
     }
 
     FakeSpeech& fake_;
-    std::mutex mutex_;
-    std::condition_variable woken_;
-    bool stop_ = false, over_ = false;
+    Mutex mutex_;
+    CondVar woken_;
+    bool stop_ GUARDED_BY(mutex_) = false, over_ GUARDED_BY(mutex_) = false;
     std::thread thread_;
   };
 
@@ -223,10 +222,10 @@ class FakeSpeech : public SpeechService {
     Stream(FakeSpeech& fake, std::shared_ptr<Open> open) : fake_(fake), open_(std::move(open)) {}
     ~Stream() override {
       {
-        const std::lock_guard guard(open_->mutex);  // no event comes after this
+        const MutexLock guard(open_->mutex);  // no event comes after this
         open_->closed = true;
       }
-      With([this](StreamLog& log) {
+      With([this](StreamLog& log) REQUIRES(fake_.mutex_) {
         log.closed = true;
         fake_.open_.erase(open_->session);
         return true;
@@ -235,7 +234,7 @@ class FakeSpeech : public SpeechService {
     const std::string& session() const override { return open_->session; }
     Result<> Append(std::span<const float> samples) override {
       std::optional<Error> refusal;
-      With([&](StreamLog& log) {
+      With([&](StreamLog& log) REQUIRES(fake_.mutex_) {
         if ((refusal = fake_.refuse_samples)) return false;
         log.samples.insert(log.samples.end(), samples.begin(), samples.end());
         open_->waiting += samples.size();
@@ -245,7 +244,7 @@ class FakeSpeech : public SpeechService {
       return {};
     }
     Result<> Commit() override {
-      const bool done = With([this](StreamLog& log) {
+      const bool done = With([this](StreamLog& log) REQUIRES(fake_.mutex_) {
         ++log.commits;
         return EndItem(log);
       });
@@ -253,27 +252,27 @@ class FakeSpeech : public SpeechService {
       return {};
     }
     void Clear() override {
-      With([this](StreamLog& log) {
+      With([this](StreamLog& log) REQUIRES(fake_.mutex_) {
         ++log.clears;
         open_->waiting = 0;
         return true;
       });
     }
     Result<> Configure(const StreamOptions& options) override {
-      With([&](StreamLog& log) {
+      With([&](StreamLog& log) REQUIRES(fake_.mutex_) {
         log.configured.push_back(options);
         return true;
       });
       return {};
     }
     void Acknowledge(std::uint64_t item) override {
-      With([&](StreamLog& log) {
+      With([&](StreamLog& log) REQUIRES(fake_.mutex_) {
         log.acknowledged.push_back(item);
         return true;
       });
     }
     void Finish(std::function<void()> on_idle) override {
-      With([&](StreamLog& log) {
+      With([&](StreamLog& log) REQUIRES(fake_.mutex_) {
         log.finished = true;
         EndItem(log);
         fake_.Queue(open_->session, [on_idle](Open&) {
@@ -291,14 +290,14 @@ class FakeSpeech : public SpeechService {
     bool With(What what) {
       bool result = false;
       {
-        const std::lock_guard guard(fake_.mutex_);
+        const MutexLock guard(fake_.mutex_);
         result = what(fake_.logs_[open_->session]);
       }
-      fake_.changed_.notify_all();
+      fake_.changed_.NotifyAll();
       return result;
     }
     // False: nothing was said since the last.
-    bool EndItem(StreamLog& log) {
+    bool EndItem(StreamLog& log) REQUIRES(fake_.mutex_) {
       if (open_->waiting == 0) return false;
       const Milliseconds audio(open_->waiting / 16);
       open_->waiting = 0;
@@ -319,35 +318,35 @@ class FakeSpeech : public SpeechService {
     std::shared_ptr<Open> open_;
   };
 
-  // Under mutex_.
-  void Queue(const std::string& session, std::function<void(Open&)> event) {
+  void Queue(const std::string& session, std::function<void(Open&)> event) REQUIRES(mutex_) {
     const auto found = open_.find(session);
     if (found != open_.end()) events_.emplace_back(found->second, std::move(event));
   }
   void Deliver() {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     for (;;) {
-      changed_.wait(lock, [this] { return ending_ || !events_.empty(); });
+      changed_.Wait(mutex_, [this]() REQUIRES(mutex_) { return ending_ || !events_.empty(); });
       if (ending_) return;
       const auto [to, event] = std::move(events_.front());
       events_.pop_front();
-      lock.unlock();
+      lock.Unlock();
       {
-        const std::lock_guard guard(to->mutex);
+        const MutexLock guard(to->mutex);
         if (!to->closed) event(*to);
       }
-      lock.lock();
+      lock.Lock();
     }
   }
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<Asked> asked_;
-  std::map<std::string, StreamLog> logs_;
-  std::map<std::string, std::shared_ptr<Open>> open_;
-  std::deque<std::pair<std::shared_ptr<Open>, std::function<void(Open&)>>> events_;
-  bool ending_ = false;
-  int sessions_ = 0;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::vector<Asked> asked_ GUARDED_BY(mutex_);
+  std::map<std::string, StreamLog> logs_ GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<Open>> open_ GUARDED_BY(mutex_);
+  std::deque<std::pair<std::shared_ptr<Open>, std::function<void(Open&)>>> events_
+      GUARDED_BY(mutex_);
+  bool ending_ GUARDED_BY(mutex_) = false;
+  int sessions_ GUARDED_BY(mutex_) = 0;
   std::atomic<std::size_t> cancelled_{0}, jobs_{0};
   std::thread thread_;
 };

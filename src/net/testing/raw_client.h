@@ -11,10 +11,10 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/testing/eventually.h"
 
 namespace headroom::net {
 
@@ -101,11 +101,7 @@ class RawClient {
 /// Whether `condition` becomes true in time.
 template <class Condition>
 bool Soon(Condition condition) {
-  for (int i = 0; i < kGenerous / 5; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(Milliseconds(5));
-  }
-  return false;
+  return Eventually(condition, Milliseconds(kGenerous));
 }
 
 }  // namespace headroom::net

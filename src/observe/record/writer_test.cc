@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "base/file.h"
+#include "base/testing/eventually.h"
 #include "observe/record/reader.h"
 #include "observe/testing/record_fixture.h"
 
@@ -28,15 +29,6 @@ std::vector<Entry> ReadAll(const fs::path& path, ReadOptions options = {}) {
   EXPECT_THAT((*reader)->damage(), testing::IsEmpty());
   for (Entry& entry : all) entry.run = nullptr;  // goes with the reader
   return all;
-}
-
-bool WaitFor(const std::function<bool()>& done, Milliseconds most = Milliseconds(20'000)) {
-  const MonoTime end = SystemClock().Now() + most;
-  while (!done()) {
-    if (SystemClock().Now() > end) return false;
-    ::usleep(5'000);
-  }
-  return true;
 }
 
 TEST(WriterTest, ASecondWriterIsAClearErrorAndTheFirstGoesOn) {
@@ -228,7 +220,7 @@ TEST(WriterTest, AFullDiskStopsRecordingAndItGoesOnByItself) {
     small.rlim_cur = 200'000;
     ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
     std::int64_t ms = 1'000;
-    const bool stopped = WaitFor([&] {
+    const bool stopped = Eventually([&] {
       for (int i = 0; i < 100; ++i, ms += 1'000) {
         (*writer)->Add(SampleAt(ms, MiB(static_cast<int>(ms / 100 % 4000))));
         (*writer)->Note(Event{EventKind::kSpeechBegin, AtMs(ms), {}}.With(Key::kUtterance, ms));
@@ -243,7 +235,7 @@ TEST(WriterTest, AFullDiskStopsRecordingAndItGoesOnByItself) {
     ASSERT_TRUE(stopped);
     // SQLite calls a file size limit an I/O error, a full disk by its name.
     EXPECT_TRUE(full.code == Errc::kNoSpace || full.code == Errc::kIo) << full.trouble;
-    EXPECT_TRUE(WaitFor([&] {
+    EXPECT_TRUE(Eventually([&] {
       (*writer)->Add(SampleAt(ms += 1'000));
       return (*writer)->Flush() && (*writer)->status().recording;
     }));
