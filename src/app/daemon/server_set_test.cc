@@ -73,13 +73,12 @@ class ServerSetTest : public testing::Test {
   Publisher publisher_;
   std::vector<Event> published_;
   std::vector<std::string> warnings_;
-  ServerSet servers_{{.state = folder_,
-                      .publish = [this](const Event& event) { published_.push_back(event); },
-                      .warn =
-                          [this](const std::string& topic, const std::string& text) {
-                            warnings_.push_back(topic + ": " + text);
-                          }},
-                     publisher_};
+  ServerSet servers_{
+      {.state = folder_,
+       .publish = [this](const Event& event) { published_.push_back(event); },
+       .warn = [this](const std::string& topic,
+                      const std::string& text) { warnings_.push_back(topic + ": " + text); }},
+      publisher_};
 };
 
 TEST_F(ServerSetTest, FollowersOfTheControlSocketSeeWhatIsPublished) {
@@ -124,7 +123,8 @@ TEST_F(ServerSetTest, ServesTheNetworkUntilItStops) {
   ASSERT_THAT(warnings_, IsEmpty());
   EXPECT_EQ(published_.size(), 2U) << "a notice for each";
   EXPECT_THAT(Get(web, "/metrics"), HasSubstr("wyoming")) << "the other server's counters, too";
-  publisher_.Publish(net::TextDelivered{.utterance = 1, .text = "it is", .latency = Milliseconds(9)});
+  publisher_.Publish(
+      net::TextDelivered{.utterance = 1, .text = "it is", .latency = Milliseconds(9)});
   EXPECT_THAT(Get(web, "/metrics"), HasSubstr("{source=\"dictation\",outcome=\"text\"} 1\n"));
   EXPECT_TRUE(net::RawClient(wyoming).connected());
 

@@ -26,7 +26,8 @@ HttpLimits LimitsOf(const WebOptions& options) {
           .write_time = options.write_time,
           .keep_alive = options.keep_alive,
           .bytes_waiting = options.bytes_waiting,
-          .requests_per_second = options.requests_per_second};
+          .requests_per_second = options.requests_per_second,
+          .clock = options.clock};
 }
 
 }  // namespace

@@ -51,6 +51,7 @@ struct WebOptions {
   Milliseconds realtime_quiet{600'000};  // without audio; then it is closed, and may be resumed
   Milliseconds realtime_spare{60'000};   // the same when its place is wanted
   double requests_per_second = 50;       // of one connection, and as many at once
+  const Clock* clock = &SystemClock();   // for requests_per_second
 };
 
 /// Since the server began; also in /metrics.

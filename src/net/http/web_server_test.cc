@@ -176,7 +176,9 @@ TEST_F(WebServerTest, ConnectionsAreBoundedAndTheOldestIdleOneMakesRoom) {
 }
 
 TEST_F(WebServerTest, OneConnectionMayNotAskWithoutEnd) {
+  const FakeClock still;
   options_.requests_per_second = 5;
+  options_.clock = &still;
   Start();
   RawClient client = Connect();
   std::string requests;
@@ -185,6 +187,10 @@ TEST_F(WebServerTest, OneConnectionMayNotAskWithoutEnd) {
   const std::string answers = client.Receive();
   EXPECT_THAT(answers, StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(answers, HasSubstr("HTTP/1.1 429"));
+  std::size_t served = 0;
+  for (std::size_t at = 0; (at = answers.find("HTTP/1.1 200", at)) != std::string::npos; ++at)
+    ++served;
+  EXPECT_EQ(served, 5u);
   EXPECT_EQ(server_->counters().refused_rate, 1u);
 }
 

@@ -26,6 +26,7 @@ struct HttpLimits {
   std::size_t events_waiting = SIZE_MAX;  // for a client that does not read
   Bytes bytes_waiting = KiB(512);         // of them
   double requests_per_second = 0;         // of one connection, and as many together; 0: no limit
+  const Clock* clock = &SystemClock();    // for requests_per_second
 };
 
 class HttpHost : public ConnectionServer::Owner {

@@ -255,7 +255,7 @@ class Session final : public ConnectionServer::Connection,
     keep_ = parser_->keep_alive();
     NoLimit();
     name_ = {};
-    if (host_.limits.requests_per_second > 0 && !rate_.Admit(SystemClock().Now())) {
+    if (host_.limits.requests_per_second > 0 && !rate_.Admit(host_.limits.clock->Now())) {
       host_.CountChange([](HttpCounters& c) { ++c.refused_rate; });
       return RefuseUnread(
           {HttpRefusal::Kind::kTooManyRequests, "too many requests on one connection"});
@@ -385,17 +385,18 @@ class Session final : public ConnectionServer::Connection,
   // Cuts the connection; what is under way then fails with a timeout.
   void Limit(Milliseconds within) {
     deadline_.expires_after(within);
-    deadline_.async_wait([weak = weak_from_this()](const BoostError& cancelled) {
+    deadline_.async_wait([weak = weak_from_this(), limit = ++limit_](const BoostError& cancelled) {
       const auto self = weak.lock();
-      if (cancelled || !self || self->state_ == State::kClosed ||
-          self->deadline_.expiry() > SystemClock().Now())
-        return;
+      if (cancelled || !self || self->state_ == State::kClosed || self->limit_ != limit) return;
       if (self->state_ == State::kLingering) return self->Close();
       self->timed_out_ = true;
       self->stream_.Abort();
     });
   }
-  void NoLimit() { deadline_.expires_at(asio::steady_timer::time_point::max()); }
+  void NoLimit() {
+    ++limit_;
+    deadline_.cancel();
+  }
   BoostError Why(const BoostError& failed) const {
     return failed && timed_out_ ? BoostError(beast::error::timeout) : failed;
   }
@@ -424,7 +425,8 @@ class Session final : public ConnectionServer::Connection,
   std::string_view name_;  // in the parser's target
   std::string piece_;      // of a body; stays while a read into it may be going on
   std::unique_ptr<HttpWork> work_;
-  std::uint64_t turn_ = 0;  // grows when work ends
+  std::uint64_t turn_ = 0;   // grows when work ends
+  std::uint64_t limit_ = 0;  // grows with each time limit; an earlier one does nothing
   bool keep_ = true;
   bool unread_ = false;     // something of the last request may still come
   bool continued_ = false;  // the client was asked for the body
