@@ -114,7 +114,7 @@ def test_the_command_line_loads_and_unloads(headroom, daemon):
     assert headroom("models", "load", "--socket", daemon.folder / "none").code != 0
 
 
-def test_events_tell_what_happens_and_no_word_of_it(headroom, daemon, create):
+def test_events_report_what_happens_and_no_word_of_it(headroom, daemon, create):
     followed = subprocess.Popen(["curl", "-sN", "--max-time", str(PATIENCE), daemon.url + "/api/events"],
                                 stdout=subprocess.PIPE, text=True)
     events = []

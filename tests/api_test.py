@@ -168,7 +168,7 @@ def test_a_large_file_goes_through_to_a_file_without_a_name(server, tmp_path):
     assert not any((tmp_path / "home/.config/headroom/uploads").iterdir())
 
 
-def test_a_token_of_the_command_line_opens_and_closes_the_door(headroom, server, sound):
+def test_a_token_of_the_command_line_gives_access_until_it_is_revoked(headroom, server, sound):
     create = lambda token: server.client(token).audio.transcriptions.create(model="whisper-1", file=sound)  # noqa: E731
     assert create("anything").text == TEXT
     made = headroom("token", "add", "phone")

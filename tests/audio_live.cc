@@ -20,7 +20,7 @@ namespace {
 
 nlohmann::json Json(const audio::SourceReport& report) {
   return {{"state", audio::Name(report.state)}, {"device", report.device},
-          {"trouble", report.trouble},          {"dropped", report.dropped},
+          {"trouble", report.problem},          {"dropped", report.dropped},
           {"repaired", report.repaired},        {"interruptions", report.interruptions}};
 }
 

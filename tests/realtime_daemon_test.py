@@ -92,7 +92,7 @@ def transcribed(headroom, path):
     return TRANSCRIBED[path]
 
 
-def test_text_comes_while_somebody_speaks_and_is_that_of_transcribe(headroom, start):
+def test_text_comes_during_speech_and_is_that_of_transcribe(headroom, start):
     port = free_port()
     served(start, port)
     client = Client(port, turns=None)

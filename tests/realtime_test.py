@@ -175,7 +175,7 @@ def test_the_openai_client_in_the_betas_spelling(server, openai):
     assert log["configured"] == [{"language": "de", "turns": False}]
 
 
-def test_bad_events_are_answered_and_harm_nobody(server):
+def test_bad_events_are_answered_and_do_no_harm(server):
     with server.connect() as ws, server.connect() as other:
         receive(ws), receive(other)
         for message, code in (("{", "invalid_json"), ("[1]", "invalid_event"), ('{"type": 1}', "invalid_type"),

@@ -205,7 +205,7 @@ def test_the_network_is_told_of_the_service(system):
     assert "not announced by zeroconf" in echo.state()["announcement"]  # Avahi may come late
     avahi = system.mock(AVAHI, HERE / "avahi_mock.py")
     echo.until(announcement="")
-    assert services(system).strip() == 's "Headroom on desk|_wyoming._tcp|10300"'
+    assert services(system).strip() == 's "Headroom on studio|_wyoming._tcp|10300"'
     avahi.kill()
     avahi.wait()
     echo.until(announcement="not announced by zeroconf: Avahi stopped")
@@ -215,11 +215,11 @@ def test_the_network_is_told_of_the_service(system):
 
 
 def test_a_name_that_is_taken_is_changed(system):
-    system.mock(AVAHI, HERE / "avahi_mock.py", "-p", '{"taken": "Headroom on desk"}')
+    system.mock(AVAHI, HERE / "avahi_mock.py", "-p", '{"taken": "Headroom on studio"}')
     echo = Echo(system)
     echo.until(announcement="")
-    assert "Headroom on desk #2|" in services(system)
+    assert "Headroom on studio #2|" in services(system)
     # Another machine claims that one as well, later.
     system.call(AVAHI, "Collide")
-    wait_for(lambda: "Headroom on desk #3|" in services(system), "the third name")
+    wait_for(lambda: "Headroom on studio #3|" in services(system), "the third name")
     echo.until(announcement="")

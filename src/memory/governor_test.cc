@@ -47,7 +47,7 @@ TEST(Governor, AdmissionCountsOthersAndPrefersAShorterChunkToALowerTier) {
   }
 }
 
-TEST(Governor, VramWarningTellsAndShrinksAtTheNextPause) {
+TEST(Governor, VramWarningNotifiesAndShrinksAtTheNextPause) {
   Night night = Loaded();
   night.sample.decoding = true;
   night.others = MiB(1350);  // with 1600 of ours 72 %

@@ -457,9 +457,10 @@ void AddServer(std::vector<ConfigKey>& keys) {
   keys.push_back(List({"server", "origins",
                        "Web pages that may use the server, such as \"https://notes.example\"."},
                       "texts", AT(server.origins), kSame, kItself));
-  keys.push_back(List({"server", "hosts",
-                       "Further names that clients call this machine by, such as \"desk.local\"."},
-                      "texts", AT(server.hosts), kSame, kItself));
+  keys.push_back(
+      List({"server", "hosts",
+            "Further names that clients call this machine by, such as \"studio.local\"."},
+           "texts", AT(server.hosts), kSame, kItself));
   keys.push_back(
       Path({"server", "tls_certificate", "A certificate, PEM."}, AT(server.tls_certificate)));
   keys.push_back(Path({"server", "tls_key", "Its key, PEM."}, AT(server.tls_key)));

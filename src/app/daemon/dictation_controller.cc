@@ -45,7 +45,7 @@ void DictationController::AnswerListeners() {
     } else if (waits && clock_.Now() < one.until) {
       listeners_.push_back(std::move(one));
     } else {
-      const std::string why = dictation->source().trouble;
+      const std::string why = dictation->source().problem;
       one.answer(Fail(Errc::kTimeout, "no sound comes from the microphone{}{}",
                       why.empty() ? "" : ": ", why));
     }

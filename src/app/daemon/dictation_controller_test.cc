@@ -29,7 +29,7 @@ class FakeMicrophone : public audio::Source {
   bool ended() const override { return false; }
   audio::SourceReport report() const override {
     audio::SourceReport report;
-    report.trouble = "muted";
+    report.problem = "muted";
     return report;
   }
 

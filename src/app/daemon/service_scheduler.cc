@@ -50,8 +50,8 @@ Result<> Service::StartScheduler() {
     config.gpu = planner::FindGpu(devices, kGpuWithin, config_.models.gpu);
     if (!config.gpu && !config_.models.gpu.empty())
       Publish(
-          net::Notice{fmt::format("models.card: there is no card {} that this installation has a "
-                                  "worker for; headroom doctor lists the cards",
+          net::Notice{fmt::format("models.card: there is no GPU {} that this installation has a "
+                                  "worker for; headroom doctor lists the GPUs",
                                   config_.models.gpu)});
   }
   TRY_ASSIGN(planner::Tiers tiers, planner::MakeTiers(store, config));

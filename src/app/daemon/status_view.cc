@@ -54,7 +54,7 @@ net::Status StatusView::Now() const {
   status.phase = PhaseOf(sources_.state(), pipeline.waiting);
   status.microphone = {.device = source.device,
                        .state = std::string(audio::Name(source.state)),
-                       .trouble = source.trouble,
+                       .trouble = source.problem,
                        .dropped_samples = source.dropped};
   status.tier = scheduler.tier_title;
   status.memory = MemoryOf(scheduler);

@@ -43,7 +43,7 @@ Refused Call(sd_bus* bus, const std::string& path, const char* interface, const 
 
 }  // namespace
 
-// Everything but `trouble` belongs to the loop's thread.
+// Everything but `problem` belongs to the loop's thread.
 struct Announcement::Core {
   Core(std::string with_name, std::string with_type, std::uint16_t with_port, Milliseconds again)
       : name(std::move(with_name)),
@@ -101,7 +101,7 @@ struct Announcement::Core {
 
   void Say(const std::string& what) {
     const MutexLock guard(mutex);
-    trouble = what.empty() ? "" : "not announced by zeroconf: " + what;
+    problem = what.empty() ? "" : "not announced by zeroconf: " + what;
   }
 
   static int OnState(sd_bus_message* message, void* self, sd_bus_error*) {
@@ -142,7 +142,7 @@ struct Announcement::Core {
   std::string group;  // its path
   int names = 0;      // that were tried in this group
   Mutex mutex;
-  std::string trouble GUARDED_BY(mutex) = "not announced by zeroconf: Avahi is not running";
+  std::string problem GUARDED_BY(mutex) = "not announced by zeroconf: Avahi is not running";
   BusLoop loop;  // last: its thread uses the rest
 };
 
@@ -151,9 +151,9 @@ Announcement::Announcement(std::string name, std::string type, std::uint16_t por
     : core_(std::make_unique<Core>(std::move(name), std::move(type), port, again)) {}
 Announcement::~Announcement() = default;
 
-std::string Announcement::trouble() const {
+std::string Announcement::problem() const {
   const MutexLock guard(core_->mutex);
-  return core_->trouble;
+  return core_->problem;
 }
 
 }  // namespace headroom::desktop

@@ -20,7 +20,7 @@ class Announcement {
   ~Announcement();
 
   /// Why the service is not announced, one line; "" while it is.
-  std::string trouble() const;
+  std::string problem() const;
 
  private:
   struct Core;

@@ -195,7 +195,7 @@ struct GlobalShortcut::Core {
       return core->Refused(
           "no global shortcut was chosen; choose one in the desktop's settings, "
           "or bind 'headroom toggle' to a key");
-    core->Change({.bound = true, .keys = KeysInResults(message), .trouble = ""});
+    core->Change({.bound = true, .keys = KeysInResults(message), .problem = ""});
     return 0;
   }
 
@@ -203,7 +203,7 @@ struct GlobalShortcut::Core {
     auto* const core = static_cast<Core*>(self);
     const char* of = nullptr;
     if (::sd_bus_message_read(message, "o", &of) < 0 || core->session != of) return 0;
-    core->Change({.bound = true, .keys = KeysIn(message), .trouble = ""});
+    core->Change({.bound = true, .keys = KeysIn(message), .problem = ""});
     return 0;
   }
 
@@ -248,7 +248,7 @@ struct GlobalShortcut::Core {
 
   int Refused(std::string why) {
     Release();
-    Change({.bound = false, .keys = "", .trouble = std::move(why)});
+    Change({.bound = false, .keys = "", .problem = std::move(why)});
     return 0;
   }
 
@@ -261,7 +261,7 @@ struct GlobalShortcut::Core {
   void Change(ShortcutState to) {
     {
       const MutexLock guard(mutex);
-      if (state.bound == to.bound && state.keys == to.keys && state.trouble == to.trouble) return;
+      if (state.bound == to.bound && state.keys == to.keys && state.problem == to.problem) return;
       state = std::move(to);
     }
     if (events.on_change) events.on_change();

@@ -25,7 +25,7 @@ struct ShortcutState {
   bool bound = false;
   std::string keys;  // as the desktop describes them: "Press Super+H"; "" : the user chose none
   std::string
-      trouble;  // why there is none, one line; "" : there is, or it is still being asked for
+      problem;  // why there is none, one line; "" : there is, or it is still being asked for
 };
 
 class GlobalShortcut {

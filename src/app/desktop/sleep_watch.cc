@@ -15,7 +15,7 @@ constexpr char kManager[] = "org.freedesktop.login1.Manager";
 
 }  // namespace
 
-// Everything but `inhibitor` and `trouble` belongs to the loop's thread.
+// Everything but `inhibitor` and `problem` belongs to the loop's thread.
 struct SleepWatch::Core {
   Core(SleepEvents with, Milliseconds again)
       : events(std::move(with)),
@@ -51,14 +51,14 @@ struct SleepWatch::Core {
                   why.empty() ? std::string(Errno(-code, "no answer").what) : why);
     const MutexLock guard(mutex);
     inhibitor.Reset(::fcntl(fd, F_DUPFD_CLOEXEC, 0));  // the message owns fd
-    trouble.clear();
+    problem.clear();
     return {};
   }
 
   void Lost(const Error& error) {
     const MutexLock guard(mutex);
     inhibitor.Reset();
-    trouble = error.what;
+    problem = error.what;
   }
 
   static int OnPrepare(sd_bus_message* message, void* self, sd_bus_error*) {
@@ -71,7 +71,7 @@ struct SleepWatch::Core {
     }
     if (const auto again = core->Inhibit(::sd_bus_message_get_bus(message)); !again) {
       const MutexLock guard(core->mutex);
-      core->trouble = again.error().what;
+      core->problem = again.error().what;
     }
     core->events.on_resume();
     return 0;
@@ -88,7 +88,7 @@ struct SleepWatch::Core {
   const SleepEvents events;
   Mutex mutex;
   Fd inhibitor GUARDED_BY(mutex);  // while open, suspend waits
-  std::string trouble GUARDED_BY(mutex) = "logind is not running";
+  std::string problem GUARDED_BY(mutex) = "logind is not running";
   BusLoop loop;  // last: its thread uses the rest
 };
 
@@ -101,9 +101,9 @@ void SleepWatch::ReadyToSleep() {
   core_->inhibitor.Reset();
 }
 
-std::string SleepWatch::trouble() const {
+std::string SleepWatch::problem() const {
   const MutexLock guard(core_->mutex);
-  return core_->trouble;
+  return core_->problem;
 }
 
 bool SleepWatch::inhibiting() const {

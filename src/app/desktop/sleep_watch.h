@@ -30,7 +30,7 @@ class SleepWatch {
   void ReadyToSleep();
 
   /// Why suspends are not heard of, one line; "" while they are.
-  std::string trouble() const;
+  std::string problem() const;
   /// Whether a suspend would wait for us now.
   bool inhibiting() const;
 

@@ -23,12 +23,12 @@ int main() {
                                     .on_release = [&] { say("release"); },
                                     .on_change = [&] { say("change"); }},
                                    kAgain);
-  desktop::Announcement announcement("Headroom on desk", "_wyoming._tcp", 10300, kAgain);
+  desktop::Announcement announcement("Headroom on studio", "_wyoming._tcp", 10300, kAgain);
   for (std::string line; std::getline(std::cin, line);) {
     if (line == "ready") sleep.ReadyToSleep();
     if (line != "state") continue;
     const desktop::ShortcutState state = shortcut.state();
-    say(fmt::format("state|{}|{}|{}|{}|{}|{}", sleep.inhibiting(), sleep.trouble(), state.bound,
-                    state.keys, state.trouble, announcement.trouble()));
+    say(fmt::format("state|{}|{}|{}|{}|{}|{}", sleep.inhibiting(), sleep.problem(), state.bound,
+                    state.keys, state.problem, announcement.problem()));
   }
 }

@@ -227,10 +227,10 @@ void Dictation::Drain() {
 
 void Dictation::WatchSource() {
   audio::SourceReport report = source_->report();
-  if (report.state != last_report_.state || report.trouble != last_report_.trouble ||
+  if (report.state != last_report_.state || report.problem != last_report_.problem ||
       report.device != last_report_.device || report.dropped != last_report_.dropped) {
     events_(net::SourceChanged{std::string(audio::Name(report.state)), report.device,
-                               report.trouble, report.dropped});
+                               report.problem, report.dropped});
   }
   last_report_ = std::move(report);
 }

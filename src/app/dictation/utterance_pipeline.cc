@@ -12,7 +12,7 @@ namespace headroom::app {
 namespace {
 
 // From the start of one partial decode to the next. Twice what one takes leaves half of the
-// processor to others; more than kPartialsMost is no live text any more.
+// CPU to others; more than kPartialsMost is no live text any more.
 constexpr Milliseconds kPartialsLeast{700}, kPartialsMost{2'500};
 
 // An utterance that was cut is followed by the next at once, or by silence.

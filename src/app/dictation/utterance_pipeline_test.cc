@@ -164,7 +164,7 @@ TEST_F(UtterancePipelineTest, WordsAtACutInsideSpeechAreThereOnce) {
   EXPECT_EQ(delivery_sink_.texts.size(), 3U);
 }
 
-TEST_F(UtterancePipelineTest, ACutThatNobodyContinuesIsDeliveredAllTheSame) {
+TEST_F(UtterancePipelineTest, ACutThatIsNotContinuedIsDelivered) {
   RunOfService run(folder_, "reads", delivery_sink_);
   run.Cut(RunOfService::Words(101, 105));
   ASSERT_TRUE(run.pipeline->WaitUntilEmpty(seconds(60)));
@@ -296,7 +296,7 @@ TEST_F(UtterancePipelineTest, WhatIsDroppedOrCancelledIsForgotten) {
   EXPECT_TRUE(delivery_sink_.texts.empty());
 }
 
-TEST_F(UtterancePipelineTest, AnEarlyTextIsTakenWhenNobodyWentOn) {
+TEST_F(UtterancePipelineTest, AnEarlyTextIsTakenWhenSpeechEndsThere) {
   RunOfService run(folder_, "slow=100", delivery_sink_);
   run.pipeline->SetListening(true);
   const audio::FiniteAudio sound(RunOfService::Sound(Milliseconds(1000)));

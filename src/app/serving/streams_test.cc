@@ -283,7 +283,7 @@ TEST_F(StreamsTest, ATakenOverClientHearsNothingMore) {
   EXPECT_THAT(first.Wait(Kind::kText, 0), IsEmpty());
 }
 
-TEST_F(StreamsTest, AfterTheServiceWasStartedAnewNothingThatWasCommittedIsLost) {
+TEST_F(StreamsTest, AfterARestartOfTheServiceNothingThatWasCommittedIsLost) {
   Client first, second;
   std::string name;
   {

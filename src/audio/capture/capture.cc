@@ -95,11 +95,11 @@ bool Capture::SleepFor(Milliseconds time) {
   return !stop_.raised();
 }
 
-void Capture::Say(SourceState state, std::string device, std::string trouble) {
+void Capture::Say(SourceState state, std::string device, std::string problem) {
   const MutexLock lock(mutex_);
   state_ = state;
   device_ = std::move(device);
-  trouble_ = std::move(trouble);
+  problem_ = std::move(problem);
 }
 
 Result<std::size_t> Capture::Read(std::span<float> into, Milliseconds wait) {
@@ -130,7 +130,7 @@ void Capture::Finish(std::optional<Error> error) {
   {
     const MutexLock lock(mutex_);
     state_ = error ? SourceState::kLost : SourceState::kClosed;
-    trouble_ = error ? error->what : "";
+    problem_ = error ? error->what : "";
     error_ = std::move(error);
   }
   finished_.store(true, std::memory_order_release);
@@ -151,7 +151,7 @@ SourceReport Capture::report() const {
   const MutexLock lock(mutex_);
   report.state = state_;
   report.device = device_;
-  report.trouble = trouble_;
+  report.problem = problem_;
   return report;
 }
 

@@ -36,7 +36,7 @@ class Capture {
   /// Sleeps; false when stop() was raised.
   bool SleepFor(Milliseconds time);
   /// Sets what report() returns. The state becomes kRunning by itself with the first sample.
-  void Say(SourceState state, std::string device, std::string trouble);
+  void Say(SourceState state, std::string device, std::string problem);
   void CountInterruption() { interruptions_.fetch_add(1, std::memory_order_relaxed); }
 
   // The reader's thread.
@@ -64,7 +64,7 @@ class Capture {
 
   mutable Mutex mutex_;
   SourceState state_ GUARDED_BY(mutex_) = SourceState::kOpening;
-  std::string device_ GUARDED_BY(mutex_), trouble_ GUARDED_BY(mutex_);
+  std::string device_ GUARDED_BY(mutex_), problem_ GUARDED_BY(mutex_);
   std::optional<Error> error_ GUARDED_BY(mutex_);
 };
 

@@ -49,7 +49,7 @@ struct SourceOptions {
   StdinFormat stdin_format = StdinFormat::kMedia;
   /// The longest time without Read before samples of a microphone are dropped.
   Milliseconds buffer{30'000};
-  /// All-zero samples for longer than this are worth a word in SourceReport::trouble.
+  /// All-zero samples for longer than this are worth a word in SourceReport::problem.
   Milliseconds silence{10'000};
 };
 
@@ -65,7 +65,7 @@ std::string_view Name(SourceState state);
 struct SourceReport {
   SourceState state = SourceState::kClosed;
   std::string device;   // for people; "" before it is known
-  std::string trouble;  // one line, or ""; a running source can have one: "muted"
+  std::string problem;  // one line, or ""; a running source can have one: "muted"
   // Since Open:
   std::int64_t samples = 0;  // given by Read
   std::int64_t dropped = 0;  // lost because the buffer was full

@@ -116,10 +116,10 @@ Result<> CaptureAlsa(const SourceOptions& options, Capture& capture) {
   Backoff backoff(Milliseconds(200), Milliseconds(3000));
   while (!capture.stop().raised()) {
     auto opened = OpenFirst(wanted);
-    std::string trouble = opened ? Listen(*opened, options, capture, backoff) : opened.error().what;
+    std::string problem = opened ? Listen(*opened, options, capture, backoff) : opened.error().what;
     if (capture.stop().raised()) break;
     if (opened) capture.CountInterruption();
-    capture.Say(SourceState::kLost, opened ? opened->shown : "", std::move(trouble));
+    capture.Say(SourceState::kLost, opened ? opened->shown : "", std::move(problem));
     opened = Fail(Errc::kCancelled, "closed");  // closes the device before the wait
     if (!capture.SleepFor(backoff.Next())) break;
   }

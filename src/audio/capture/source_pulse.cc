@@ -186,14 +186,14 @@ class PulseCapture {
     if (now - since_ > kStalled) backoff_.Reset();
     interrupted_ = false;
     running_ = true;
-    std::string trouble;
+    std::string problem;
     if (muted_) {
-      trouble = shown_ + " is muted";
+      problem = shown_ + " is muted";
     } else if (now - last_sound_ > silence_) {
       const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(silence_).count();
-      trouble = fmt::format("{} has been silent for {} s; is it switched off?", shown_, seconds);
+      problem = fmt::format("{} has been silent for {} s; is it switched off?", shown_, seconds);
     }
-    Say(SourceState::kRunning, std::move(trouble));
+    Say(SourceState::kRunning, std::move(problem));
   }
 
   /// Handles a connected stream without samples.
@@ -247,8 +247,8 @@ class PulseCapture {
     query_ = {};
   }
 
-  void Say(SourceState state, std::string trouble) {
-    capture_.Say(state, shown_, std::move(trouble));
+  void Say(SourceState state, std::string problem) {
+    capture_.Say(state, shown_, std::move(problem));
   }
 
   Capture& capture_;

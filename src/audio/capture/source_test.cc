@@ -73,7 +73,7 @@ TEST(Source, AnUnreadableFileIsAnErrorAndEndsTheSource) {
   }
   EXPECT_TRUE(source->ended());
   EXPECT_EQ(source->report().state, SourceState::kLost);
-  EXPECT_THAT(source->report().trouble, testing::HasSubstr("/no/such.wav"));
+  EXPECT_THAT(source->report().problem, testing::HasSubstr("/no/such.wav"));
 }
 
 TEST(Source, CloseStopsAPlayingFile) {
@@ -96,7 +96,7 @@ TEST(Source, NoneGivesNoSamplesAndReportsWhy) {
   std::vector<float> block(9);
   EXPECT_EQ(source->Read(block, Milliseconds(20)).value(), 0U);
   EXPECT_FALSE(source->ended());
-  EXPECT_EQ(source->report().trouble, "no audio source is configured");
+  EXPECT_EQ(source->report().problem, "no audio source is configured");
 }
 
 TEST(Source, RejectsInvalidOptions) {

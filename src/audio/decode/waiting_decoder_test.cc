@@ -59,7 +59,7 @@ TEST(WaitingDecoder, ReportsTheErrorsOfABadFile) {
   EXPECT_EQ(by_waiting.error().what, by_new.error().what);
 }
 
-TEST(WaitingDecoder, ADeadOneIsReplacedByANewDecoder) {
+TEST(WaitingDecoder, ADeadDecoderIsReplaced) {
   const TempFolder folder;
   const auto path = MakeMedia(folder, "wav");
   WaitingDecoder waiting;

@@ -37,9 +37,9 @@ class PlanWriter {
     if (bytes.empty()) return {};
     TRY(file_.Write(bytes));
     done_ += Bytes(static_cast<std::int64_t>(bytes.size()));
-    if (progress_ && (done_ - told_ >= MiB(4) || done_ == total_)) {
+    if (progress_ && (done_ - reported_ >= MiB(4) || done_ == total_)) {
       progress_({done_, total_});
-      told_ = done_;
+      reported_ = done_;
     }
     return {};
   }
@@ -78,7 +78,7 @@ class PlanWriter {
   const Bytes total_;
   const OnImportProgress& progress_;
   CancelToken* const cancel_;  // may be null
-  Bytes done_, told_;
+  Bytes done_, reported_;
   std::vector<std::byte> raw_, encoded_;
   std::vector<float> numbers_;
 };

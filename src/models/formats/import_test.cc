@@ -206,7 +206,7 @@ TEST_F(Importing, StopsWhenAskedAndKeepsTheOldFile) {
   EXPECT_EQ(FilesOut(), 1);
 }
 
-TEST_F(Importing, TellsHowFarItIs) {
+TEST_F(Importing, ReportsHowFarItIs) {
   WriteModel(TinyWhisper(0));
   Bytes last, total;
   const auto header = Import(

@@ -163,7 +163,7 @@ TEST_F(DownloadTest, ADeclaredSumContinuesAcrossHostsWithOtherEtags) {
   EXPECT_EQ(done->resumed_from, Bytes(300000));
 }
 
-TEST_F(DownloadTest, AFileThatChangedBetweenIsFetchedAnew) {
+TEST_F(DownloadTest, AFileThatChangedBetweenIsFetchedAgain) {
   LeavePart();
   bytes_ = Noise(900'000, 2);
   hub_.Put("m", bytes_);
@@ -173,7 +173,7 @@ TEST_F(DownloadTest, AFileThatChangedBetweenIsFetchedAnew) {
   EXPECT_EQ(done->resumed_from, Bytes(0));
 }
 
-TEST_F(DownloadTest, AFileWhoseDeclaredSumChangedIsFetchedAnew) {
+TEST_F(DownloadTest, AFileWhoseDeclaredSumChangedIsFetchedAgain) {
   LeavePart({{"hang", 300000}, {"linked", true}});
   bytes_ = Noise(1'000'000, 3);
   hub_.Put("m", bytes_);
@@ -191,7 +191,7 @@ TEST_F(DownloadTest, AFileWhoseDeclaredSumChangedIsFetchedAnew) {
   }
 }
 
-TEST_F(DownloadTest, APartThatWasDamagedIsFetchedAnewOnce) {
+TEST_F(DownloadTest, APartThatWasDamagedIsFetchedAgainOnce) {
   LeavePart({{"hang", 300000}, {"linked", true}});
   folder_.Write("m.part", std::string(300000, 'x'));
   hub_.Answer("m", {{{"linked", true}}});
@@ -260,7 +260,7 @@ TEST_F(DownloadTest, AHostThatDoesNotAnswerIsGivenUpAtOnce) {
   EXPECT_EQ(hub_.Requests().size(), 1u);
 }
 
-TEST_F(DownloadTest, NobodyListeningIsGivenUpAtOnce) {
+TEST_F(DownloadTest, AClosedPortIsGivenUpAtOnce) {
   request_.url = "http://127.0.0.1:1/m";
   ExpectNothingKept(Run(), Errc::kNetwork);
 }

@@ -88,7 +88,7 @@ TEST_F(PullTest, WhatIsHereIsNotFetchedAgain) {
   EXPECT_EQ(hub_.Requests().size(), requests);
 }
 
-TEST_F(PullTest, WithoutADeclaredSumAPersonIsTold) {
+TEST_F(PullTest, WithoutADeclaredSumTheUserIsWarned) {
   ASSERT_TRUE(Run({"both", "F16"}));
   EXPECT_THAT(notes_, ElementsAre(HasSubstr("declared no sum")));
 }

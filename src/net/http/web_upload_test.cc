@@ -148,7 +148,7 @@ TEST_F(WebServerTest, ARecordingBeyondTheLimitIsRefusedWithoutReadingIt) {
   EXPECT_TRUE(speech_.asked().empty());
 }
 
-TEST_F(WebServerTest, AClientThatAsksFirstIsToldToSend) {
+TEST_F(WebServerTest, AClientThatExpectsContinueGetsIt) {
   Start();
   RawClient client = Connect();
   const std::string form = File("RIFF") + kEnd;

@@ -141,7 +141,7 @@ TEST_F(Realtime, ClearForgetsWhatIsNotCommitted) {
   EXPECT_EQ(Take().back()["transcript"], "one");
 }
 
-TEST_F(Realtime, WithoutTurnDetectionNobodySaysWhenSpeechStarts) {
+TEST_F(Realtime, WithoutTurnDetectionNoEventSaysWhenSpeechStarts) {
   Set({{"turn_detection", nullptr}});
   session->OnEvent(Said(Kind::kStarted, 1));
   session->OnEvent(Said(Kind::kPartial, 1, "And"));

@@ -118,7 +118,7 @@ Segment Spoken(std::vector<Word> words) {
   return {words.front().start, words.back().end, text, words};
 }
 
-TEST(Stitcher, WordTimesTellRepetitionsApart) {
+TEST(Stitcher, WordTimesDistinguishRepetitions) {
   // "again" is said twice, a second and a half apart; the chunks share only the second one.
   Stitcher stitcher;
   EXPECT_TRUE(
