@@ -94,6 +94,13 @@ class StepContext {
   }
 
   void OnGpuNumbers() {
+    if (sample_.gpu_rests && s_.gpu_known) {
+      fresh_ = true;
+      used_ = s_.others;
+      ours_ = Bytes(0);
+      s_.gpu_at = now_;
+      return;
+    }
     const auto total = Clean(sample_.vram_total);
     const auto used = Clean(sample_.vram_used);
     fresh_ = total && total->n > 0 && used;

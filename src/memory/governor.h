@@ -70,6 +70,9 @@ std::optional<Failure> FailureFromName(std::string_view name);
 struct Sample {
   std::optional<Bytes> vram_total, vram_used;   // of the whole GPU
   std::optional<Bytes> vram_others, vram_ours;  // either is enough; neither: the plan is believed
+  /// The GPU is left alone so that it may sleep: no numbers of it are expected, and what was known
+  /// of it is believed. Nothing of ours is on it.
+  bool gpu_rests = false;
   std::optional<Bytes> ram;                     // anonymous, shared, swapped of all our processes
   std::optional<Bytes> swap;                    // of all our processes
   std::optional<Bytes> ram_available, host_total, memory_high;

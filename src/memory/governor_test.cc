@@ -299,6 +299,18 @@ TEST(Governor, ASilentGpuIsAWarningAndThenLost) {
   EXPECT_EQ(night.Loaded(), "big/30");
 }
 
+TEST(Governor, AGpuThatRestsIsNotSilent) {
+  Night night = Loaded();
+  night.sample.wanted = false;
+  night.Pass(minutes(10));
+  ASSERT_EQ(night.Loaded(), "none");
+  night.gpu_answers = false;
+  night.sample.gpu_rests = true;
+  EXPECT_EQ(ActionKinds(night.Pass(minutes(30))), "");
+  night.sample.gpu_rests = false;
+  EXPECT_NE(ActionKinds(night.Pass(seconds(3))), "") << "now it should have answered";
+}
+
 TEST(Governor, WithoutAGpuEverTheCpuIsUsedQuietly) {
   Night night;
   night.gpu_answers = false;

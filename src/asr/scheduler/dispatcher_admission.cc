@@ -47,7 +47,8 @@ double Distance(const memory::Sample& sample, const memory::Thresholds& threshol
 
 void Dispatcher::Measure() {
   const MonoTime now = clock_.Now();
-  const bool idle = !Demand() && workers_.Empty();
+  // Until the memory of a worker that has gone is seen to be back, the GPU is looked at.
+  const bool idle = !Demand() && workers_.Empty() && !workers_.Unsettled();
   if (now < sample_due_ && (idle || now - measured_at_ <= kOldest)) return;
   numbers_ = readings_.Take(workers_.Pids(), idle, std::min(sample_due_, now));
   measured_at_ = now;

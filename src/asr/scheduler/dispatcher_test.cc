@@ -189,6 +189,18 @@ TEST(Dispatcher, IdleEndsTheWorkerAndTheMemoryIsSeenToComeBack) {
   EXPECT_LE(world.samples - before, 121) << "a sample every five seconds is enough";
 }
 
+TEST(Dispatcher, AGpuRestsOnlyWhenItsMemoryIsSeenToBeBack) {
+  Loaded world;
+  world.sleeps = true;
+  world.dispatcher->SetWanted(false);
+  world.Pass(minutes(6));
+  EXPECT_EQ(world.Held(), Bytes(0));
+  EXPECT_TRUE(world.Saw(TierChange::kMemoryBack));
+  const memory::Sample seen = world.dispatcher->status().sample;
+  EXPECT_TRUE(seen.gpu_rests);
+  EXPECT_EQ(seen.vram_used, std::nullopt) << "it was not measured";
+}
+
 TEST(Dispatcher, MemoryThatDoesNotComeBackIsSaid) {
   Loaded world;
   world.dispatcher->SetWanted(false);

@@ -63,8 +63,12 @@ memory::Sample ToGovernor(const probe::Sample& sample, std::string_view gpu) {
 }
 
 ProbeReadings::ProbeReadings(ProbeReadingsOptions options, const Clock& clock)
+    : ProbeReadings(options, MakeSource(options, clock), clock) {}
+
+ProbeReadings::ProbeReadings(ProbeReadingsOptions options,
+                             std::unique_ptr<probe::DeviceSource> devices, const Clock& clock)
     : options_(std::move(options)),
-      devices_(MakeSource(options_, clock)),
+      devices_(std::move(devices)),
       sampler_(options_.sampler, *devices_, clock) {}
 
 ProbeReadings::~ProbeReadings() = default;
@@ -77,18 +81,16 @@ memory::Sample ProbeReadings::Take(std::span<const pid_t> workers, bool idle, Mo
   memory::Sample seen = ToGovernor(sample, options_.gpu);
   if (seen.vram_total) {
     total_ = seen.vram_total;
-    others_ = seen.vram_others;
     return seen;
   }
   // A GPU that sleeps, or that was released so that it can, has not stopped answering.
   const probe::DeviceSample* gpu = GpuOf(sample, options_.gpu);
-  const bool asleep = gpu && gpu->device.state == probe::DeviceState::kSuspended;
-  const bool resting = gpu && gpu->device.state == probe::DeviceState::kResting;
-  if (total_ && sample.probe == probe::ProbeState::kFresh && (asleep || (idle && resting))) {
+  if (gpu == nullptr || sample.probe != probe::ProbeState::kFresh) return seen;
+  if (total_ && gpu->device.state == probe::DeviceState::kSuspended) {
     seen.vram_total = total_;
-    seen.vram_ours = Bytes(0);
-    seen.vram_others = seen.vram_used = asleep ? Bytes(0) : others_.value_or(Bytes(0));
+    seen.vram_ours = seen.vram_others = seen.vram_used = Bytes(0);
   }
+  seen.gpu_rests = idle && gpu->device.state == probe::DeviceState::kResting;
   return seen;
 }
 

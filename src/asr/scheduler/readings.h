@@ -32,6 +32,9 @@ struct ProbeReadingsOptions {
 class ProbeReadings : public Readings {
  public:
   explicit ProbeReadings(ProbeReadingsOptions options, const Clock& clock = SystemClock());
+  /// With GPUs from elsewhere.
+  ProbeReadings(ProbeReadingsOptions options, std::unique_ptr<probe::DeviceSource> devices,
+                const Clock& clock);
   ~ProbeReadings() override;
   memory::Sample Take(std::span<const pid_t> workers, bool idle, MonoTime due) override;
 
@@ -39,7 +42,7 @@ class ProbeReadings : public Readings {
   const ProbeReadingsOptions options_;
   std::unique_ptr<probe::DeviceSource> devices_;
   probe::Sampler sampler_;
-  std::optional<Bytes> total_, others_;  // of the GPU when it was last awake
+  std::optional<Bytes> total_;  // of the GPU when it was last awake
 };
 
 /// The part of a probe's sample that the governor looks at. Pure. `gpu`: as in the options. A GPU

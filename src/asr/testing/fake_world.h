@@ -163,7 +163,9 @@ class FakeWorld : public RunnerMaker, public Readings {
   memory::Sample Take(std::span<const pid_t>, bool idle, MonoTime) override {
     ++samples;
     memory::Sample sample = numbers;
-    if (!gpu_answers || (idle && sleeps)) return sample;
+    if (!gpu_answers) return sample;
+    sample.gpu_rests = idle && sleeps;
+    if (sample.gpu_rests) return sample;
     WatchDanger();
     const Bytes held = Held();
     sample.vram_total = MiB(4096);

@@ -14,8 +14,16 @@
 namespace headroom::models {
 namespace {
 
+struct Family {
+  bool (*has)(std::string_view model);
+  bool (*add)(std::string_view model, SkeletonParts& parts);
+};
+constexpr Family kFamilies[] = {
+    {IsWhisper, AddWhisper}, {IsCanary, AddCanary}, {IsParakeet, AddParakeet}};
+
 bool AddFamily(std::string_view model, SkeletonParts& parts) {
-  return AddWhisper(model, parts) || AddCanary(model, parts) || AddParakeet(model, parts);
+  return std::ranges::any_of(kFamilies,
+                             [&](const Family& family) { return family.add(model, parts); });
 }
 
 }  // namespace
@@ -46,7 +54,7 @@ const std::vector<std::string>& European25() {
 }
 
 bool HasSkeleton(std::string_view model) {
-  return IsWhisper(model) || IsCanary(model) || IsParakeet(model);
+  return std::ranges::any_of(kFamilies, [&](const Family& family) { return family.has(model); });
 }
 
 Result<Skeleton> MakeSkeleton(std::string_view model, std::string_view quantisation) {
