@@ -36,17 +36,17 @@ std::unique_ptr<Worker> Loaded(const std::string& model, const Way& way) {
 
 Cost Decode(Worker& worker, const Way& way, const std::string& language,
             const std::vector<std::vector<float>>& clips) {
-  speech::RecognitionOptions request;
-  request.language = language;
+  speech::RecognitionOptions options;
+  options.language = language;
   const double cpu = CpuOf(worker.pid());
   const MonoTime begin = SystemClock().Now();
   std::vector<std::span<const float>> together;
   for (std::size_t i = 0; i < kClips; ++i) {
     together.emplace_back(clips[i % clips.size()]);
     if (way.batch == 1) {
-      Must(worker.Run(request, together.front(), kLong));
+      Must(worker.Run(options, together.front(), kLong));
     } else if (together.size() == static_cast<std::size_t>(way.batch)) {
-      Must(worker.RunBatch(request, together, kLong));
+      Must(worker.RunBatch(options, together, kLong));
     } else {
       continue;
     }

@@ -15,10 +15,10 @@ int main(int argc, char** argv) {
   const auto worker = Must(asr::Worker::Spawn({}));
   Must(worker->Load({.path = std::filesystem::absolute(argv[1]).native(), .threads = 2}, kLong));
   const std::vector<float> audio = evaluation::ReadWav(argv[2]);
-  speech::RecognitionOptions request;
-  request.language = "en";
-  Must(worker->Run(request, audio, kLong));
-  const asr::RunResult again = Must(worker->Run(request, audio, kLong));
+  speech::RecognitionOptions options;
+  options.language = "en";
+  Must(worker->Run(options, audio, kLong));
+  const asr::RunResult again = Must(worker->Run(options, audio, kLong));
   fmt::print("{} {}\n", again.timings.encode_ms, Must(worker->Stats(kLong)).peak_rss.n >> 20);
   return 0;
 }

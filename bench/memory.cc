@@ -201,7 +201,7 @@ int Load(const std::vector<std::string>& files) {
 int Isolation(const std::string& file) {
   constexpr int kTimes = 9;
   const std::vector<float> audio = asr::Jfk();
-  const speech::RecognitionOptions request{.language = "en", .vocabulary = {}, .prompt = {}};
+  const speech::RecognitionOptions options{.language = "en", .vocabulary = {}, .prompt = {}};
   auto outside = Spawn("headroom-worker-cpu");
   Must(outside->Load({.path = file, .threads = kThreads}, kLong));
   const auto inside = worker::MakeTranscribeEngine(worker::MakeCpuPlacement());
@@ -209,10 +209,10 @@ int Isolation(const std::string& file) {
   std::vector<double> in, out;
   for (int i = 0; i <= kTimes; ++i) {
     MonoTime begin = SystemClock().Now();
-    Must(outside->Run(request, audio, kLong));
+    Must(outside->Run(options, audio, kLong));
     const double other = Seconds(begin);
     begin = SystemClock().Now();
-    Must(inside->Run(request, audio));
+    Must(inside->Run(options, audio));
     if (i == 0) continue;  // both are warm from here
     out.push_back(other);
     in.push_back(Seconds(begin));

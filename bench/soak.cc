@@ -160,7 +160,7 @@ int Main(const Settings& settings) {
     const MonoTime begun = clock.Now();
     asr::Utterance utterance;
     utterance.id = ++submitted;
-    utterance.request.language = "en";
+    utterance.options.language = "en";
     utterance.audio = audio::FiniteAudio(
         std::vector<float>(jfk.begin() + static_cast<std::ptrdiff_t>(at),
                            jfk.begin() + static_cast<std::ptrdiff_t>(at + size)));

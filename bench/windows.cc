@@ -77,9 +77,9 @@ std::string Recognise(Worker& worker, const std::string& language, std::span<con
                       Cost& cost, std::int64_t& again) {
   const asr::WorkerStats before = Must(worker.Stats(kLong));
   const double cpu = CpuOf(worker.pid());
-  speech::RecognitionOptions request;
-  request.language = language;
-  const RunResult result = Must(worker.Run(request, samples, kLong));
+  speech::RecognitionOptions options;
+  options.language = language;
+  const RunResult result = Must(worker.Run(options, samples, kLong));
   const asr::WorkerStats after = Must(worker.Stats(kLong));
   cost.cpu += CpuOf(worker.pid()) - cpu;
   cost.encoded += static_cast<double>((after.encoded - before.encoded).count()) / 1000;

@@ -308,7 +308,7 @@ TEST_F(SimWorker, WhatWaitsIsDecodedTogetherWithTheTextsOfOneByOne) {
     const auto client = (*scheduler)->Connect(Urgency::kFile, std::move(events));
     // All of them wait until the model is there.
     for (std::size_t i = 0; i < clips.size(); ++i)
-      ASSERT_TRUE(client->Submit({.id = i, .request = request_, .audio = clips[i]}));
+      ASSERT_TRUE(client->Submit({.id = i, .options = request_, .audio = clips[i]}));
     {
       const MutexLock lock(mutex);
       ASSERT_TRUE(ended.WaitFor(mutex, kLong, [&] { return decoded.size() == clips.size(); }));

@@ -156,7 +156,7 @@ class Walk {
   std::optional<asr::Decoded> Speak() {
     asr::Utterance utterance;
     utterance.id = ++utterances_;
-    utterance.request.language = "en";
+    utterance.options.language = "en";
     utterance.audio = clip_;
     if (!client_->Submit(std::move(utterance))) return std::nullopt;
     const MutexLock lock(mutex_);

@@ -69,9 +69,9 @@ class WatchedRunner : public Runner {
     scripted.gpu.script = script_;
     runner_->Load(scripted);
   }
-  void Run(const RecognitionOptions& request, std::vector<Clip> clips,
+  void Run(const RecognitionOptions& options, std::vector<Clip> clips,
            Milliseconds within) override {
-    runner_->Run(request, std::move(clips), within);
+    runner_->Run(options, std::move(clips), within);
   }
   void Cancel() override { runner_->Cancel(); }
   void End() override { runner_->End(); }
@@ -314,7 +314,7 @@ class TheNight {
   bool Say(const SpokenClip& clip) {
     Pass(LengthOf(clip.samples));
     Utterance utterance{.id = ++said, .audio = audio::FiniteAudio(clip.samples)};
-    utterance.request.language = "en";
+    utterance.options.language = "en";
     if (!dispatcher->Submit(std::move(utterance))) return false;
     clips.push_back(&clip);
     return Await([&] { return decoded.size() == said; });

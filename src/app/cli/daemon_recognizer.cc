@@ -15,11 +15,11 @@ void Pause(CancelToken* cancel) {
 
 }  // namespace
 
-Result<asr::RunResult> DaemonRecognizer::Recognize(const speech::RecognitionOptions& request,
+Result<asr::RunResult> DaemonRecognizer::Recognize(const speech::RecognitionOptions& options,
                                                    const audio::FiniteAudio& audio,
                                                    CancelToken* cancel) {
   TRY_ASSIGN(const Fd sealed, MakeSealedMemory("headroom-audio", std::as_bytes(audio.samples())));
-  nlohmann::json body = asr::ToJson(request);
+  nlohmann::json body = asr::ToJson(options);
   body["fd"] = sealed.get();
   std::optional<MonoTime> gone;
   while (true) {

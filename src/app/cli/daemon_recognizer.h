@@ -17,7 +17,7 @@ class DaemonRecognizer : public asr::ChunkRecognizer {
       : daemon_(std::move(daemon)), note_(std::move(note)) {}
 
   /// When the service ends meanwhile, waits up to 30 s for it and asks again.
-  Result<asr::RunResult> Recognize(const speech::RecognitionOptions& request,
+  Result<asr::RunResult> Recognize(const speech::RecognitionOptions& options,
                                    const audio::FiniteAudio& audio, CancelToken* cancel) override;
   /// The service has already tried all of its tiers.
   bool Recover(CancelToken*) override { return false; }

@@ -101,7 +101,7 @@ class Command {
     const auto writer = speech::MakeTranscriptWriter(format_, std::move(sink));
     progress_.emplace(file == "-" ? "standard input" : fs::path(file).filename().string());
     const MonoTime begin = SystemClock().Now();
-    asr::FileJob job{.name = file, .request = request_, .on_progress = {}};
+    asr::FileJob job{.name = file, .options = request_, .on_progress = {}};
     job.on_progress = [this, begin](const asr::FileProgress& progress) { Show(progress, begin); };
     detector_->Reset();
     auto outcome =

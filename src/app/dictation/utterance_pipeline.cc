@@ -178,7 +178,7 @@ void UtterancePipeline::Speculate(Sentence& sentence, audio::FiniteAudio audio, 
   if (!client_) return;
   if (early) sentence.audio = audio;
   (early ? sentence.early : sentence.partial) = client_->Speculate(
-      {.id = sentence.id, .request = sentence.request, .audio = std::move(audio)}, early);
+      {.id = sentence.id, .options = sentence.request, .audio = std::move(audio)}, early);
 }
 
 bool UtterancePipeline::WantsPartial(Milliseconds length) {
@@ -290,7 +290,7 @@ void UtterancePipeline::Feed() {
     if (sentence->step != Step::kWaiting) continue;
     if (sentence->audio.empty()) return changed_.NotifyAll();
     const auto submitted = client_->Submit({.id = sentence->id,
-                                            .request = sentence->request,
+                                            .options = sentence->request,
                                             .audio = sentence->audio,
                                             .adopt = sentence->early});
     if (!submitted) {

@@ -27,11 +27,11 @@ class QueuedRecognizer : public asr::ChunkRecognizer {
                                        }},
                                   kRetry)) {}
 
-  Result<asr::RunResult> Recognize(const speech::RecognitionOptions& request,
+  Result<asr::RunResult> Recognize(const speech::RecognitionOptions& options,
                                    const audio::FiniteAudio& audio, CancelToken* cancel) override {
     asr::Utterance utterance;
     utterance.id = ++last_;
-    utterance.request = request;
+    utterance.options = options;
     utterance.audio = audio;
     MutexLock lock(mutex_);
     decoded_.reset();
@@ -93,11 +93,11 @@ class SegmentWriter : public speech::TranscriptWriter {
 class Job : public net::TranscriptionJob {
  public:
   Job(asr::Scheduler& scheduler, audio::WaitingDecoder& decoder, DetectorMaker make_detector,
-      Fd recording, speech::RecognitionOptions request, net::JobEvents events)
+      Fd recording, speech::RecognitionOptions options, net::JobEvents events)
       : decoder_(decoder),
         make_detector_(std::move(make_detector)),
         recording_(std::move(recording)),
-        request_(std::move(request)),
+        options_(std::move(options)),
         events_(std::move(events)),
         recognizer_(scheduler),
         thread_([this] {
@@ -116,7 +116,7 @@ class Job : public net::TranscriptionJob {
     TRY_ASSIGN(const auto media,
                audio::MediaReader::Open(std::move(recording_), "the file", &cancel_, &decoder_));
     SegmentWriter writer(events_);
-    const asr::FileJob job{.name = "", .request = request_, .on_progress = {}};
+    const asr::FileJob job{.name = "", .options = options_, .on_progress = {}};
     TRY_ASSIGN(const asr::FileOutcome outcome,
                TranscribeFile(job, *media, *detector, recognizer_, writer, &cancel_));
     return net::JobEvents::Outcome{.language = writer.end().language,
@@ -129,7 +129,7 @@ class Job : public net::TranscriptionJob {
   audio::WaitingDecoder& decoder_;
   const DetectorMaker make_detector_;
   Fd recording_;
-  const speech::RecognitionOptions request_;
+  const speech::RecognitionOptions options_;
   const net::JobEvents events_;
   QueuedRecognizer recognizer_;
   std::thread thread_;  // last
@@ -140,11 +140,11 @@ class Job : public net::TranscriptionJob {
 Result<std::unique_ptr<net::TranscriptionJob>> StartJob(asr::Scheduler& scheduler,
                                                         audio::WaitingDecoder& decoder,
                                                         DetectorMaker make_detector, Fd recording,
-                                                        speech::RecognitionOptions request,
+                                                        speech::RecognitionOptions options,
                                                         net::JobEvents events) {
   try {
     return std::make_unique<Job>(scheduler, decoder, std::move(make_detector), std::move(recording),
-                                 std::move(request), std::move(events));
+                                 std::move(options), std::move(events));
   } catch (const std::system_error& error) {
     return Fail(Errc::kNoMemory, "no thread for a recording: {}", error.what());
   }

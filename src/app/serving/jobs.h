@@ -20,7 +20,7 @@ using DetectorMaker = std::function<Result<std::unique_ptr<speech::SpeechProbabi
 Result<std::unique_ptr<net::TranscriptionJob>> StartJob(asr::Scheduler& scheduler,
                                                         audio::WaitingDecoder& decoder,
                                                         DetectorMaker make_detector, Fd recording,
-                                                        speech::RecognitionOptions request,
+                                                        speech::RecognitionOptions options,
                                                         net::JobEvents events);
 
 }  // namespace headroom::app

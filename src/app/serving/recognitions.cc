@@ -34,7 +34,7 @@ void Recognitions::Begin(net::RecognitionId id, net::RecognizeRequest request, n
         (*shared)(nlohmann::json{{"result", asr::ToJson(*decoded.result)}, {"tier", decoded.tier}});
       }});
   const auto submitted =
-      client->Submit({.id = 1, .request = request, .audio = std::move(*samples)});
+      client->Submit({.id = 1, .options = request, .audio = std::move(*samples)});
   if (!submitted) return (*shared)(Fail(submitted.error()));
   clients_.emplace(id, std::move(client));
 }

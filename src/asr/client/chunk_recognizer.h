@@ -16,7 +16,7 @@ class ChunkRecognizer {
  public:
   virtual ~ChunkRecognizer() = default;
   /// kCancelled when `cancel` was raised.
-  virtual Result<RunResult> Recognize(const RecognitionOptions& request,
+  virtual Result<RunResult> Recognize(const RecognitionOptions& options,
                                       const audio::FiniteAudio& audio, CancelToken* cancel) = 0;
   /// After an error of Recognize: whether the next chunk may succeed.
   virtual bool Recover(CancelToken* cancel) = 0;

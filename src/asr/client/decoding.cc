@@ -66,12 +66,12 @@ void Append(RunResult& to, RunResult&& piece) {
 
 }  // namespace
 
-std::vector<Piece> CutIntoPieces(std::span<const float> samples, Milliseconds longest) {
+std::deque<Decoding::Piece> Decoding::Cut(std::span<const float> samples, Milliseconds longest) {
   const std::size_t most = SamplesOf(std::max(longest, kShortestLongest)) / kFrame * kFrame;
   if (samples.size() <= most) return {{.begin = 0, .end = samples.size()}};
   const std::vector<float> energies = Energies(samples);
   const float level = PauseLevel(energies);
-  std::vector<Piece> pieces;
+  std::deque<Piece> pieces;
   Piece piece;
   while (samples.size() - piece.begin > most) {
     // The later half of what may be taken, in frames.
@@ -110,12 +110,13 @@ std::size_t QuietestCut(std::span<const float> samples) {
   return quietest + kWindow / 2;
 }
 
-Decoding::Decoding(std::span<const float> samples, Milliseconds longest) : samples_(samples) {
-  for (const Piece& piece : CutIntoPieces(samples, longest)) pieces_.push_back(piece);
-}
+Decoding::Decoding(audio::FiniteAudio audio, Milliseconds longest)
+    : audio_(std::move(audio)), pieces_(Cut(audio_.samples(), longest)) {}
 
-std::optional<Piece> Decoding::Next() const {
-  return pieces_.empty() ? std::nullopt : std::optional(pieces_.front());
+std::optional<Clip> Decoding::Next() const {
+  if (pieces_.empty()) return std::nullopt;
+  const Piece& piece = pieces_.front();
+  return Clip{audio_, piece.begin, piece.end - piece.begin};
 }
 
 void Decoding::Add(RunResult result) {
@@ -123,7 +124,7 @@ void Decoding::Add(RunResult result) {
   pieces_.pop_front();
   const std::size_t count = piece.end - piece.begin;
   if (result.truncated && count >= kShortestPiece) {
-    const std::size_t cut = piece.begin + QuietestCut(samples_.subspan(piece.begin, count));
+    const std::size_t cut = piece.begin + QuietestCut(audio_.samples().subspan(piece.begin, count));
     pieces_.push_front({.begin = cut, .end = piece.end, .forced = piece.forced});
     pieces_.push_front({.begin = piece.begin, .end = cut, .overlaps = piece.overlaps});
     return;

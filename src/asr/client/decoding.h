@@ -11,18 +11,17 @@
 #include <vector>
 
 #include "asr/client/protocol.h"
+#include "audio/format/finite_audio.h"
 #include "speech/text/stitch.h"
 
 namespace headroom::asr {
 
-struct Piece {
-  std::size_t begin = 0, end = 0;  // samples
-  bool overlaps = false;           // begins inside the piece before
-  bool forced = false;             // ends inside speech; the next one overlaps
+/// The samples [begin, begin + count) of `audio`.
+struct Clip {
+  audio::FiniteAudio audio;
+  std::size_t begin = 0, count = 0;
+  std::span<const float> samples() const { return audio.samples().subspan(begin, count); }
 };
-
-/// Every sample is in a piece, none longer than `longest` (at least 4 s).
-std::vector<Piece> CutIntoPieces(std::span<const float> samples, Milliseconds longest);
 
 /// The sample in the middle half of `samples` around which 64 ms are quietest: where to cut speech
 /// that has no better place.
@@ -30,11 +29,11 @@ std::size_t QuietestCut(std::span<const float> samples);
 
 class Decoding {
  public:
-  /// `samples` must outlive this.
-  Decoding(std::span<const float> samples, Milliseconds longest);
+  /// In pieces of at most `longest`, which is 4 s or more.
+  Decoding(audio::FiniteAudio audio, Milliseconds longest);
 
   /// What is to be run now; nullopt: everything has been.
-  std::optional<Piece> Next() const;
+  std::optional<Clip> Next() const;
   /// The result of Next().
   void Add(RunResult result);
   /// When nothing is left: the whole, timed from the first sample.
@@ -43,7 +42,15 @@ class Decoding {
   Milliseconds left() const;
 
  private:
-  std::span<const float> samples_;
+  struct Piece {
+    std::size_t begin = 0, end = 0;  // samples
+    bool overlaps = false;           // begins inside the piece before
+    bool forced = false;             // ends inside speech; the next one overlaps
+  };
+  /// Every sample is in a piece, none longer than `longest` (at least 4 s).
+  static std::deque<Piece> Cut(std::span<const float> samples, Milliseconds longest);
+
+  audio::FiniteAudio audio_;
   std::deque<Piece> pieces_;
   speech::Stitcher stitcher_;
   RunResult whole_;

@@ -34,7 +34,7 @@ class Run {
         recognizer_(recognizer),
         writer_(writer),
         cancel_(cancel),
-        request_(job.request),
+        options_(job.options),
         chunks_(detector, ChunkingFor(recognizer.longest())) {}
 
   Result<FileOutcome> Do() {
@@ -77,7 +77,7 @@ class Run {
 
   Result<> Recognize(Chunk& chunk) {
     const auto audio = audio::FiniteAudio::OfFinite(std::move(chunk.samples));
-    auto result = recognizer_.Recognize(request_, audio, cancel_);
+    auto result = recognizer_.Recognize(options_, audio, cancel_);
     if (!result) {
       if (result.error().code == Errc::kCancelled || !recognizer_.Recover(cancel_))
         return Fail(std::move(result.error()));
@@ -113,11 +113,11 @@ class Run {
   }
 
   void NoteLanguage(const RunResult& result, const Chunk& chunk) {
-    if (!request_.language.empty()) {
-      language_ = request_.language;
+    if (!options_.language.empty()) {
+      language_ = options_.language;
     } else if (!result.transcript.language.empty()) {
       language_ = result.transcript.language;
-      if (chunk.evidence.speech >= kEnoughToTellLanguage) request_.language = language_;
+      if (chunk.evidence.speech >= kEnoughToTellLanguage) options_.language = language_;
     }
   }
 
@@ -151,7 +151,7 @@ class Run {
   ChunkRecognizer& recognizer_;
   speech::TranscriptWriter& writer_;
   CancelToken* cancel_;
-  RecognitionOptions request_;
+  RecognitionOptions options_;
   speech::ChunkedAudio chunks_;
   speech::Stitcher stitcher_;
   std::string language_;

@@ -23,7 +23,7 @@ struct FileProgress {
 
 struct FileJob {
   std::string name;  // as the user gave it
-  RecognitionOptions request;
+  RecognitionOptions options;
   std::function<void(const FileProgress&)> on_progress;
 };
 

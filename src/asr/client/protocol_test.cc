@@ -82,14 +82,14 @@ TEST(Protocol, ResultsRoundTrip) {
 }
 
 TEST(Protocol, WishesRoundTrip) {
-  const RecognitionOptions request{.language = "de",
+  const RecognitionOptions options{.language = "de",
                                    .translate_to = "fr",
                                    .unpunctuated = true,
                                    .vocabulary = {"Ada"},
                                    .prompt = "p"};
-  const auto back = ParseRecognitionOptions(ToJson(request));
+  const auto back = ParseRecognitionOptions(ToJson(options));
   ASSERT_TRUE(back);
-  EXPECT_EQ(ToJson(*back), ToJson(request));
+  EXPECT_EQ(ToJson(*back), ToJson(options));
   EXPECT_EQ(back->translate_to, "fr");
   EXPECT_TRUE(back->unpunctuated);
 }

@@ -23,25 +23,25 @@ Result<> Recognizer::Start(CancelToken* cancel) {
   return {};
 }
 
-Result<RunResult> Recognizer::Recognize(const RecognitionOptions& request,
+Result<RunResult> Recognizer::Recognize(const RecognitionOptions& options,
                                         const audio::FiniteAudio& audio, CancelToken* cancel) {
-  Decoding decoding(audio.samples(), audio::DurationOf(kMaxRunSamples));
-  while (const auto piece = decoding.Next()) {
-    const auto samples = audio.samples().subspan(piece->begin, piece->end - piece->begin);
-    auto result = RunOnce(request, samples, cancel);
-    if (!result && WorkerFailed(result.error().code)) result = RunOnce(request, samples, cancel);
+  Decoding decoding(audio, audio::DurationOf(kMaxRunSamples));
+  while (const auto clip = decoding.Next()) {
+    auto result = RunOnce(options, clip->samples(), cancel);
+    if (!result && WorkerFailed(result.error().code))
+      result = RunOnce(options, clip->samples(), cancel);
     if (!result) return result;
     decoding.Add(std::move(*result));
   }
   return decoding.Finish();
 }
 
-Result<RunResult> Recognizer::RunOnce(const RecognitionOptions& request,
+Result<RunResult> Recognizer::RunOnce(const RecognitionOptions& options,
                                       std::span<const float> samples, CancelToken* cancel) {
   TRY(Start(cancel));
   const Milliseconds audio = audio::DurationOf(static_cast<std::int64_t>(samples.size()));
   const MonoTime begin = SystemClock().Now();
-  auto result = worker_->Run(request, samples, RunDeadline(audio, rate()), cancel);
+  auto result = worker_->Run(options, samples, RunDeadline(audio, rate()), cancel);
   if (result) {
     audio_seconds_ += std::chrono::duration<double>(audio).count();
     run_seconds_ += std::chrono::duration<double>(SystemClock().Now() - begin).count();

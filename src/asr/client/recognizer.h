@@ -27,7 +27,7 @@ class Recognizer : public ChunkRecognizer {
   const ModelTraits& traits() const { return traits_; }
 
   /// result.truncated stays set when even short pieces came back incomplete.
-  Result<RunResult> Recognize(const RecognitionOptions& request, const audio::FiniteAudio& audio,
+  Result<RunResult> Recognize(const RecognitionOptions& options, const audio::FiniteAudio& audio,
                               CancelToken* cancel = nullptr) override;
   bool Recover(CancelToken* cancel) override { return Start(cancel).has_value(); }
   Milliseconds longest() const override { return traits_.max_audio; }
@@ -39,7 +39,7 @@ class Recognizer : public ChunkRecognizer {
   int restarts() const { return restarts_; }
 
  private:
-  Result<RunResult> RunOnce(const RecognitionOptions& request, std::span<const float> samples,
+  Result<RunResult> RunOnce(const RecognitionOptions& options, std::span<const float> samples,
                             CancelToken* cancel);
 
   WorkerOptions options_;

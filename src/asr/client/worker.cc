@@ -85,22 +85,22 @@ Result<ModelTraits> Worker::Load(const LoadRequest& request, Milliseconds within
   return traits;
 }
 
-Result<RunResult> Worker::Run(const RecognitionOptions& request, std::span<const float> samples,
+Result<RunResult> Worker::Run(const RecognitionOptions& options, std::span<const float> samples,
                               Milliseconds within, CancelToken* cancel) {
   if (samples.empty() || samples.size() > kMaxRunSamples)
     return Fail(Errc::kInvalid, "{} samples in one run", samples.size());
   TRY_ASSIGN(const Fd audio, MakeSealedMemory("headroom-audio", std::as_bytes(samples)));
   const int fds[] = {audio.get()};
-  TRY_ASSIGN(const json reply, Ask("run", ToJson(request), fds, within, cancel));
+  TRY_ASSIGN(const json reply, Ask("run", ToJson(options), fds, within, cancel));
   auto result = ParseRunResult(reply);
   if (!result) return Fail(Lost(std::move(result.error())));
   return result;
 }
 
-Result<BatchResult> Worker::RunBatch(const RecognitionOptions& request,
+Result<BatchResult> Worker::RunBatch(const RecognitionOptions& options,
                                      std::span<const std::span<const float>> clips,
                                      Milliseconds within, CancelToken* cancel) {
-  BatchRequest batch{.options = request, .clips = {}};
+  BatchRequest batch{.options = options, .clips = {}};
   std::vector<float> samples;
   for (const std::span<const float> clip : clips) {
     if (clip.empty()) return Fail(Errc::kInvalid, "a clip without samples");

@@ -38,11 +38,11 @@ class Worker {
   Result<ModelTraits> Load(const LoadRequest& request, Milliseconds within,
                            CancelToken* cancel = nullptr);
   /// `samples`: 16 kHz mono in -1…1, at most kMaxRunSamples. kCancelled when `cancel` is raised.
-  Result<RunResult> Run(const RecognitionOptions& request, std::span<const float> samples,
+  Result<RunResult> Run(const RecognitionOptions& options, std::span<const float> samples,
                         Milliseconds within, CancelToken* cancel = nullptr);
   /// Clips in one run; a model that was loaded with a `batch` as large allocates nothing for it.
   /// Fails as a whole for what ends a run; what is wrong with one clip is its own Error.
-  Result<BatchResult> RunBatch(const RecognitionOptions& request,
+  Result<BatchResult> RunBatch(const RecognitionOptions& options,
                                std::span<const std::span<const float>> clips, Milliseconds within,
                                CancelToken* cancel = nullptr);
   /// What the model would need, measured by the real engine. Load no model before it, and Stop the

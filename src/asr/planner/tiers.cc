@@ -149,10 +149,10 @@ class Maker {
     tier.threads = options_.threads;
     tier.traits = made->counted.traits;
     const memory::Room room = place(tier, made->counted);
-    speech::RecognitionOptions request;
-    request.language = options_.language;
-    request.translate_to = options_.translate_to;
-    if (std::string why = asr::WhyNot(tier, request); !why.empty()) {
+    speech::RecognitionOptions options;
+    options.language = options_.language;
+    options.translate_to = options_.translate_to;
+    if (std::string why = asr::WhyNot(tier, options); !why.empty()) {
       Refuse({Errc::kUnsupported, std::move(why)});
       return false;
     }

@@ -160,28 +160,28 @@ void Dispatcher::Tick() {
 }
 
 void Dispatcher::TakeEvents() {
-  for (PoolEvent& event : workers_.Tick(numbers_, measured_at_)) {
-    if (event.event.what == RunnerEvent::What::kLoaded)
+  for (WorkerPool::Event& event : workers_.Tick(numbers_, measured_at_)) {
+    if (event.what == RunnerEvent::What::kLoaded)
       OnLoaded(event);
     else
       OnRan(event);
   }
 }
 
-void Dispatcher::OnLoaded(const PoolEvent& event) {
-  allocations_[static_cast<std::size_t>(event.role)] = event.event.stats.device_allocations;
-  if (event.event.loaded) {
+void Dispatcher::OnLoaded(const WorkerPool::Event& event) {
+  allocations_[static_cast<std::size_t>(event.role)] = event.stats.device_allocations;
+  if (event.loaded) {
     sample_due_ = clock_.Now();
     if (options_.tiers[event.target.tier].plan.kind != memory::DeviceKind::kCpu) {
       Milliseconds warmed{};
       for (std::size_t i = event.target.chunk; i < policy_.chunks.size(); ++i)
         warmed += policy_.chunks[i];
       rates_[event.target.tier].at_most =
-          static_cast<double>(event.event.took.count()) / static_cast<double>(warmed.count());
+          static_cast<double>(event.took.count()) / static_cast<double>(warmed.count());
     }
     return;
   }
-  const Error& error = event.event.loaded.error();
+  const Error& error = event.loaded.error();
   FailTier(event.target, FailureOf(error, false).value_or(memory::Failure::kCrash), error);
   // One that the other worker has begun goes on there.
   if (Request* const head = Head(); head && !(head->decoding && head->role != event.role)) {
@@ -191,19 +191,19 @@ void Dispatcher::OnLoaded(const PoolEvent& event) {
   if (event.role == SlotRole::kFallback) workers_.Dismiss(SlotRole::kFallback, numbers_);
 }
 
-void Dispatcher::OnRan(PoolEvent& event) {
+void Dispatcher::OnRan(WorkerPool::Event& event) {
   if (!running_ || running_->role != event.role) return;
   const Running run = *std::exchange(running_, std::nullopt);
-  if (event.event.alive) {
+  if (event.alive) {
     std::int64_t& seen = allocations_[static_cast<std::size_t>(event.role)];
-    counts_.device_allocations += event.event.stats.device_allocations - seen;
-    seen = event.event.stats.device_allocations;
+    counts_.device_allocations += event.stats.device_allocations - seen;
+    seen = event.stats.device_allocations;
   }
-  if (event.event.ran) {
+  if (event.ran) {
     Rates& rates = rates_[event.target.tier];
     Rate& rate = run.batched() ? rates.batched : rates.single;
     rate.audio += std::chrono::duration<double>(run.audio).count();
-    rate.run += std::chrono::duration<double>(event.event.took).count();
+    rate.run += std::chrono::duration<double>(event.took).count();
   } else {
     OnRunFailed(event, run);
   }
@@ -214,10 +214,10 @@ void Dispatcher::OnRan(PoolEvent& event) {
     OnRequestsRan(event, run);
 }
 
-void Dispatcher::OnRunFailed(const PoolEvent& event, const Running& run) {
-  const Error& error = event.event.ran.error();
+void Dispatcher::OnRunFailed(const WorkerPool::Event& event, const Running& run) {
+  const Error& error = event.ran.error();
   if (error.code == Errc::kCancelled) {
-    if (event.event.alive) return;
+    if (event.alive) return;
     // Cancelling cost the worker: no failure, and all that has changed is that it is gone.
     workers_.Dismiss(event.role, numbers_);
     if (event.role == SlotRole::kPrimary) workers_.Assign(event.role, event.target);
@@ -227,40 +227,40 @@ void Dispatcher::OnRunFailed(const PoolEvent& event, const Running& run) {
     OnBatchFailed(event, run);
     return;
   }
-  if (const auto failure = FailureOf(error, event.event.alive))
+  if (const auto failure = FailureOf(error, event.alive))
     FailTier(event.target, *failure, error);
-  if (event.role == SlotRole::kFallback && !event.event.alive)
+  if (event.role == SlotRole::kFallback && !event.alive)
     workers_.Dismiss(SlotRole::kFallback, numbers_);
 }
 
 // One clip may have done it to all, or there were too many of them. So it counts against none
 // before each was tried alone, by the same tier; only a lost GPU is lost immediately.
-void Dispatcher::OnBatchFailed(const PoolEvent& event, const Running& run) {
-  const Error& error = event.event.ran.error();
-  const auto failure = FailureOf(error, event.event.alive);
+void Dispatcher::OnBatchFailed(const WorkerPool::Event& event, const Running& run) {
+  const Error& error = event.ran.error();
+  const auto failure = FailureOf(error, event.alive);
   if (failure) ++counts_.worker_failures;
   one_by_one_until_[event.target.tier] = clock_.Now() + options_.one_by_one;
   ReportFailure(event.target, fmt::format("{} in one run: {}", run.requests.size(), error.what));
   if (failure == memory::Failure::kLost) {
     failures_.push_back({*failure, event.target.tier});
-  } else if (!event.event.alive) {
+  } else if (!event.alive) {
     workers_.Dismiss(event.role, numbers_);
     workers_.Assign(event.role, event.target);
   }
 }
 
-void Dispatcher::OnRequestsRan(PoolEvent& event, const Running& run) {
+void Dispatcher::OnRequestsRan(WorkerPool::Event& event, const Running& run) {
   for (std::size_t i = 0; i < run.requests.size(); ++i) {
     Request* const request = FindTaken(run.requests[i]);
     if (request == nullptr) continue;
-    if (!event.event.ran) {
+    if (!event.ran) {
       if (run.batched())
         SetAlone(*request);
       else
-        FailRequest(*request, event.target.tier, event.event.ran.error());
+        FailRequest(*request, event.target.tier, event.ran.error());
       continue;
     }
-    Result<RunResult>& ran = (*event.event.ran)[i];
+    Result<RunResult>& ran = (*event.ran)[i];
     if (!ran) {
       SetAlone(*request);
       continue;
@@ -277,12 +277,12 @@ void Dispatcher::SetAlone(Request& request) {
   request.decoding.reset();
 }
 
-void Dispatcher::OnSpeculationRan(PoolEvent& event) {
-  if (!event.event.ran) {
+void Dispatcher::OnSpeculationRan(WorkerPool::Event& event) {
+  if (!event.ran) {
     DropSpeculation();
     return;
   }
-  speculation_->decoding->Add(std::move(*event.event.ran->front()));
+  speculation_->decoding->Add(std::move(*event.ran->front()));
   if (speculation_->decoding->Next()) return;
   const Speculation over = *std::exchange(speculation_, std::nullopt);
   Decoding decoding = *over.decoding;

@@ -114,12 +114,12 @@ class Dispatcher {
   };
 
   void TakeEvents();
-  void OnLoaded(const PoolEvent& event);
-  void OnRan(PoolEvent& event);
-  void OnRunFailed(const PoolEvent& event, const Running& run);
-  void OnBatchFailed(const PoolEvent& event, const Running& run);
-  void OnRequestsRan(PoolEvent& event, const Running& run);
-  void OnSpeculationRan(PoolEvent& event);
+  void OnLoaded(const WorkerPool::Event& event);
+  void OnRan(WorkerPool::Event& event);
+  void OnRunFailed(const WorkerPool::Event& event, const Running& run);
+  void OnBatchFailed(const WorkerPool::Event& event, const Running& run);
+  void OnRequestsRan(WorkerPool::Event& event, const Running& run);
+  void OnSpeculationRan(WorkerPool::Event& event);
   void SetAlone(Request& request);
   void FailRequest(Request& request, std::size_t tier, const Error& error);
   void FailTier(memory::Target target, memory::Failure failure, const Error& error);
@@ -136,7 +136,7 @@ class Dispatcher {
 
   // Sets of tiers.
   static std::uint32_t Bit(std::size_t tier) { return std::uint32_t{1} << tier; }
-  std::uint32_t Unable(const RecognitionOptions& request) const;
+  std::uint32_t Unable(const RecognitionOptions& options) const;
   std::uint32_t Excluded(const Request* head) const;
   std::optional<Error> Hopeless(const Request& head) const;
 
@@ -157,9 +157,9 @@ class Dispatcher {
   std::vector<Request*> Together(SlotRole role);
   void Begin(SlotRole role, const std::vector<Request*>& requests);
   void BeginSpeculation();
-  void Start(Running run, const RecognitionOptions& request, std::vector<Clip> clips);
+  void Start(Running run, const RecognitionOptions& options, std::vector<Clip> clips);
   Milliseconds LongestPiece(SlotRole role) const;
-  RecognitionOptions Fitted(RecognitionOptions request, const ModelTraits& traits) const;
+  RecognitionOptions Fitted(RecognitionOptions options, const ModelTraits& traits) const;
   void CutOff(SlotRole role);
   void DropSpeculation();
   void AnswerSpeculation(Ticket ticket, const Utterance& utterance,

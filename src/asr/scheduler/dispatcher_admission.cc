@@ -171,16 +171,16 @@ void Dispatcher::CarryOut(const memory::Action& action) {
 
 // --- tiers --------------------------------------------------------------------------------------
 
-std::uint32_t Dispatcher::Unable(const RecognitionOptions& request) const {
+std::uint32_t Dispatcher::Unable(const RecognitionOptions& options) const {
   std::uint32_t tiers = 0;
   for (std::size_t i = 0; i < options_.tiers.size(); ++i) {
-    if (!WhyNot(options_.tiers[i], request).empty()) tiers |= Bit(i);
+    if (!WhyNot(options_.tiers[i], options).empty()) tiers |= Bit(i);
   }
   return tiers;
 }
 
 std::uint32_t Dispatcher::Excluded(const Request* head) const {
-  return head ? head->failed_tiers | Unable(head->utterance.request) : 0;
+  return head ? head->failed_tiers | Unable(head->utterance.options) : 0;
 }
 
 std::optional<Error> Dispatcher::Hopeless(const Request& head) const {
@@ -189,7 +189,7 @@ std::optional<Error> Dispatcher::Hopeless(const Request& head) const {
   if (excluded == 0) return std::nullopt;
   if (static_cast<std::size_t>(std::popcount(excluded)) == tiers) {
     if (head.failed_tiers == 0)
-      return Error{Errc::kUnsupported, WhyNot(options_.tiers[0], head.utterance.request)};
+      return Error{Errc::kUnsupported, WhyNot(options_.tiers[0], head.utterance.options)};
     return Error{Errc::kWorkerLost, "no tier could decode it: " + head.why};
   }
   for (const SlotRole role : {SlotRole::kPrimary, SlotRole::kFallback}) {

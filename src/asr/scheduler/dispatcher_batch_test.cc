@@ -27,7 +27,7 @@ struct Together : FakeWorld {
   void SubmitAll(std::uint64_t first, std::uint64_t last, const std::string& prompt = "") {
     for (std::uint64_t id = first; id <= last; ++id) {
       Utterance utterance{.id = id, .audio = Sound(Milliseconds(4000))};
-      utterance.request.prompt = prompt;
+      utterance.options.prompt = prompt;
       sounds.push_back(utterance.audio);
       ASSERT_TRUE(dispatcher->Submit(std::move(utterance)));
     }

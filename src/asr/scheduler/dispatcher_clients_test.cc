@@ -30,7 +30,7 @@ struct Clients : FakeWorld {
   Result<> Say(ClientId client, std::uint64_t id, const std::string& prompt = "",
                Milliseconds length = Milliseconds(4000)) {
     Utterance utterance{.id = id, .client = client, .audio = Sound(length)};
-    utterance.request.prompt = prompt;
+    utterance.options.prompt = prompt;
     sounds.push_back(utterance.audio);
     return dispatcher->Submit(std::move(utterance));
   }
@@ -203,7 +203,7 @@ TEST(DispatcherClients, WhatNoTierCanDoIsNotTriedAgain) {
   world.Load();
   const ClientId client = world.Connect(Urgency::kDictation, {.tries = 3, .after = seconds(15)});
   Utterance utterance{.id = 1, .client = client, .audio = FakeWorld::Sound(seconds(4))};
-  utterance.request.language = "fr";
+  utterance.options.language = "fr";
   ASSERT_TRUE(world.dispatcher->Submit(std::move(utterance)));
   world.dispatcher->Tick();
   EXPECT_THAT(world.Order(), ElementsAre("1:1 unsupported"));
@@ -217,7 +217,7 @@ TEST(DispatcherClients, AFileThatWaitedLongIsGivenItsTimeForAnotherTier) {
   world.Load();
   const ClientId file = world.Connect(Urgency::kFile), stream = world.Connect(Urgency::kStream);
   Utterance german{.id = 1, .client = file, .audio = FakeWorld::Sound(seconds(4))};
-  german.request.language = "de";
+  german.options.language = "de";
   world.rate = 30;  // the stream's run takes two minutes and more
   ASSERT_TRUE(world.Say(stream, 1, "", seconds(5)));
   world.dispatcher->Tick();

@@ -73,7 +73,7 @@ void Dispatcher::TakeBatch(SlotRole role, Request& head) {
   const std::size_t most = head.alone ? 1 : AtOnce(role);
   while (taken_.size() < most) {
     Request* const next = queue_.Next(clock_.Now());
-    if (next == nullptr || next->alone || next->utterance.request != head.utterance.request) return;
+    if (next == nullptr || next->alone || next->utterance.options != head.utterance.options) return;
     Take(*next);
   }
 }
@@ -106,31 +106,28 @@ void Dispatcher::Begin(SlotRole role, const std::vector<Request*>& requests) {
   for (Request* const request : requests) {
     if (request->role != role) request->decoding.reset();
     if (!request->decoding) {
-      request->decoding.emplace(request->source.samples(), longest);
+      request->decoding.emplace(request->source, longest);
       request->began = run.began;
       request->role = role;
       ++request->attempts;
     }
-    const Piece piece = *request->decoding->Next();
-    clips.push_back({request->source, piece.begin, piece.end - piece.begin});
+    clips.push_back(*request->decoding->Next());
     run.requests.push_back(request->seq);
   }
-  Start(std::move(run), requests.front()->utterance.request, std::move(clips));
+  Start(std::move(run), requests.front()->utterance.options, std::move(clips));
 }
 
 void Dispatcher::BeginSpeculation() {
   Speculation& one = *speculation_;
   Running run{.role = SlotRole::kPrimary, .speculative = true, .began = clock_.Now()};
   if (!one.decoding) {
-    one.decoding.emplace(one.utterance.audio.samples(), LongestPiece(run.role));
+    one.decoding.emplace(one.utterance.audio, LongestPiece(run.role));
     one.began = run.began;
   }
-  const Piece piece = *one.decoding->Next();
-  std::vector<Clip> clips{{one.utterance.audio, piece.begin, piece.end - piece.begin}};
-  Start(std::move(run), one.utterance.request, std::move(clips));
+  Start(std::move(run), one.utterance.options, {*one.decoding->Next()});
 }
 
-void Dispatcher::Start(Running run, const RecognitionOptions& request, std::vector<Clip> clips) {
+void Dispatcher::Start(Running run, const RecognitionOptions& options, std::vector<Clip> clips) {
   const WorkerPool::Slot& slot = *workers_.At(run.role);
   std::size_t longest = 0;
   for (const Clip& clip : clips) longest = std::max(longest, clip.count);
@@ -139,24 +136,24 @@ void Dispatcher::Start(Running run, const RecognitionOptions& request, std::vect
   ++counts_.runs;
   const SlotRole role = run.role;
   running_ = std::move(run);
-  workers_.Ready(role)->Run(Fitted(request, slot.traits), std::move(clips), within);
+  workers_.Ready(role)->Run(Fitted(options, slot.traits), std::move(clips), within);
 }
 
-RecognitionOptions Dispatcher::Fitted(RecognitionOptions request, const ModelTraits& traits) const {
-  request.segment_times = (request.segment_times || request.word_times) && traits.segment_times;
-  request.word_times = request.word_times && traits.word_times;
-  if (!traits.vocabulary) request.vocabulary.clear();
-  if (!traits.prompt) request.prompt.clear();
+RecognitionOptions Dispatcher::Fitted(RecognitionOptions options, const ModelTraits& traits) const {
+  options.segment_times = (options.segment_times || options.word_times) && traits.segment_times;
+  options.word_times = options.word_times && traits.word_times;
+  if (!traits.vocabulary) options.vocabulary.clear();
+  if (!traits.prompt) options.prompt.clear();
   const auto& known = traits.languages;
-  if (request.language.empty() && !traits.detects_language && known.size() > 1) {
+  if (options.language.empty() && !traits.detects_language && known.size() > 1) {
     const auto knows = [&](const std::string& code) {
       return std::ranges::find(known, code) != known.end();
     };
-    request.language = knows(options_.language) ? options_.language
+    options.language = knows(options_.language) ? options_.language
                        : knows("en")            ? "en"
                                                 : known.front();
   }
-  return request;
+  return options;
 }
 
 // That worker is about to be ended: what it was doing starts over elsewhere.

@@ -8,18 +8,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 
+#include "asr/client/decoding.h"
 #include "asr/scheduler/utterance.h"
 
 namespace headroom::asr {
-
-/// The samples [begin, begin + count) of `audio`.
-struct Clip {
-  audio::FiniteAudio audio;
-  std::size_t begin = 0, count = 0;
-  std::span<const float> samples() const { return audio.samples().subspan(begin, count); }
-};
 
 /// What a runner has done. One for each Load and Run, then one for End.
 struct RunnerEvent {
@@ -42,7 +35,7 @@ class Runner {
   virtual void Load(const LoadRequest& request) = 0;
   /// Several clips are computed together, by a worker that was loaded for as many. A run past
   /// `within` is a kTimeout.
-  virtual void Run(const RecognitionOptions& request, std::vector<Clip> clips,
+  virtual void Run(const RecognitionOptions& options, std::vector<Clip> clips,
                    Milliseconds within) = 0;
   /// The run ends soon with kCancelled, the worker perhaps with it.
   virtual void Cancel() = 0;

@@ -61,10 +61,10 @@ class Out {
 
 Utterance Say(std::uint64_t id, std::size_t samples = 16000, Ticket adopt = 0) {
   Utterance utterance{.id = id,
-                      .request = {},
+                      .options = {},
                       .audio = audio::FiniteAudio(std::vector<float>(samples, 0.1F)),
                       .adopt = adopt};
-  utterance.request.language = "en";
+  utterance.options.language = "en";
   return utterance;
 }
 

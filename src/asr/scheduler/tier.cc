@@ -4,18 +4,18 @@
 
 namespace headroom::asr {
 
-std::string WhyNot(const Tier& tier, const RecognitionOptions& request) {
+std::string WhyNot(const Tier& tier, const RecognitionOptions& options) {
   const ModelTraits& traits = tier.traits;
   if (traits.architecture.empty()) return "";
   const auto& known = traits.languages;
-  if (!request.language.empty() && !known.empty() &&
-      std::ranges::find(known, request.language) == known.end())
-    return fmt::format("{} does not know the language \"{}\"", tier.Title(), request.language);
+  if (!options.language.empty() && !known.empty() &&
+      std::ranges::find(known, options.language) == known.end())
+    return fmt::format("{} does not know the language \"{}\"", tier.Title(), options.language);
   const auto& into = traits.translates_to;
-  if (request.translate_to.empty() || request.translate_to == request.language) return "";
+  if (options.translate_to.empty() || options.translate_to == options.language) return "";
   if (into.empty()) return fmt::format("{} cannot translate", tier.Title());
-  if (std::ranges::find(into, request.translate_to) == into.end())
-    return fmt::format("{} cannot translate into \"{}\"", tier.Title(), request.translate_to);
+  if (std::ranges::find(into, options.translate_to) == into.end())
+    return fmt::format("{} cannot translate into \"{}\"", tier.Title(), options.translate_to);
   return "";
 }
 

@@ -25,7 +25,7 @@ struct Tier {
 
 /// "" when the tier can do what is asked, else why not: "whisper-tiny.en F16 on cpu knows en, not
 /// de". What a model does not say about itself counts as possible.
-std::string WhyNot(const Tier& tier, const RecognitionOptions& request);
+std::string WhyNot(const Tier& tier, const RecognitionOptions& options);
 
 /// The governor's policy for these tiers, the rest as given. kInvalid without tiers, with more than
 /// memory::kMaxTiers, and for plans that make no sense.

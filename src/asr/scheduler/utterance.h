@@ -38,9 +38,9 @@ struct RetryPolicy {
 struct Utterance {
   std::uint64_t id = 0;  // the client's, each at most once at a time
   ClientId client = 0;   // Scheduler::Client sets it
-  RecognitionOptions request = {};
+  RecognitionOptions options = {};
   audio::FiniteAudio audio = {};  // not empty, at most kMaxRunSamples
-  /// A speculation that had the same request and exactly these samples, or these without silence
+  /// A speculation that had the same options and exactly these samples, or these without silence
   /// at their end: its result, there or still to come, is taken. One that failed or was dropped
   /// costs nothing.
   Ticket adopt = 0;

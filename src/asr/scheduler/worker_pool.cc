@@ -65,7 +65,7 @@ Runner* WorkerPool::Ready(SlotRole role) {
   return slot && slot->ready ? slot->runner.get() : nullptr;
 }
 
-std::vector<PoolEvent> WorkerPool::Tick(const memory::Sample& numbers, MonoTime measured_at) {
+std::vector<WorkerPool::Event> WorkerPool::Tick(const memory::Sample& numbers, MonoTime measured_at) {
   if (taken_ && maker_.Free(tiers_[*taken_])) taken_.reset();
   for (Leaving& leaving : leaving_) {
     while (auto event = leaving.slot.runner->Take()) {
@@ -79,7 +79,7 @@ std::vector<PoolEvent> WorkerPool::Tick(const memory::Sample& numbers, MonoTime 
   }
   CheckLeaving(numbers, measured_at);
 
-  std::vector<PoolEvent> events;
+  std::vector<Event> events;
   for (const SlotRole role : {SlotRole::kPrimary, SlotRole::kFallback}) {
     std::optional<Slot>& slot = SlotOf(role);
     if (slot && !slot->runner) Start(role, events);
@@ -94,7 +94,7 @@ std::vector<PoolEvent> WorkerPool::Tick(const memory::Sample& numbers, MonoTime 
                fmt::format("{} is ready after {}", tiers_[slot->target.tier].Title(),
                            Seconds(event->took)));
       }
-      events.push_back({role, slot->target, std::move(*event)});
+      events.push_back({std::move(*event), role, slot->target});
     }
   }
   return events;
@@ -128,7 +128,7 @@ void WorkerPool::CheckLeaving(const memory::Sample& numbers, MonoTime measured_a
   });
 }
 
-void WorkerPool::Start(SlotRole role, std::vector<PoolEvent>& events) {
+void WorkerPool::Start(SlotRole role, std::vector<Event>& events) {
   Slot& slot = *SlotOf(role);
   const Tier& tier = tiers_[slot.target.tier];
   const MonoTime now = clock_.Now();
@@ -142,10 +142,10 @@ void WorkerPool::Start(SlotRole role, std::vector<PoolEvent>& events) {
       taken_ = slot.target.tier;
       return;
     }
-    events.push_back({role,
-                      slot.target,
-                      {.what = RunnerEvent::What::kLoaded,
-                       .loaded = std::unexpected(std::move(runner.error()))}});
+    events.push_back({{.what = RunnerEvent::What::kLoaded,
+                       .loaded = std::unexpected(std::move(runner.error()))},
+                      role,
+                      slot.target});
     return;
   }
   slot.runner = std::move(*runner);

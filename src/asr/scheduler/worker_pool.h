@@ -11,8 +11,6 @@
 
 namespace headroom::asr {
 
-struct PoolEvent;
-
 class WorkerPool {
  public:
   enum class SlotRole { kPrimary, kFallback };
@@ -23,6 +21,11 @@ class WorkerPool {
     ModelTraits traits;
     WorkerStats stats;
     MonoTime since{};
+  };
+  /// What the runner of a slot has done.
+  struct Event : RunnerEvent {
+    SlotRole role = SlotRole::kPrimary;
+    memory::Target target;
   };
 
   WorkerPool(const std::vector<Tier>& tiers, const memory::Policy& policy, RunnerMaker& maker,
@@ -39,7 +42,7 @@ class WorkerPool {
 
   /// Takes what has happened, checks on memory that should be back, starts what may be started.
   /// `numbers`: the latest, measured at `measured_at`.
-  std::vector<PoolEvent> Tick(const memory::Sample& numbers, MonoTime measured_at);
+  std::vector<Event> Tick(const memory::Sample& numbers, MonoTime measured_at);
 
   /// Another program of ours has the GPU.
   bool GpuTaken() const { return taken_.has_value(); }
@@ -59,7 +62,7 @@ class WorkerPool {
   std::optional<Slot>& SlotOf(SlotRole role) { return slots_[static_cast<std::size_t>(role)]; }
   bool OnGpu(memory::Target target) const { return tiers_[target.tier].on_gpu(); }
   void CheckLeaving(const memory::Sample& numbers, MonoTime measured_at);
-  void Start(SlotRole role, std::vector<PoolEvent>& events);
+  void Start(SlotRole role, std::vector<Event>& events);
   void Report(TierChange change, memory::Target target, Milliseconds took, std::string text) const;
 
   const std::vector<Tier>& tiers_;
@@ -72,12 +75,6 @@ class WorkerPool {
   std::array<std::optional<Slot>, 2> slots_;
   std::vector<Leaving> leaving_;
   std::optional<std::size_t> taken_;  // the tier whose device was busy
-};
-
-struct PoolEvent {
-  WorkerPool::SlotRole role = WorkerPool::SlotRole::kPrimary;
-  memory::Target target;
-  RunnerEvent event;
 };
 
 }  // namespace headroom::asr

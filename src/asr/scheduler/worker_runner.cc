@@ -14,11 +14,8 @@ namespace {
 constexpr Milliseconds kStatsWithin{1'000};
 constexpr Milliseconds kStopWithin{200};
 
-struct LoadJob {
-  LoadRequest request;
-};
-struct RunJob {
-  RecognitionOptions request;
+struct RunRequest {
+  RecognitionOptions options;
   std::vector<Clip> clips;
   Milliseconds within;
 };
@@ -34,10 +31,10 @@ class WorkerRunner : public Runner {
     thread_.join();
   }
 
-  void Load(const LoadRequest& request) override { Give(LoadJob{request}); }
-  void Run(const RecognitionOptions& request, std::vector<Clip> clips,
+  void Load(const LoadRequest& request) override { Give(request); }
+  void Run(const RecognitionOptions& options, std::vector<Clip> clips,
            Milliseconds within) override {
-    Give(RunJob{request, std::move(clips), within});
+    Give(RunRequest{options, std::move(clips), within});
   }
   void Cancel() override {
     const MutexLock lock(mutex_);
@@ -59,12 +56,12 @@ class WorkerRunner : public Runner {
   pid_t pid() const override { return pid_; }
 
  private:
-  using AnyJob = std::variant<LoadJob, RunJob>;
+  using AnyRequest = std::variant<LoadRequest, RunRequest>;
 
-  void Give(AnyJob job) {
+  void Give(AnyRequest request) {
     const MutexLock lock(mutex_);
     cancel_ = std::make_shared<CancelToken>();
-    job_ = std::move(job);
+    request_ = std::move(request);
     asked_.NotifyOne();
   }
 
@@ -78,16 +75,16 @@ class WorkerRunner : public Runner {
 
   void Loop() {
     while (true) {
-      std::optional<AnyJob> job;
+      std::optional<AnyRequest> request;
       std::shared_ptr<CancelToken> cancel;
       {
         const MutexLock lock(mutex_);
-        asked_.Wait(mutex_, [this]() REQUIRES(mutex_) { return end_ || job_; });
+        asked_.Wait(mutex_, [this]() REQUIRES(mutex_) { return end_ || request_; });
         if (end_) break;
-        job = std::exchange(job_, std::nullopt);
+        request = std::exchange(request_, std::nullopt);
         cancel = cancel_;
       }
-      RunnerEvent event = std::visit([&](const auto& one) { return Do(one, *cancel); }, *job);
+      RunnerEvent event = std::visit([&](const auto& one) { return Do(one, *cancel); }, *request);
       {
         const MutexLock lock(mutex_);
         cancel_.reset();
@@ -102,10 +99,10 @@ class WorkerRunner : public Runner {
     Put({.what = RunnerEvent::What::kEnded});
   }
 
-  RunnerEvent Do(const LoadJob& job, CancelToken& cancel) {
+  RunnerEvent Do(const LoadRequest& request, CancelToken& cancel) {
     RunnerEvent event{.what = RunnerEvent::What::kLoaded};
     const MonoTime begin = SystemClock().Now();
-    event.loaded = LoadNow(job.request, cancel);
+    event.loaded = LoadNow(request, cancel);
     Finish(event, begin);
     return event;
   }
@@ -116,21 +113,21 @@ class WorkerRunner : public Runner {
     return worker_->Load(request, LoadDeadline(request.path), &cancel);
   }
 
-  RunnerEvent Do(const RunJob& job, CancelToken& cancel) {
+  RunnerEvent Do(const RunRequest& request, CancelToken& cancel) {
     RunnerEvent event{.what = RunnerEvent::What::kRan};
     const MonoTime begin = SystemClock().Now();
-    event.ran = RunNow(job, cancel);
+    event.ran = RunNow(request, cancel);
     Finish(event, begin);
     return event;
   }
 
-  Result<BatchResult> RunNow(const RunJob& job, CancelToken& cancel) {
+  Result<BatchResult> RunNow(const RunRequest& request, CancelToken& cancel) {
     if (!worker_) return Fail(Errc::kWorkerLost, "there is no worker");
     std::vector<std::span<const float>> clips;
-    for (const Clip& clip : job.clips) clips.push_back(clip.samples());
-    if (clips.size() > 1) return worker_->RunBatch(job.request, clips, job.within, &cancel);
+    for (const Clip& clip : request.clips) clips.push_back(clip.samples());
+    if (clips.size() > 1) return worker_->RunBatch(request.options, clips, request.within, &cancel);
     BatchResult one;
-    TRY_ASSIGN(one.emplace_back(), worker_->Run(job.request, clips.front(), job.within, &cancel));
+    TRY_ASSIGN(one.emplace_back(), worker_->Run(request.options, clips.front(), request.within, &cancel));
     return one;
   }
 
@@ -150,7 +147,7 @@ class WorkerRunner : public Runner {
 
   Mutex mutex_;
   CondVar asked_;
-  std::optional<AnyJob> job_ GUARDED_BY(mutex_);
+  std::optional<AnyRequest> request_ GUARDED_BY(mutex_);
   std::shared_ptr<CancelToken> cancel_ GUARDED_BY(mutex_);  // of the request there is
   std::deque<RunnerEvent> events_ GUARDED_BY(mutex_);
   bool end_ GUARDED_BY(mutex_) = false;

@@ -23,7 +23,7 @@ class FakeRunner : public Runner {
       : world_(world), tier_(tier), number_(number) {}
   ~FakeRunner() override;
   void Load(const LoadRequest& request) override;
-  void Run(const RecognitionOptions& request, std::vector<Clip> clips,
+  void Run(const RecognitionOptions& options, std::vector<Clip> clips,
            Milliseconds within) override;
   void Cancel() override;
   void End() override;
@@ -104,13 +104,13 @@ class FakeWorld : public RunnerMaker, public Readings {
 
   void Submit(std::uint64_t id, Milliseconds length = Milliseconds(4000), Ticket adopt = 0,
               const std::string& language = "en") {
-    Utterance utterance{.id = id, .request = {}, .audio = Sound(length), .adopt = adopt};
-    utterance.request.language = language;
+    Utterance utterance{.id = id, .options = {}, .audio = Sound(length), .adopt = adopt};
+    utterance.options.language = language;
     if (dispatcher->Submit(std::move(utterance))) ++submitted;
     dispatcher->Tick();
   }
   void Speculate(Ticket ticket, Milliseconds length = Milliseconds(4000)) {
-    dispatcher->Speculate(ticket, {.id = 0, .request = {}, .audio = Sound(length)});
+    dispatcher->Speculate(ticket, {.id = 0, .options = {}, .audio = Sound(length)});
     dispatcher->Tick();
   }
   static audio::FiniteAudio Sound(Milliseconds length) {
@@ -243,7 +243,7 @@ inline void FakeRunner::Load(const LoadRequest& request) {
   Happens(world_.load_time, std::move(event));
 }
 
-inline void FakeRunner::Run(const RecognitionOptions& request, std::vector<Clip> clips,
+inline void FakeRunner::Run(const RecognitionOptions& options, std::vector<Clip> clips,
                             Milliseconds within) {
   ++world_.runs[tier_.plan.model];
   world_.clips.push_back(clips.size());
@@ -268,7 +268,7 @@ inline void FakeRunner::Run(const RecognitionOptions& request, std::vector<Clip>
     BatchResult results;
     for (const Clip& clip : clips) {
       RunResult result;
-      result.transcript.language = request.language;
+      result.transcript.language = options.language;
       const auto length = Milliseconds(static_cast<std::int64_t>(clip.count / 16));
       result.transcript.segments = {
           {Milliseconds(0),

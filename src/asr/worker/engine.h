@@ -24,14 +24,14 @@ class Engine {
   /// Replaces a model loaded before. On failure none is loaded.
   virtual Result<asr::ModelTraits> Load(const asr::LoadRequest& request) = 0;
   /// `samples`: 16 kHz mono, finite. kCancelled when Cancel was called since this run began.
-  virtual Result<asr::RunResult> Run(const speech::RecognitionOptions& request,
+  virtual Result<asr::RunResult> Run(const speech::RecognitionOptions& options,
                                      std::span<const float> samples) = 0;
   /// Clips at once where the engine can; fails as a whole for what ends a run.
-  virtual Result<asr::BatchResult> RunBatch(const speech::RecognitionOptions& request,
+  virtual Result<asr::BatchResult> RunBatch(const speech::RecognitionOptions& options,
                                             std::span<const std::span<const float>> clips) {
     asr::BatchResult results;
     for (const std::span<const float> clip : clips) {
-      results.push_back(Run(request, clip));
+      results.push_back(Run(options, clip));
       if (!results.back() && results.back().error().code == Errc::kCancelled)
         return Fail(std::move(results.back().error()));
     }

@@ -47,7 +47,7 @@ class FakeEngine : public Engine {
     return traits;
   }
 
-  Result<asr::RunResult> Run(const speech::RecognitionOptions& request,
+  Result<asr::RunResult> Run(const speech::RecognitionOptions& options,
                              std::span<const float> samples) override {
     stop_ = false;
     if (Has("abort") || (Has("abort-if") && ::unlink(Text("abort-if").c_str()) == 0)) {
@@ -60,7 +60,7 @@ class FakeEngine : public Engine {
     if (stop_) return Fail(Errc::kCancelled, "cancelled");
     asr::RunResult result;
     const auto duration = audio::DurationOf(static_cast<std::int64_t>(samples.size()));
-    std::string text = fmt::format("{} samples in {}", samples.size(), request.language);
+    std::string text = fmt::format("{} samples in {}", samples.size(), options.language);
     if (Has("reads")) {
       text.clear();
       for (std::size_t at = 0; at < samples.size(); at += 1600)
@@ -68,7 +68,7 @@ class FakeEngine : public Engine {
     }
     if (const int length = Number("long"))
       text = std::string(static_cast<std::size_t>(length), 'x');
-    result.transcript.language = request.language;
+    result.transcript.language = options.language;
     result.transcript.segments = {{Milliseconds(0), duration, text, {}}};
     result.truncated = Has("truncated");
     return result;

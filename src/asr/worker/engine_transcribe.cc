@@ -49,25 +49,25 @@ Milliseconds LengthOf(std::span<const float> samples) {
   return audio::DurationOf(static_cast<std::int64_t>(samples.size()));
 }
 
-// What a run is asked for, in the engine's words. Points into the request, which must outlive it.
+// What a run is asked for, in the engine's words. Points into the options, which must outlive it.
 struct RunParameters {
-  RunParameters(const transcribe_model& model, const speech::RecognitionOptions& request,
+  RunParameters(const transcribe_model& model, const speech::RecognitionOptions& options,
                 bool fallback) {
     transcribe_run_params_init(&params);
-    if (!request.language.empty()) params.language = request.language.c_str();
-    if (!request.translate_to.empty() && request.translate_to != Spoken(model, request)) {
+    if (!options.language.empty()) params.language = options.language.c_str();
+    if (!options.translate_to.empty() && options.translate_to != Spoken(model, options)) {
       params.task = TRANSCRIBE_TASK_TRANSLATE;
-      params.target_language = request.translate_to.c_str();
+      params.target_language = options.translate_to.c_str();
     }
-    if (request.unpunctuated && transcribe_model_supports(&model, TRANSCRIBE_FEATURE_PNC))
+    if (options.unpunctuated && transcribe_model_supports(&model, TRANSCRIBE_FEATURE_PNC))
       params.pnc = TRANSCRIBE_PNC_MODE_OFF;
-    params.timestamps = request.word_times      ? TRANSCRIBE_TIMESTAMPS_WORD
-                        : request.segment_times ? TRANSCRIBE_TIMESTAMPS_SEGMENT
+    params.timestamps = options.word_times      ? TRANSCRIBE_TIMESTAMPS_WORD
+                        : options.segment_times ? TRANSCRIBE_TIMESTAMPS_SEGMENT
                                                 : TRANSCRIBE_TIMESTAMPS_NONE;
-    for (const std::string& word : request.vocabulary) vocabulary_.push_back(word.c_str());
+    for (const std::string& word : options.vocabulary) vocabulary_.push_back(word.c_str());
     params.vocabulary = vocabulary_.empty() ? nullptr : vocabulary_.data();
     params.n_vocabulary = static_cast<std::int32_t>(vocabulary_.size());
-    if (!request.prompt.empty()) params.prompt = request.prompt.c_str();
+    if (!options.prompt.empty()) params.prompt = options.prompt.c_str();
     if (!transcribe_model_accepts_ext_kind(&model, TRANSCRIBE_EXT_SLOT_RUN,
                                            TRANSCRIBE_EXT_KIND_WHISPER_RUN))
       return;
@@ -83,8 +83,8 @@ struct RunParameters {
 
  private:
   static std::string Spoken(const transcribe_model& model,
-                            const speech::RecognitionOptions& request) {
-    if (!request.language.empty()) return request.language;
+                            const speech::RecognitionOptions& options) {
+    if (!options.language.empty()) return options.language;
     transcribe_capabilities able;
     transcribe_capabilities_init(&able);
     const bool detects = transcribe_model_get_capabilities(&model, &able) == TRANSCRIBE_OK &&
@@ -121,14 +121,14 @@ class TranscribeEngine : public Engine {
     return traits;
   }
 
-  Result<asr::RunResult> Run(const speech::RecognitionOptions& request,
+  Result<asr::RunResult> Run(const speech::RecognitionOptions& options,
                              std::span<const float> samples) override {
     TRY(BeginRun());
     const Milliseconds length = LengthOf(samples);
     Milliseconds window = WindowOf(length);
     while (true) {
       const bool last = window >= std::max(widest_, WindowOf(length));
-      const RunParameters run(*model_, request, last && !Counting());
+      const RunParameters run(*model_, options, last && !Counting());
       window_.Set(window, length);
       steps_left_ = last ? kUnlimited : StepsFor(length);
       const transcribe_status status = transcribe_run(
@@ -148,10 +148,10 @@ class TranscribeEngine : public Engine {
     }
   }
 
-  Result<asr::BatchResult> RunBatch(const speech::RecognitionOptions& request,
+  Result<asr::BatchResult> RunBatch(const speech::RecognitionOptions& options,
                                     std::span<const std::span<const float>> clips) override {
     TRY(BeginRun());
-    const RunParameters run(*model_, request, !Counting());
+    const RunParameters run(*model_, options, !Counting());
     std::vector<const float*> starts;
     std::vector<int> sizes;
     Milliseconds longest{0};

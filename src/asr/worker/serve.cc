@@ -170,9 +170,9 @@ class Server {
       return ToJson(traits);
     }
     if (op == "run") {
-      TRY_ASSIGN(const auto request, asr::ParseRecognitionOptions(message.body));
+      TRY_ASSIGN(const auto options, asr::ParseRecognitionOptions(message.body));
       TRY_ASSIGN(const RunAudio audio, RunAudio::Of(message));
-      TRY_ASSIGN(const auto result, engine_.Run(request, audio.samples()));
+      TRY_ASSIGN(const auto result, engine_.Run(options, audio.samples()));
       ++runs_;
       return ToJson(result);
     }
