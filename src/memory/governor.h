@@ -73,8 +73,8 @@ struct Sample {
   /// The GPU is left alone so that it may sleep: no numbers of it are expected, and what was known
   /// of it is believed. Nothing of ours is on it.
   bool gpu_rests = false;
-  std::optional<Bytes> ram;                     // anonymous, shared, swapped of all our processes
-  std::optional<Bytes> swap;                    // of all our processes
+  std::optional<Bytes> ram;   // anonymous, shared, swapped of all our processes
+  std::optional<Bytes> swap;  // of all our processes
   std::optional<Bytes> ram_available, host_total, memory_high;
   std::optional<Bytes> limit_left;  // bytes below the cgroup's MemoryMax
   std::optional<double> psi_some, psi_full;

@@ -237,7 +237,7 @@ void Dictation::WatchSource() {
 
 bool Dictation::Take(std::span<const float> samples) {
   heard_at_ = clock_.Now();
-  if (!segmenter_->Take(samples)) return false;
+  if (!segmenter_->Take(audio::FiniteSpan::OfFinite(samples))) return false;
   if (segmenter_->open() && !segmenter_->paused()) speech_at_ = heard_at_;
   return true;
 }

@@ -21,7 +21,7 @@ Segmenter::Segmenter(const SegmenterOptions& options, speech::SpeechProbability&
       listener_(detector, options.endpoint),
       pace_(clock) {}
 
-bool Segmenter::Take(std::span<const float> samples) {
+bool Segmenter::Take(audio::FiniteSpan samples) {
   const auto changes = listener_.Feed(samples);
   if (!changes) {
     events_.on_warning(changes.error());

@@ -64,7 +64,7 @@ class Segmenter {
             UtteranceSink& sink, SegmenterEvents events, const Clock& clock);
 
   /// At most a second of samples. False: nothing can be kept any more, and what is open was ended.
-  bool Take(std::span<const float> samples);
+  bool Take(audio::FiniteSpan samples);
   /// The stream ends, or has a gap here: what is open is an utterance. False as above.
   bool Finish();
   /// What is open is dropped, and the stream starts over.

@@ -348,12 +348,10 @@ void StreamSession::Loop() {
 void StreamSession::Do(Order& order) {
   switch (order.what) {
     case What::kSamples:
-      if (config_.turns) {
-        Hear(order.samples);  // the listener makes them finite
-      } else {
-        audio::MakeFinite(order.samples);
-        Gather(order.samples);
-      }
+      if (const audio::FiniteSpan samples(order.samples); config_.turns)
+        Hear(samples);
+      else
+        Gather(samples);
       heard_ += static_cast<std::int64_t>(order.samples.size());
       return;
     case What::kCommit:
@@ -408,16 +406,19 @@ bool StreamSession::PrepareDetector() {
   return true;
 }
 
-void StreamSession::Hear(std::span<const float> samples) {
+void StreamSession::Hear(audio::FiniteSpan samples) {
   if (!PrepareDetector()) return;
-  while (!samples.empty()) {
-    const auto block = samples.first(std::min(samples.size(), speech::Listener::kMostAtOnce));
-    static_cast<void>(segmenter_->Take(block));  // on_warning has said why not
-    samples = samples.subspan(block.size());
+  auto rest = samples.samples();
+  while (!rest.empty()) {
+    const auto block = rest.first(std::min(rest.size(), speech::Listener::kMostAtOnce));
+    // on_warning has said why not
+    static_cast<void>(segmenter_->Take(audio::FiniteSpan::OfFinite(block)));
+    rest = rest.subspan(block.size());
   }
 }
 
-void StreamSession::Gather(std::span<const float> samples) {
+void StreamSession::Gather(audio::FiniteSpan more) {
+  const auto samples = more.samples();
   if (!gathering_) {
     begin_ = heard_;
     if (const auto begun = pipeline_->Begin(); !begun) return Warn(begun.error());

@@ -106,8 +106,8 @@ class StreamSession : private DeliverySink {
   bool Give(Order order);
   void Loop();
   void Do(Order& order);
-  void Hear(std::span<const float> samples);
-  void Gather(std::span<const float> samples);
+  void Hear(audio::FiniteSpan samples);
+  void Gather(audio::FiniteSpan more);
   void AppendGathered();
   bool EndOpen();
   void DropOpen();

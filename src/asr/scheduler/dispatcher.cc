@@ -227,8 +227,7 @@ void Dispatcher::OnRunFailed(const WorkerPool::Event& event, const Running& run)
     OnBatchFailed(event, run);
     return;
   }
-  if (const auto failure = FailureOf(error, event.alive))
-    FailTier(event.target, *failure, error);
+  if (const auto failure = FailureOf(error, event.alive)) FailTier(event.target, *failure, error);
   if (event.role == SlotRole::kFallback && !event.alive)
     workers_.Dismiss(SlotRole::kFallback, numbers_);
 }

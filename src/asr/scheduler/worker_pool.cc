@@ -65,7 +65,8 @@ Runner* WorkerPool::Ready(SlotRole role) {
   return slot && slot->ready ? slot->runner.get() : nullptr;
 }
 
-std::vector<WorkerPool::Event> WorkerPool::Tick(const memory::Sample& numbers, MonoTime measured_at) {
+std::vector<WorkerPool::Event> WorkerPool::Tick(const memory::Sample& numbers,
+                                                MonoTime measured_at) {
   if (taken_ && maker_.Free(tiers_[*taken_])) taken_.reset();
   for (Leaving& leaving : leaving_) {
     while (auto event = leaving.slot.runner->Take()) {
@@ -142,10 +143,10 @@ void WorkerPool::Start(SlotRole role, std::vector<Event>& events) {
       taken_ = slot.target.tier;
       return;
     }
-    events.push_back({{.what = RunnerEvent::What::kLoaded,
-                       .loaded = std::unexpected(std::move(runner.error()))},
-                      role,
-                      slot.target});
+    events.push_back(
+        {{.what = RunnerEvent::What::kLoaded, .loaded = std::unexpected(std::move(runner.error()))},
+         role,
+         slot.target});
     return;
   }
   slot.runner = std::move(*runner);

@@ -127,7 +127,8 @@ class WorkerRunner : public Runner {
     for (const Clip& clip : request.clips) clips.push_back(clip.samples());
     if (clips.size() > 1) return worker_->RunBatch(request.options, clips, request.within, &cancel);
     BatchResult one;
-    TRY_ASSIGN(one.emplace_back(), worker_->Run(request.options, clips.front(), request.within, &cancel));
+    TRY_ASSIGN(one.emplace_back(),
+               worker_->Run(request.options, clips.front(), request.within, &cancel));
     return one;
   }
 

@@ -88,9 +88,9 @@ class Source {
   /// are still in the sound server are lost: to get the last syllable, close a little later.
   virtual void Close() = 0;
 
-  /// At least one and at most into.size() samples, as soon as there are any. 0 when none came for
-  /// `wait`, and immediately when closed or ended. Permanent errors only (a file that cannot be
-  /// read), kept until the next Open. A microphone's problems are in report().
+  /// At least one and at most into.size() samples, finite (finite.h), as soon as there are any. 0
+  /// when none came for `wait`, and immediately when closed or ended. Permanent errors only (a file
+  /// that cannot be read), kept until the next Open. A microphone's problems are in report().
   virtual Result<std::size_t> Read(std::span<float> into, Milliseconds wait) = 0;
 
   /// Whether files or standard input were read to the end, or Read has returned its error.

@@ -15,4 +15,23 @@ std::size_t MakeFinite(std::span<float> samples);
 /// Whether that would change nothing.
 bool IsFinite(std::span<const float> samples);
 
+/// A view of samples that are finite, so that no one looks at them again.
+class FiniteSpan {
+ public:
+  /// Makes them finite.
+  explicit FiniteSpan(std::span<float> samples) : samples_(samples) { MakeFinite(samples); }
+  /// Of samples that are finite by what made them: MakeFinite, or a Source.
+  static FiniteSpan OfFinite(std::span<const float> samples) {
+    FiniteSpan span;
+    span.samples_ = samples;
+    return span;
+  }
+
+  std::span<const float> samples() const { return samples_; }
+
+ private:
+  FiniteSpan() = default;
+  std::span<const float> samples_;
+};
+
 }  // namespace headroom::audio

@@ -19,6 +19,12 @@ TEST(MakeFinite, RepairsWhatIsNotAudio) {
   EXPECT_EQ(samples, (std::vector<float>{0.5F, 0, 0, kLoudestSample, -kLoudestSample, -1.5F}));
 }
 
+TEST(FiniteSpan, IsFiniteWhateverItIsMadeOf) {
+  std::vector<float> samples{0.5F, kNaN, kInfinity};
+  EXPECT_TRUE(IsFinite(FiniteSpan(samples).samples()));
+  EXPECT_EQ(FiniteSpan::OfFinite(samples).samples().data(), samples.data()) << "no copy";
+}
+
 TEST(FiniteAudio, IsFiniteWhateverItIsMadeOf) {
   const FiniteAudio audio(std::vector<float>{0.5F, kNaN, kInfinity});
   EXPECT_EQ(std::vector<float>(audio.samples().begin(), audio.samples().end()),

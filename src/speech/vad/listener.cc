@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "audio/format/finite.h"
 #include "audio/format/format.h"
 #include "base/check.h"
 
@@ -21,16 +20,15 @@ Listener::Listener(SpeechProbability& detector, const EndpointOptions& options)
   detector_.Reset();
 }
 
-Result<std::span<const Change>> Listener::Feed(std::span<const float> samples) {
+Result<std::span<const Change>> Listener::Feed(audio::FiniteSpan finite) {
+  const std::span<const float> samples = finite.samples();
   CHECK(samples.size() <= kMostAtOnce);
   if (finished_) ring_.Clear();
   finished_ = false;
   changes_.clear();
-  block_.assign(samples.begin(), samples.end());
-  repaired_ += static_cast<std::int64_t>(audio::MakeFinite(block_));
-  Measure();
-  ring_.Append(block_);
-  TRY_ASSIGN(const std::span<const float> probabilities, detector_.Feed(block_));
+  Measure(samples);
+  ring_.Append(samples);
+  TRY_ASSIGN(const std::span<const float> probabilities, detector_.Feed(samples));
   Push(probabilities);
   CHECK(endpointer_.first_needed() >= ring_.first());
   return changes_;
@@ -54,9 +52,9 @@ std::span<const Change> Listener::Finish() {
   return changes_;
 }
 
-void Listener::Measure() {
+void Listener::Measure(std::span<const float> samples) {
   std::int64_t at = ring_.end();
-  for (const float sample : block_) {
+  for (const float sample : samples) {
     energy_ += sample * sample;
     if (++at % kFrameSamples != 0) continue;
     energies_.push_back(energy_ / static_cast<float>(kFrameSamples));

@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "audio/format/finite.h"
 #include "base/error.h"
 #include "speech/vad/endpointer.h"
 #include "speech/vad/ring.h"
@@ -28,9 +29,9 @@ class Listener {
   /// meanwhile. CHECKs the options.
   Listener(SpeechProbability& detector, const EndpointOptions& options);
 
-  /// At most kMostAtOnce samples (CHECKed), anything in them: they are made finite. The changes
-  /// they brought, valid until the next call. An error is the detector's; after one, Finish().
-  Result<std::span<const Change>> Feed(std::span<const float> samples);
+  /// At most kMostAtOnce samples (CHECKed). The changes they brought, valid until the next call. An
+  /// error is the detector's; after one, Finish().
+  Result<std::span<const Change>> Feed(audio::FiniteSpan samples);
   /// Adds to the time without samples since the last Feed.
   std::span<const Change> Idle(Milliseconds time);
   /// No more samples come (a key released, the microphone closed): ends what is open immediately.
@@ -50,21 +51,17 @@ class Listener {
   bool open() const { return endpointer_.open(); }
   /// Samples fed to this stream.
   std::int64_t heard() const { return ring_.end(); }
-  /// Samples that were not finite or absurdly loud, ever.
-  std::int64_t samples_repaired() const { return repaired_; }
 
  private:
-  void Measure();
+  void Measure(std::span<const float> samples);
   void Push(std::span<const float> probabilities);
 
   SpeechProbability& detector_;
   Endpointer endpointer_;
   SampleRing ring_;
-  std::vector<float> block_;     // what was fed, made finite
   std::vector<float> energies_;  // of whole frames not yet pushed
   float energy_ = 0;             // sum of squares of the frame being filled
   std::vector<Change> changes_;  // of the last call
-  std::int64_t repaired_ = 0;
   bool finished_ = false;
 };
 

@@ -212,7 +212,7 @@ Live Listen(SpeechProbability& detector, std::span<const float> recording) {
   while (!recording.empty()) {
     const auto some = recording.first(std::min<std::size_t>(320, recording.size()));
     recording = recording.subspan(some.size());
-    const auto changes = listener.Feed(some);
+    const auto changes = listener.Feed(audio::FiniteSpan::OfFinite(some));
     EXPECT_TRUE(changes);
     take(*changes);
   }
