@@ -96,8 +96,12 @@ TEST_F(ServerSetTest, FollowersOfTheControlSocketSeeWhatIsPublished) {
           status.partial = "it is";
           servers_.Publish(status);
         }
-        if (seen.size() == 2) EXPECT_EQ(data["text"], "hello");
-        if (seen.size() == 3) EXPECT_EQ(data["partial"], "it is");
+        if (seen.size() == 2) {
+          EXPECT_EQ(data["text"], "hello");
+        }
+        if (seen.size() == 3) {
+          EXPECT_EQ(data["partial"], "it is");
+        }
         return seen.size() < 3;
       });
   EXPECT_TRUE(followed) << followed.error().what;
