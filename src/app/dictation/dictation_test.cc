@@ -304,9 +304,9 @@ TEST(Dictation, FinishEndsWhatIsOpenAndClosesTheMicrophone) {
   EXPECT_TRUE(set.source->open());
   set.dictation->Finish();
   ASSERT_TRUE(set.sink.Wait("stop"));
+  EXPECT_FALSE(set.source->open());
   set.dictation.reset();
   EXPECT_EQ(set.sink.Log(), "listen begin end stop ");
-  EXPECT_FALSE(set.source->open());
 }
 
 TEST(Dictation, CancelDropsWhatIsOpen) {
@@ -342,9 +342,9 @@ TEST(Dictation, AFullSpoolStopsListeningAndKeepsWhatThereIs) {
   ASSERT_TRUE(set.sink.Wait("stop"));
   EXPECT_EQ(set.Count("trouble"), 1);
   EXPECT_FALSE(set.dictation->wanted());
+  EXPECT_FALSE(set.source->open());
   set.dictation.reset();
   EXPECT_EQ(set.sink.Log(), "listen begin end stop ");
-  EXPECT_FALSE(set.source->open());
 }
 
 TEST(Dictation, ASpoolThatCannotBeginStopsListening) {
