@@ -156,5 +156,13 @@ TEST(Catalogue, TheUsersEntriesReplaceAndExtend) {
   EXPECT_EQ(all.vad, "silero-vad-v6.2");
 }
 
+TEST(Catalogue, TheListForTheCpuIsReadUnderItsEarlierNameToo) {
+  for (const char* key : {"cpu", "processor"}) {
+    const auto catalogue = ParseCatalogue(std::string(key) + " = [\"mine\"]\n", "models.toml");
+    ASSERT_TRUE(catalogue) << catalogue.error().what;
+    EXPECT_EQ(catalogue->cpu, std::vector<std::string>{"mine"}) << key;
+  }
+}
+
 }  // namespace
 }  // namespace headroom::models
