@@ -77,17 +77,11 @@ Result<nlohmann::json> HistoryController::PasteNow(const speech::HistoryEntry& e
 }
 
 void HistoryController::Paste(std::optional<std::int64_t> id, net::Answer answer) {
-  if (busy_) return answer(Fail(Errc::kBusy, "another text is being pasted"));
+  if (pasting_.busy()) return answer(Fail(Errc::kBusy, "another text is being pasted"));
   auto entry = EntryToPaste(id);
   if (!entry) return answer(std::unexpected(entry.error()));
   // A long text takes a while to type.
-  busy_ = true;
-  pasting_ = std::async(std::launch::async,
-                        [this, answer = std::move(answer), entry = std::move(*entry)]() mutable {
-                          auto pasted = PasteNow(entry);
-                          busy_ = false;  // who has the answer may ask for the next
-                          answer(std::move(pasted));
-                        });
+  pasting_.Start([this, entry = std::move(*entry)] { return PasteNow(entry); }, std::move(answer));
 }
 
 Result<nlohmann::json> HistoryController::ClearNow() {

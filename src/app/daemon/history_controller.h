@@ -3,9 +3,9 @@
 
 #include <atomic>
 #include <cstdint>
-#include <future>
 #include <optional>
 
+#include "app/daemon/background_task.h"
 #include "app/dictation/text_delivery.h"
 #include "base/clock.h"
 #include "net/control/control.h"
@@ -44,8 +44,7 @@ class HistoryController {
   const Clock& clock_;
   MonoTime expired_;
   std::atomic<std::int64_t> undelivered_{0};
-  std::atomic<bool> busy_{false};  // until the answer of the last one is given
-  std::future<void> pasting_;
+  BackgroundTask pasting_;
 };
 
 }  // namespace headroom::app

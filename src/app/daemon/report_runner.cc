@@ -59,15 +59,13 @@ void ReportRunner::Make(const std::filesystem::path& record, const std::string& 
   if (!length || length->count() <= 0)
     return answer(Fail(Errc::kInvalid, "since has to be a length of time, such as 12h"));
   if (record.empty()) return answer(Fail(Errc::kNotFound, "no flight record is kept"));
-  if (busy_) return answer(Fail(Errc::kBusy, "another report is being made"));
-  busy_ = true;
-  making_ = std::async(std::launch::async,
-                       [this, record, length = *length, answer = std::move(answer)]() mutable {
-                         auto html = make_(record, length);
-                         busy_ = false;  // who has the answer may ask for the next
-                         if (!html) return answer(std::unexpected(html.error()));
-                         answer(nlohmann::json{{"html", std::move(*html)}});
-                       });
+  if (making_.busy()) return answer(Fail(Errc::kBusy, "another report is being made"));
+  making_.Start(
+      [this, record, length = *length]() -> Result<nlohmann::json> {
+        TRY_ASSIGN(std::string html, make_(record, length));
+        return nlohmann::json{{"html", std::move(html)}};
+      },
+      std::move(answer));
 }
 
 }  // namespace headroom::app

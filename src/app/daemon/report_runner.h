@@ -2,12 +2,11 @@
 // record. One at a time.
 #pragma once
 
-#include <atomic>
 #include <filesystem>
 #include <functional>
-#include <future>
 #include <string>
 
+#include "app/daemon/background_task.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "net/control/control.h"
@@ -29,8 +28,7 @@ class ReportRunner {
 
  private:
   const Maker make_;
-  std::atomic<bool> busy_{false};  // until the answer of the last one is given
-  std::future<void> making_;
+  BackgroundTask making_;
 };
 
 }  // namespace headroom::app
