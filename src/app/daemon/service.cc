@@ -154,8 +154,7 @@ Result<> Service::StartServers() {
   parts.inspect = [this](const std::string& name) { return Inspect(name); };
   parts.models = models_->served();
   parts.thresholds = config_.memory.thresholds;
-  TRY_ASSIGN(DetectorMaker make_detector, FindDetector());
-  servers_->StartNetwork(config_, std::move(parts), *scheduler_, std::move(make_detector), *this);
+  servers_->StartNetwork(config_, std::move(parts), *scheduler_, make_detector_, *this);
   return {};
 }
 
@@ -178,10 +177,10 @@ Result<DeliverySettings> Service::MakeDeliverySettings(const Config& config) con
 
 Result<std::unique_ptr<Dictation>> Service::MakeDictation() {
   TRY_ASSIGN(const DictationOptions options, DictationOptionsFor(config_));
-  TRY_ASSIGN(DetectorMaker make_detector, FindDetector());
+  TRY_ASSIGN(make_detector_, FindDetector());
   TRY_ASSIGN(auto source, audio::MakeSource(SourceOptionsFor(config_)));
-  return std::make_unique<Dictation>(options, std::move(source), std::move(make_detector),
-                                     *pipeline_, [this](const Event& event) { Publish(event); });
+  return std::make_unique<Dictation>(options, std::move(source), make_detector_, *pipeline_,
+                                     [this](const Event& event) { Publish(event); });
 }
 
 Service::~Service() {

@@ -132,6 +132,7 @@ class Service : public net::ControlService {
   // Run's thread.
   Config config_;
   speech::RecognitionOptions request_;  // of an utterance, as configured
+  DetectorMaker make_detector_;         // of the voice model that MakeDictation found
   std::set<net::YieldId> yields_;
   std::atomic<int> yield_count_{0};  // any thread
 
