@@ -28,7 +28,7 @@ struct Replay {
   std::size_t steps = 0;
 };
 
-/// `tiers` are what the governor may use; `GPU` is the size where the trace has none.
+/// `gpu` is the size where the trace has none.
 Result<Replay> ReplayTrace(const Trace& trace, const Policy& policy,
                            std::optional<Bytes> gpu = std::nullopt);
 

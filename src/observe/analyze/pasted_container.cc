@@ -92,12 +92,11 @@ class Exporter : public PastedParser {
     std::string owner;
     for (const char* key : {"exported_pod", "pod", "container", "name"})
       if (!on_gpu && owner.empty() && labels.contains(key)) owner = labels[key];
-    Add(column->metric, on_gpu ? "GPU " + gpu : "", owner,
-        *value * (column->scale_known ? column->scale : 1));
-    const double scale = column->scale_known ? column->scale : 1;
+    const double size = *value * (column->scale_known ? column->scale : 1);
+    Add(column->metric, on_gpu ? "GPU " + gpu : "", owner, size);
     auto& [used, free] = halves_[gpu];
-    if (column->metric == Metric::kVramUsed) used = *value * scale;
-    if (column->metric == Metric::kVramFree) free = *value * scale;
+    if (column->metric == Metric::kVramUsed) used = size;
+    if (column->metric == Metric::kVramFree) free = size;
     if (used && free) Add(Metric::kVramTotal, "GPU " + gpu, "", *used + *free);
   }
 
@@ -112,8 +111,11 @@ class Exporter : public PastedParser {
     entry.identifier = "kernel";
     interpreter.Take(entry, number_);
   }
-  std::map<std::string, std::pair<std::optional<double>, std::optional<double>>>
-      halves_;  // used, free
+
+  struct Halves {
+    std::optional<double> used, free;
+  };
+  std::map<std::string, Halves> halves_;  // of each GPU's memory
 };
 
 }  // namespace
