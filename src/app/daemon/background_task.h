@@ -19,12 +19,12 @@ class BackgroundTask {
   template <class Work>
   void Start(Work work, net::Answer answer) {
     busy_ = true;
-    thread_ = std::async(std::launch::async, [this, work = std::move(work),
-                                              answer = std::move(answer)]() mutable {
-      auto result = work();  // a Result<nlohmann::json>
-      busy_ = false;
-      answer(std::move(result));
-    });
+    thread_ = std::async(std::launch::async,
+                         [this, work = std::move(work), answer = std::move(answer)]() mutable {
+                           auto result = work();  // a Result<nlohmann::json>
+                           busy_ = false;
+                           answer(std::move(result));
+                         });
   }
 
  private:

@@ -67,6 +67,7 @@ class JsonFields {
     return value;
   }
 
+  const nlohmann::json& object() const { return object_; }
   const nlohmann::json* Find(const char* key) const {
     const auto found = object_.find(key);
     return found == object_.end() ? nullptr : &*found;
