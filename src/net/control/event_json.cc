@@ -43,22 +43,22 @@ struct Namer {
 template <class E, class T>
 concept Is = std::same_as<std::remove_const_t<E>, T>;
 
-void Fields(Is<SpeechBegan> auto& e, const auto& field) {
+void ForEachField(Is<SpeechBegan> auto& e, const auto& field) {
   field("utterance", e.utterance);
 }
-void Fields(Is<SpeechEnded> auto& e, const auto& field) {
+void ForEachField(Is<SpeechEnded> auto& e, const auto& field) {
   field("utterance", e.utterance);
   field("audio_ms", e.audio);
 }
-void Fields(Is<SpeechDropped> auto& e, const auto& field) {
+void ForEachField(Is<SpeechDropped> auto& e, const auto& field) {
   field("utterance", e.utterance);
 }
-void Fields(Is<PartialText> auto& e, const auto& field) {
+void ForEachField(Is<PartialText> auto& e, const auto& field) {
   field("utterance", e.utterance);
   field("committed", e.committed);
   field("tentative", e.tentative);
 }
-void Fields(Is<TextDelivered> auto& e, const auto& field) {
+void ForEachField(Is<TextDelivered> auto& e, const auto& field) {
   field("utterance", e.utterance);
   field("text", e.text);
   field("language", e.language);
@@ -69,72 +69,72 @@ void Fields(Is<TextDelivered> auto& e, const auto& field) {
   field("adopted", e.adopted);
   field("phantom", e.hallucination);
 }
-void Fields(Is<TargetTried> auto& e, const auto& field) {
+void ForEachField(Is<TargetTried> auto& e, const auto& field) {
   field("utterance", e.utterance);
   field("target", e.target);
 }
-void Fields(Is<UtteranceFailed> auto& e, const auto& field) {
+void ForEachField(Is<UtteranceFailed> auto& e, const auto& field) {
   field("utterance", e.utterance);
   field("text", e.error.what);
 }
-void Fields(Is<Recovered> auto& e, const auto& field) {
+void ForEachField(Is<Recovered> auto& e, const auto& field) {
   field("utterances", e.utterances);
 }
-void Fields(Is<StateChanged> auto& e, const auto& field) {
+void ForEachField(Is<StateChanged> auto& e, const auto& field) {
   field("state", e.state);
   field("device", e.device);
 }
-void Fields(Is<SourceChanged> auto& e, const auto& field) {
+void ForEachField(Is<SourceChanged> auto& e, const auto& field) {
   field("state", e.state);
   field("device", e.device);
   field("trouble", e.trouble);
   field("dropped", e.dropped);
 }
-void Fields(Is<ZoneChanged> auto& e, const auto& field) {
+void ForEachField(Is<ZoneChanged> auto& e, const auto& field) {
   field("reason", e.reason);
 }
-void Fields(Is<ActionTaken> auto& e, const auto& field) {
+void ForEachField(Is<ActionTaken> auto& e, const auto& field) {
   field("reason", e.action.reason);
 }
-void Fields(Is<TierChanged> auto& e, const auto& field) {
+void ForEachField(Is<TierChanged> auto& e, const auto& field) {
   field("change", e.change);
   field("tier", e.tier);
   field("ms", e.took);
   field("text", e.text);
 }
-void Fields(Is<Served> auto& e, const auto& field) {
+void ForEachField(Is<Served> auto& e, const auto& field) {
   field("source", e.source);
   field("outcome", e.outcome);
   field("tier", e.tier);
   field("audio_ms", e.audio);
   field("latency_ms", e.latency);
 }
-void Fields(Is<Warning> auto& e, const auto& field) {
+void ForEachField(Is<Warning> auto& e, const auto& field) {
   field("text", e.error.what);
   field("utterance", e.utterance);
   field("again", e.again);
 }
-void Fields(Is<Notice> auto& e, const auto& field) {
+void ForEachField(Is<Notice> auto& e, const auto& field) {
   field("text", e.text);
 }
-void Fields(Is<Reloaded> auto& e, const auto& field) {
+void ForEachField(Is<Reloaded> auto& e, const auto& field) {
   field("changed", e.changed);
   field("restart", e.restart);
 }
-void Fields(Is<DrainChanged> auto& e, const auto& field) {
+void ForEachField(Is<DrainChanged> auto& e, const auto& field) {
   field("on", e.on);
 }
-void Fields(Is<SleepChanged> auto& e, const auto& field) {
+void ForEachField(Is<SleepChanged> auto& e, const auto& field) {
   field("asleep", e.asleep);
 }
-void Fields(Is<YieldChanged> auto& e, const auto& field) {
+void ForEachField(Is<YieldChanged> auto& e, const auto& field) {
   field("who", e.who);
   field("held", e.held);
 }
-void Fields(Is<Restarting> auto& e, const auto& field) {
+void ForEachField(Is<Restarting> auto& e, const auto& field) {
   field("reason", e.reason);
 }
-void Fields(Is<StatusChanged> auto&, const auto&) {}
+void ForEachField(Is<StatusChanged> auto&, const auto&) {}
 
 // ---- writing ----
 
@@ -241,7 +241,7 @@ bool Fits(const JsonFields& fields) {
 template <class E>
 E Read(const JsonFields& fields) {
   E e{};
-  Fields(e, [&](const char* key, auto& member) { fields.Get(key, member); });
+  ForEachField(e, [&](const char* key, auto& member) { fields.Get(key, member); });
   ReadRest(e, fields);
   return e;
 }
@@ -274,7 +274,7 @@ json EventToJson(const Event& event) {
   const auto put = [&](const char* key, const auto& member) { Put(data, key, member); };
   std::visit(
       [&](const auto& e) {
-        Fields(e, put);
+        ForEachField(e, put);
         WriteRest(e, data);
       },
       event);
